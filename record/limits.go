@@ -1,0 +1,186 @@
+package record
+
+import (
+	"fmt"
+	"maps"
+	"strings"
+)
+
+// WrittenField is the name of the field in which a document that lanyardctl wrote carries the digest of what was
+// written ({digest: 32 hexadecimal digits}). Lanyard ignores it.
+const WrittenField = "lanyardctl"
+
+// Limits is what a target can hold. It is known once the target is open.
+type Limits struct {
+	Server        string // who refuses, for people: "FerretDB v1.24.0"
+	MaxDocument   int    // bytes of BSON; zero for no limit
+	NoDots        bool   // refuses names that contain a dot
+	NoDollars     bool   // refuses names that start with a dollar
+	NoNestedArray bool   // refuses an array directly inside an array
+}
+
+// DefaultMaxDocument is MongoDB's limit for one document: 16 MiB of BSON.
+const DefaultMaxDocument = 16 << 20
+
+// Apply takes out of it what the target cannot hold. A field that cannot be held becomes a reject and the record's
+// other fields go on; a record with nothing left, or too large as a whole, becomes rejects alone.
+func (l Limits) Apply(it Item) Item {
+	if it.Record == nil {
+		return it
+	}
+	r := *it.Record
+	copied := false
+	for _, name := range r.FieldNames() {
+		reason, detail := l.refuses(r.Kind, name, r.Fields[name].Value)
+		if reason == "" {
+			continue
+		}
+		if !copied {
+			r.Fields, copied = maps.Clone(r.Fields), true
+		}
+		reject := Reject{Kind: r.Kind, User: r.User, Reason: reason, Detail: detail}
+		it.Rejects = append(it.Rejects, reject.At(name, r.Fields[name].Origin))
+		delete(r.Fields, name)
+	}
+	if copied && len(r.Fields) == 0 {
+		it.Record = nil
+		return it
+	}
+	if reason, detail := l.tooLarge(r.DocumentSize()); reason != "" {
+		it.Rejects = append(it.Rejects, r.Rejects(reason, detail)...)
+		it.Record = nil
+		return it
+	}
+	it.Record = &r
+	return it
+}
+
+// tooLarge judges a document of size bytes of BSON.
+func (l Limits) tooLarge(size int) (Reason, string) {
+	if l.MaxDocument > 0 && size > l.MaxDocument {
+		return DocumentTooLarge, fmt.Sprintf("%d bytes of BSON, the limit is %d", size, l.MaxDocument)
+	}
+	return "", ""
+}
+
+// CheckSize returns the rejects of r where the document that would hold it, of size bytes, is over the limit.
+func (l Limits) CheckSize(r Record, size int) []Reject {
+	reason, detail := l.tooLarge(size)
+	if reason == "" {
+		return nil
+	}
+	return r.Rejects(reason, detail)
+}
+
+func (l Limits) refuses(kind Kind, name string, v Value) (Reason, string) {
+	if reason, detail := l.refusesName(name); reason != "" {
+		return reason, detail
+	}
+	// Counters stand in the document itself, where the app's own $set would take a dot for a path.
+	if kind == Metrics && (name == "" || strings.HasPrefix(name, "$") || strings.Contains(name, ".")) {
+		return InvalidFieldName, "no counter of this name can be updated in a document"
+	}
+	return l.refusesValue(v)
+}
+
+func (l Limits) refusesName(name string) (Reason, string) {
+	switch {
+	case strings.Contains(name, "\x00"):
+		return InvalidFieldName, "BSON names cannot contain a NUL byte"
+	case l.NoDots && strings.Contains(name, "."):
+		return InvalidFieldName, l.Server + " refuses names that contain a dot"
+	case l.NoDollars && strings.HasPrefix(name, "$"):
+		return InvalidFieldName, l.Server + " refuses names that start with a dollar"
+	}
+	return "", ""
+}
+
+func (l Limits) refusesValue(v Value) (Reason, string) {
+	switch v := v.(type) {
+	case Array:
+		for _, e := range v {
+			if _, nested := e.(Array); nested && l.NoNestedArray {
+				return RefusedByTarget, l.Server + " refuses an array directly inside an array"
+			}
+			if reason, detail := l.refusesValue(e); reason != "" {
+				return reason, detail
+			}
+		}
+	case Object:
+		for name, e := range v {
+			if reason, detail := l.refusesName(name); reason != "" {
+				return reason, detail
+			}
+			if reason, detail := l.refusesValue(e); reason != "" {
+				return reason, detail
+			}
+		}
+	}
+	return "", ""
+}
+
+// Sizes in BSON, from bsonspec.org: a document is an int32 length, its elements and a zero byte; an element is a type
+// byte, the name with a zero byte, and the value.
+const (
+	bsonDocument = 5
+	bsonElement  = 2
+	bsonString   = 5
+)
+
+// DocumentSize returns the bytes of BSON that r takes as a new document of its collection, with _id, user_id and the
+// mark of what lanyardctl wrote. Times and API keys take a small fixed amount.
+func (r Record) DocumentSize() int {
+	id := len(r.User.String())
+	size := bsonDocument
+	size += bsonElement + len("_id") + bsonString + id
+	size += bsonElement + len("user_id") + bsonString + id
+	switch r.Kind {
+	case KV:
+		size += bsonElement + len("kv") + bsonDocument
+		size += bsonElement + len(WrittenField) + bsonDocument
+		size += bsonElement + len("digest") + bsonString + 2*len(Digest{})
+	case APIKeys:
+		size += bsonString + len(r.APIKey) + 128
+	default:
+		size += 128
+	}
+	for name, f := range r.Fields {
+		size += bsonElement + len(name) + valueSize(f.Value)
+	}
+	return size
+}
+
+func valueSize(v Value) int {
+	switch v := v.(type) {
+	case bool:
+		return 1
+	case int64, float64:
+		return 8
+	case string:
+		return bsonString + len(v)
+	case Array:
+		size := bsonDocument
+		for i, e := range v {
+			size += bsonElement + digits(i) + valueSize(e)
+		}
+		return size
+	case Object:
+		size := bsonDocument
+		for name, e := range v {
+			size += bsonElement + len(name) + valueSize(e)
+		}
+		return size
+	case Opaque:
+		return len(v.Data)
+	}
+	return 0
+}
+
+// digits returns the number of decimal digits of i, which is at least zero.
+func digits(i int) int {
+	n := 1
+	for ; i >= 10; i /= 10 {
+		n++
+	}
+	return n
+}

@@ -1,0 +1,68 @@
+package record
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// Origin is where in the source a value came from. It is what a reject shows, and takes no part in comparisons.
+type Origin struct {
+	Key string // the source's key, such as "lanyard_kv:94490510688792576"; any bytes
+	Raw string // the value's bytes as the source holds them
+}
+
+// Field is one named value of a key-value record, or one counter.
+type Field struct {
+	Value  Value
+	Origin Origin
+}
+
+// Record is what a source or a target knows of one user and kind. Which of the fields below carry it depends on Kind.
+type Record struct {
+	Kind Kind
+	User UserID // zero for Metrics only
+
+	// APIKey is the user's API key, for APIKeys. It is a secret: show [Fingerprint] instead.
+	APIKey string
+
+	// Time is for LastSeen (Unix milliseconds) and MonitoringSince (Unix seconds).
+	Time int64
+
+	// Fields is for KV (any value) and Metrics (int64 and float64 only).
+	Fields map[string]Field
+
+	// Origin is for the kinds without Fields.
+	Origin Origin
+}
+
+// FieldNames returns the names of r's fields in ascending order.
+func (r Record) FieldNames() []string { return slices.Sorted(maps.Keys(r.Fields)) }
+
+// Rejects returns a line for each value of r, all with the same reason: what is left of a record that could not be
+// written at all.
+func (r Record) Rejects(reason Reason, detail string) []Reject {
+	line := Reject{Kind: r.Kind, User: r.User, Reason: reason, Detail: detail}
+	if r.Kind != KV && r.Kind != Metrics {
+		line.Key, line.Value = r.Origin.Key, Raw(r.Origin.Raw)
+		return []Reject{line}
+	}
+	lines := make([]Reject, 0, len(r.Fields))
+	for _, name := range r.FieldNames() {
+		lines = append(lines, line.At(name, r.Fields[name].Origin))
+	}
+	return lines
+}
+
+// Fingerprint returns what may be shown of an API key: "…", or "lnyd_…" for the newer form, and the first eight
+// hexadecimal digits of its SHA-256.
+func Fingerprint(key string) string {
+	sum := sha256.Sum256([]byte(key))
+	prefix := "…"
+	if strings.HasPrefix(key, "lnyd_") {
+		prefix = "lnyd_…"
+	}
+	return prefix + hex.EncodeToString(sum[:4])
+}

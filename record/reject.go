@@ -1,0 +1,115 @@
+package record
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"unicode/utf8"
+)
+
+// Reason says why a value was not written. Reasons are part of the rejects file's format.
+type Reason string
+
+// The reasons, in alphabetical order.
+const (
+	AmbiguousAPIKey      Reason = "ambiguous-api-key"     // several keys authenticate, and none is the user's current one
+	ConflictReason       Reason = "conflict"              // the target's value differs, and somebody else wrote it
+	DocumentTooLarge     Reason = "document-too-large"    // over the target's limit
+	ImplausibleTimestamp Reason = "implausible-timestamp" // a time, but not one that can be true
+	InvalidFieldName     Reason = "invalid-field-name"    // the target cannot hold a field of this name
+	InvalidUserID        Reason = "invalid-user-id"       // no snowflake
+	InvalidUTF8          Reason = "invalid-utf8"          // no text
+	NotACounter          Reason = "not-a-counter"         // no finite number from zero up, or a reserved name
+	NotATimestamp        Reason = "not-a-timestamp"       // no time at all
+	NumberOutOfRange     Reason = "number-out-of-range"   // an integer beyond int64, or a number beyond float64
+	RefusedByTarget      Reason = "refused-by-target"     // the target's own refusal
+	StaleAPIKey          Reason = "stale-api-key"         // authenticates, but another key is the user's current one
+	TooDeep              Reason = "too-deep"              // nested deeper than MaxDepth
+	UnpairedAPIKey       Reason = "unpaired-api-key"      // named as current, but does not authenticate
+	WrongType            Reason = "wrong-type"            // the source's key has another type than Lanyard gives it
+)
+
+// MaxDepth is how many arrays and objects may stand inside each other in one value.
+const MaxDepth = 100
+
+// Bytes is a value as the source holds it, or a remark on why it is not here.
+type Bytes struct {
+	Data    string
+	Present bool
+	Type    string // the source's own name of its type, where Present is false
+	Size    int64  // in bytes, where Present is false
+}
+
+// Raw returns data as present bytes.
+func Raw(data string) Bytes { return Bytes{Data: data, Present: true} }
+
+// Reject is a value that was not written, and why. It may hold secrets: it belongs into the rejects file and nowhere
+// else.
+type Reject struct {
+	Key      string // the source's key; any bytes
+	Kind     Kind
+	User     UserID // zero where there is none
+	Field    string // any bytes
+	HasField bool
+	Reason   Reason
+	Detail   string // for people; without the value
+	Value    Bytes
+}
+
+// At returns r for the named field.
+func (r Reject) At(field string, from Origin) Reject {
+	r.Key, r.Field, r.HasField, r.Value = from.Key, field, true, Raw(from.Raw)
+	return r
+}
+
+// Superseded is a value that gave way to another: it was overwritten or removed in the target, or is the lesser of two
+// that the source holds. It is kept in a file beside the rejects.
+type Superseded Reject
+
+// SupersededReason stands where a reject has its reason.
+const SupersededReason Reason = "superseded"
+
+// line is the NDJSON form of a reject. The order of fields is the order in the file.
+type line struct {
+	Key         string  `json:"key"`
+	Kind        Kind    `json:"kind"`
+	UserID      *string `json:"user_id"`
+	Field       *string `json:"field"`
+	Reason      Reason  `json:"reason"`
+	Detail      string  `json:"detail"`
+	ValueBase64 *string `json:"value_base64"`
+	Type        string  `json:"type,omitempty"`
+	Size        int64   `json:"size,omitempty"`
+	KeyBase64   string  `json:"key_base64,omitempty"`
+	FieldBase64 string  `json:"field_base64,omitempty"`
+}
+
+// MarshalJSON returns the reject as one line of the rejects file. What is not valid UTF-8 stands beside its nearest
+// text as base64.
+func (r Reject) MarshalJSON() ([]byte, error) {
+	l := line{Key: r.Key, Kind: r.Kind, Reason: r.Reason, Detail: r.Detail, Type: r.Value.Type, Size: r.Value.Size}
+	if r.User != 0 {
+		id := r.User.String()
+		l.UserID = &id
+	}
+	if !utf8.ValidString(r.Key) {
+		l.KeyBase64 = base64.StdEncoding.EncodeToString([]byte(r.Key))
+	}
+	if r.HasField {
+		l.Field = &r.Field
+		if !utf8.ValidString(r.Field) {
+			l.FieldBase64 = base64.StdEncoding.EncodeToString([]byte(r.Field))
+		}
+	}
+	if r.Value.Present {
+		v := base64.StdEncoding.EncodeToString([]byte(r.Value.Data))
+		l.ValueBase64 = &v
+	}
+	return json.Marshal(l)
+}
+
+// MarshalJSON returns the value as one line of the superseded file.
+func (s Superseded) MarshalJSON() ([]byte, error) {
+	r := Reject(s)
+	r.Reason = SupersededReason
+	return r.MarshalJSON()
+}

@@ -1,0 +1,180 @@
+package record
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// ErrUnavailable marks an error after which the same call may succeed: a cut connection, an election, a timeout.
+var ErrUnavailable = errors.New("server unavailable")
+
+// Item is a record on its way from a source, with what had to be left out of it.
+type Item struct {
+	Kind Kind
+
+	// Record is nil where nothing of it can be written; then there is at least one reject.
+	Record *Record
+
+	// Rejects are values of the record that are not written.
+	Rejects []Reject
+
+	// Superseded are values of the source that another value of the source replaces.
+	Superseded []Superseded
+
+	// Notes are counted in the report, by their text.
+	Notes []Note
+}
+
+// Note is a remark that a report counts.
+type Note string
+
+// The notes.
+const (
+	Normalised        Note = "normalised"        // a time that stood in another unit or type
+	Repaired          Note = "repaired"          // an API key that authenticates, but was not named as current
+	NotJSON           Note = "not_json"          // a fork's value that is not JSON, kept as the text it is
+	SupersededNote    Note = "superseded"        // a value kept in the superseded file
+	Expiring          Note = "expiring"          // a key with a TTL
+	BothLayouts       Note = "both_layouts"      // a user with key-value pairs in both layouts
+	NumericUserID     Note = "numeric_user_id"   // a target's document that the app cannot see
+	DuplicatesMerged  Note = "duplicates_merged" // two documents of one user that became one
+	ChangedDuringScan Note = "changed_meanwhile" // a key that was gone when it was read
+)
+
+// User returns the user of the item, zero where there is none.
+func (it Item) User() UserID {
+	switch {
+	case it.Record != nil:
+		return it.Record.User
+	case len(it.Rejects) > 0:
+		return it.Rejects[0].User
+	}
+	return 0
+}
+
+// Seen counts the source's keys by what became of them.
+type Seen struct {
+	Keys      int64 // all keys looked at
+	Lanyard   int64 // those that Lanyard wrote, whether they were asked for or not
+	Ignored   int64 // nobody's that we know
+	Foreign   int64 // under one of Lanyard's generic prefixes, but another application's
+	Analytics int64 // of the analytics feature that was removed in 2024
+}
+
+// Add adds o to s.
+func (s *Seen) Add(o Seen) {
+	s.Keys += o.Keys
+	s.Lanyard += o.Lanyard
+	s.Ignored += o.Ignored
+	s.Foreign += o.Foreign
+	s.Analytics += o.Analytics
+}
+
+// Page is a step of reading a part.
+type Page struct {
+	Items []Item
+	Seen  Seen
+
+	// Next is where reading goes on after this page. It means something to the part alone.
+	Next string
+}
+
+// Source delivers one record a user and kind (an API key each). A key may come twice, as a Redis SCAN may repeat it.
+type Source interface {
+	// Parts returns what can be read side by side. Each has a name of its own.
+	Parts(ctx context.Context) ([]Part, error)
+
+	// Rest delivers what only the sight of all parts decides. It is called once, after every part was read to its end.
+	Rest(ctx context.Context, yield func(Page) error) error
+
+	// Total returns about how many keys there are, for progress; zero where nobody knows.
+	Total(ctx context.Context) (int64, error)
+
+	// Identity names the data for a later run that wants to go on where this one stopped: the positions of its parts
+	// hold as long as the identity is the same.
+	Identity() string
+}
+
+// Part is a piece of a source that one reader reads.
+type Part interface {
+	// Name tells parts apart, and people where they are: "127.0.0.1:6379". It holds no secret.
+	Name() string
+
+	// Read delivers the part's pages in order, from the position of an earlier page's Next, or from the start where from
+	// is empty. It returns yield's error as it is.
+	Read(ctx context.Context, from string, yield func(Page) error) error
+}
+
+// Column is where a report counts a record. Each record is counted once.
+type Column uint8
+
+// The columns.
+const (
+	Unchanged Column = iota
+	Inserted
+	Updated
+	Conflicted
+	Rejected
+)
+
+// Outcome is what became of one record.
+type Outcome struct {
+	Column     Column
+	Rejects    []Reject // a line each in the rejects file
+	Conflicts  int      // fields in conflict
+	Superseded int      // values that gave way
+	Notes      []Note
+}
+
+// KeepFunc keeps superseded values for good. A sink calls it before it overwrites them; after a failure it may call it
+// again with the same values.
+type KeepFunc func([]Superseded) error
+
+// Sink merges records into a target.
+type Sink interface {
+	// Write merges the batch and returns one outcome a record, in order. Records of one user and kind are never in two
+	// calls at once. An error means that the fate of the whole batch is unknown; writing it again is safe.
+	Write(ctx context.Context, batch []Record, keep KeepFunc) ([]Outcome, error)
+
+	// Finish makes the target complete after the last batch, such as its indexes. It may be called again.
+	Finish(ctx context.Context, keep KeepFunc) error
+
+	// Limits returns what the target can hold.
+	Limits() Limits
+}
+
+// Checkpoint is how far a run has come, kept in the target so that a later run can go on.
+type Checkpoint struct {
+	ID          string            // of the run
+	Scope       string            // identity of source, options and version: only a run of the same scope may go on here
+	Owner       Owner             // who writes it
+	Heartbeat   time.Time         // when the owner last did
+	Target      string            // identity of the target's collections, where it can tell
+	RejectsFile string            // absolute path on the owner's host; empty where there is none yet
+	Positions   map[string]string // by part name: Page.Next up to which all is written
+	State       []byte            // the run's statistics up to the positions, in the engine's own form
+	Ended       bool              // the run came to its end; it is not gone on with
+}
+
+// Owner is a process that runs.
+type Owner struct {
+	Host string
+	PID  int
+	Run  string // random, so that a reused PID is not taken for the same process
+}
+
+// Checkpoints keeps checkpoints in a target.
+type Checkpoints interface {
+	// Find returns the checkpoints of a scope, in no order.
+	Find(ctx context.Context, scope string) ([]Checkpoint, error)
+
+	// Save writes c where no checkpoint of its ID exists or the one that does belongs to owner, and reports whether so.
+	Save(ctx context.Context, c Checkpoint, owner Owner) (bool, error)
+
+	// Remove deletes the checkpoint with the ID.
+	Remove(ctx context.Context, id string) error
+
+	// Target returns the identity of the target's collections: it changes when one is dropped and made anew.
+	Target(ctx context.Context) (string, error)
+}

@@ -1,0 +1,29 @@
+package record
+
+import "strconv"
+
+// discordEpoch is 2015-01-01T00:00:00Z in Unix milliseconds: no snowflake, and no Lanyard date, is older.
+const discordEpoch = 1420070400000
+
+// UserID is a Discord snowflake. Zero is no user.
+type UserID uint64
+
+// ParseUserID reads the decimal digits of 1 to 2^64-1, without sign and without leading zero.
+func ParseUserID(s string) (UserID, bool) {
+	if len(s) == 0 || len(s) > 20 || s[0] < '1' || s[0] > '9' {
+		return 0, false
+	}
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return 0, false
+		}
+	}
+	n, err := strconv.ParseUint(s, 10, 64)
+	return UserID(n), err == nil
+}
+
+// String returns the id's decimal digits.
+func (id UserID) String() string { return strconv.FormatUint(uint64(id), 10) }
+
+// Created returns the account's creation time in Unix milliseconds, which stands in the upper 42 bits of a snowflake.
+func (id UserID) Created() int64 { return int64(id>>22) + discordEpoch }

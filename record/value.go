@@ -1,0 +1,181 @@
+package record
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"maps"
+	"math"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// Value is nil, bool, int64, float64, string, [Array], [Object] or [Opaque].
+type Value any
+
+// Array is an ordered list of values.
+type Array []Value
+
+// Object is a set of named values.
+type Object map[string]Value
+
+// Opaque is a value of a target that has no counterpart in Redis or JSON, such as a BSON ObjectID. It equals only an
+// Opaque of the same type and bytes.
+type Opaque struct {
+	Type byte   // the target's own type number
+	Data []byte // the target's own encoding
+}
+
+// Equal reports whether a and b mean the same: 7 equals 7.0, and the order of an object's fields is nothing.
+func Equal(a, b Value) bool {
+	switch a := simplify(a).(type) {
+	case Array:
+		b, ok := b.(Array)
+		return ok && slices.EqualFunc(a, b, func(x, y Value) bool { return Equal(x, y) })
+	case Object:
+		b, ok := b.(Object)
+		return ok && maps.EqualFunc(a, b, func(x, y Value) bool { return Equal(x, y) })
+	case Opaque:
+		b, ok := b.(Opaque)
+		return ok && a.Type == b.Type && bytes.Equal(a.Data, b.Data)
+	default:
+		switch b := simplify(b).(type) {
+		case Array, Object, Opaque:
+			return false
+		default:
+			return a == b
+		}
+	}
+}
+
+// simplify gives numbers of one meaning one form: a whole number within int64 is an int64, and every NaN is the same
+// text-free value, so that a value always equals itself.
+func simplify(v Value) Value {
+	f, ok := v.(float64)
+	if !ok {
+		return v
+	}
+	if math.IsNaN(f) {
+		return notANumber{}
+	}
+	if f == math.Trunc(f) && f >= -1<<63 && f < 1<<63 {
+		return int64(f)
+	}
+	return f
+}
+
+type notANumber struct{}
+
+// Compare orders two numbers by value: an int64 or a float64 each. It is exact also beyond 2^53.
+func compareNumbers(a, b Value) int {
+	a, b = simplify(a), simplify(b)
+	switch x := a.(type) {
+	case int64:
+		switch y := b.(type) {
+		case int64:
+			switch {
+			case x < y:
+				return -1
+			case x > y:
+				return 1
+			}
+			return 0
+		case float64:
+			return -compareFloatInt(y, x)
+		}
+	case float64:
+		switch y := b.(type) {
+		case int64:
+			return compareFloatInt(x, y)
+		case float64:
+			switch {
+			case x < y:
+				return -1
+			case x > y:
+				return 1
+			}
+			return 0
+		}
+	}
+	return 0
+}
+
+// compareFloatInt compares f, which is not a whole number within int64, with i.
+func compareFloatInt(f float64, i int64) int {
+	switch {
+	case f >= 1<<63:
+		return 1
+	case f < -1<<63:
+		return -1
+	}
+	if floor := int64(math.Floor(f)); floor < i {
+		return -1
+	}
+	return 1
+}
+
+// JSON returns v as JSON text, for people and for files that keep a value of the target. An Opaque becomes
+// {"$type": number, "$base64": text}; a number that JSON cannot hold becomes a string.
+func JSON(v Value) []byte { return appendJSON(nil, v) }
+
+func appendJSON(b []byte, v Value) []byte {
+	switch v := v.(type) {
+	case nil:
+		return append(b, "null"...)
+	case bool:
+		return strconv.AppendBool(b, v)
+	case int64:
+		return strconv.AppendInt(b, v, 10)
+	case float64:
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			return strconv.AppendQuote(b, strconv.FormatFloat(v, 'g', -1, 64))
+		}
+		return strconv.AppendFloat(b, v, 'g', -1, 64)
+	case string:
+		return appendJSONString(b, v)
+	case Array:
+		b = append(b, '[')
+		for i, e := range v {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = appendJSON(b, e)
+		}
+		return append(b, ']')
+	case Object:
+		b = append(b, '{')
+		for i, name := range slices.Sorted(maps.Keys(v)) {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = append(appendJSONString(b, name), ':')
+			b = appendJSON(b, v[name])
+		}
+		return append(b, '}')
+	case Opaque:
+		b = append(b, `{"$type":`...)
+		b = strconv.AppendInt(b, int64(v.Type), 10)
+		b = append(b, `,"$base64":"`...)
+		b = base64.StdEncoding.AppendEncode(b, v.Data)
+		return append(b, `"}`...)
+	}
+	return append(b, "null"...)
+}
+
+func appendJSONString(b []byte, s string) []byte {
+	var buf bytes.Buffer
+	enc := json.NewEncoder(&buf)
+	enc.SetEscapeHTML(false)
+	// Encoding a string cannot fail.
+	_ = enc.Encode(s)
+	return append(b, bytes.TrimSuffix(buf.Bytes(), []byte("\n"))...)
+}
+
+// Storable returns v, which may also be a [time.Time], as a Value.
+func Storable(v any) Value {
+	if t, ok := v.(time.Time); ok {
+		return t.UTC().Format(time.RFC3339Nano)
+	}
+	return v
+}
