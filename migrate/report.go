@@ -121,7 +121,7 @@ func (s Statistics) clone() Statistics {
 // Report is what a run did, also where it was interrupted or failed.
 type Report struct {
 	Statistics
-	Kinds          record.Kinds // those that were asked for
+	Only           record.Kinds // those that were asked for
 	DryRun         bool
 	Resumed        bool // went on where an earlier run had stopped; the statistics are those of both
 	RejectsFile    string
