@@ -150,11 +150,10 @@ type Checkpoint struct {
 	Scope       string            // identity of source, options and version: only a run of the same scope may go on here
 	Owner       Owner             // who writes it
 	Heartbeat   time.Time         // when the owner last did
-	Target      string            // identity of the target's collections, where it can tell
+	Target      map[string]string // by name: identities of the target's collections that held something by then
 	RejectsFile string            // absolute path on the owner's host; empty where there is none yet
 	Positions   map[string]string // by part name: Page.Next up to which all is written
 	State       []byte            // the run's statistics up to the positions, in the engine's own form
-	Ended       bool              // the run came to its end; it is not gone on with
 }
 
 // Owner is a process that runs.
@@ -169,12 +168,13 @@ type Checkpoints interface {
 	// Find returns the checkpoints of a scope, in no order.
 	Find(ctx context.Context, scope string) ([]Checkpoint, error)
 
-	// Save writes c where no checkpoint of its ID exists or the one that does belongs to owner, and reports whether so.
-	Save(ctx context.Context, c Checkpoint, owner Owner) (bool, error)
+	// Save writes c where no checkpoint of its ID exists, or where the one that does belongs to the given owner (c.Owner
+	// then takes over from it), and reports whether it did.
+	Save(ctx context.Context, c Checkpoint, from Owner) (bool, error)
 
 	// Remove deletes the checkpoint with the ID.
 	Remove(ctx context.Context, id string) error
 
-	// Target returns the identity of the target's collections: it changes when one is dropped and made anew.
-	Target(ctx context.Context) (string, error)
+	// Target returns the identities of the target's collections by name. One that is dropped and made anew has another.
+	Target(ctx context.Context) (map[string]string, error)
 }

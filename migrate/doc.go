@@ -1,0 +1,23 @@
+// Package migrate copies records from a source to a target: the main loop of lanyardctl. It knows no driver and no
+// terminal.
+//
+// # How a record travels
+//
+// One reader a part of the source delivers pages. What the target cannot hold is taken out of their items, the records
+// are dealt to workers by user, and each worker's sink merges batches of them. A user's records always meet the same
+// worker, so no two writes of one run touch the same document.
+//
+// # How a run goes on after it was killed
+//
+// Each page keeps count of its records that have no outcome yet. When the oldest page of a part has none left, its
+// rejects are written out, its figures are added up, and the part's position moves behind it: a page is *settled*.
+// Every few seconds the settled positions and figures are saved in the target as a checkpoint, after the rejects file
+// was flushed. A later run of the same scope (source, options, format) reads from there. Pages that were written but
+// not settled are read and merged again, which changes nothing, since every write is a merge; their lines may stand
+// twice in the rejects file.
+//
+// # Memory
+//
+// At most three batches a worker are under way (being built, waiting, being written), each at most Options.BatchSize
+// records and about Options.BatchBytes bytes; and at most maxOpenPages pages of figures a part.
+package migrate

@@ -1,0 +1,286 @@
+package migrate
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/lanyardctl/lanyardctl/record"
+)
+
+// ErrInterrupted is in the chain of a run's error where its context was cancelled: the run stopped reading, wrote what
+// it had read, and can be gone on with.
+var ErrInterrupted = errors.New("interrupted")
+
+// Job is one run. Make it with [New], and run it once.
+type Job struct {
+	opts   Options
+	ledger *ledger
+	sink   record.Sink
+	self   record.Owner
+	saved  *saver // nil without checkpoints
+	report Report
+}
+
+// New returns a job for the options, which must name a source and a sink. It reads and writes nothing.
+func New(o Options) *Job {
+	o = o.withDefaults()
+	return &Job{
+		opts: o,
+		sink: retrying{Sink: o.Sink, backoff: o.Backoff, notify: o.Notify},
+		self: newOwner(),
+	}
+}
+
+// Snapshot returns the run's progress. It may be called at any time, from any goroutine, after Prepare.
+func (j *Job) Snapshot() Snapshot { return j.ledger.snapshot() }
+
+// Prepare decides whether the run goes on where an earlier one stopped, and tells so. It must be called once, before
+// Run.
+func (j *Job) Prepare(ctx context.Context) (resumed bool, err error) {
+	j.report = Report{Only: j.opts.Only, DryRun: j.opts.DryRun, StartedAt: time.Now()}
+	rejects := &lines{path: j.opts.RejectsFile}
+	checkpoint, err := j.claim(ctx)
+	if err != nil {
+		return false, err
+	}
+	if checkpoint.RejectsFile != "" && !j.opts.RejectsGiven && checkpoint.Owner.Host == j.self.Host {
+		rejects.path = checkpoint.RejectsFile
+	}
+	superseded := &lines{path: SupersededPath(rejects.path)}
+	if j.opts.DryRun {
+		superseded = nil
+	}
+	j.ledger = newLedger(rejects, superseded)
+	if total, err := j.opts.Source.Total(ctx); err == nil {
+		j.ledger.live.Total = total
+	}
+	if j.saved == nil {
+		return false, nil
+	}
+	j.report.Resumed = j.saved.resumed
+	if j.saved.resumed {
+		if err := json.Unmarshal(checkpoint.State, &j.ledger.base); err != nil {
+			return false, fmt.Errorf("read the checkpoint of the interrupted run (--restart starts over): %w", err)
+		}
+		j.ledger.live.Keys = j.ledger.base.Seen.Keys
+		j.ledger.live.Rejects = j.ledger.base.Rejects()
+		rejects.resumed, rejects.any = true, j.ledger.base.Rejects() > 0
+		superseded.resumed, superseded.any = true, j.ledger.base.Superseded > 0
+	}
+	j.saved.ledger = j.ledger
+	return j.saved.resumed, nil
+}
+
+// Run copies. The report is what was done, also with an error; its figures cover all that was acknowledged.
+func (j *Job) Run(ctx context.Context) (*Report, error) {
+	err := j.run(ctx)
+	if closeErr := j.ledger.rejects.close(); err == nil {
+		err = closeErr
+	}
+	if j.ledger.superseded != nil {
+		if closeErr := j.ledger.superseded.close(); err == nil {
+			err = closeErr
+		}
+		j.report.SupersededFile = j.ledger.superseded.used()
+	}
+	j.report.Statistics = j.ledger.total()
+	j.report.RejectsFile = j.ledger.rejects.used()
+	j.report.Duration = time.Since(j.report.StartedAt)
+	return &j.report, err
+}
+
+func (j *Job) run(ctx context.Context) error {
+	// Writes go on after an interruption, until what was read is written; only a failure cuts them short.
+	group, writing := errgroup.WithContext(context.WithoutCancel(ctx))
+	reading, stopReading := context.WithCancelCause(writing)
+	defer stopReading(nil)
+	defer context.AfterFunc(ctx, func() { stopReading(fmt.Errorf("%w: %w", ErrInterrupted, context.Cause(ctx))) })()
+
+	stopSaving := j.saved.start(writing, group)
+	j.ledger.phase("copying")
+	group.Go(func() error {
+		defer stopSaving()
+		if err := j.copy(reading, writing); err != nil {
+			return err
+		}
+		j.ledger.phase("finishing the target")
+		return j.sink.Finish(writing, j.ledger.keep)
+	})
+	err := group.Wait()
+	if err != nil {
+		// What was acknowledged is worth keeping, unless the target is what failed.
+		saveCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		defer cancel()
+		if saveErr := j.saved.save(saveCtx); saveErr != nil {
+			err = errors.Join(err, fmt.Errorf("save the run's progress: %w", saveErr))
+		}
+		return err
+	}
+	if err := j.ledger.flush(); err != nil {
+		return err
+	}
+	return j.saved.end(context.WithoutCancel(ctx))
+}
+
+// copy reads all parts and what is decided after them, and writes all that they deliver. It returns once every batch
+// that was handed out has its outcomes.
+func (j *Job) copy(reading, writing context.Context) error {
+	workers := make([]chan *batch, j.opts.Workers)
+	for i := range workers {
+		workers[i] = make(chan *batch, 1)
+	}
+	group, ctx := errgroup.WithContext(writing)
+	for _, batches := range workers {
+		group.Go(func() error { return j.work(ctx, batches) })
+	}
+	// A worker's failure ends the reading.
+	reading, stop := context.WithCancelCause(reading)
+	defer stop(nil)
+	defer context.AfterFunc(ctx, func() { stop(context.Cause(ctx)) })()
+
+	readErr := j.read(reading, ctx, workers)
+	for _, batches := range workers {
+		close(batches)
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	if readErr != nil {
+		return readErr
+	}
+	return j.ledger.complete()
+}
+
+func (j *Job) work(ctx context.Context, batches <-chan *batch) error {
+	for b := range batches {
+		outcomes, err := j.sink.Write(ctx, b.records, j.ledger.keep)
+		if err != nil {
+			return err
+		}
+		if len(outcomes) != len(b.records) {
+			return fmt.Errorf("the target answered %d outcomes for %d records", len(outcomes), len(b.records))
+		}
+		if err := j.ledger.outcomes(b, outcomes); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// read reads the parts side by side, then the rest. After an interruption what was read is still handed out, through
+// writing.
+func (j *Job) read(reading, writing context.Context, workers []chan *batch) error {
+	parts, err := j.opts.Source.Parts(reading)
+	if err != nil {
+		return err
+	}
+	group, ctx := errgroup.WithContext(reading)
+	for _, part := range parts {
+		account := j.ledger.part(part.Name(), j.saved.position(part.Name()))
+		group.Go(func() error {
+			return j.readPages(ctx, writing, account, workers, func(yield func(record.Page) error) error {
+				return part.Read(ctx, account.position, yield)
+			})
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return interruption(reading, err)
+	}
+	j.ledger.phase("deciding what was held back")
+	return interruption(reading, j.readPages(reading, writing, &j.ledger.rest, workers, func(yield func(record.Page) error) error {
+		return j.opts.Source.Rest(reading, yield)
+	}))
+}
+
+// interruption returns the reason for which ctx was cancelled in place of the error that its cancellation made.
+func interruption(ctx context.Context, err error) error {
+	if err != nil && ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return err
+}
+
+func (j *Job) readPages(ctx, writing context.Context, account *partLedger, workers []chan *batch, read func(func(record.Page) error) error) error {
+	deal := newDealer(workers, j.opts)
+	err := read(func(in record.Page) error {
+		for i := range in.Items {
+			in.Items[i] = j.opts.Sink.Limits().Apply(in.Items[i])
+		}
+		pg, full := j.ledger.open(account, in)
+		for _, it := range in.Items {
+			if it.Record == nil {
+				continue
+			}
+			if err := deal.deal(writing, *it.Record, origin{page: pg, fieldRejects: int64(len(it.Rejects))}); err != nil {
+				return err
+			}
+		}
+		if err := j.ledger.handedOut(pg); err != nil {
+			return err
+		}
+		if full {
+			if err := deal.flush(writing); err != nil {
+				return err
+			}
+			return j.ledger.waitForRoom(ctx, account)
+		}
+		return ctx.Err()
+	})
+	// What was read is written also where reading failed: the next run then has less to do.
+	if flushErr := deal.flush(writing); err == nil {
+		err = flushErr
+	}
+	return err
+}
+
+// claim finds the checkpoint that this run goes on from, or makes a new one.
+func (j *Job) claim(ctx context.Context) (record.Checkpoint, error) {
+	if j.opts.Checkpoints == nil {
+		return record.Checkpoint{}, nil
+	}
+	name := scope(j.opts.Source.Identity(), j.opts.Scope)
+	found, err := j.opts.Checkpoints.Find(ctx, name)
+	if err != nil {
+		return record.Checkpoint{}, err
+	}
+	target, err := j.opts.Checkpoints.Target(ctx)
+	if err != nil {
+		return record.Checkpoint{}, err
+	}
+	now := time.Now()
+	begin := chooseStart(found, target, j.opts.Restart, func(c record.Checkpoint) bool { return alive(c, j.self, now) })
+	if begin.why != "" {
+		j.opts.Notify(begin.why)
+	}
+	for _, id := range begin.obsolete {
+		if err := j.opts.Checkpoints.Remove(ctx, id); err != nil {
+			return record.Checkpoint{}, err
+		}
+	}
+	c := record.Checkpoint{ID: j.self.Run, Scope: name, RejectsFile: ""}
+	from := j.self
+	if begin.resume != nil {
+		c, from = *begin.resume, begin.resume.Owner
+	}
+	before := c
+	c.Owner, c.Heartbeat, c.Positions = j.self, now, maps.Clone(c.Positions)
+	won, err := j.opts.Checkpoints.Save(ctx, c, from)
+	if err != nil {
+		return record.Checkpoint{}, err
+	}
+	if !won {
+		// Another run took the checkpoint in the same moment; this one runs beside it.
+		before, c = record.Checkpoint{}, record.Checkpoint{ID: j.self.Run, Scope: name, Owner: j.self, Heartbeat: now}
+		if _, err := j.opts.Checkpoints.Save(ctx, c, j.self); err != nil {
+			return record.Checkpoint{}, err
+		}
+	}
+	j.saved = &saver{store: j.opts.Checkpoints, every: j.opts.SaveEvery, last: c, resumed: won && begin.resume != nil}
+	return before, nil
+}

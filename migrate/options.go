@@ -1,0 +1,76 @@
+package migrate
+
+import (
+	"time"
+
+	"github.com/lanyardctl/lanyardctl/record"
+)
+
+// Options says what to copy, where to, and how.
+type Options struct {
+	Source record.Source
+	Sink   record.Sink
+
+	// Checkpoints keeps the run's progress. Nil keeps none, as a dry run does.
+	Checkpoints record.Checkpoints
+
+	// Scope names every option that decides what a position means: kinds, users, policies, target. A run goes on only
+	// where one of the same scope and the same source identity stopped.
+	Scope string
+
+	Only   record.Kinds // for the report
+	DryRun bool         // for the report; the sink is one that does not write
+
+	// Restart starts from the beginning also where an earlier run could be gone on with.
+	Restart bool
+
+	BatchSize  int // records in a batch; DefaultBatchSize where zero
+	BatchBytes int // bytes of BSON in a batch, about; DefaultBatchBytes where zero
+	Workers    int // batches written side by side; DefaultWorkers where zero
+
+	// RejectsFile is where rejects are written, as NDJSON, mode 0600; superseded values go to its sibling. Neither is
+	// made before there is something to write.
+	RejectsFile string
+
+	// RejectsGiven tells that a person chose RejectsFile, so that a resumed run uses it rather than the file that the
+	// earlier run used.
+	RejectsGiven bool
+
+	// SaveEvery is the time between two checkpoints; DefaultSaveEvery where zero.
+	SaveEvery time.Duration
+
+	// Backoff is the first wait before a failed write is tried again; DefaultBackoff where zero.
+	Backoff time.Duration
+
+	// Notify is told, in words for people, of what a run decides on its own: that it goes on, starts over, tries again.
+	// It is called from several goroutines.
+	Notify func(message string)
+}
+
+// Defaults of Options.
+const (
+	DefaultBatchSize  = 1000
+	DefaultBatchBytes = 8 << 20
+	DefaultWorkers    = 4
+	DefaultSaveEvery  = 2 * time.Second
+	DefaultBackoff    = 200 * time.Millisecond
+)
+
+func (o Options) withDefaults() Options {
+	o.BatchSize = orDefault(o.BatchSize, DefaultBatchSize)
+	o.BatchBytes = orDefault(o.BatchBytes, DefaultBatchBytes)
+	o.Workers = orDefault(o.Workers, DefaultWorkers)
+	o.SaveEvery = orDefault(o.SaveEvery, DefaultSaveEvery)
+	o.Backoff = orDefault(o.Backoff, DefaultBackoff)
+	if o.Notify == nil {
+		o.Notify = func(string) {}
+	}
+	return o
+}
+
+func orDefault[T int | time.Duration](v, otherwise T) T {
+	if v <= 0 {
+		return otherwise
+	}
+	return v
+}

@@ -1,0 +1,131 @@
+package migrate
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"sync"
+)
+
+// SupersededPath returns the path of the superseded file that belongs to a rejects file.
+func SupersededPath(rejects string) string {
+	return strings.TrimSuffix(rejects, ".ndjson") + ".superseded.ndjson"
+}
+
+// lines is an append-only NDJSON file of mode 0600 that is made when the first line is written.
+type lines struct {
+	path string
+
+	// resumed tells that a run which was killed may have left half a line at the file's end.
+	resumed bool
+
+	mu   sync.Mutex
+	buf  bytes.Buffer
+	file *os.File
+	any  bool // a line was added, now or by the run that is gone on with
+}
+
+// flushAt bounds the lines that wait in memory, in bytes.
+const flushAt = 1 << 20
+
+// add adds v's JSON as a line. The line is in the file for sure after the next flush.
+func (l *lines) add(v any) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	enc := json.NewEncoder(&l.buf)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return fmt.Errorf("encode a line of %s: %w", l.path, err)
+	}
+	l.any = true
+	if l.buf.Len() >= flushAt {
+		return l.write()
+	}
+	return nil
+}
+
+// flush writes the waiting lines and waits until the disk has them.
+func (l *lines) flush() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.file == nil && l.buf.Len() == 0 {
+		return nil
+	}
+	if err := l.write(); err != nil {
+		return err
+	}
+	if err := l.file.Sync(); err != nil {
+		return fmt.Errorf("write %s: %w", l.path, err)
+	}
+	return nil
+}
+
+func (l *lines) write() error {
+	if l.file == nil {
+		file, err := os.OpenFile(l.path, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
+		if err != nil {
+			return fmt.Errorf("open the rejects file: %w", err)
+		}
+		l.file = file
+		if l.resumed {
+			if err := cutHalfLine(file); err != nil {
+				return fmt.Errorf("go on with %s: %w", l.path, err)
+			}
+		}
+		// A file that was there before keeps its mode otherwise.
+		if err := file.Chmod(0o600); err != nil {
+			return fmt.Errorf("make %s readable by its owner alone: %w", l.path, err)
+		}
+	}
+	if _, err := l.file.Write(l.buf.Bytes()); err != nil {
+		return fmt.Errorf("write %s: %w", l.path, err)
+	}
+	l.buf.Reset()
+	return nil
+}
+
+// cutHalfLine removes what stands behind the file's last newline. Nothing is lost: a checkpoint is only saved behind whole
+// lines, so the half one is written again.
+func cutHalfLine(file *os.File) error {
+	end, err := file.Seek(0, io.SeekEnd)
+	if err != nil {
+		return err
+	}
+	tail := make([]byte, 64<<10)
+	for whole := end; whole > 0; {
+		n := min(int64(len(tail)), whole)
+		if _, err := file.ReadAt(tail[:n], whole-n); err != nil {
+			return err
+		}
+		if i := bytes.LastIndexByte(tail[:n], '\n'); i >= 0 {
+			return file.Truncate(whole - n + int64(i) + 1)
+		}
+		whole -= n
+	}
+	return file.Truncate(0)
+}
+
+// used returns the path, or nothing where no line was added.
+func (l *lines) used() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.any {
+		return ""
+	}
+	return l.path
+}
+
+func (l *lines) close() error {
+	err := l.flush()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.file != nil {
+		err = errors.Join(err, l.file.Close())
+		l.file = nil
+	}
+	return err
+}

@@ -1,0 +1,98 @@
+package migrate
+
+import (
+	"cmp"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"slices"
+	"syscall"
+	"time"
+
+	"github.com/lanyardctl/lanyardctl/record"
+)
+
+// formatVersion is part of every scope. It changes when positions or statistics of older versions can no longer be read.
+const formatVersion = "1"
+
+// scope returns the identity of everything that decides what a position means.
+func scope(source, options string) string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s\x00%s\x00%s", formatVersion, source, options))
+	return hex.EncodeToString(sum[:12])
+}
+
+// newOwner returns this process as an owner of checkpoints.
+func newOwner() record.Owner {
+	host, _ := os.Hostname() // without a name, only the heartbeat tells whether an owner lives
+	return record.Owner{Host: host, PID: os.Getpid(), Run: rand.Text()}
+}
+
+// heartbeatLasts is how long after its last heartbeat an owner on another host counts as alive.
+const heartbeatLasts = 15 * time.Second
+
+// alive reports whether c's owner still runs, as seen from self at now. On the owner's own host its process is asked
+// for; elsewhere only the heartbeat can tell.
+func alive(c record.Checkpoint, self record.Owner, now time.Time) bool {
+	if c.Owner.Host != "" && c.Owner.Host == self.Host && runtime.GOOS != "windows" {
+		return c.Owner.PID != self.PID && processExists(c.Owner.PID)
+	}
+	return now.Sub(c.Heartbeat) < heartbeatLasts
+}
+
+func processExists(pid int) bool {
+	process, err := os.FindProcess(pid)
+	if err != nil {
+		return false
+	}
+	err = process.Signal(syscall.Signal(0))
+	return err == nil || errors.Is(err, os.ErrPermission)
+}
+
+// start is how a run begins.
+type start struct {
+	resume   *record.Checkpoint // nil: from the beginning
+	obsolete []string           // IDs of checkpoints that nobody will go on with
+	why      string             // for people; empty where there is nothing to tell
+}
+
+// chooseStart decides whether a run goes on where an earlier one of the same scope stopped. living tells which owners
+// still run; target is the identity of the target's collections now.
+func chooseStart(found []record.Checkpoint, target map[string]string, restart bool, living func(record.Checkpoint) bool) start {
+	var s start
+	slices.SortFunc(found, func(a, b record.Checkpoint) int {
+		return cmp.Or(b.Heartbeat.Compare(a.Heartbeat), cmp.Compare(a.ID, b.ID))
+	})
+	for _, c := range found {
+		switch {
+		case living(c):
+			s.why = fmt.Sprintf("another run of the same migration is at work (host %s, process %d); this one starts from the beginning beside it", c.Owner.Host, c.Owner.PID)
+		case restart:
+			s.obsolete = append(s.obsolete, c.ID)
+		case s.resume != nil:
+			s.obsolete = append(s.obsolete, c.ID)
+		case !sameTarget(c.Target, target):
+			s.obsolete = append(s.obsolete, c.ID)
+			s.why = "the target's collections were dropped since the interrupted run; starting from the beginning"
+		default:
+			s.resume = &c
+		}
+	}
+	if s.resume != nil {
+		s.why = fmt.Sprintf("going on where the run of %s stopped (--restart starts over)", s.resume.Heartbeat.UTC().Format("2006-01-02 15:04:05 MST"))
+	}
+	return s
+}
+
+// sameTarget reports whether every collection of before is still the same one now.
+func sameTarget(before, now map[string]string) bool {
+	for name, identity := range before {
+		if now[name] != identity {
+			return false
+		}
+	}
+	return true
+}
