@@ -1,0 +1,80 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/lanyardctl/lanyardctl/store/embedded"
+	"github.com/spf13/cobra"
+)
+
+// listenHint is the way out of a bad --listen.
+const listenHint = "--listen 127.0.0.1:0 takes a free port"
+
+func newEmbedded() *cobra.Command {
+	return newGroup("embedded", "Look into a folder that embedded:DIR wrote",
+		"Commands for the folders that --mongo embedded:DIR writes.\n\n"+exitStatus,
+		newEmbeddedServe())
+}
+
+func newEmbeddedServe() *cobra.Command {
+	opts := embedded.Options{}
+	cmd := &cobra.Command{
+		Use:   "serve DIR",
+		Short: "Serve an embedded folder to MongoDB clients",
+		Long: `Serve the folder of an embedded database to MongoDB clients, until interrupted.
+
+The server's URI is the only line on stdout. The server has no authentication, so
+it listens on loopback addresses only: every user of this machine can connect. A
+missing folder is made. The folder is locked meanwhile.
+
+` + exitStatus + `
+
+A server that SIGINT or SIGTERM stops has done its work: that is 0. A second signal
+ends it at once, with 130.`,
+		Example: `  lanyardctl embedded serve ./try
+  mongosh "$(lanyardctl embedded serve ./try --listen 127.0.0.1:27017 | head -1)"`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			opts.Dir = args[0]
+			return serveEmbedded(cmd.Context(), opts, cmd.OutOrStdout(), cmd.ErrOrStderr())
+		},
+	}
+	cmd.Flags().StringVar(&opts.Listen, "listen", "127.0.0.1:0", "loopback `address`; port 0 takes a free one")
+	return cmd
+}
+
+// serveEmbedded serves until ctx is cancelled.
+func serveEmbedded(ctx context.Context, opts embedded.Options, stdout, stderr io.Writer) error {
+	if opts.Listen == "" {
+		return usageError("--listen is empty", listenHint)
+	}
+	server, err := embedded.Start(ctx, opts)
+	if err != nil {
+		return explainEmbedded(err)
+	}
+	fmt.Fprintf(stderr, "serving %s; connect with any MongoDB client, stop with Ctrl-C\n", opts.Dir)
+	if _, err := fmt.Fprintln(stdout, server.URI()); err != nil {
+		return errors.Join(fmt.Errorf("print the URI: %w", err), server.Close())
+	}
+	<-ctx.Done()
+	return server.Close()
+}
+
+// explainEmbedded gives an error of embedded.Start its exit code and the next step.
+func explainEmbedded(err error) error {
+	switch {
+	case errors.Is(err, embedded.ErrInUse):
+		return failure(err, "stop the other one, or name another folder")
+	case errors.Is(err, embedded.ErrNotLoopback):
+		return usageError(err.Error(), listenHint)
+	case errors.Is(err, embedded.ErrNotIncluded):
+		return failure(err, "or give the URI of a MongoDB server")
+	}
+	if _, ok := errors.AsType[*embedded.FolderError](err); ok {
+		return failure(err, "name a folder that can be made and written")
+	}
+	return err
+}

@@ -1,0 +1,6 @@
+// Command lanyardctl moves what Lanyard keeps in Redis to MongoDB.
+package main
+
+import "os"
+
+func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }

@@ -1,0 +1,137 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// exitStatus ends the help of every command that has no codes of its own.
+const exitStatus = `Exit status
+  0    done
+  1    error
+  2    the command was called in a wrong way
+  130  interrupted`
+
+const rootLong = `lanyardctl moves what Lanyard keeps in Redis to MongoDB: exactly, and again as
+often as needed until the switch.
+
+Exit status
+  0    done
+  1    error
+  2    the command was called in a wrong way
+  3    done, with rejects or undecided conflicts
+  4    differences found
+  130  interrupted`
+
+// newRoot returns the command tree.
+func newRoot() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "lanyardctl",
+		Short: "Move Lanyard's data from Redis to MongoDB",
+		Long:  rootLong,
+		Example: `  lanyardctl version
+  lanyardctl embedded serve ./try`,
+		SilenceUsage:       true,
+		SilenceErrors:      true,
+		DisableSuggestions: true, // unknownCommand suggests, as a hint
+	}
+	root.AddCommand(newEmbedded(), newVersion())
+	addCompletion(root)
+	markRun(root)
+	return root
+}
+
+// newGroup returns a command that only holds others. Without one of them it is called in a wrong way.
+func newGroup(use, short, long string, commands ...*cobra.Command) *cobra.Command {
+	group := &cobra.Command{
+		Use:   use,
+		Short: short,
+		Long:  long,
+		Args:  cobra.ArbitraryArgs,
+		// A flag that only a command of the group has must not hide that the command is missing.
+		FParseErrWhitelist: cobra.FParseErrWhitelist{UnknownFlags: true},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return unknownCommand(cmd, args[0])
+			}
+			return usageError(cmd.CommandPath()+": no command named", helpHint(cmd))
+		},
+	}
+	group.AddCommand(commands...)
+	return group
+}
+
+// unknownCommand returns the error for a name that is no command of parent.
+func unknownCommand(parent *cobra.Command, name string) error {
+	hint := helpHint(parent)
+	if near := parent.SuggestionsFor(name); len(near) > 0 {
+		hint = fmt.Sprintf("did you mean %s %s?", parent.CommandPath(), strings.Join(near, " or "))
+	}
+	return usageError(fmt.Sprintf("unknown command %q for %s", name, parent.CommandPath()), hint)
+}
+
+func helpHint(cmd *cobra.Command) string { return cmd.CommandPath() + " --help" }
+
+// runError is an error that a command's own code returned. All others come from cobra, while it reads the arguments.
+type runError struct{ error }
+
+func (e runError) Unwrap() error { return e.error }
+
+// markRun makes the commands' own errors known as runErrors, below and including cmd.
+func markRun(cmd *cobra.Command) {
+	if runE := cmd.RunE; runE != nil {
+		cmd.RunE = func(cmd *cobra.Command, args []string) error {
+			if err := runE(cmd, args); err != nil {
+				return runError{err}
+			}
+			return nil
+		}
+	}
+	for _, child := range cmd.Commands() {
+		markRun(child)
+	}
+}
+
+// run runs the command line and returns the exit code.
+func run(args []string, stdout, stderr io.Writer) int {
+	ctx, stop := withSignals(context.Background())
+	defer stop()
+	root := newRoot()
+	root.SetArgs(args)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	cmd, err := root.ExecuteContextC(ctx)
+	if err == nil {
+		return exitDone
+	}
+	if _, ran := errors.AsType[runError](err); !ran {
+		err = calledWrong(root, cmd, args, err)
+	}
+	printError(stderr, err)
+	return exitCode(err)
+}
+
+// calledWrong makes a usage error of an error from cobra.
+func calledWrong(root, cmd *cobra.Command, args []string, err error) error {
+	if cmd == root {
+		if found, rest, findErr := root.Find(args); findErr != nil && found == root && len(rest) > 0 {
+			return unknownCommand(root, firstName(rest))
+		}
+	}
+	return usageError(err.Error(), helpHint(cmd))
+}
+
+// firstName returns the first argument that is no flag.
+func firstName(args []string) string {
+	for _, arg := range args {
+		if !strings.HasPrefix(arg, "-") {
+			return arg
+		}
+	}
+	return args[0]
+}

@@ -1,0 +1,140 @@
+// Package ferretdb runs the embedded server for tests as a process of its own: a lanyardctl binary built without the
+// race detector, under which FerretDB is ten times slower and has data races. For tests only.
+//
+// Two variables, both optional, make tests use what is already there:
+//
+//   - LANYARDCTL_TEST_BIN is the path of a lanyardctl binary, instead of building one.
+//   - LANYARDCTL_TEST_MONGO is the URI of a MongoDB server, for [MongoURI].
+package ferretdb
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// MongoURI returns the URI of a MongoDB server to test against: the one that LANYARDCTL_TEST_MONGO names, which may
+// hold other tests' databases, else a fresh FerretDB that stops with the test.
+func MongoURI(t testing.TB) string {
+	t.Helper()
+	if uri := os.Getenv("LANYARDCTL_TEST_MONGO"); uri != "" {
+		return uri
+	}
+	return Start(t).URI
+}
+
+// Server is a running server on a free loopback port.
+type Server struct {
+	URI string // mongodb://…, without a database
+	Dir string // the folder of its files
+
+	cmd    *exec.Cmd
+	stderr *bytes.Buffer
+	exited chan struct{} // closed once the process has ended, with exit set
+	exit   error
+}
+
+// Start starts a server on an empty folder. It stops with the test.
+func Start(t testing.TB) *Server {
+	t.Helper()
+	return StartIn(t, t.TempDir())
+}
+
+// StartIn starts a server on dir, which may be the folder of an earlier server that has stopped. It stops with the test.
+func StartIn(t testing.TB, dir string) *Server {
+	t.Helper()
+	s := &Server{Dir: dir, stderr: new(bytes.Buffer), exited: make(chan struct{})}
+	s.cmd = exec.Command(Build(t), "embedded", "serve", dir, "--listen", "127.0.0.1:0")
+	s.cmd.Stderr = s.stderr
+	s.cmd.SysProcAttr = endWithParent()
+	stdout, stdoutWriter, err := os.Pipe()
+	if err != nil {
+		t.Fatalf("start the embedded server: %v", err)
+	}
+	defer stdout.Close()
+	s.cmd.Stdout = stdoutWriter
+	err = s.run()
+	_ = stdoutWriter.Close()
+	if err != nil {
+		t.Fatalf("start the embedded server: %v", err)
+	}
+	t.Cleanup(func() { s.Stop(t) })
+
+	uri, err := readLine(stdout, time.Minute)
+	if err != nil {
+		s.Kill()
+		t.Fatalf("start the embedded server on %s: %v\n%s", dir, err, s.stderr)
+	}
+	s.URI = uri
+	return s
+}
+
+// run starts the process and waits for its end in the background.
+func (s *Server) run() error {
+	started := make(chan error)
+	go func() {
+		// endWithParent ends the child with the thread that started it, so that thread has to live as long.
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := s.cmd.Start()
+		started <- err
+		if err == nil {
+			s.exit = s.cmd.Wait()
+			close(s.exited)
+		}
+	}()
+	return <-started
+}
+
+// readLine returns the first line of f.
+func readLine(f *os.File, timeout time.Duration) (string, error) {
+	if err := f.SetReadDeadline(time.Now().Add(timeout)); err != nil {
+		return "", err
+	}
+	line, err := bufio.NewReader(f).ReadString('\n')
+	if errors.Is(err, io.EOF) {
+		return "", errors.New("it ended without printing its URI")
+	}
+	if err != nil {
+		return "", fmt.Errorf("read its URI: %w", err)
+	}
+	return strings.TrimSpace(line), nil
+}
+
+// Stop asks the server to stop and waits until it has. It fails the test where the server does not end with status 0.
+// On a server that has ended it does nothing.
+func (s *Server) Stop(t testing.TB) {
+	t.Helper()
+	select {
+	case <-s.exited:
+		return
+	default:
+	}
+	// The signal can miss a process that has just ended.
+	_ = s.cmd.Process.Signal(syscall.SIGTERM)
+	select {
+	case <-s.exited:
+	case <-time.After(time.Minute):
+		s.Kill()
+		t.Errorf("the embedded server did not stop within a minute\n%s", s.stderr)
+		return
+	}
+	if s.exit != nil {
+		t.Errorf("the embedded server ended with %v\n%s", s.exit, s.stderr)
+	}
+}
+
+// Kill ends the server at once (SIGKILL) and waits until it is gone.
+func (s *Server) Kill() {
+	_ = s.cmd.Process.Kill()
+	<-s.exited
+}
