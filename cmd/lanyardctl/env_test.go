@@ -1,0 +1,167 @@
+package main
+
+import (
+	"strings"
+	"testing"
+)
+
+func envOf(pairs ...string) lookupFunc {
+	return func(name string) (string, bool) {
+		for i := 0; i < len(pairs); i += 2 {
+			if pairs[i] == name {
+				return pairs[i+1], true
+			}
+		}
+		return "", false
+	}
+}
+
+func TestRedisIsFoundAsLanyardFindsIt(t *testing.T) {
+	tests := map[string]struct {
+		flag string
+		env  []string
+		want place
+	}{
+		"the flag comes first": {"redis://flag", []string{"REDIS_DSN", "redis://dsn"}, place{"redis://flag", "--redis"}},
+		"then REDIS_DSN": {"", []string{"REDIS_URL", "redis://url", "REDIS_URI", "redis://uri", "REDIS_DSN", "redis://dsn"},
+			place{"redis://dsn", "REDIS_DSN"}},
+		"then REDIS_URI": {"", []string{"REDIS_URL", "redis://url", "REDIS_URI", "redis://uri", "REDIS_HOST", "host"},
+			place{"redis://uri", "REDIS_URI"}},
+		"then REDIS_URL":                   {"", []string{"REDIS_HOST", "host", "REDIS_URL", "redis://url"}, place{"redis://url", "REDIS_URL"}},
+		"then REDIS_HOST":                  {"", []string{"REDIS_HOST", "host"}, place{"redis://host:6379", "REDIS_HOST"}},
+		"a host may be an IPv6 address":    {"", []string{"REDIS_HOST", "::1"}, place{"redis://[::1]:6379", "REDIS_HOST"}},
+		"also in brackets":                 {"", []string{"REDIS_HOST", "[::1]"}, place{"redis://[::1]:6379", "REDIS_HOST"}},
+		"an empty variable counts as none": {"", []string{"REDIS_DSN", "", "REDIS_URI", "", "REDIS_URL", "redis://url"}, place{"redis://url", "REDIS_URL"}},
+		"TLS":                              {"rediss://h:6380/1", nil, place{"rediss://h:6380/1", "--redis"}},
+		"a socket":                         {"unix://u:p@/run/redis.sock?db=2", nil, place{"unix://u:p@/run/redis.sock?db=2", "--redis"}},
+		"the scheme in capitals":           {"REDIS://h", nil, place{"REDIS://h", "--redis"}},
+		"several addresses":                {"redis://h:1?addr=h:2&addr=h:3", nil, place{"redis://h:1?addr=h:2&addr=h:3", "--redis"}},
+		"an escaped password":              {"redis://:p%2Fw%40@h", nil, place{"redis://:p%2Fw%40@h", "--redis"}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			got, err := resolveRedis(test.flag, envOf(test.env...))
+			if err != nil || got != test.want {
+				t.Errorf("got %v, %v; want %v", got, err, test.want)
+			}
+		})
+	}
+}
+
+// wrongUse checks that err is a usage error whose text and hint contain the parts, and nothing of the secret.
+func wrongUse(t *testing.T, err error, secret string, parts ...string) {
+	t.Helper()
+	if exitCode(err) != exitUsage {
+		t.Fatalf("got %v, want a usage error", err)
+	}
+	var text strings.Builder
+	printError(&text, err)
+	for _, part := range parts {
+		if !strings.Contains(text.String(), part) {
+			t.Errorf("%q is not in %q", part, text.String())
+		}
+	}
+	if secret != "" && strings.Contains(text.String(), secret) {
+		t.Errorf("the secret is in %q", text.String())
+	}
+}
+
+func TestWrongRedisIsAUsageError(t *testing.T) {
+	tests := map[string]struct {
+		flag   string
+		env    []string
+		secret string
+		parts  []string
+	}{
+		"none at all":                    {"", nil, "", []string{"--redis", "REDIS_DSN", "REDIS_URI", "REDIS_URL", "REDIS_HOST"}},
+		"unknown scheme":                 {"http://h", nil, "", []string{`unknown scheme "http"`, "redis://", "rediss://", "unix://"}},
+		"the target's scheme":            {"mongodb://u:hunter2@h", nil, "hunter2", []string{`unknown scheme "mongodb"`}},
+		"no scheme":                      {"localhost:6379", nil, "localhost", []string{"--redis", "redis://"}},
+		"no scheme, with a password":     {"user:hunter2@h:1", nil, "hunter2", []string{"--redis"}},
+		"a variable is named as such":    {"", []string{"REDIS_URL", "http://h"}, "", []string{"REDIS_URL"}},
+		"an RDB file":                    {"rdb:dump.rdb", nil, "", []string{"not supported yet", "redis-server"}},
+		"a slash in the password":        {"redis://:12/hunter2@h", nil, "hunter2", []string{"%2F"}},
+		"a percent sign in the password": {"redis://:hunter2%zz@h", nil, "hunter2", []string{"%25"}},
+		"a port that is none":            {"redis://:pw@h:hunter2", nil, "hunter2", []string{"no valid URI"}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			_, err := resolveRedis(test.flag, envOf(test.env...))
+			wrongUse(t, err, test.secret, test.parts...)
+		})
+	}
+}
+
+func TestMongoIsNeverGuessed(t *testing.T) {
+	_, err := resolveMongo("", envOf("MONGODB_URI", ""))
+	wrongUse(t, err, "", "--mongo", "MONGODB_URI", "embedded:")
+}
+
+func TestMongoPlaces(t *testing.T) {
+	for _, uri := range []string{
+		"mongodb://h", "mongodb://h1:1,h2:2,[::1]:3/db?replicaSet=rs", "mongodb+srv://u:p%40w@h/",
+		"mongodb://%2Ftmp%2Fmongodb-27017.sock/", "embedded:./data", "embedded:/abs", "mongodb://user@h/?authSource=$external",
+	} {
+		if got, err := resolveMongo(uri, envOf("MONGODB_URI", "mongodb://other")); err != nil || got != (place{uri, "--mongo"}) {
+			t.Errorf("%s: got %v, %v", uri, got, err)
+		}
+	}
+	if got, err := resolveMongo("", envOf("MONGODB_URI", "mongodb://h")); err != nil || got != (place{"mongodb://h", "MONGODB_URI"}) {
+		t.Errorf("got %v, %v", got, err)
+	}
+}
+
+func TestWrongMongoIsAUsageError(t *testing.T) {
+	tests := map[string]struct {
+		uri, secret string
+		parts       []string
+	}{
+		"unknown scheme":          {"postgres://u:hunter2@h", "hunter2", []string{`unknown scheme "postgres"`, "mongodb://", "mongodb+srv://", "embedded:DIR"}},
+		"no scheme":               {"localhost:27017", "localhost", []string{"--mongo"}},
+		"no folder":               {"embedded:", "", []string{"names no folder"}},
+		"a slash in the password": {"mongodb://u:12/hunter2@h", "hunter2", []string{"%2F"}},
+		"an at in the password":   {"mongodb://u:12@hunter2@h", "hunter2", []string{"%40"}},
+		"a colon in the password": {"mongodb://u:12:hunter2@h", "hunter2", []string{"%3A"}},
+		"a bad escape":            {"mongodb://u:hunter2%zz@h", "hunter2", []string{"%25"}},
+		"no host":                 {"mongodb://", "", []string{"names no host"}},
+		"no slashes":              {"mongodb:h", "", []string{"--mongo"}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			_, err := resolveMongo(test.uri, envOf())
+			wrongUse(t, err, test.secret, test.parts...)
+		})
+	}
+}
+
+func TestDatabaseIsTheAppsOwn(t *testing.T) {
+	tests := map[string]struct {
+		flag, uri string
+		env       []string
+		want      string
+		warns     bool
+	}{
+		"the flag comes first":                {"flag", "mongodb://h", []string{"MONGODB_DATABASE", "var"}, "flag", false},
+		"then the variable":                   {"", "mongodb://h", []string{"MONGODB_DATABASE", "var"}, "var", false},
+		"else the app's default":              {"", "mongodb://h", []string{"MONGODB_DATABASE", ""}, "lanyard", false},
+		"the URI's database is ignored":       {"", "mongodb://u:p@h1,h2/other?x=y", nil, "lanyard", true},
+		"the same database needs no warning":  {"", "mongodb://h/lanyard?x=y", nil, "lanyard", false},
+		"an embedded folder names none":       {"", "embedded:/tmp/x", nil, "lanyard", false},
+		"a slash with nothing names none":     {"", "mongodb://h/?x=y", nil, "lanyard", false},
+		"a warning also for a named database": {"mine", "mongodb://h/other", nil, "mine", true},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			got, warning, err := resolveDatabase(test.flag, test.uri, envOf(test.env...))
+			if err != nil || got != test.want || (warning != "") != test.warns {
+				t.Errorf("got %q, %q, %v", got, warning, err)
+			}
+		})
+	}
+	for _, bad := range []string{"a/b", "a b", "a.b", "$x", strings.Repeat("x", 64)} {
+		_, _, err := resolveDatabase(bad, "mongodb://h", envOf())
+		wrongUse(t, err, "", "--database")
+	}
+	_, _, err := resolveDatabase("", "mongodb://h", envOf("MONGODB_DATABASE", "a.b"))
+	wrongUse(t, err, "", "MONGODB_DATABASE")
+}
