@@ -1,0 +1,93 @@
+// Package archtest holds the rooms of the house apart: who may import whom, and who may touch the process.
+package archtest
+
+import (
+	"strings"
+)
+
+const module = "github.com/lanyardctl/lanyardctl/"
+
+// Imports from outside, by what they are for.
+const (
+	syncs    = "golang.org/x/sync"
+	redisLib = "github.com/redis/go-redis/v9"
+	mongoLib = "go.mongodb.org/mongo-driver/v2"
+	ferretDB = "github.com/FerretDB/FerretDB/ferretdb"
+	flock    = "github.com/gofrs/flock"
+)
+
+// room is a package, or all packages below a folder where its name ends with "/...". Besides the standard library its
+// code, tests apart, imports only what may name, in the same notation; "*" stands for everything but storetest.
+type room struct {
+	name string
+	may  []string
+}
+
+// rooms are in order: the first that fits a package counts. A package without a room fails the test.
+var rooms = []room{
+	{"cmd/lanyardctl", []string{"*"}},
+	{"record", nil},
+	{"migrate", []string{module + "record", syncs + "/..."}},
+	{"store/layout", []string{module + "record"}},
+	{"store/redis", []string{module + "record", module + "store/layout", redisLib + "/...", syncs + "/..."}},
+	{"store/mongo", []string{module + "record", mongoLib + "/...", syncs + "/..."}},
+	{"store/mem", []string{module + "record"}},
+	{"store/embedded", []string{ferretDB, flock}},
+	{"store/storetest/...", []string{"*", module + "store/storetest/..."}},
+	{"testdata/seed", []string{redisLib}},
+}
+
+// forbidden are the uses of the standard library that belong to cmd alone, by package. An empty list is the package as
+// a whole.
+var forbidden = map[string][]string{
+	"flag":      nil,
+	"log":       nil,
+	"log/slog":  nil,
+	"os":        {"Getenv", "LookupEnv", "Environ", "ExpandEnv", "Exit", "Args", "Stdin", "Stdout", "Stderr"},
+	"os/signal": nil,
+	"fmt":       {"Print", "Printf", "Println"},
+}
+
+// excused are the rooms that forbidden does not bind, and why.
+var excused = map[string]string{
+	"cmd/lanyardctl":      "it is the only place that knows flags, variables and terminals",
+	"store/storetest/...": "tests are set up by variables",
+	"testdata/seed":       "it is a command",
+	"store/embedded":      "it gives FerretDB a logger that discards everything",
+}
+
+// roomOf returns the room of the package with the import path.
+func roomOf(path string) (room, bool) {
+	for _, r := range rooms {
+		if fits(module+r.name, path) {
+			return r, true
+		}
+	}
+	return room{}, false
+}
+
+// allows tells whether the room's code may import path.
+func (r room) allows(path string) bool {
+	if standard(path) {
+		return true
+	}
+	for _, pattern := range r.may {
+		if fits(pattern, path) || pattern == "*" && !fits(module+"store/storetest/...", path) {
+			return true
+		}
+	}
+	return false
+}
+
+func fits(pattern, path string) bool {
+	if folder, ok := strings.CutSuffix(pattern, "/..."); ok {
+		return path == folder || strings.HasPrefix(path, folder+"/")
+	}
+	return path == pattern
+}
+
+// standard tells whether path is of the standard library, whose first element has no dot.
+func standard(path string) bool {
+	first, _, _ := strings.Cut(path, "/")
+	return !strings.Contains(first, ".")
+}
