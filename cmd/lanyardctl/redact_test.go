@@ -17,23 +17,23 @@ import (
 
 func TestRedactedURIs(t *testing.T) {
 	tests := map[string]string{
-		"redis://h:6379/0":                     "redis://h:6379/0",
-		"redis://:hunter2@h":                   "redis://:xxxxx@h",
-		"redis://user:hunter2@h":               "redis://user:xxxxx@h",
-		"redis://user:@h":                      "redis://user:@h",
-		"redis://hunter2@h":                    "redis://xxxxx@h", // go-redis takes it for a user; people mean the password
-		"rediss://u:hun:ter2@h":                "rediss://u:xxxxx@h",
-		"redis://u:hun@ter2@h":                 "redis://u:xxxxx@h",
-		"redis://u:hun/ter2@h":                 "redis://xxxxx",
-		"redis://u:hun?ter2@h":                 "redis://xxxxx",
-		"redis://u:hun#ter2@h/0?password=a@b":  "redis://xxxxx",
-		"redis://h?password=hunter2&db=1":      "redis://h?password=xxxxx&db=1",
-		"redis://h?sentinel_password=hunter2":  "redis://h?sentinel_password=xxxxx",
-		"redis://h?db=1&PassWord=hunt#er2&x=y": "redis://h?db=1&PassWord=xxxxx&x=y",
-		"unix://u:hunter2@/run/redis.sock?x=1": "unix://u:xxxxx@/run/redis.sock?x=1",
-		"mongodb://user@h/?authSource=admin":   "mongodb://user@h/?authSource=admin",
-		"mongodb://user:hunter2@h1:1,h2:2,[::1]:3/db?replicaSet=r":                                 "mongodb://user:xxxxx@h1:1,h2:2,[::1]:3/db?replicaSet=r",
-		"mongodb+srv://user:hunter2@cluster.example.net/":                                          "mongodb+srv://user:xxxxx@cluster.example.net/",
+		"redis://h:6379/0":                                         "redis://h:6379/0",
+		"redis://:hunter2@h":                                       "redis://:xxxxx@h",
+		"redis://user:hunter2@h":                                   "redis://user:xxxxx@h",
+		"redis://user:@h":                                          "redis://user:@h",
+		"redis://hunter2@h":                                        "redis://xxxxx@h", // go-redis takes it for a user; people mean the password
+		"rediss://u:hun:ter2@h":                                    "rediss://u:xxxxx@h",
+		"redis://u:hun@ter2@h":                                     "redis://u:xxxxx@h",
+		"redis://u:hun/ter2@h":                                     "redis://xxxxx",
+		"redis://u:hun?ter2@h":                                     "redis://xxxxx",
+		"redis://u:hun#ter2@h/0?password=a@b":                      "redis://xxxxx",
+		"redis://h?password=hunter2&db=1":                          "redis://h?password=xxxxx&db=1",
+		"redis://h?sentinel_password=hunter2":                      "redis://h?sentinel_password=xxxxx",
+		"redis://h?db=1&PassWord=hunt#er2&x=y":                     "redis://h?db=1&PassWord=xxxxx&x=y",
+		"unix://u:hunter2@/run/redis.sock?x=1":                     "unix://u:xxxxx@/run/redis.sock?x=1",
+		"mongodb://user@h/?authSource=admin":                       "mongodb://user@h/?authSource=admin",
+		"mongodb://user:hunter2@h1:1,h2:2,[::1]:3/db?replicaSet=r": "mongodb://user:xxxxx@h1:1,h2:2,[::1]:3/db?replicaSet=r",
+		"mongodb+srv://user:hunter2@cluster.example.net/":          "mongodb+srv://user:xxxxx@cluster.example.net/",
 		"mongodb://u:hunter2@h/?tlsCertificateKeyFilePassword=hunter2&tls=true":                    "mongodb://u:xxxxx@h/?tlsCertificateKeyFilePassword=xxxxx&tls=true",
 		"mongodb://AK:hunter2@h/?authMechanismProperties=AWS_SESSION_TOKEN:hunter2&authSource=abc": "mongodb://AK:xxxxx@h/?authMechanismProperties=xxxxx&authSource=abc",
 		"embedded:./data": "embedded:./data",
@@ -71,10 +71,10 @@ func TestRedactionKeepsWhatIsNoSecret(t *testing.T) {
 func TestRedactedTexts(t *testing.T) {
 	key := "0123456789abcdef0123456789abcdef"
 	tests := map[string]string{
-		"GET api_key:" + key + ": timeout":           "GET api_key:" + record.Fingerprint(key) + ": timeout",
-		"key lnyd_" + key + ".":                      "key " + record.Fingerprint("lnyd_"+key) + ".",
-		`parse "redis://:hunter2@h:x": invalid port`: `parse "redis://:xxxxx@h:x": invalid port`,
-		`{"uri":"redis://h?password=hunter2","n":1}`: `{"uri":"redis://h?password=xxxxx","n":1}`,
+		"GET api_key:" + key + ": timeout":                             "GET api_key:" + record.Fingerprint(key) + ": timeout",
+		"key lnyd_" + key + ".":                                        "key " + record.Fingerprint("lnyd_"+key) + ".",
+		`parse "redis://:hunter2@h:x": invalid port`:                   `parse "redis://:xxxxx@h:x": invalid port`,
+		`{"uri":"redis://h?password=hunter2","n":1}`:                   `{"uri":"redis://h?password=xxxxx","n":1}`,
 		`dial mongodb://u:hunter2@a,b/ and redis://v:hunter2@c, twice`: `dial mongodb://u:xxxxx@a,b/ and redis://v:xxxxx@c, twice`,
 	}
 	for text, want := range tests {

@@ -1,0 +1,79 @@
+package main
+
+import (
+	"strings"
+
+	"github.com/spf13/pflag"
+)
+
+// again is a command as a person typed it, so that a report can say what to type next.
+type again struct {
+	name  string // "migrate redis-to-mongo"
+	flags []typedFlag
+}
+
+type typedFlag struct {
+	name   string
+	values []string // none for a flag without a value
+}
+
+// typed returns the command of the given name with the flags that were set. Passwords in URIs are hidden.
+func typed(name string, flags *pflag.FlagSet) again {
+	a := again{name: name}
+	flags.Visit(func(f *pflag.Flag) {
+		t := typedFlag{name: f.Name}
+		list, isList := f.Value.(pflag.SliceValue)
+		switch {
+		case f.Value.Type() == "bool":
+			if f.Value.String() != "true" {
+				t.name += "=" + f.Value.String()
+			}
+		case f.Value.Type() == "stringSlice":
+			t.values = []string{strings.Join(list.GetSlice(), ",")}
+		case isList:
+			t.values = list.GetSlice()
+		default:
+			t.values = []string{f.Value.String()}
+		}
+		a.flags = append(a.flags, t)
+	})
+	return a
+}
+
+// without returns the command without the named flags.
+func (a again) without(names ...string) again {
+	var kept []typedFlag
+next:
+	for _, f := range a.flags {
+		for _, name := range names {
+			if f.name == name {
+				continue next
+			}
+		}
+		kept = append(kept, f)
+	}
+	return again{name: a.name, flags: kept}
+}
+
+// String returns the command as it is typed into a shell.
+func (a again) String() string {
+	words := []string{"lanyardctl", a.name}
+	for _, f := range a.flags {
+		if len(f.values) == 0 {
+			words = append(words, "--"+f.name)
+		}
+		for _, v := range f.values {
+			words = append(words, "--"+f.name, shellQuote(redactText(v)))
+		}
+	}
+	return strings.Join(words, " ")
+}
+
+// shellQuote returns s as one word of a POSIX shell.
+func shellQuote(s string) string {
+	const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_=+:,./@%"
+	if s != "" && strings.Trim(s, plain) == "" {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}

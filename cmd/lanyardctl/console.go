@@ -1,0 +1,74 @@
+package main
+
+import (
+	"io"
+	"os"
+	"sync"
+
+	"golang.org/x/term"
+)
+
+// console is the standard error stream of a run: logs, notices and the progress bar share it. It hides secrets, and
+// takes the bar off the last line before it writes a line of its own.
+type console struct {
+	mu    sync.Mutex
+	out   io.Writer // hides secrets
+	drawn bool      // the bar stands on the last line
+}
+
+func newConsole(out io.Writer, red *redactor) *console { return &console{out: red.writer(out)} }
+
+const eraseLine = "\r\x1b[2K"
+
+// Write writes whole lines.
+func (c *console) Write(p []byte) (int, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.drawn {
+		c.drawn = false
+		if _, err := io.WriteString(c.out, eraseLine); err != nil {
+			return 0, err
+		}
+	}
+	return c.out.Write(p)
+}
+
+// barWriter is where the progress bar is drawn.
+type barWriter struct{ *console }
+
+func (w barWriter) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.drawn = true
+	return w.out.Write(p)
+}
+
+// leaveBar ends the bar's line, so that the bar stays.
+func (c *console) leaveBar() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.drawn {
+		c.drawn = false
+		// A console that cannot be written to has no line to end.
+		_, _ = io.WriteString(c.out, "\n")
+	}
+}
+
+// terminalWidth returns the columns of the terminal that w writes to, and false where w is no terminal.
+func terminalWidth(w io.Writer) (int, bool) {
+	file, ok := w.(*os.File)
+	if !ok || !term.IsTerminal(int(file.Fd())) {
+		return 0, false
+	}
+	width, _, err := term.GetSize(int(file.Fd()))
+	if err != nil || width <= 0 {
+		return 80, true
+	}
+	return width, true
+}
+
+// wantsColour tells whether text for w may be coloured.
+func wantsColour(w io.Writer, env lookupFunc) bool {
+	_, terminal := terminalWidth(w)
+	return terminal && env.value("NO_COLOR") == "" && env.value("TERM") != "dumb"
+}

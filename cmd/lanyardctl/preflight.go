@@ -1,0 +1,110 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/lanyardctl/lanyardctl/record"
+)
+
+// preflight is what a run tells before it begins: where from, where to, and what it is going to do. Its texts hold no
+// secret.
+type preflight struct {
+	Source   endpoint
+	Target   endpoint
+	Database string
+
+	// Documents are about how many documents the target holds already, by kind.
+	Documents map[record.Kind]int64
+
+	Only     record.Kinds
+	Users    []record.UserID
+	Policy   record.Policy
+	KVPrefer string
+	DryRun   bool
+	Resumed  bool
+	Warnings []string
+}
+
+// endpoint is one side of a run.
+type endpoint struct {
+	URI   string // redacted
+	Facts string // "Redis 7.0.15, master, db 0, about 1,234 keys"
+}
+
+// namedUsers is how many users a preflight names.
+const namedUsers = 5
+
+func (p preflight) text(l look) string {
+	t := &reportText{look: l}
+	t.row("source", p.Source.URI)
+	t.row("", p.Source.Facts)
+	t.row("target", p.Target.URI)
+	t.row("", p.Target.Facts+", database "+p.Database)
+	t.row("", p.standing())
+	t.row("plan", p.plan())
+	t.row("", p.conflicts())
+	if p.Only.Has(record.KV) {
+		t.row("", "where a user has key-value pairs in both layouts, the "+p.KVPrefer+" layout wins")
+	}
+	switch {
+	case p.DryRun:
+		t.row("", l.paint(yellow, "dry run: nothing is written to the target"))
+	case p.Resumed:
+		t.row("", "goes on where an earlier run had stopped")
+	}
+	for _, w := range p.Warnings {
+		t.wrap("", t.paint(yellow, "warning:")+" "+w)
+	}
+	return t.b.String()
+}
+
+// row writes a line of the preflight; a row without a name belongs to the one above.
+func (t *reportText) row(name, text string) {
+	t.wrap(t.paint(bold, fmt.Sprintf("%-8s", name)), text)
+}
+
+// standing tells what the target holds already.
+func (p preflight) standing() string {
+	var parts []string
+	for _, kind := range p.Only.List() {
+		if n := p.Documents[kind]; n > 0 {
+			parts = append(parts, kind.String()+" "+thousands(n))
+		}
+	}
+	if len(parts) == 0 {
+		return "holds no documents of these kinds yet"
+	}
+	return "holds already, in documents: " + strings.Join(parts, ", ")
+}
+
+func (p preflight) plan() string {
+	kinds := strings.Join(names(p.Only.List()), ", ")
+	if len(p.Users) == 0 {
+		return "merge " + kinds + " of all users"
+	}
+	users := names(p.Users)
+	if len(users) > namedUsers {
+		users = append(slices.Clip(users[:namedUsers]), fmt.Sprintf("%d more", len(users)-namedUsers))
+	}
+	return "merge " + kinds + " of these users alone: " + strings.Join(users, ", ")
+}
+
+func names[T fmt.Stringer](list []T) []string {
+	texts := make([]string, len(list))
+	for i, v := range list {
+		texts[i] = v.String()
+	}
+	return texts
+}
+
+func (p preflight) conflicts() string {
+	switch p.Policy {
+	case record.PreferSource:
+		return "where the target holds another value: Redis wins; the target's value goes to the superseded file"
+	case record.PreferTarget:
+		return "where the target holds another value: the target wins; Redis's value goes to the superseded file"
+	}
+	return "where somebody else wrote another value to the target: the target keeps it, Redis's goes to the rejects file"
+}

@@ -1,0 +1,27 @@
+package main
+
+import (
+	"time"
+
+	"github.com/lanyardctl/lanyardctl/migrate"
+)
+
+// migration is everything that a report of a migration shows. Its texts hold no secret.
+type migration struct {
+	Report   migrate.Report
+	Source   string // redacted URI
+	Target   string // redacted URI
+	Database string
+	Warnings []string
+	Exit     int   // the command's exit code
+	Err      error // why the run did not come to its end; nil where it did
+	Again    again // how to type the same command
+}
+
+// migrationName is how the command is called, in its report and in what to type next.
+const migrationName = "migrate redis-to-mongo"
+
+// jsonTime is how reports write a time: RFC 3339 in UTC, with milliseconds.
+const jsonTime = "2006-01-02T15:04:05.000Z"
+
+func utc(t time.Time) string { return t.UTC().Format(jsonTime) }

@@ -1,0 +1,280 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/spf13/pflag"
+	"pgregory.net/rapid"
+
+	"github.com/lanyardctl/lanyardctl/migrate"
+	"github.com/lanyardctl/lanyardctl/record"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// golden compares got with a file below testdata/golden.
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", "golden", name)
+	if *update {
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s differs (go test -update writes it anew):\n%s", path, diff)
+	}
+}
+
+// fullRun is a report with something in every place.
+func fullRun() migration {
+	m := migration{
+		Report: migrate.Report{
+			Only:           record.AllKinds,
+			RejectsFile:    "lanyardctl-rejects-20260403T030730Z.ndjson",
+			SupersededFile: "lanyardctl-rejects-20260403T030730Z.superseded.ndjson",
+			StartedAt:      time.Date(2026, 4, 3, 5, 7, 30, 417e6, time.FixedZone("", 7200)),
+			Duration:       83*time.Second + 250*time.Millisecond,
+		},
+		Source: "redis://:xxxxx@localhost:6379/0", Target: "mongodb://lanyard:xxxxx@db1:27017,db2:27017/?replicaSet=rs0",
+		Database: "lanyard",
+		Warnings: []string{"the password in --redis can be read by everybody who can list processes; set REDIS_URI instead"},
+		Exit:     exitRejects,
+		Again: again{name: migrationName, flags: []typedFlag{
+			{"mongo", []string{"mongodb://lanyard:hunter2@db1:27017,db2:27017/?replicaSet=rs0"}}, {"only", []string{"kv", "last_seen"}},
+			{"restart", nil}, {"user", []string{"94490510688792576"}},
+		}},
+	}
+	k := &m.Report.Kinds
+	k[record.APIKeys] = migrate.Counts{Read: 1200, Inserted: 1000, Updated: 2, Unchanged: 180, Conflicts: 1, Rejected: 17,
+		Notes: map[record.Note]int64{record.Repaired: 3}}
+	k[record.KV] = migrate.Counts{Read: 1234567, Inserted: 1200000, Updated: 567, Unchanged: 33990, Conflicts: 7, Rejected: 3,
+		Fields: migrate.FieldCounts{Rejected: 1042, Conflicts: 9},
+		Notes:  map[record.Note]int64{record.NotJSON: 12, record.Expiring: 1, record.BothLayouts: 2222, record.SupersededNote: 4}}
+	k[record.LastSeen] = migrate.Counts{Read: 40000, Inserted: 39998, Updated: 1, Unchanged: 1, Notes: map[record.Note]int64{record.Normalised: 812}}
+	k[record.MonitoringSince] = migrate.Counts{Read: 8, Rejected: 8}
+	k[record.Metrics] = migrate.Counts{Read: 1, Inserted: 1}
+	m.Report.Seen = record.Seen{Keys: 1500000, Lanyard: 1280000, Ignored: 9000, Foreign: 1000, Analytics: 210000}
+	m.Report.Reasons = map[record.Reason]int64{record.InvalidUTF8: 1042, record.StaleAPIKey: 17, record.ConflictReason: 10,
+		record.ImplausibleTimestamp: 8, record.DocumentTooLarge: 3}
+	m.Report.Superseded = 4
+	return m
+}
+
+func cleanRun() migration {
+	m := fullRun()
+	m.Exit, m.Warnings = exitDone, nil
+	m.Report.RejectsFile, m.Report.SupersededFile, m.Report.Reasons, m.Report.Superseded = "", "", nil, 0
+	m.Report.Only = record.Kinds(0).With(record.KV).With(record.LastSeen)
+	for i := range m.Report.Kinds {
+		m.Report.Kinds[i] = migrate.Counts{}
+	}
+	m.Report.Kinds[record.KV] = migrate.Counts{Read: 3, Unchanged: 3}
+	m.Report.Kinds[record.LastSeen] = migrate.Counts{Read: 2, Inserted: 1, Updated: 1}
+	m.Report.Seen = record.Seen{Keys: 5, Lanyard: 5}
+	m.Report.Duration = 400 * time.Millisecond
+	return m
+}
+
+func goldenRuns() map[string]migration {
+	runs := map[string]migration{"rejects": fullRun(), "clean": cleanRun()}
+
+	dry := fullRun()
+	dry.Report.DryRun, dry.Report.SupersededFile = true, ""
+	dry.Again.flags[2].name = "dry-run"
+	runs["dry-run"] = dry
+
+	cut := fullRun()
+	cut.Exit, cut.Err = exitInterrupted, fmt.Errorf("%w: %w", migrate.ErrInterrupted, errInterrupted)
+	runs["interrupted"] = cut
+
+	failed := fullRun()
+	failed.Exit, failed.Err = exitFailed, errors.New("write kv to FerretDB 1.24.0: connection refused")
+	runs["failed"] = failed
+
+	resumed := cleanRun()
+	resumed.Report.Resumed = true
+	runs["resumed"] = resumed
+	return runs
+}
+
+func TestReportsForPeople(t *testing.T) {
+	for name, m := range goldenRuns() {
+		golden(t, name+".txt", m.text(look{Width: 100}))
+	}
+	golden(t, "rejects-60-columns.txt", fullRun().text(look{Width: 60}))
+	golden(t, "rejects-colour.txt", fullRun().text(look{Width: 100, Colour: true}))
+}
+
+func TestReportsForScripts(t *testing.T) {
+	for name, m := range goldenRuns() {
+		var b bytes.Buffer
+		if err := m.writeJSON(&b); err != nil {
+			t.Fatal(err)
+		}
+		golden(t, name+".json", b.String())
+	}
+}
+
+func TestAReportForScriptsIsOKExactlyWhenTheExitCodeIsZero(t *testing.T) {
+	for _, code := range []int{exitDone, exitFailed, exitRejects, exitInterrupted} {
+		m := fullRun()
+		m.Exit = code
+		var b bytes.Buffer
+		if err := m.writeJSON(&b); err != nil {
+			t.Fatal(err)
+		}
+		var got struct {
+			OK bool `json:"ok"`
+		}
+		if err := json.Unmarshal(b.Bytes(), &got); err != nil || got.OK != (code == 0) {
+			t.Errorf("exit %d: ok is %v, %v", code, got.OK, err)
+		}
+	}
+}
+
+func TestThePrintedTableAddsUp(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		m := migration{Report: migrate.Report{Only: record.AllKinds}}
+		for k := range m.Report.Kinds {
+			n := rapid.SliceOfN(rapid.Int64Range(0, 1e12), 5, 5).Draw(t, "counts")
+			m.Report.Kinds[k] = migrate.Counts{Read: n[0] + n[1] + n[2] + n[3] + n[4],
+				Inserted: n[0], Updated: n[1], Unchanged: n[2], Conflicts: n[3], Rejected: n[4]}
+		}
+		total := make([]int64, 6)
+		rows, width := 0, 0
+		for line := range strings.Lines(m.text(look{})) {
+			cells := strings.Fields(line)
+			if len(cells) != 7 || cells[0] == "kind" {
+				continue
+			}
+			if width == 0 {
+				width = len(line)
+			}
+			if len(line) != width {
+				t.Fatalf("columns do not stand below each other: %q", line)
+			}
+			var row [6]int64
+			for i, cell := range cells[1:] {
+				n, err := strconv.ParseInt(strings.ReplaceAll(cell, ",", ""), 10, 64)
+				if err != nil {
+					t.Fatal(err)
+				}
+				row[i] = n
+			}
+			if row[0] != row[1]+row[2]+row[3]+row[4]+row[5] {
+				t.Fatalf("%q does not add up", line)
+			}
+			for i := range row {
+				if cells[0] == "total" && row[i] != total[i] {
+					t.Fatalf("column %d of %q is not the sum of those above, %d", i, line, total[i])
+				}
+				total[i] += row[i]
+			}
+			rows++
+		}
+		if rows != record.KindCount+1 {
+			t.Fatalf("%d rows", rows)
+		}
+	})
+}
+
+func TestNoLineIsWiderThanTheTerminal(t *testing.T) {
+	for line := range strings.Lines(fullRun().text(look{Width: 80})) {
+		line = strings.TrimSuffix(line, "\n")
+		// Commands, paths and the table are not broken.
+		if n := len([]rune(line)); n > 80 && !strings.Contains(line, "lanyardctl") && !strings.Contains(line, "jq ") && !strings.Contains(line, "://") {
+			t.Errorf("%d columns: %s", n, line)
+		}
+	}
+}
+
+func TestThousands(t *testing.T) {
+	for n, want := range map[int64]string{0: "0", 999: "999", 1000: "1,000", -1234567: "-1,234,567", 1e12: "1,000,000,000,000"} {
+		if got := thousands(n); got != want {
+			t.Errorf("%d: %s, want %s", n, got, want)
+		}
+	}
+}
+
+func TestDurations(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		0: "0.0 s", 1234 * time.Millisecond: "1.2 s", 59900 * time.Millisecond: "59.9 s", 192 * time.Second: "3 min 12 s",
+		125*time.Minute + 20*time.Second: "2 h 5 min", 59960 * time.Millisecond: "1 min 0 s", time.Hour - time.Millisecond: "1 h 0 min",
+	} {
+		if got := duration(d); got != want {
+			t.Errorf("%v: %s, want %s", d, got, want)
+		}
+	}
+}
+
+func TestTheNextCommandIsWhatWasTyped(t *testing.T) {
+	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
+	flags.String("mongo", "", "")
+	flags.StringSlice("only", nil, "")
+	flags.StringArray("user", nil, "")
+	flags.Bool("dry-run", false, "")
+	flags.Bool("quiet", false, "")
+	flags.Int("workers", 4, "")
+	flags.Duration("timeout", time.Second, "")
+	args := []string{"--mongo", "mongodb://u:hunter2@h/?a=b&c=d", "--only", "kv,metrics", "--user", "1", "--user", "2",
+		"--dry-run", "--quiet=false", "--timeout", "5s"}
+	if err := flags.Parse(args); err != nil {
+		t.Fatal(err)
+	}
+	cmd := typed(migrationName, flags)
+	want := `lanyardctl migrate redis-to-mongo --dry-run --mongo 'mongodb://u:xxxxx@h/?a=b&c=d' --only kv,metrics --quiet=false --timeout 5s --user 1 --user 2`
+	if got := cmd.String(); got != want {
+		t.Errorf("\n got %s\nwant %s", got, want)
+	}
+	want = `lanyardctl migrate redis-to-mongo --mongo 'mongodb://u:xxxxx@h/?a=b&c=d' --timeout 5s`
+	if got := cmd.without("dry-run", "user", "only", "quiet=false").String(); got != want {
+		t.Errorf("\n got %s\nwant %s", got, want)
+	}
+}
+
+func TestShellQuoting(t *testing.T) {
+	for s, want := range map[string]string{"": "''", "a-b/c.d:1": "a-b/c.d:1", "a b": "'a b'", "it's": `'it'\''s'`, "$x": "'$x'", "a&b": "'a&b'", "~/x": "'~/x'"} {
+		if got := shellQuote(s); got != want {
+			t.Errorf("%q: %s, want %s", s, got, want)
+		}
+	}
+}
+
+func TestPreflight(t *testing.T) {
+	p := preflight{
+		Source:   endpoint{"redis://:xxxxx@localhost:6379/0", "Redis 7.0.15, master, db 0, about 1,500,000 keys"},
+		Target:   endpoint{"mongodb://db1:27017", "MongoDB 7.0.14, replica set rs0"},
+		Database: "lanyard", Only: record.AllKinds, KVPrefer: "fork",
+		Documents: map[record.Kind]int64{record.KV: 12345, record.Metrics: 1},
+		Warnings:  []string{"the MongoDB URI names the database \"other\", which Lanyard ignores: \"lanyard\" is used"},
+	}
+	golden(t, "preflight.txt", p.text(look{Width: 100}))
+
+	p.DryRun, p.Policy, p.Documents, p.Warnings = true, record.PreferTarget, nil, nil
+	p.Only = record.Kinds(0).With(record.LastSeen)
+	p.Users = []record.UserID{1, 2, 3, 4, 5, 6, 7}
+	golden(t, "preflight-dry-run.txt", p.text(look{Width: 100}))
+
+	p.DryRun, p.Resumed, p.Policy = false, true, record.PreferSource
+	p.Users = p.Users[:1]
+	golden(t, "preflight-resumed.txt", p.text(look{Width: 100, Colour: true}))
+}
