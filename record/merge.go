@@ -274,3 +274,9 @@ func (m *merging) metrics() {
 		m.set(name, best)
 	}
 }
+
+// StillWritten reports whether content, as it stands in a target, is exactly what lanyardctl last wrote there: mark is
+// the digest that the document carries in [WrittenField].
+func StillWritten(content Record, mark string) bool {
+	return mark != "" && content.Digest().String() == mark
+}

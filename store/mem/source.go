@@ -1,0 +1,92 @@
+package mem
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+
+	"github.com/lanyardctl/lanyardctl/record"
+)
+
+// Source is a [record.Source] of items in memory, for tests and benchmarks.
+type Source struct {
+	// Items are the items of each part.
+	Items [][]record.Item
+
+	// Last are the items that only the sight of all parts decides.
+	Last []record.Item
+
+	// PageSize is the number of items of a page; 10 where zero.
+	PageSize int
+
+	// ID is the source's identity.
+	ID string
+}
+
+// Parts implements [record.Source].
+func (s *Source) Parts(context.Context) ([]record.Part, error) {
+	parts := make([]record.Part, len(s.Items))
+	for i := range s.Items {
+		parts[i] = part{name: "part " + strconv.Itoa(i), source: s, items: s.Items[i]}
+	}
+	return parts, nil
+}
+
+// Rest implements [record.Source].
+func (s *Source) Rest(ctx context.Context, yield func(record.Page) error) error {
+	return part{name: "rest", source: s, items: s.Last}.Read(ctx, "", yield)
+}
+
+// Total implements [record.Source].
+func (s *Source) Total(context.Context) (int64, error) {
+	n := len(s.Last)
+	for _, items := range s.Items {
+		n += len(items)
+	}
+	return int64(n), nil
+}
+
+// Identity implements [record.Source].
+func (s *Source) Identity() string { return s.ID }
+
+type part struct {
+	name   string
+	source *Source
+	items  []record.Item
+}
+
+// Name implements [record.Part].
+func (p part) Name() string { return p.name }
+
+// Read implements [record.Part]. A position is the number of items before it.
+func (p part) Read(ctx context.Context, from string, yield func(record.Page) error) error {
+	at := 0
+	if from != "" {
+		n, err := strconv.Atoi(from)
+		if err != nil || n < 0 || n > len(p.items) {
+			return fmt.Errorf("read %s: no position %q", p.name, from)
+		}
+		at = n
+	}
+	size := p.source.PageSize
+	if size <= 0 {
+		size = 10
+	}
+	for at < len(p.items) {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		end := min(at+size, len(p.items))
+		n := int64(end - at)
+		page := record.Page{
+			Items: append([]record.Item(nil), p.items[at:end]...),
+			Seen:  record.Seen{Keys: n, Lanyard: n},
+			Next:  strconv.Itoa(end),
+		}
+		if err := yield(page); err != nil {
+			return err
+		}
+		at = end
+	}
+	return nil
+}

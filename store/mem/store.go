@@ -1,0 +1,212 @@
+// Package mem is a store in memory. It is the executable definition of what a store does: every other store behaves as
+// this one, which store/storetest checks.
+package mem
+
+import (
+	"context"
+	"maps"
+	"sync"
+	"time"
+
+	"github.com/lanyardctl/lanyardctl/record"
+)
+
+// Document is what the store holds for one user and kind, in the forms that [record.Held] has.
+type Document struct {
+	APIKey    string
+	CreatedAt time.Time
+	Times     map[string]any
+	Fields    map[string]record.Value
+	NoFields  record.Value
+	Mark      string // digest of what lanyardctl wrote; empty where somebody else wrote
+}
+
+func (d Document) clone() Document {
+	d.Times = maps.Clone(d.Times)
+	d.Fields = maps.Clone(d.Fields)
+	return d
+}
+
+// Options are what a target in memory can be told.
+type Options struct {
+	Limits record.Limits
+	Policy record.Policy
+	DryRun bool             // Write answers outcomes and changes nothing
+	Now    func() time.Time // time.Now where nil
+}
+
+// Store is a target in memory: a [record.Sink] and a [record.Checkpoints].
+type Store struct {
+	opts Options
+
+	mu          sync.Mutex
+	documents   [record.KindCount]map[record.UserID]Document
+	checkpoints map[string]record.Checkpoint
+	generation  int
+}
+
+// New returns an empty store.
+func New(o Options) *Store {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	s := &Store{opts: o, checkpoints: make(map[string]record.Checkpoint)}
+	s.Drop()
+	return s
+}
+
+// Drop empties the store, but for its checkpoints.
+func (s *Store) Drop() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.generation++
+	for k := range s.documents {
+		s.documents[k] = make(map[record.UserID]Document)
+	}
+}
+
+// Put replaces a document behind lanyardctl's back, as the app would.
+func (s *Store) Put(kind record.Kind, user record.UserID, d Document) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.documents[kind][user] = d.clone()
+}
+
+// Get returns a document.
+func (s *Store) Get(kind record.Kind, user record.UserID) (Document, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	d, ok := s.documents[kind][user]
+	return d.clone(), ok
+}
+
+// Count returns the number of documents of a kind.
+func (s *Store) Count(kind record.Kind) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.documents[kind])
+}
+
+// All returns a copy of all documents of a kind.
+func (s *Store) All(kind record.Kind) map[record.UserID]Document {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := make(map[record.UserID]Document, len(s.documents[kind]))
+	for user, d := range s.documents[kind] {
+		all[user] = d.clone()
+	}
+	return all
+}
+
+// Limits implements [record.Sink].
+func (s *Store) Limits() record.Limits { return s.opts.Limits }
+
+// Finish implements [record.Sink].
+func (s *Store) Finish(ctx context.Context, _ record.KeepFunc) error { return ctx.Err() }
+
+// Write implements [record.Sink].
+func (s *Store) Write(ctx context.Context, batch []record.Record, keep record.KeepFunc) ([]record.Outcome, error) {
+	outcomes := make([]record.Outcome, len(batch))
+	for i, r := range batch {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		o, err := s.write(r, keep)
+		if err != nil {
+			return nil, err
+		}
+		outcomes[i] = o
+	}
+	return outcomes, nil
+}
+
+func (s *Store) write(r record.Record, keep record.KeepFunc) (record.Outcome, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	held := s.held(r)
+	now := s.opts.Now()
+	d := record.Merge(r, held, record.TimeBounds(r.Kind, r.User, now), s.opts.Policy)
+	next := s.documents[r.Kind][r.User].clone()
+	next.apply(r, d, now)
+	if rejects := s.opts.Limits.CheckSize(r, next.size(r)); d.Write && rejects != nil {
+		return record.Outcome{Column: record.Rejected, Rejects: rejects}, nil
+	}
+	if s.opts.DryRun {
+		return d.Outcome(), nil
+	}
+	if len(d.Superseded) > 0 {
+		if err := keep(d.Superseded); err != nil {
+			return record.Outcome{}, err
+		}
+	}
+	if d.TakeKey {
+		delete(s.documents[record.APIKeys], held.Holder)
+	}
+	if d.Write {
+		s.documents[r.Kind][r.User] = next
+	}
+	return d.Outcome(), nil
+}
+
+// held returns what the store has for r.
+func (s *Store) held(r record.Record) record.Held {
+	doc, found := s.documents[r.Kind][r.User]
+	held := record.Held{Found: found, APIKey: doc.APIKey, Times: doc.Times, Fields: doc.Fields, NoFields: doc.NoFields}
+	if r.Kind == record.APIKeys {
+		for user, other := range s.documents[record.APIKeys] {
+			if user != r.User && other.APIKey == r.APIKey {
+				held.Holder = user
+			}
+		}
+	}
+	held.Written = found && record.StillWritten(doc.record(r.Kind, r.User), doc.Mark)
+	return held
+}
+
+// record returns the document's content as a record.
+func (d Document) record(kind record.Kind, user record.UserID) record.Record {
+	r := record.Record{Kind: kind, User: user, APIKey: d.APIKey}
+	if d.Fields != nil {
+		r.Fields = make(map[string]record.Field, len(d.Fields))
+		for name, v := range d.Fields {
+			r.Fields[name] = record.Field{Value: v}
+		}
+	}
+	return r
+}
+
+// size returns the bytes of BSON that the document would take.
+func (d Document) size(r record.Record) int { return d.record(r.Kind, r.User).DocumentSize() }
+
+// apply carries out a decision on r.
+func (d *Document) apply(r record.Record, decision record.Decision, now time.Time) {
+	switch r.Kind {
+	case record.APIKeys:
+		if decision.Write {
+			if d.APIKey != decision.APIKey {
+				d.CreatedAt = now
+			}
+			d.APIKey = decision.APIKey
+		}
+	case record.LastSeen, record.MonitoringSince:
+		if d.Times == nil {
+			d.Times = make(map[string]any)
+		}
+		if decision.Write {
+			d.Times[record.TimeField(r.Kind)] = decision.Time
+		}
+	case record.KV, record.Metrics:
+		if d.Fields == nil {
+			d.Fields = make(map[string]record.Value)
+		}
+		maps.Copy(d.Fields, decision.Set)
+		for _, name := range decision.Unset {
+			delete(d.Fields, name)
+		}
+		d.NoFields = nil
+	}
+	d.Mark = ""
+	if decision.Marked {
+		d.Mark = r.Digest().String()
+	}
+}

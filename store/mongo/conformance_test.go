@@ -1,0 +1,206 @@
+package mongo_test
+
+import (
+	"context"
+	"crypto/rand"
+	"strings"
+	"testing"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	driver "go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/lanyardctl/lanyardctl/record"
+	"github.com/lanyardctl/lanyardctl/store/mem"
+	"github.com/lanyardctl/lanyardctl/store/mongo"
+	"github.com/lanyardctl/lanyardctl/store/storetest"
+	"github.com/lanyardctl/lanyardctl/store/storetest/ferretdb"
+)
+
+func TestConformance(t *testing.T) {
+	t.Parallel()
+	uri := ferretdb.MongoURI(t)
+	storetest.Run(t, func(t testing.TB, o storetest.Options) storetest.Target { return open(t, uri, o) })
+}
+
+// fixture is a database of its own on a real server.
+type fixture struct {
+	t     testing.TB
+	uri   string
+	name  string
+	db    *driver.Database
+	store *mongo.Store
+}
+
+func newFixture(t testing.TB, uri string) *fixture {
+	t.Helper()
+	client, err := driver.Connect(options.Client().ApplyURI(uri))
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := "test_" + strings.ToLower(rand.Text()[:10])
+	store, err := mongo.Open(context.Background(), mongo.Options{URI: uri, Database: name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &fixture{t: t, uri: uri, name: name, db: client.Database(name), store: store}
+	t.Cleanup(func() {
+		ctx := context.Background()
+		for _, err := range []error{f.db.Drop(ctx), store.Close(ctx), client.Disconnect(ctx)} {
+			if err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	return f
+}
+
+func open(t testing.TB, uri string, o storetest.Options) storetest.Target {
+	f := newFixture(t, uri)
+	if o.Before != nil {
+		o.Before(f.put)
+	}
+	sink, err := f.store.Sink(context.Background(), mongo.SinkOptions{Kinds: record.AllKinds, Policy: o.Policy, DryRun: o.DryRun, Now: o.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return storetest.Target{Sink: sink, Checkpoints: f.store.Checkpoints(), Put: f.put, All: f.all, Drop: f.drop}
+}
+
+func collection(kind record.Kind) string {
+	if kind == record.MonitoringSince {
+		return "monitoring"
+	}
+	return kind.String()
+}
+
+// put writes a document as the app does: with an ObjectID, in place of the one that is there.
+func (f *fixture) put(kind record.Kind, user record.UserID, d mem.Document) {
+	f.t.Helper()
+	doc := bson.D{}
+	filter := bson.D{{Key: "user_id", Value: user.String()}}
+	switch kind {
+	case record.APIKeys:
+		doc = bson.D{{Key: "key", Value: d.APIKey}, {Key: "created_at", Value: d.CreatedAt}}
+	case record.KV:
+		doc = bson.D{{Key: "kv", Value: d.Fields}}
+	case record.LastSeen, record.MonitoringSince:
+		for name, v := range d.Times {
+			doc = append(doc, bson.E{Key: name, Value: v})
+		}
+	case record.Metrics:
+		filter = bson.D{{Key: "type", Value: "global"}}
+		for name, v := range d.Fields {
+			doc = append(doc, bson.E{Key: name, Value: v})
+		}
+	}
+	f.replace(collection(kind), filter, append(filter, doc...))
+}
+
+func (f *fixture) replace(collection string, filter, doc bson.D) {
+	f.t.Helper()
+	if _, err := f.db.Collection(collection).DeleteMany(context.Background(), filter); err != nil {
+		f.t.Fatal(err)
+	}
+	f.insert(collection, doc)
+}
+
+func (f *fixture) insert(collection string, doc bson.D) {
+	f.t.Helper()
+	if _, err := f.db.Collection(collection).InsertOne(context.Background(), doc); err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+// documents returns all documents of a collection.
+func (f *fixture) documents(collection string) []bson.M {
+	f.t.Helper()
+	cursor, err := f.db.Collection(collection).Find(context.Background(), bson.D{})
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	var documents []bson.M
+	if err := cursor.All(context.Background(), &documents); err != nil {
+		f.t.Fatal(err)
+	}
+	return documents
+}
+
+func (f *fixture) drop() {
+	f.t.Helper()
+	for _, kind := range record.AllKinds.List() {
+		if err := f.db.Collection(collection(kind)).Drop(context.Background()); err != nil {
+			f.t.Fatal(err)
+		}
+	}
+}
+
+func (f *fixture) all(kind record.Kind) map[record.UserID]mem.Document {
+	f.t.Helper()
+	all := make(map[record.UserID]mem.Document)
+	for _, doc := range f.documents(collection(kind)) {
+		var d mem.Document
+		if m, ok := doc["lanyardctl"].(bson.D); ok {
+			d.Mark = m[0].Value.(string)
+		}
+		var user record.UserID
+		if kind != record.Metrics {
+			var ok bool
+			if user, ok = record.ParseUserID(doc["user_id"].(string)); !ok {
+				f.t.Fatalf("user_id %v in %s", doc["user_id"], collection(kind))
+			}
+		}
+		if _, twice := all[user]; twice {
+			f.t.Fatalf("user %s has two documents in %s", user, collection(kind))
+		}
+		switch kind {
+		case record.APIKeys:
+			d.APIKey = doc["key"].(string)
+			d.CreatedAt = doc["created_at"].(bson.DateTime).Time()
+		case record.KV:
+			d.Fields = plain(doc["kv"]).(record.Object)
+		case record.LastSeen, record.MonitoringSince:
+			d.Times = make(map[string]any)
+			for _, name := range []string{"timestamp", "since", "monitoring_since"} {
+				if v, ok := doc[name]; ok {
+					d.Times[name] = plain(v)
+				}
+			}
+		case record.Metrics:
+			d.Fields = make(map[string]record.Value)
+			for name, v := range doc {
+				if name != "_id" && name != "type" && name != "updated_at" {
+					d.Fields[name] = plain(v)
+				}
+			}
+		}
+		all[user] = d
+	}
+	return all
+}
+
+// plain returns what the driver decoded in the forms of store/mem. It is written apart from the store's own decoder.
+func plain(v any) any {
+	switch v := v.(type) {
+	case int32:
+		return int64(v)
+	case bson.DateTime:
+		return v.Time()
+	case bson.A:
+		list := make(record.Array, len(v))
+		for i, e := range v {
+			list[i] = plain(e)
+		}
+		return list
+	case bson.D:
+		o := make(record.Object, len(v))
+		for _, e := range v {
+			o[e.Key] = plain(e.Value)
+		}
+		return o
+	case time.Time:
+		return v
+	}
+	return v
+}

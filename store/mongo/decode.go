@@ -1,0 +1,146 @@
+package mongo
+
+import (
+	"maps"
+	"slices"
+	"strconv"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"github.com/lanyardctl/lanyardctl/record"
+)
+
+// value returns a BSON value as a record's value. What Redis and JSON do not know stays opaque.
+func value(v bson.RawValue) record.Value {
+	switch v.Type {
+	case bson.TypeNull:
+		return nil
+	case bson.TypeBoolean:
+		return v.Boolean()
+	case bson.TypeInt32:
+		return int64(v.Int32())
+	case bson.TypeInt64:
+		return v.Int64()
+	case bson.TypeDouble:
+		return v.Double()
+	case bson.TypeString:
+		return v.StringValue()
+	case bson.TypeEmbeddedDocument:
+		return object(v.Document())
+	case bson.TypeArray:
+		values, err := v.Array().Values()
+		if err != nil {
+			break
+		}
+		list := make(record.Array, len(values))
+		for i, e := range values {
+			list[i] = value(e)
+		}
+		return list
+	}
+	return record.Opaque{Type: byte(v.Type), Data: slices.Clone(v.Value)}
+}
+
+func object(doc bson.Raw) record.Object {
+	elements, _ := doc.Elements() // the driver validated the document when it was read
+	o := make(record.Object, len(elements))
+	for _, e := range elements {
+		o[e.Key()] = value(e.Value())
+	}
+	return o
+}
+
+// moment returns a BSON value as [record.Timestamp] takes it.
+func moment(v bson.RawValue) any {
+	switch v.Type {
+	case bson.TypeDateTime:
+		return v.Time()
+	case bson.TypeDecimal128:
+		return v.Decimal128().String()
+	}
+	return value(v)
+}
+
+// number returns a BSON value as [record.Counter] takes it.
+func number(v bson.RawValue) record.Value {
+	if v.Type == bson.TypeDecimal128 {
+		return v.Decimal128().String()
+	}
+	return value(v)
+}
+
+// held returns what the documents of a lookup hold for r.
+func (f found) held(r record.Record) record.Held {
+	doc := f.own
+	h := record.Held{Found: doc != nil, Holder: f.holderID}
+	switch r.Kind {
+	case record.APIKeys:
+		content := record.Record{Kind: record.APIKeys, User: r.User}
+		content.APIKey, _ = lookup(doc, "key").StringValueOK()
+		h.APIKey = content.APIKey
+		h.Written = record.StillWritten(content, markOf(doc))
+	case record.KV:
+		kv := lookup(doc, "kv")
+		fields, ok := kv.DocumentOK()
+		if !ok {
+			if kv.Type != 0 {
+				h.NoFields = value(kv)
+			}
+			return h
+		}
+		h.Fields = object(fields)
+		if m := markOf(doc); m != "" {
+			content := record.Record{Kind: record.KV, User: r.User, Fields: make(map[string]record.Field, len(h.Fields))}
+			for name, v := range h.Fields {
+				content.Fields[name] = record.Field{Value: v}
+			}
+			h.Written = record.StillWritten(content, m)
+		}
+	case record.LastSeen, record.MonitoringSince:
+		h.Times = make(map[string]any)
+		for _, name := range timeFields(r.Kind) {
+			if v := lookup(doc, name); v.Type != 0 {
+				h.Times[name] = moment(v)
+			}
+		}
+	case record.Metrics:
+		h.Fields = make(map[string]record.Value)
+		for name := range r.Fields {
+			if v := lookup(doc, name); v.Type != 0 {
+				h.Fields[name] = number(v)
+			}
+		}
+	}
+	return h
+}
+
+// timeFields returns the fields in which the app and its forks keep the time of a kind.
+func timeFields(kind record.Kind) []string {
+	if kind == record.MonitoringSince {
+		return []string{record.TimeField(kind), "monitoring_since"}
+	}
+	return []string{record.TimeField(kind)}
+}
+
+// markOf returns the digest that the document carries, if any.
+func markOf(doc bson.Raw) string {
+	m, _ := lookup(doc, record.WrittenField, "digest").StringValueOK()
+	return m
+}
+
+// lookup returns a field, or a value of type zero where there is none; doc may be nil.
+func lookup(doc bson.Raw, path ...string) bson.RawValue {
+	if doc == nil {
+		return bson.RawValue{}
+	}
+	v, err := doc.LookupErr(path...)
+	if err != nil {
+		return bson.RawValue{}
+	}
+	return v
+}
+
+func sortedNames[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
+
+// index returns an array's element name.
+func index(i int) string { return strconv.Itoa(i) }

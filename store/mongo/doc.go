@@ -1,0 +1,17 @@
+// Package mongo is the store on MongoDB (4.4 and later) and FerretDB v1: it merges records into the collections that
+// Lanyard's fork reads.
+//
+// # How a batch is written
+//
+// A record that is new costs one document in an unordered insert, under the user's id as _id. Only what the server
+// reports as a duplicate is read back, merged by [record.Merge], and updated where the document still is what was read.
+// The unique indexes on user_id (and on key, for API keys) make the app's own documents, which have other ids, show up
+// as duplicates too. On an empty collection they are made after the load; on one that holds documents before it.
+//
+// # FerretDB
+//
+// FerretDB scans a collection for every filter but a lone _id, refuses some names, and hangs for good when about a
+// hundred updates are under way on one database. The store reads documents there one by one by _id, sends one command of
+// at most 40 updates at a time, and leaves their guards out: somebody else's write between reading and writing the same
+// document can be lost there, on MongoDB it cannot.
+package mongo

@@ -1,0 +1,120 @@
+package mongo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/lanyardctl/lanyardctl/record"
+)
+
+// commandTimeout bounds one command, so that a server that hangs is noticed.
+const commandTimeout = 2 * time.Minute
+
+// insert inserts the records' new documents, and returns the records that stand in the target already.
+func (w *writing) insert(ctx context.Context, indexes []int, documents map[int]bson.Raw) (duplicates []int, err error) {
+	err = w.halving(ctx, indexes, func(ctx context.Context, indexes []int) error {
+		batch := make([]bson.Raw, len(indexes))
+		for n, i := range indexes {
+			batch[n] = documents[i]
+		}
+		duplicatesHere, err := w.insertOnce(ctx, indexes, batch)
+		if err == nil {
+			duplicates = append(duplicates, duplicatesHere...)
+		}
+		return err
+	})
+	return duplicates, err
+}
+
+func (w *writing) insertOnce(ctx context.Context, indexes []int, documents []bson.Raw) (duplicates []int, err error) {
+	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
+	defer cancel()
+	_, err = w.collection(w.kind).InsertMany(ctx, documents, options.InsertMany().SetOrdered(false))
+	var failed mongo.BulkWriteException
+	if err != nil && (!errors.As(err, &failed) || len(failed.WriteErrors) == 0) {
+		return nil, err
+	}
+	for _, i := range indexes {
+		w.outcomes[i] = record.Outcome{Column: record.Inserted}
+	}
+	for _, e := range failed.WriteErrors {
+		i := indexes[e.Index]
+		if e.Code == codeDuplicateKey {
+			w.outcomes[i] = record.Outcome{}
+			duplicates = append(duplicates, i)
+			continue
+		}
+		w.refuse(i, e.Code, codeName(e.WriteError))
+	}
+	if failed.WriteConcernError != nil {
+		return nil, fmt.Errorf("%w: %w", record.ErrUnavailable, err)
+	}
+	return duplicates, nil
+}
+
+// codeName returns the server's name of an error's code, where it tells one.
+func codeName(e mongo.WriteError) string {
+	name, _ := lookup(e.Raw, "codeName").StringValueOK()
+	return name
+}
+
+// attemptsAlone is how often a document that fails by itself is tried while the server answers in between.
+const attemptsAlone = 3
+
+// halving calls write with all the records, and where that fails though the server answers a ping, with each half of
+// them at once, until the one record that fails alone is found; that one is rejected. It returns an error where the
+// server, and no document, is to blame.
+func (w *writing) halving(ctx context.Context, indexes []int, write func(context.Context, []int) error) error {
+	err := write(ctx, indexes)
+	for attempt := 1; err != nil && len(indexes) == 1 && attempt < attemptsAlone && w.documentToBlame(ctx, err); attempt++ {
+		err = write(ctx, indexes)
+	}
+	if err == nil {
+		return nil
+	}
+	if !w.documentToBlame(ctx, err) {
+		return w.wrap("write to "+collectionName(w.kind), err)
+	}
+	if len(indexes) == 1 {
+		code, name := 0, ""
+		var cmd mongo.CommandError
+		if errors.As(err, &cmd) {
+			code, name = int(cmd.Code), cmd.Name
+		}
+		w.refuse(indexes[0], code, name)
+		return nil
+	}
+	half := len(indexes) / 2
+	if err := w.halving(ctx, indexes[:half], write); err != nil {
+		return err
+	}
+	return w.halving(ctx, indexes[half:], write)
+}
+
+// documentToBlame reports whether a failed command may have failed for a document in it: the server names such a
+// reason, or it dropped the connection and answers on another one.
+func (s *Store) documentToBlame(ctx context.Context, err error) bool {
+	var cmd mongo.CommandError
+	switch {
+	case ctx.Err() != nil || mongo.IsTimeout(err) || errors.Is(err, record.ErrUnavailable):
+		return false
+	case mongo.IsNetworkError(err):
+		return s.ping(ctx) == nil
+	case errors.As(err, &cmd):
+		return aboutDocument[cmd.Code]
+	}
+	// The driver itself could not send it.
+	return s.ping(ctx) == nil
+}
+
+func (s *Store) ping(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, DefaultTimeout)
+	defer cancel()
+	return s.client.Ping(ctx, nil)
+}

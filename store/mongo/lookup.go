@@ -1,0 +1,147 @@
+package mongo
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/lanyardctl/lanyardctl/record"
+)
+
+// found is what the target has that bears on one record. Documents are nil where there is none.
+type found struct {
+	own      bson.Raw // the user's document of the kind
+	holder   bson.Raw // another user's document with the record's API key
+	holderID record.UserID
+
+	// idTaken tells that a document which is not the user's stands under the _id that a new document would have.
+	idTaken bool
+}
+
+// lookup reads what the target has for each of the records.
+func (w *writing) lookup(ctx context.Context, indexes []int) (map[int]*found, error) {
+	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
+	defer cancel()
+	l := newLookup(w, indexes)
+	var err error
+	switch {
+	case w.kind == record.Metrics:
+		err = l.find(ctx, bson.D{{Key: "$or", Value: bson.A{
+			bson.D{{Key: "type", Value: globalType}}, bson.D{{Key: "_id", Value: globalType}},
+		}}})
+	case w.ferret():
+		err = l.findOnFerret(ctx)
+	default:
+		err = l.find(ctx, l.filter())
+	}
+	if err != nil {
+		return nil, w.wrap("read back from "+collectionName(w.kind), err)
+	}
+	return l.found, nil
+}
+
+// lookups matches documents of the target to the records they bear on.
+type lookups struct {
+	w      *writing
+	found  map[int]*found
+	byUser map[string]int
+	byKey  map[string][]int
+}
+
+func newLookup(w *writing, indexes []int) *lookups {
+	l := &lookups{w: w, found: make(map[int]*found, len(indexes)), byUser: make(map[string]int, len(indexes)), byKey: make(map[string][]int)}
+	for _, i := range indexes {
+		r := w.batch[i]
+		l.found[i] = &found{}
+		l.byUser[r.User.String()] = i
+		if w.kind == record.APIKeys {
+			l.byKey[r.APIKey] = append(l.byKey[r.APIKey], i)
+		}
+	}
+	return l
+}
+
+func (l *lookups) filter() bson.D {
+	users := bson.A{}
+	for user := range l.byUser {
+		users = append(users, user)
+	}
+	in := bson.D{{Key: "$in", Value: users}}
+	or := bson.A{bson.D{{Key: "user_id", Value: in}}, bson.D{{Key: "_id", Value: in}}}
+	if len(l.byKey) > 0 {
+		or = append(or, bson.D{{Key: "key", Value: bson.D{{Key: "$in", Value: sortedNames(l.byKey)}}}})
+	}
+	return bson.D{{Key: "$or", Value: or}}
+}
+
+func (l *lookups) find(ctx context.Context, filter any) error {
+	cursor, err := l.w.collection(l.w.kind).Find(ctx, filter, options.Find().SetBatchSize(1000))
+	if err != nil {
+		return err
+	}
+	defer cursor.Close(context.WithoutCancel(ctx))
+	for cursor.Next(ctx) {
+		l.match(cursor.Current)
+	}
+	return cursor.Err()
+}
+
+// findOnFerret reads the documents one by one by their _id, the only lookup that does not scan the collection there,
+// and scans it once where that leaves a question.
+func (l *lookups) findOnFerret(ctx context.Context) error {
+	open := false
+	for user, i := range l.byUser {
+		doc, err := l.w.collection(l.w.kind).FindOne(ctx, bson.D{{Key: "_id", Value: user}}).Raw()
+		switch {
+		case err == nil:
+			l.match(doc)
+		case !errors.Is(err, mongo.ErrNoDocuments):
+			return err
+		}
+		own := l.found[i].own
+		if own == nil {
+			open = true
+		} else if key, _ := lookup(own, "key").StringValueOK(); l.w.kind == record.APIKeys && key != l.w.batch[i].APIKey {
+			open = true
+		}
+	}
+	if !open {
+		return nil
+	}
+	return l.find(ctx, bson.D{})
+}
+
+// match enters a document where it bears on a record. Documents of others pass by.
+func (l *lookups) match(doc bson.Raw) {
+	doc = slices.Clone(doc)
+	if l.w.kind == record.Metrics {
+		for _, f := range l.found {
+			if kind, _ := lookup(doc, "type").StringValueOK(); kind == globalType || f.own == nil {
+				f.own = doc
+			}
+		}
+		return
+	}
+	user, text := lookup(doc, "user_id").StringValueOK()
+	if i, ok := l.byUser[user]; ok && text {
+		l.found[i].own = doc
+	}
+	if id, ok := lookup(doc, "_id").StringValueOK(); ok && id != user {
+		if i, ok := l.byUser[id]; ok {
+			l.found[i].idTaken = true
+		}
+	}
+	if l.w.kind != record.APIKeys {
+		return
+	}
+	key, _ := lookup(doc, "key").StringValueOK()
+	for _, i := range l.byKey[key] {
+		if holder, ok := record.ParseUserID(user); ok && holder != l.w.batch[i].User {
+			l.found[i].holder, l.found[i].holderID = doc, holder
+		}
+	}
+}

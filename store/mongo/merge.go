@@ -1,0 +1,207 @@
+package mongo
+
+import (
+	"context"
+	"errors"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+
+	"github.com/lanyardctl/lanyardctl/record"
+)
+
+// change is a decision about one record, and what it was based on.
+type change struct {
+	index    int
+	found    *found
+	decision record.Decision
+}
+
+// merge reads what the target has for the records, decides, and writes what has to be written. It returns the records
+// whose documents somebody changed in between: they have to be decided anew.
+func (w *writing) merge(ctx context.Context, indexes []int) (again []int, err error) {
+	changes, superseded, err := w.decide(ctx, indexes)
+	if err != nil || w.opts.DryRun {
+		return nil, err
+	}
+	if len(superseded) > 0 {
+		if err := w.keep(superseded); err != nil {
+			return nil, err
+		}
+	}
+	changes, again, err = w.takeKeys(ctx, changes)
+	if err != nil {
+		return nil, err
+	}
+	var inserts []int
+	var updates []change
+	documents := make(map[int]bson.Raw)
+	for _, c := range changes {
+		if c.found.own != nil {
+			updates = append(updates, c)
+			continue
+		}
+		inserts = append(inserts, c.index)
+		documents[c.index] = w.newDocumentFor(c)
+	}
+	if len(inserts) > 0 {
+		there, err := w.insert(ctx, inserts, documents)
+		if err != nil {
+			return nil, err
+		}
+		again = append(again, there...)
+	}
+	there, err := w.update(ctx, updates)
+	return append(again, there...), err
+}
+
+// decide enters the outcome of each record as if all goes well, and returns the changes that have to be made for it and
+// the values that give way.
+func (w *writing) decide(ctx context.Context, indexes []int) (changes []change, superseded []record.Superseded, err error) {
+	all, err := w.lookup(ctx, indexes)
+	if err != nil {
+		return nil, nil, err
+	}
+	now := w.opts.Now()
+	for _, i := range indexes {
+		r := w.batch[i]
+		c := change{index: i, found: all[i]}
+		c.decision = record.Merge(r, c.found.held(r), record.TimeBounds(r.Kind, r.User, now), w.opts.Policy)
+		if w.outcomes[i].Column == record.Updated && !c.decision.Write {
+			continue // an earlier round of this call wrote it
+		}
+		if c.decision.Write {
+			if rejects := w.limits.CheckSize(r, w.sizeAfter(c)); rejects != nil {
+				w.outcomes[i] = record.Outcome{Column: record.Rejected, Rejects: rejects}
+				continue
+			}
+			changes = append(changes, c)
+		}
+		w.outcomes[i] = c.decision.Outcome()
+		superseded = append(superseded, c.decision.Superseded...)
+	}
+	return changes, superseded, nil
+}
+
+// newDocumentFor returns the new document of a change, under an _id of its own where somebody else's document has the
+// one it should have.
+func (w *writing) newDocumentFor(c change) bson.Raw {
+	doc := newDocument(w.batch[c.index], w.opts.Now())
+	if c.found.idTaken {
+		return withNewID(doc)
+	}
+	return doc
+}
+
+// sizeAfter returns the size of the document as the change leaves it, in bytes of BSON.
+func (w *writing) sizeAfter(c change) int {
+	if c.found.own == nil {
+		return w.batch[c.index].DocumentSize()
+	}
+	size := len(c.found.own)
+	if w.kind == record.KV {
+		size += len(mergedKV(c.found.own, c.decision)) - len(lookup(c.found.own, "kv").Value)
+		if c.decision.Marked && markOf(c.found.own) == "" {
+			size += len(appendMark(nil, w.batch[c.index]))
+		}
+	}
+	return size
+}
+
+// takeKeys deletes the documents of other users that hold a record's API key, where the policy gives it to the record.
+// Where such a document changed in between, it stays, and the record has to be decided anew.
+func (w *writing) takeKeys(ctx context.Context, changes []change) (ready []change, again []int, err error) {
+	for _, c := range changes {
+		if c.decision.TakeKey {
+			filter := bson.D{{Key: "_id", Value: lookup(c.found.holder, "_id")}, {Key: "key", Value: c.decision.APIKey}}
+			res, err := w.collection(w.kind).DeleteOne(ctx, filter)
+			if err != nil {
+				return nil, nil, w.wrap("take an API key from another user in "+collectionName(w.kind), err)
+			}
+			if res.DeletedCount == 0 {
+				again = append(again, c.index)
+				continue
+			}
+		}
+		ready = append(ready, c)
+	}
+	return ready, again, nil
+}
+
+// update carries out the changes of documents that stand in the target, each only where the document still is what the
+// decision was based on.
+func (w *writing) update(ctx context.Context, updates []change) (again []int, err error) {
+	for len(updates) > 0 {
+		n := min(len(updates), w.updatesAtOnce())
+		there, err := w.updateSome(ctx, updates[:n])
+		if err != nil {
+			return nil, err
+		}
+		again, updates = append(again, there...), updates[n:]
+	}
+	return again, nil
+}
+
+// updatesAtOnce is how many updates a command may hold.
+func (w *writing) updatesAtOnce() int {
+	if w.ferret() {
+		return 40
+	}
+	return 1000
+}
+
+func (w *writing) updateSome(ctx context.Context, updates []change) (again []int, err error) {
+	indexes := make([]int, len(updates))
+	statements := make(map[int]mongo.WriteModel, len(updates))
+	for n, c := range updates {
+		indexes[n] = c.index
+		statements[c.index] = w.statement(c)
+	}
+	if w.ferret() {
+		w.updating.Lock()
+		defer w.updating.Unlock()
+	}
+	err = w.halving(ctx, indexes, func(ctx context.Context, indexes []int) error {
+		models := make([]mongo.WriteModel, len(indexes))
+		for n, i := range indexes {
+			models[n] = statements[i]
+		}
+		there, err := w.updateOnce(ctx, indexes, models)
+		if err == nil {
+			again = append(again, there...)
+		}
+		return err
+	})
+	return again, err
+}
+
+// updateOnce sends one command. It returns the records to look at again: the server tells how many statements met their
+// document, not which, so after a miss it is all of them. Those that were written are found to need nothing.
+func (w *writing) updateOnce(ctx context.Context, indexes []int, models []mongo.WriteModel) (again []int, err error) {
+	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
+	defer cancel()
+	res, err := w.collection(w.kind).BulkWrite(ctx, models, bulkOptions)
+	var failed mongo.BulkWriteException
+	if err != nil && (!errors.As(err, &failed) || len(failed.WriteErrors) == 0) {
+		return nil, err
+	}
+	if failed.WriteConcernError != nil {
+		return nil, errors.Join(record.ErrUnavailable, err)
+	}
+	refused := make(map[int]bool)
+	for _, e := range failed.WriteErrors {
+		if e.Code != codeDuplicateKey { // an API key that came to another user meanwhile is met in the next round
+			w.refuse(indexes[e.Index], e.Code, codeName(e.WriteError))
+			refused[indexes[e.Index]] = true
+		}
+	}
+	if err == nil && res.MatchedCount == int64(len(models)) {
+		return nil, nil
+	}
+	for _, i := range indexes {
+		if !refused[i] {
+			again = append(again, i)
+		}
+	}
+	return again, nil
+}

@@ -1,0 +1,149 @@
+package mongo
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"github.com/lanyardctl/lanyardctl/record"
+)
+
+// SinkOptions says how records are merged into the database.
+type SinkOptions struct {
+	Kinds  record.Kinds
+	Policy record.Policy
+	DryRun bool             // look everything up, write nothing, make no index
+	Now    func() time.Time // time.Now where nil
+}
+
+// Sink merges records into the database. See [record.Sink].
+type Sink struct {
+	*Store
+	opts SinkOptions
+
+	// deferred are the kinds whose indexes are made after the load, as their collections were empty before it.
+	deferred record.Kinds
+
+	// notices are what a person should know of the target.
+	notices []Notice
+
+	// updating is held around a command with updates on FerretDB, which hangs for good when about a hundred are under way.
+	updating sync.Mutex
+}
+
+// Notice is something in the target that a person should know, and that stops nobody.
+type Notice struct {
+	Kind  record.Kind
+	Note  record.Note
+	Count int64
+	Users []string // a few of those that Count counts
+}
+
+// Sink prepares the database for writing: it looks for users with two documents, and makes the unique indexes on
+// collections that already hold something. In a dry run it only looks. It fails with a [*DuplicatesError] where a user
+// has two documents.
+func (s *Store) Sink(ctx context.Context, o SinkOptions) (*Sink, error) {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	sink := &Sink{Store: s, opts: o}
+	for _, kind := range o.Kinds.List() {
+		if err := sink.prepare(ctx, kind); err != nil {
+			return nil, err
+		}
+	}
+	return sink, nil
+}
+
+// Notices returns what a person should know of the target as it was when the sink was made.
+func (s *Sink) Notices() []Notice { return s.notices }
+
+// rounds bounds how often a record is decided anew because somebody changed its document in between.
+const rounds = 20
+
+// Write implements [record.Sink]. A batch is one insert for each kind in it, and what the server reports as duplicates
+// is read back, merged and updated.
+func (s *Sink) Write(ctx context.Context, batch []record.Record, keep record.KeepFunc) ([]record.Outcome, error) {
+	outcomes := make([]record.Outcome, len(batch))
+	var byKind [record.KindCount][]int
+	for i, r := range batch {
+		byKind[r.Kind] = append(byKind[r.Kind], i)
+	}
+	for k, indexes := range byKind {
+		if len(indexes) == 0 {
+			continue
+		}
+		w := writing{Sink: s, kind: record.Kind(k), batch: batch, outcomes: outcomes, keep: keep}
+		if err := w.run(ctx, indexes); err != nil {
+			return nil, err
+		}
+	}
+	return outcomes, nil
+}
+
+// writing is the work on the records of one kind in one batch. Records are named by their index in the batch.
+type writing struct {
+	*Sink
+	kind     record.Kind
+	batch    []record.Record
+	outcomes []record.Outcome
+	keep     record.KeepFunc
+}
+
+func (w *writing) run(ctx context.Context, pending []int) error {
+	// The counters' document may have any _id, so an insert would not meet it.
+	if w.kind != record.Metrics && !w.opts.DryRun {
+		var err error
+		if pending, err = w.insert(ctx, pending, w.newDocuments(pending)); err != nil {
+			return err
+		}
+	}
+	for round := 0; len(pending) > 0; round++ {
+		if round == rounds {
+			return w.wrap("merge into "+collectionName(w.kind), fmt.Errorf("%w: %d documents are changed by somebody else faster than they can be merged", record.ErrUnavailable, len(pending)))
+		}
+		now, later := w.oncePerUser(pending)
+		again, err := w.merge(ctx, now)
+		if err != nil {
+			return err
+		}
+		pending = append(again, later...)
+	}
+	return nil
+}
+
+func (w *writing) newDocuments(indexes []int) map[int]bson.Raw {
+	now := w.opts.Now()
+	documents := make(map[int]bson.Raw, len(indexes))
+	for _, i := range indexes {
+		documents[i] = newDocument(w.batch[i], now)
+	}
+	return documents
+}
+
+// oncePerUser splits off the records whose user is there before: a source may repeat a key, and each decision must know
+// the one before it.
+func (w *writing) oncePerUser(pending []int) (now, later []int) {
+	seen := make(map[record.UserID]bool, len(pending))
+	for _, i := range pending {
+		if user := w.batch[i].User; seen[user] {
+			later = append(later, i)
+		} else {
+			seen[user] = true
+			now = append(now, i)
+		}
+	}
+	return now, later
+}
+
+// refuse makes a record a reject for the server's own reason. Error texts quote documents, so only the code is told.
+func (w *writing) refuse(i int, code int, name string) {
+	detail := w.limits.Server + " refused the document"
+	if code != 0 {
+		detail = fmt.Sprintf("%s with error %d %s", detail, code, name)
+	}
+	w.outcomes[i] = record.Outcome{Column: record.Rejected, Rejects: w.batch[i].Rejects(record.RefusedByTarget, detail)}
+}

@@ -1,0 +1,94 @@
+package mongo
+
+import (
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+	"go.mongodb.org/mongo-driver/v2/x/bsonx/bsoncore"
+
+	"github.com/lanyardctl/lanyardctl/record"
+)
+
+// guardBytes bounds what one statement may hold of a large value, before and after together: the server takes no more
+// than 16 MiB and a little.
+const guardBytes = 15 << 20
+
+var bulkOptions = options.BulkWrite().SetOrdered(false)
+
+// statement returns the update that carries out a change. It writes whole values of top-level fields, whose names hold
+// no dot, and is guarded by the values that were read.
+func (w *writing) statement(c change) mongo.WriteModel {
+	r, doc, d := w.batch[c.index], c.found.own, c.decision
+	now := bson.NewDateTimeFromTime(w.opts.Now())
+	var set, unset, guard bson.D
+	guarded := func(name string) { guard = append(guard, stillIs(doc, name)) }
+	switch w.kind {
+	case record.APIKeys:
+		set = bson.D{{Key: "key", Value: d.APIKey}, {Key: "created_at", Value: now}}
+		guarded("key")
+	case record.KV:
+		kv := mergedKV(doc, d)
+		set = bson.D{{Key: "kv", Value: kv}}
+		if len(kv)+len(lookup(doc, "kv").Value) < guardBytes {
+			guarded("kv")
+		} else {
+			// Old and new value do not fit into one statement; the old one's size has to do.
+			guard = append(guard, bson.E{Key: "$expr", Value: bson.D{{Key: "$eq", Value: bson.A{
+				bson.D{{Key: "$bsonSize", Value: "$kv"}}, len(lookup(doc, "kv").Value),
+			}}}})
+		}
+	case record.LastSeen:
+		set = bson.D{{Key: record.TimeField(w.kind), Value: d.Time}, {Key: "updated_at", Value: now}}
+		guarded(record.TimeField(w.kind))
+	case record.MonitoringSince:
+		set = bson.D{{Key: record.TimeField(w.kind), Value: d.Time}}
+		for _, name := range timeFields(w.kind) {
+			guarded(name)
+		}
+	case record.Metrics:
+		set = bson.D{{Key: "type", Value: globalType}, {Key: "updated_at", Value: now}}
+		for _, name := range sortedNames(d.Set) {
+			set = append(set, bson.E{Key: name, Value: d.Set[name]})
+			guarded(name)
+		}
+	}
+	if w.kind == record.APIKeys || w.kind == record.KV {
+		if d.Marked {
+			set = append(set, bson.E{Key: record.WrittenField, Value: bson.Raw(mark(r))})
+		} else if lookup(doc, record.WrittenField).Type != 0 {
+			unset = bson.D{{Key: record.WrittenField, Value: ""}}
+		}
+	}
+	update := bson.D{{Key: "$set", Value: set}}
+	if len(unset) > 0 {
+		update = append(update, bson.E{Key: "$unset", Value: unset})
+	}
+	filter := bson.D{{Key: "_id", Value: lookup(doc, "_id")}}
+	if !w.ferret() {
+		// FerretDB scans the collection for each filter that is more than an _id.
+		filter = append(filter, guard...)
+	}
+	return mongo.NewUpdateOneModel().SetFilter(filter).SetUpdate(update)
+}
+
+// stillIs returns the condition that the document's field has the value that was read.
+func stillIs(doc bson.Raw, name string) bson.E {
+	v := lookup(doc, name)
+	if v.Type == 0 {
+		return bson.E{Key: name, Value: bson.D{{Key: "$exists", Value: false}}}
+	}
+	return bson.E{Key: name, Value: bson.D{{Key: "$eq", Value: v}}}
+}
+
+// withNewID returns doc with an ObjectID in place of its _id.
+func withNewID(doc bson.Raw) bson.Raw {
+	i, out := bsoncore.AppendDocumentStart(nil)
+	out = bsoncore.AppendObjectIDElement(out, "_id", bson.NewObjectID())
+	elements, _ := doc.Elements() // it is a document of our own making
+	for _, e := range elements {
+		if e.Key() != "_id" {
+			out = append(out, e...)
+		}
+	}
+	return finish(out, i)
+}

@@ -1,0 +1,159 @@
+package storetest
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/lanyardctl/lanyardctl/record"
+	"github.com/lanyardctl/lanyardctl/store/mem"
+)
+
+// Target is a target under test, with what a test needs besides.
+type Target struct {
+	Sink        record.Sink
+	Checkpoints record.Checkpoints
+
+	// Put replaces a document behind lanyardctl's back, as the app would: with an _id of its own.
+	Put func(record.Kind, record.UserID, mem.Document)
+
+	// All returns all documents of a kind, in the form of store/mem.
+	All func(record.Kind) map[record.UserID]mem.Document
+
+	// Drop drops all collections but that of the checkpoints.
+	Drop func()
+}
+
+// Options are what a suite asks of a target. The target must be empty when it is opened, but for what Before puts there
+// before the sink is made.
+type Options struct {
+	Policy record.Policy
+	DryRun bool
+	Now    func() time.Time
+	Before func(put func(record.Kind, record.UserID, mem.Document))
+}
+
+// Open opens a target.
+type Open func(t testing.TB, o Options) Target
+
+// Now is the time in the suite.
+var Now = time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)
+
+// Mem opens the target that defines what a target does.
+func Mem(_ testing.TB, o Options) Target {
+	store := mem.New(mem.Options{Policy: o.Policy, DryRun: o.DryRun, Now: o.Now, Limits: record.Limits{MaxDocument: record.DefaultMaxDocument}})
+	if o.Before != nil {
+		o.Before(store.Put)
+	}
+	return Target{Sink: store, Checkpoints: store, Put: store.Put, All: store.All, Drop: store.Drop}
+}
+
+// Run runs the suite on a target.
+func Run(t *testing.T, open Open) {
+	t.Run("rules", func(t *testing.T) { rules(t, open) })
+	t.Run("as in memory", func(t *testing.T) { asInMemory(t, open) })
+	t.Run("checkpoints", func(t *testing.T) { checkpoints(t, open) })
+	t.Run("dry run", func(t *testing.T) { dryRun(t, open) })
+}
+
+func clock() time.Time { return Now }
+
+// written is what a target answered to a batch.
+type written struct {
+	Outcomes   []record.Outcome
+	Superseded []record.Superseded
+}
+
+func write(t testing.TB, target Target, batch []record.Record) written {
+	t.Helper()
+	var w written
+	seen := make(map[string]bool)
+	outcomes, err := target.Sink.Write(context.Background(), batch, func(values []record.Superseded) error {
+		for _, v := range values {
+			line, err := v.MarshalJSON()
+			if err != nil {
+				return err
+			}
+			if !seen[string(line)] { // a sink may keep a value again
+				seen[string(line)] = true
+				w.Superseded = append(w.Superseded, v)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatalf("write: %v", err)
+	}
+	w.Outcomes = outcomes
+	// From now on others may write, too.
+	if err := target.Sink.Finish(context.Background(), func([]record.Superseded) error { return nil }); err != nil {
+		t.Fatalf("finish: %v", err)
+	}
+	return w
+}
+
+// difference compares two of the same sort by their meaning, as text.
+func difference[T interface{ lines() []string }](want, got T) string {
+	return cmp.Diff(want.lines(), got.lines(), cmpopts.EquateEmpty())
+}
+
+// lines has a line for each outcome, each reject and, in ascending order, each superseded value.
+func (w written) lines() []string {
+	var lines []string
+	for i, o := range w.Outcomes {
+		lines = append(lines, fmt.Sprintf("record %d: column %d, %d conflicts, %d superseded, notes %v", i, o.Column, o.Conflicts, o.Superseded, o.Notes))
+		for _, r := range o.Rejects {
+			lines = append(lines, fmt.Sprintf("record %d: %s", i, text(r)))
+		}
+	}
+	var superseded []string
+	for _, s := range w.Superseded {
+		superseded = append(superseded, text(s))
+	}
+	return append(lines, slices.Sorted(slices.Values(superseded))...)
+}
+
+func text(line json.Marshaler) string {
+	b, _ := line.MarshalJSON() // it holds strings and numbers only
+	return string(b)
+}
+
+// contents is all documents of a target.
+type contents []string
+
+func (c contents) lines() []string { return c }
+
+func contentsOf(target Target) contents {
+	var all contents
+	for _, kind := range record.AllKinds.List() {
+		for user, d := range target.All(kind) {
+			all = append(all, fmt.Sprintf("%s %s: %s", kind, user, strings.Join(document(d).lines(), "; ")))
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
+type document mem.Document
+
+func (d document) lines() []string {
+	lines := []string{"mark " + d.Mark}
+	if d.APIKey != "" {
+		lines = append(lines, d.APIKey+" of "+d.CreatedAt.UTC().String())
+	}
+	for _, name := range slices.Sorted(maps.Keys(d.Times)) {
+		lines = append(lines, fmt.Sprintf("%q is %s", name, record.JSON(record.Storable(d.Times[name]))))
+	}
+	for _, name := range slices.Sorted(maps.Keys(d.Fields)) {
+		lines = append(lines, fmt.Sprintf("%q is %s", name, record.JSON(d.Fields[name])))
+	}
+	return append(lines, "no fields but "+string(record.JSON(d.NoFields)))
+}
