@@ -1,0 +1,30 @@
+// Package redis reads what Lanyard keeps in Redis: standalone, behind Sentinel, or in a Cluster.
+//
+// [Open] connects and says in its error what is wrong in words that need no knowledge of Redis. [Store.Source] then
+// delivers one record a user and kind, as [record.Source] asks. It never blocks the server: one SCAN over the keyspace
+// of each master, values in pipelines, and no command whose answer has no bound.
+//
+// # One record a user and kind
+//
+// A SCAN meets the keys of a user in any order. A kind with several layouts is delivered by the first of its keys that
+// exists, in a fixed order; the others are looked up in the same round trip. A key that is met while an earlier one
+// exists delivers nothing. So nothing has to be remembered, however many users there are. As with any SCAN, a key that
+// is made or removed while it runs may be missed: the next run finds it.
+//
+// API keys are two halves, api_key:K → U and user_api_key:U → P. Halves that fit are delivered at once. What nothing
+// decides yet is held, by user; when all masters are read, [record.Source.Rest] reads the held ones again and decides
+// by [layout.Pair]. So a key that is regenerated meanwhile is not brought back.
+//
+// # Memory
+//
+// A page of SCAN's answer is about a thousand keys. Of a string at most 4 KiB are fetched before its length is known; of
+// a hash the size is asked for first. Values are then fetched in groups of at most a budget (32 MiB), each a
+// [record.Page] of its own. A value over [layout.MaxValue] is never fetched as a whole. Held API keys are the only thing
+// that grows with the data, by some 100 bytes a user whose halves do not fit.
+//
+// # Positions
+//
+// A position is SCAN's cursor and whether API keys were held up to there. A cursor means something to the same server
+// process alone, so [record.Source.Identity] changes with a restart, a failover and a move of slots. A reader that goes
+// on from a position with held keys first collects them again, in a light pass over the API keys alone.
+package redis

@@ -1,0 +1,211 @@
+package redis
+
+import (
+	"context"
+	"slices"
+
+	"github.com/lanyardctl/lanyardctl/record"
+	"github.com/lanyardctl/lanyardctl/store/layout"
+)
+
+// reading turns one page of SCAN's answer into items.
+type reading struct {
+	source  *source
+	probes  probes
+	jobs    []job
+	halves  halves
+	generic []*probe // under generic prefixes; what they are shows once they were looked at
+	seen    record.Seen
+	items   []record.Item
+}
+
+// job is an item to be made of the keys of one user and kind, or of one damaged key.
+type job struct {
+	met    *probe   // the key that SCAN returned
+	family []*probe // in the order of layout.Layout.Family
+	user   record.UserID
+}
+
+// damaged reports whether no user's record can take up the key.
+func (j job) damaged() bool { return j.family == nil && j.met.Layout.HasUser() }
+
+func newReading(s *source) *reading { return &reading{source: s, probes: make(probes)} }
+
+// page makes the items of the keys. It hands groups of them to flush as its budget fills and leaves the last in r.items.
+// It reports whether API keys were held.
+func (r *reading) page(ctx context.Context, keys []string, flush func([]record.Item) error) (held bool, err error) {
+	slices.Sort(keys)
+	for _, key := range slices.Compact(keys) {
+		r.sort(key)
+	}
+	store := r.source.store
+	if err := store.look(ctx, r.probes.list(), r.source.askTTL); err != nil {
+		return false, err
+	}
+	r.countGeneric()
+	if held, err = r.pair(ctx, true); err != nil {
+		return false, err
+	}
+	return held, r.run(ctx, flush)
+}
+
+// claimsOnly holds the API keys among the keys that nothing decides, and makes no items.
+func (r *reading) claimsOnly(ctx context.Context, keys []string) (held bool, err error) {
+	for _, key := range keys {
+		if l, _ := layout.Classify(key); l == layout.APIKey || l == layout.UserAPIKey {
+			r.sort(key)
+		}
+	}
+	if err := r.source.store.look(ctx, r.probes.list(), false); err != nil {
+		return false, err
+	}
+	return r.pair(ctx, false)
+}
+
+func (ps probes) list() []*probe {
+	list := make([]*probe, 0, len(ps))
+	for _, p := range ps {
+		list = append(list, p)
+	}
+	return list
+}
+
+// sort decides by a key's name what has to be looked at.
+func (r *reading) sort(key string) {
+	r.seen.Keys++
+	l, id := layout.Classify(key)
+	kind, known := l.Kind()
+	switch {
+	case l == layout.Analytics:
+		r.seen.Analytics++
+		return
+	case !known:
+		r.seen.Ignored++
+		return
+	case l == layout.APIKey:
+		p := r.probes.want(l, key)
+		r.generic = append(r.generic, p)
+		r.halves.claims = append(r.halves.claims, p)
+		return
+	case l == layout.Counters:
+		r.seen.Lanyard++
+		if r.source.wants(kind, 0) {
+			r.jobs = append(r.jobs, job{met: r.probes.want(l, key)})
+		}
+		return
+	}
+	user, valid := record.ParseUserID(id)
+	switch {
+	case l.Generic() && !valid:
+		r.seen.Foreign++
+		return
+	case l.Generic():
+		r.generic = append(r.generic, r.probes.want(l, key))
+	default:
+		r.seen.Lanyard++
+	}
+	switch {
+	case !valid:
+		if r.source.wants(kind, 0) {
+			r.jobs = append(r.jobs, job{met: r.probes.want(l, key)})
+		}
+	case !r.source.wants(kind, user):
+	case l == layout.UserAPIKey:
+		r.halves.current = append(r.halves.current, half{user: user, p: r.probes.want(l, key)})
+	default:
+		j := job{met: r.probes.want(l, key), user: user}
+		for _, sibling := range l.Family() {
+			j.family = append(j.family, r.probes.want(sibling, sibling.Key(id)))
+		}
+		r.jobs = append(r.jobs, j)
+	}
+}
+
+// countGeneric counts the keys under generic prefixes by what their values turned out to be.
+func (r *reading) countGeneric() {
+	for _, p := range r.generic {
+		switch {
+		case p.State == layout.Absent: // removed meanwhile: nobody knows whose it was
+			r.seen.Ignored++
+		case p.Foreign():
+			r.seen.Foreign++
+		default:
+			r.seen.Lanyard++
+		}
+	}
+}
+
+// run loads and decodes what the jobs need, in groups that fit the budget.
+func (r *reading) run(ctx context.Context, flush func([]record.Item) error) error {
+	var (
+		group []job
+		need  []*probe
+		size  int64
+	)
+	work := func() error {
+		if err := r.source.store.load(ctx, need, r.source.o.Budget); err != nil {
+			return err
+		}
+		for _, j := range group {
+			if it, ok := r.decode(j); ok {
+				r.items = append(r.items, it)
+			}
+		}
+		group, need, size = group[:0], need[:0], 0
+		return nil
+	}
+	for _, j := range r.jobs {
+		if !j.delivers() {
+			continue
+		}
+		var bytes int64
+		for _, p := range j.probes() {
+			bytes += p.size
+		}
+		if size > 0 && size+bytes > int64(r.source.o.Budget) {
+			if err := work(); err != nil {
+				return err
+			}
+			if err := flush(r.items); err != nil {
+				return err
+			}
+			r.items = nil
+		}
+		group, need, size = append(group, j), append(need, j.probes()...), size+bytes
+	}
+	return work()
+}
+
+// delivers reports whether the met key is the first of its family that exists. Where it was removed since SCAN returned
+// it, a later one may have counted on it, so the job delivers what is left.
+func (j job) delivers() bool {
+	for _, p := range j.family {
+		if p.Exists() {
+			return p == j.met || !j.met.Exists()
+		}
+	}
+	return j.family == nil
+}
+
+func (j job) probes() []*probe {
+	if j.family == nil {
+		return []*probe{j.met}
+	}
+	return j.family
+}
+
+func (r *reading) decode(j job) (record.Item, bool) {
+	kind, _ := j.met.Layout.Kind()
+	switch {
+	case j.damaged():
+		return layout.Damaged(j.met.Found)
+	case kind == record.KV:
+		return layout.KV(j.user, j.family[0].Found, j.family[1].Found, r.source.prefer)
+	case kind == record.LastSeen:
+		return layout.LastSeen(j.user, j.family[0].Found, j.family[1].Found, r.source.o.Now)
+	case kind == record.MonitoringSince:
+		f := j.family
+		return layout.MonitoringSince(j.user, f[0].Found, f[1].Found, f[2].Found, r.source.o.Now)
+	}
+	return layout.Metrics(j.met.Found)
+}

@@ -1,0 +1,173 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	goredis "github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/logging"
+)
+
+// go-redis writes log lines to stderr by default, where they would tear a progress bar. Its logger is global to the
+// process, so it is set once, before any client exists.
+func init() { logging.Disable() }
+
+// Store is an opened Redis. It is safe for concurrent use.
+type Store struct {
+	reads  goredis.UniversalClient // sends each command to the node that holds its key
+	nodes  []node                  // what is scanned, by address
+	info   Info
+	slots  string // the Cluster's layout of slots; empty outside a Cluster
+	single bool   // one node holds all keys
+
+	noMemory atomic.Bool // the server refuses MEMORY USAGE
+}
+
+// node is a server that is scanned.
+type node struct {
+	client *goredis.Client
+	addr   string
+	runID  string
+}
+
+// Open connects to a Redis and learns what it is. Its error is an [*Error], or the context's.
+func Open(ctx context.Context, o Options) (*Store, error) {
+	t, err := o.parse()
+	if err != nil {
+		return nil, err
+	}
+	opening, cancel := context.WithTimeout(ctx, o.timeout())
+	defer cancel()
+	s, err := open(opening, o, t)
+	switch {
+	case err == nil:
+		return s, nil
+	case ctx.Err() != nil:
+		return nil, fmt.Errorf("open redis %s: %w", t.addr, context.Cause(ctx))
+	}
+	return nil, diagnose(t.addr, err)
+}
+
+func open(ctx context.Context, o Options, t target) (*Store, error) {
+	switch {
+	case t.cluster != nil:
+		return openCluster(ctx, t)
+	case t.failover != nil:
+		addr, err := masterAddr(ctx, t.failover)
+		if err != nil {
+			return nil, err
+		}
+		s, _, err := openSingle(ctx, goredis.NewFailoverClient(t.failover), addr, t.failover.DB, Sentinel)
+		return s, err
+	}
+	s, clustered, err := openSingle(ctx, goredis.NewClient(t.single), t.addr, t.single.DB, Standalone)
+	switch {
+	case err != nil:
+		return nil, err
+	case !clustered:
+		return s, nil
+	}
+	if err := s.Close(); err != nil {
+		return nil, err
+	}
+	if t.single.DB != 0 {
+		return nil, failure(t.addr, ErrURI, "a Cluster has database 0 alone")
+	}
+	return openCluster(ctx, o.asCluster(t.single))
+}
+
+// openSingle opens a store on one server; clustered tells that the server is part of a Cluster.
+func openSingle(
+	ctx context.Context, client *goredis.Client, addr string, db int, mode Mode,
+) (s *Store, clustered bool, err error) {
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, client.Close())
+		}
+	}()
+	facts, err := askFacts(ctx, client)
+	if err != nil {
+		return nil, false, err
+	}
+	if err := facts.usable(addr); err != nil {
+		return nil, false, err
+	}
+	s = &Store{
+		reads:  client,
+		nodes:  []node{{client: client, addr: addr, runID: facts["run_id"]}},
+		info:   Info{Mode: mode, DB: db},
+		single: true,
+	}
+	s.info.add(addr, facts, db)
+	return s, facts["cluster_enabled"] == "1" && mode == Standalone, nil
+}
+
+// masterAddr asks the Sentinels, one after the other, for the master's address.
+func masterAddr(ctx context.Context, o *goredis.FailoverOptions) (string, error) {
+	var last error
+	for _, addr := range o.SentinelAddrs {
+		sentinel := goredis.NewSentinelClient(&goredis.Options{
+			Addr: addr, Username: o.SentinelUsername, Password: o.SentinelPassword, Dialer: o.Dialer,
+			Protocol: o.Protocol, DialTimeout: o.DialTimeout, ReadTimeout: o.ReadTimeout,
+			MaxRetries: -1, DialerRetries: 1, ContextTimeoutEnabled: true, DisableIdentity: true,
+		})
+		found, err := sentinel.GetMasterAddrByName(ctx, o.MasterName).Result()
+		err = errors.Join(err, sentinel.Close())
+		switch {
+		case err == nil && len(found) == 2:
+			return joinHostPort(found[0], found[1]), nil
+		case errors.Is(err, goredis.Nil):
+			last = failure(addr, ErrURI, "the Sentinel knows no master of the name that master_name= gives")
+		case err != nil:
+			last = err
+		}
+	}
+	return "", last
+}
+
+func openCluster(ctx context.Context, t target) (s *Store, err error) {
+	client := goredis.NewClusterClient(t.cluster)
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, client.Close())
+		}
+	}()
+	s = &Store{reads: client, info: Info{Mode: Cluster}}
+	var mu sync.Mutex
+	err = client.ForEachMaster(ctx, func(ctx context.Context, master *goredis.Client) error {
+		addr := master.Options().Addr
+		facts, err := askFacts(ctx, master)
+		if err == nil {
+			err = facts.usable(addr)
+		}
+		if err != nil {
+			return err
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		s.nodes = append(s.nodes, node{client: master, addr: addr, runID: facts["run_id"]})
+		s.info.add(addr, facts, 0)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	slices.SortFunc(s.nodes, func(a, b node) int { return strings.Compare(a.addr, b.addr) })
+	slices.SortFunc(s.info.Nodes, func(a, b NodeInfo) int { return strings.Compare(a.Addr, b.Addr) })
+	if len(s.nodes) == 0 {
+		return nil, failure(t.addr, nil, "the Cluster has no master with slots")
+	}
+	s.slots, _, err = askSlots(ctx, s.nodes[0].client)
+	return s, err
+}
+
+// Info returns what was learnt when the store was opened.
+func (s *Store) Info() Info { return s.info }
+
+// Close closes all connections.
+func (s *Store) Close() error { return s.reads.Close() }

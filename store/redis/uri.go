@@ -1,0 +1,194 @@
+package redis
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"net"
+	"net/url"
+	"regexp"
+	"strings"
+	"time"
+
+	goredis "github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
+)
+
+// Options says what to open.
+type Options struct {
+	// URI is redis://, rediss:// (TLS, verified unless the URI says skip_verify=true) or unix://, as go-redis parses
+	// them; with one or more addr= parameters it is a Cluster, with master_name= a Sentinel.
+	URI string
+
+	// Timeout is how long connecting and the first answers may take together. Zero means 10 seconds.
+	Timeout time.Duration
+
+	// IPv6 allows IPv6 addresses alone.
+	IPv6 bool
+}
+
+// DefaultTimeout is how long [Open] waits unless told otherwise.
+const DefaultTimeout = 10 * time.Second
+
+// readTimeout is how long a server may take for one answer; then the connection counts as cut.
+const readTimeout = 30 * time.Second
+
+func (o Options) timeout() time.Duration {
+	if o.Timeout > 0 {
+		return o.Timeout
+	}
+	return DefaultTimeout
+}
+
+// target is a parsed URI. Exactly one of the three is set.
+type target struct {
+	single   *goredis.Options
+	cluster  *goredis.ClusterOptions
+	failover *goredis.FailoverOptions
+	addr     string // for people; without secrets
+}
+
+var (
+	parameterName = regexp.MustCompile(`^[A-Za-z_]+$`)
+	databasePath  = regexp.MustCompile(`^/?([0-9]+/?)?$`)
+)
+
+// parse reads o.URI. A text that is no URI may hold a password anywhere, so no error repeats any of it.
+func (o Options) parse() (target, error) {
+	u, err := url.Parse(o.URI)
+	if err != nil {
+		if scheme, _, ok := strings.Cut(o.URI, "://"); ok && !knownScheme(scheme) {
+			return target{}, failure("", ErrScheme, "")
+		}
+		return target{}, failure("", ErrURI,
+			"it cannot be parsed; is every special character of the password percent-encoded?")
+	}
+	if !knownScheme(u.Scheme) {
+		return target{}, failure("", ErrScheme, "")
+	}
+	query := u.Query()
+	for name := range query {
+		if !parameterName.MatchString(name) {
+			return target{}, failure("", ErrURI,
+				"a parameter has no plain name; is every special character of the password percent-encoded?")
+		}
+	}
+	if u.Scheme != "unix" && !databasePath.MatchString(u.Path) {
+		return target{}, failure("", ErrURI, "the path must be a database number")
+	}
+	var t target
+	switch {
+	case query.Has("master_name"):
+		t.failover, err = goredis.ParseFailoverURL(o.URI)
+	case query.Has("addr"):
+		t.cluster, err = parseCluster(*u, query)
+	default:
+		t.single, err = goredis.ParseURL(o.URI)
+	}
+	if err != nil {
+		// The parser's own errors name a parameter and its value; the password is in neither.
+		return target{}, failure("", ErrURI, strings.TrimPrefix(err.Error(), "redis: "))
+	}
+	o.configure(&t)
+	return t, nil
+}
+
+func knownScheme(scheme string) bool {
+	return scheme == "redis" || scheme == "rediss" || scheme == "unix"
+}
+
+// parseCluster takes skip_verify and a database number too, which go-redis does not know for a Cluster.
+func parseCluster(u url.URL, query url.Values) (*goredis.ClusterOptions, error) {
+	skip := query.Get("skip_verify")
+	query.Del("skip_verify")
+	if db := strings.Trim(u.Path, "/") + query.Get("db"); strings.Trim(db, "0") != "" {
+		return nil, fmt.Errorf("a Cluster has database 0 alone")
+	}
+	query.Del("db")
+	u.RawQuery = query.Encode()
+	o, err := goredis.ParseClusterURL(u.String())
+	if err != nil {
+		return nil, err
+	}
+	if o.TLSConfig != nil {
+		o.TLSConfig.MinVersion = tls.VersionTLS12
+		o.TLSConfig.InsecureSkipVerify = skip == "true" || skip == "1"
+	}
+	return o, nil
+}
+
+// configure sets what the URI leaves open. Retries are this package's own: go-redis would repeat in silence.
+func (o Options) configure(t *target) {
+	quiet := &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
+	switch {
+	case t.single != nil:
+		s := t.single
+		t.addr = s.Addr
+		s.Dialer = o.dialer(s.TLSConfig)
+		s.MaxRetries, s.DialerRetries, s.ContextTimeoutEnabled = -1, 1, true
+		s.DisableIdentity, s.MaintNotificationsConfig = true, quiet
+		defaults(&s.Protocol, &s.DialTimeout, &s.ReadTimeout, o.timeout())
+	case t.cluster != nil:
+		c := t.cluster
+		t.addr = strings.Join(c.Addrs, ",")
+		c.Dialer = o.dialer(c.TLSConfig)
+		c.MaxRetries, c.DialerRetries, c.ContextTimeoutEnabled = -1, 1, true
+		c.DisableIdentity, c.MaintNotificationsConfig = true, quiet
+		defaults(&c.Protocol, &c.DialTimeout, &c.ReadTimeout, o.timeout())
+	case t.failover != nil:
+		f := t.failover
+		t.addr = strings.Join(f.SentinelAddrs, ",")
+		f.Dialer = o.dialer(f.TLSConfig)
+		f.MaxRetries, f.DialerRetries, f.ContextTimeoutEnabled = -1, 1, true
+		f.DisableIdentity = true
+		defaults(&f.Protocol, &f.DialTimeout, &f.ReadTimeout, o.timeout())
+	}
+}
+
+func defaults(protocol *int, dial, read *time.Duration, timeout time.Duration) {
+	if *protocol == 0 {
+		*protocol = 2
+	}
+	if *dial == 0 {
+		*dial = timeout
+	}
+	if *read == 0 {
+		*read = readTimeout
+	}
+}
+
+// asCluster returns the options of the Cluster that the server belongs to.
+func (o Options) asCluster(s *goredis.Options) target {
+	t := target{cluster: &goredis.ClusterOptions{
+		Addrs:     []string{s.Addr},
+		Username:  s.Username,
+		Password:  s.Password,
+		Protocol:  s.Protocol,
+		TLSConfig: s.TLSConfig,
+
+		DialTimeout:  s.DialTimeout,
+		ReadTimeout:  s.ReadTimeout,
+		WriteTimeout: s.WriteTimeout,
+		PoolSize:     s.PoolSize,
+	}}
+	o.configure(&t)
+	return t
+}
+
+// dialer heeds the context, which go-redis's own does not where it speaks TLS.
+func (o Options) dialer(config *tls.Config) func(context.Context, string, string) (net.Conn, error) {
+	dialer := &net.Dialer{
+		Timeout:         o.timeout(),
+		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 30 * time.Second, Interval: 5 * time.Second, Count: 3},
+	}
+	return func(ctx context.Context, network, addr string) (net.Conn, error) {
+		if o.IPv6 && network == "tcp" {
+			network = "tcp6"
+		}
+		if config == nil {
+			return dialer.DialContext(ctx, network, addr)
+		}
+		secure := tls.Dialer{NetDialer: dialer, Config: config}
+		return secure.DialContext(ctx, network, addr)
+	}
+}
