@@ -2,18 +2,29 @@ package main
 
 import "github.com/spf13/cobra"
 
-// addCompletion adds cobra's completion command, with help in the form of the other commands'.
-func addCompletion(root *cobra.Command) {
-	root.InitDefaultCompletionCmd()
-	for _, cmd := range root.Commands() {
-		if cmd.Name() != "completion" {
-			continue
-		}
-		cmd.Long += "\n" + exitStatus
-		cmd.Example = "  source <(lanyardctl completion bash)"
-		for _, shell := range cmd.Commands() {
-			shell.Long += "\n" + exitStatus
-			shell.Example = "  lanyardctl completion " + shell.Name()
-		}
+func newCompletion() *cobra.Command {
+	return &cobra.Command{
+		Use:   "completion bash|zsh|fish|powershell",
+		Short: "Print a completion script for a shell",
+		Long: `Print a script that makes a shell complete lanyardctl's commands and flags.
+
+` + exitStatus,
+		Example: `  source <(lanyardctl completion bash)
+  lanyardctl completion fish > ~/.config/fish/completions/lanyardctl.fish`,
+		Args:                  cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs),
+		ValidArgs:             []string{"bash", "zsh", "fish", "powershell"},
+		DisableFlagsInUseLine: true,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			root, out := cmd.Root(), cmd.OutOrStdout()
+			switch args[0] {
+			case "bash":
+				return root.GenBashCompletionV2(out, true)
+			case "zsh":
+				return root.GenZshCompletion(out)
+			case "fish":
+				return root.GenFishCompletion(out, true)
+			}
+			return root.GenPowerShellCompletionWithDesc(out)
+		},
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 
 	"github.com/lanyardctl/lanyardctl/store/embedded"
 	"github.com/spf13/cobra"
@@ -53,7 +54,7 @@ func serveEmbedded(ctx context.Context, opts embedded.Options, stdout, stderr io
 	}
 	server, err := embedded.Start(ctx, opts)
 	if err != nil {
-		return explainEmbedded(err)
+		return explainListen(err)
 	}
 	fmt.Fprintf(stderr, "serving %s; connect with any MongoDB client, stop with Ctrl-C\n", opts.Dir)
 	if _, err := fmt.Fprintln(stdout, server.URI()); err != nil {
@@ -63,13 +64,22 @@ func serveEmbedded(ctx context.Context, opts embedded.Options, stdout, stderr io
 	return server.Close()
 }
 
-// explainEmbedded gives an error of embedded.Start its exit code and the next step.
+// explainListen gives an error of embedded.Start its exit code and the next step, where it is about --listen.
+func explainListen(err error) error {
+	if _, ok := errors.AsType[*net.AddrError](err); ok || errors.Is(err, embedded.ErrNotLoopback) {
+		return usageError(err.Error(), listenHint)
+	}
+	if _, ok := errors.AsType[*net.OpError](err); ok {
+		return failure(err, listenHint)
+	}
+	return explainEmbedded(err)
+}
+
+// explainEmbedded does the same for an error that is about the folder or the build.
 func explainEmbedded(err error) error {
 	switch {
 	case errors.Is(err, embedded.ErrInUse):
 		return failure(err, "stop the other one, or name another folder")
-	case errors.Is(err, embedded.ErrNotLoopback):
-		return usageError(err.Error(), listenHint)
 	case errors.Is(err, embedded.ErrNotIncluded):
 		return failure(err, "or give the URI of a MongoDB server")
 	}

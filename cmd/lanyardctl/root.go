@@ -28,6 +28,9 @@ Exit status
   4    differences found
   130  interrupted`
 
+// suggestionDistance is the number of letters by which a suggested name may differ from what was typed.
+const suggestionDistance = 2
+
 // newRoot returns the command tree.
 func newRoot() *cobra.Command {
 	root := &cobra.Command{
@@ -39,14 +42,16 @@ func newRoot() *cobra.Command {
 		SilenceUsage:       true,
 		SilenceErrors:      true,
 		DisableSuggestions: true, // unknownCommand suggests, as a hint
+
+		SuggestionsMinimumDistance: suggestionDistance,
 	}
-	root.AddCommand(newEmbedded(), newVersion())
-	addCompletion(root)
+	root.AddCommand(newEmbedded(), newVersion(), newCompletion())
 	markRun(root)
 	return root
 }
 
-// newGroup returns a command that only holds others. Without one of them it is called in a wrong way.
+// newGroup returns a command that only holds others. Without one of them it is called in a wrong way. Its examples are
+// theirs.
 func newGroup(use, short, long string, commands ...*cobra.Command) *cobra.Command {
 	group := &cobra.Command{
 		Use:   use,
@@ -61,8 +66,14 @@ func newGroup(use, short, long string, commands ...*cobra.Command) *cobra.Comman
 			}
 			return usageError(cmd.CommandPath()+": no command named", helpHint(cmd))
 		},
+		SuggestionsMinimumDistance: suggestionDistance,
 	}
 	group.AddCommand(commands...)
+	var examples []string
+	for _, c := range commands {
+		examples = append(examples, c.Example)
+	}
+	group.Example = strings.Join(examples, "\n")
 	return group
 }
 

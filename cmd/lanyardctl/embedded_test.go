@@ -1,0 +1,149 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/lanyardctl/lanyardctl/store/storetest/ferretdb"
+)
+
+// lanyardctl runs the built binary until it ends.
+func lanyardctl(t *testing.T, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	cmd := exec.Command(ferretdb.Build(t), args...)
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	err := cmd.Run()
+	if _, ok := errors.AsType[*exec.ExitError](err); err != nil && !ok {
+		t.Fatal(err)
+	}
+	return cmd.ProcessState.ExitCode(), out.String(), errs.String()
+}
+
+func TestServingAFolderThatCannotBeServed(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	running := ferretdb.Start(t)
+	port := strings.Trim(strings.TrimPrefix(running.URI, "mongodb://"), "/")
+	for name, c := range map[string]struct {
+		args []string
+		code int
+		text string
+	}{
+		"a file":            {[]string{file}, exitFailed, "lanyardctl: embedded folder " + file},
+		"in use":            {[]string{running.Dir}, exitFailed, "lanyardctl: embedded folder " + running.Dir + ": in use"},
+		"on a taken port":   {[]string{t.TempDir(), "--listen", port}, exitFailed, port},
+		"for all to see":    {[]string{t.TempDir(), "--listen", "0.0.0.0:0"}, exitUsage, "not a loopback address"},
+		"on no address":     {[]string{t.TempDir(), "--listen", "nonsense"}, exitUsage, "listen on nonsense"},
+		"on somebody's URI": {[]string{t.TempDir(), "--listen", "192.0.2.1:27017"}, exitUsage, "not a loopback address"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			code, stdout, stderr := lanyardctl(t, append([]string{"embedded", "serve"}, c.args...)...)
+			if code != c.code || stdout != "" || !strings.Contains(stderr, c.text) || !strings.Contains(stderr, "\nhint: ") ||
+				strings.Count(stderr, "\n") != 2 {
+				t.Errorf("exit %d\nstdout: %s\nstderr: %s", code, stdout, stderr)
+			}
+		})
+	}
+}
+
+// serve starts `embedded serve` with its streams in files, and returns them once the URI is there.
+func serve(t *testing.T) (cmd *exec.Cmd, uri string, streams func() (stdout, stderr string)) {
+	t.Helper()
+	dir := t.TempDir()
+	outPath, errPath := filepath.Join(dir, "stdout"), filepath.Join(dir, "stderr")
+	out, err := os.Create(outPath)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	errs, err := os.Create(errPath)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer errs.Close()
+	cmd = exec.Command(ferretdb.Build(t), "embedded", "serve", filepath.Join(dir, "data"))
+	cmd.Stdout, cmd.Stderr = out, errs
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+	read := func(path string) string {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	for deadline := time.Now().Add(time.Minute); !strings.HasSuffix(uri, "\n"); uri = read(outPath) {
+		if time.Now().After(deadline) {
+			t.Fatalf("no URI after a minute; stderr: %s", read(errPath))
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	return cmd, strings.TrimSpace(uri), func() (string, string) { return read(outPath), read(errPath) }
+}
+
+func TestASignalEndsServing(t *testing.T) {
+	for _, signal := range []os.Signal{os.Interrupt, syscall.SIGTERM} {
+		t.Run(signal.String(), func(t *testing.T) {
+			cmd, uri, streams := serve(t)
+			if err := cmd.Process.Signal(signal); err != nil {
+				t.Fatal(err)
+			}
+			err := cmd.Wait()
+			stdout, stderr := streams()
+			if err != nil || stdout != uri+"\n" || !strings.HasPrefix(uri, "mongodb://127.0.0.1:") {
+				t.Errorf("%v\nstdout: %s\nstderr: %s", err, stdout, stderr)
+			}
+		})
+	}
+}
+
+func TestASecondSignalEndsServingAtOnce(t *testing.T) {
+	cmd, uri, _ := serve(t)
+	// The server waits for a client that stays.
+	client, err := mongo.Connect(options.Client().ApplyURI(uri))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = client.Disconnect(context.Background()) }()
+	if err := client.Ping(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = cmd.Wait()
+	}()
+	// Two signals that come too close are one to the process: go on until it ends.
+	for signals := time.NewTicker(10 * time.Millisecond); ; {
+		select {
+		case <-signals.C:
+			_ = cmd.Process.Signal(os.Interrupt)
+			continue
+		case <-ended:
+		}
+		signals.Stop()
+		break
+	}
+	if code := cmd.ProcessState.ExitCode(); code != exitInterrupted {
+		t.Errorf("exit %d", code)
+	}
+}

@@ -1,0 +1,118 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+)
+
+// call runs the command line in this process.
+func call(args ...string) (code int, stdout, stderr string) {
+	var out, err strings.Builder
+	code = run(args, &out, &err)
+	return code, out.String(), err.String()
+}
+
+func TestACallThatIsWrongEndsWithTwoAndAHint(t *testing.T) {
+	cases := map[string]string{
+		"nonsense":                     "lanyardctl --help",
+		"versoin":                      "did you mean lanyardctl version?",
+		"--no-such-flag":               "lanyardctl --help",
+		"embedded":                     "lanyardctl embedded --help",
+		"embedded srve ./x":            "did you mean lanyardctl embedded serve?",
+		"embedded srve ./x --listen 1": "did you mean lanyardctl embedded serve?",
+		"embedded serve":               "lanyardctl embedded serve --help",
+		"embedded serve a b":           "lanyardctl embedded serve --help",
+		"embedded serve a --listen":    "lanyardctl embedded serve --help",
+		"embedded serve a --listen=":   "127.0.0.1:0",
+		"completion":                   "lanyardctl completion --help",
+		"completion csh":               "lanyardctl completion --help",
+		"version now":                  "lanyardctl version --help",
+		"version --output xml":         "--output json",
+		"version --outptu json":        "lanyardctl version --help",
+	}
+	for line, hint := range cases {
+		t.Run(line, func(t *testing.T) {
+			t.Chdir(t.TempDir())
+			code, stdout, stderr := call(strings.Fields(line)...)
+			lines := strings.Split(strings.TrimSpace(stderr), "\n")
+			if code != exitUsage || stdout != "" || len(lines) != 2 ||
+				!strings.HasPrefix(lines[0], "lanyardctl: ") || !strings.HasPrefix(lines[1], "hint: ") ||
+				!strings.Contains(lines[1], hint) {
+				t.Errorf("exit %d\nstdout: %s\nstderr: %s", code, stdout, stderr)
+			}
+		})
+	}
+}
+
+func TestEveryHelpHasAnExampleAndItsExitStatus(t *testing.T) {
+	var check func(cmd *cobra.Command)
+	check = func(cmd *cobra.Command) {
+		for _, child := range cmd.Commands() {
+			check(child)
+		}
+		args := append(strings.Fields(cmd.CommandPath())[1:], "--help")
+		code, stdout, stderr := call(args...)
+		if code != exitDone || stderr != "" {
+			t.Errorf("%s: exit %d, stderr: %s", cmd.CommandPath(), code, stderr)
+		}
+		for _, section := range []string{"Exit status\n", "Examples:\n", "  130  interrupted"} {
+			if !strings.Contains(stdout, section) {
+				t.Errorf("the help of %s has no %q:\n%s", cmd.CommandPath(), section, stdout)
+			}
+		}
+		for line := range strings.Lines(stdout) {
+			if len(line) > 100 {
+				t.Errorf("the help of %s has a line of %d bytes: %s", cmd.CommandPath(), len(line), line)
+			}
+		}
+	}
+	check(newRoot())
+}
+
+func TestCompletionScripts(t *testing.T) {
+	for _, shell := range []string{"bash", "zsh", "fish", "powershell"} {
+		if code, stdout, stderr := call("completion", shell); code != exitDone || stdout == "" || stderr != "" {
+			t.Errorf("%s: exit %d, %d bytes, stderr: %s", shell, code, len(stdout), stderr)
+		}
+	}
+	if code, stdout, _ := call("__complete", "vers"); code != exitDone || !strings.HasPrefix(stdout, "version\t") {
+		t.Errorf("complete vers: exit %d, %s", code, stdout)
+	}
+}
+
+func TestExitCodes(t *testing.T) {
+	boom := errors.New("boom")
+	interrupted := fmt.Errorf("scan: %w", errInterrupted)
+	for name, c := range map[string]struct {
+		err  error
+		code int
+		text string
+	}{
+		"nothing":                  {nil, exitDone, ""},
+		"an error":                 {boom, exitFailed, "lanyardctl: boom\n"},
+		"with a hint":              {failure(boom, "duck"), exitFailed, "lanyardctl: boom\nhint: duck\n"},
+		"wrapped":                  {fmt.Errorf("x: %w", failure(boom, "duck")), exitFailed, "lanyardctl: x: boom\nhint: duck\n"},
+		"usage":                    {usageError("boom", "duck"), exitUsage, "lanyardctl: boom\nhint: duck\n"},
+		"usage with another hint":  {failure(usageError("boom", "duck"), "run"), exitUsage, "lanyardctl: boom\nhint: run\n"},
+		"after a report":           {exitSilently(exitRejects), exitRejects, ""},
+		"from a command":           {runError{exitSilently(exitRejects)}, exitRejects, ""},
+		"interrupted":              {interrupted, exitInterrupted, "lanyardctl: scan: interrupted\n"},
+		"interrupted, with a hint": {failure(interrupted, "rerun"), exitInterrupted, "lanyardctl: scan: interrupted\nhint: rerun\n"},
+		"cancelled":                {context.Canceled, exitInterrupted, "lanyardctl: context canceled\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var stderr strings.Builder
+			if c.err != nil {
+				printError(&stderr, c.err)
+			}
+			if code := exitCode(c.err); code != c.code || stderr.String() != c.text {
+				t.Errorf("exit %d, stderr %q; want %d, %q", code, stderr.String(), c.code, c.text)
+			}
+		})
+	}
+}
