@@ -24,7 +24,6 @@ type preflight struct {
 	KVPrefer string
 	DryRun   bool
 	Resumed  bool
-	Warnings []string
 }
 
 // endpoint is one side of a run.
@@ -54,10 +53,16 @@ func (p preflight) text(l look) string {
 	case p.Resumed:
 		t.row("", "goes on where an earlier run had stopped")
 	}
-	for _, w := range p.Warnings {
-		t.wrap("", t.paint(yellow, "warning:")+" "+w)
-	}
 	return t.b.String()
+}
+
+// attrs returns p for a log.
+func (p preflight) attrs() []any {
+	return []any{
+		"source", p.Source.URI, "source_is", p.Source.Facts, "target", p.Target.URI, "target_is", p.Target.Facts,
+		"database", p.Database, "target_holds", p.standing(), "kinds", p.Only.String(), "users", len(p.Users),
+		"on_conflict", p.Policy.String(), "kv_prefer", p.KVPrefer, "dry_run", p.DryRun, "resumed", p.Resumed,
+	}
 }
 
 // row writes a line of the preflight; a row without a name belongs to the one above.

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"log/slog"
 	"strings"
 	"time"
 
@@ -45,8 +46,9 @@ type progressView interface {
 	end(now time.Time, s migrate.Snapshot, complete bool)
 }
 
-// startProgress shows snapshots on c until the returned function is called.
-func startProgress(mode string, c *console, width int, snapshot func() migrate.Snapshot) (stop func(complete bool)) {
+// startProgress shows snapshots on c until the returned function is called; plain progress goes to log where that is
+// not nil.
+func startProgress(mode string, log *slog.Logger, c *console, width int, snapshot func() migrate.Snapshot) (stop func(complete bool)) {
 	var view progressView
 	every := plainEvery
 	switch mode {
@@ -56,6 +58,9 @@ func startProgress(mode string, c *console, width int, snapshot func() migrate.S
 		view, every = newBarView(c, width), barEvery
 	default:
 		view = newPlainView(c, time.Now(), snapshot())
+		if log != nil {
+			view = logView{log}
+		}
 	}
 	ticker := time.NewTicker(every)
 	end := follow(view, ticker.C, time.Now, snapshot)
@@ -151,6 +156,23 @@ func (v *plainView) left(now time.Time, s migrate.Snapshot) string {
 		return ""
 	}
 	return "about " + duration(time.Duration(float64(s.Total-s.Keys)/rate*float64(time.Second))) + " left"
+}
+
+// logView logs at each tick, for programs that read logs.
+type logView struct{ log *slog.Logger }
+
+func (v logView) show(_ time.Time, s migrate.Snapshot) { v.write(s.Phase, s) }
+
+func (v logView) end(_ time.Time, s migrate.Snapshot, complete bool) {
+	if complete {
+		v.write("done", s)
+	} else {
+		v.write("stopped", s)
+	}
+}
+
+func (v logView) write(phase string, s migrate.Snapshot) {
+	v.log.Info("progress", "phase", phase, "keys", s.Keys, "total", s.Total, "records", s.Records, "rejects", s.Rejects)
 }
 
 // barView draws a bar on a terminal.

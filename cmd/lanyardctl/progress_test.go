@@ -60,7 +60,7 @@ func TestProgressLeaksNothing(t *testing.T) {
 		t.Run(mode, func(t *testing.T) {
 			defer goleak.VerifyNone(t)
 			var out bytes.Buffer
-			stop := startProgress(mode, newConsole(&out, newRedactor()), 80, func() migrate.Snapshot { return migrate.Snapshot{Keys: 5, Total: 5} })
+			stop := startProgress(mode, nil, newConsole(&out, newRedactor()), 80, func() migrate.Snapshot { return migrate.Snapshot{Keys: 5, Total: 5} })
 			stop(true)
 			if (out.Len() == 0) != (mode == progressNone) {
 				t.Errorf("%q", out.String())

@@ -160,7 +160,7 @@ var noteTexts = map[record.Note]string{
 	record.Normalised:        "a time stood in another unit or type",
 	record.Repaired:          "an API key that authenticates, though it was not named as the user's current one",
 	record.NotJSON:           "a value of the fork's that is not JSON was kept as the text it is",
-	record.SupersededNote:    "a value gave way to another and is kept in the superseded file",
+	record.SupersededNote:    "a value gives way to another; a migration keeps it in the superseded file",
 	record.Expiring:          "a key has a time to live in Redis; what was written has none",
 	record.BothLayouts:       "a user has key-value pairs in both layouts",
 	record.NumericUserID:     "a document in the target has a number as its user_id: Lanyard cannot see it",
@@ -247,8 +247,10 @@ func (t *reportText) next(m migration) {
 		t.command("Next: mend what the error names, then run it again:", cmd)
 	case m.Err != nil:
 		t.command("Next: mend what the error names; the same command then goes on where this one stopped:", cmd.without("restart"))
-	case r.DryRun:
+	case r.DryRun && r.RejectsFile != "":
 		t.lookAt(r)
+		t.command("Then migrate, with the same command without --dry-run:", cmd.without("dry-run"))
+	case r.DryRun:
 		t.command("Next: migrate, with the same command without --dry-run:", cmd.without("dry-run"))
 	case r.Rejects() > 0:
 		t.lookAt(r)
@@ -256,7 +258,7 @@ func (t *reportText) next(m migration) {
 			t.command("Decide the conflicts by running it again with --on-conflict source (Redis wins) or target "+
 				"(MongoDB wins; nothing is overwritten), such as:", cmd.without("restart", "on-conflict").with("on-conflict", "target"))
 		}
-		t.command("Mend in Redis what is worth it and run it again; it only writes what has changed:", cmd.without("restart"))
+		t.command("Then mend in Redis what is worth it and run it again; it only writes what has changed:", cmd.without("restart"))
 	default:
 		t.command("Next: run it again at any time to catch up with what Lanyard writes meanwhile. Before you switch "+
 			"over, stop Lanyard's writes and run it a last time:", cmd.without("restart"))
@@ -268,6 +270,7 @@ func (a again) with(name string, values ...string) again {
 	return again{name: a.name, flags: append(slices.Clone(a.flags), typedFlag{name, values})}
 }
 
+// lookAt says how to read the rejects file, where there is one.
 func (t *reportText) lookAt(r migrate.Report) {
 	if r.RejectsFile == "" {
 		return

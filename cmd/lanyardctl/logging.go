@@ -1,0 +1,105 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// The values of --log-format.
+const (
+	logText = "text"
+	logJSON = "json"
+)
+
+// logLevel returns the least level that is shown.
+func logLevel(quiet, verbose bool) slog.Level {
+	switch {
+	case quiet:
+		return slog.LevelError
+	case verbose:
+		return slog.LevelDebug
+	}
+	return slog.LevelInfo
+}
+
+// newLogger returns a logger for w in the format of --log-format.
+func newLogger(w io.Writer, format string, level slog.Level) *slog.Logger {
+	if format == logJSON {
+		return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level}))
+	}
+	return slog.New(&lineHandler{out: w, level: level, mu: new(sync.Mutex)})
+}
+
+// lineHandler writes log lines for people: "warning: text key=value". Information has no word before it. With debugging
+// each line has its time.
+type lineHandler struct {
+	out   io.Writer
+	level slog.Level
+	attrs []slog.Attr
+	group string
+	mu    *sync.Mutex
+}
+
+// Enabled implements [slog.Handler].
+func (h *lineHandler) Enabled(_ context.Context, level slog.Level) bool { return level >= h.level }
+
+// Handle implements [slog.Handler].
+func (h *lineHandler) Handle(_ context.Context, r slog.Record) error {
+	var b strings.Builder
+	if h.level <= slog.LevelDebug {
+		b.WriteString(r.Time.UTC().Format("15:04:05.000 "))
+	}
+	switch {
+	case r.Level >= slog.LevelError:
+		b.WriteString("error: ")
+	case r.Level >= slog.LevelWarn:
+		b.WriteString("warning: ")
+	case r.Level < slog.LevelInfo:
+		b.WriteString("debug: ")
+	}
+	b.WriteString(r.Message)
+	for _, a := range h.attrs {
+		writeAttr(&b, a)
+	}
+	r.Attrs(func(a slog.Attr) bool {
+		a.Key = h.group + a.Key
+		writeAttr(&b, a)
+		return true
+	})
+	b.WriteByte('\n')
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	_, err := io.WriteString(h.out, b.String())
+	return err
+}
+
+func writeAttr(b *strings.Builder, a slog.Attr) {
+	value := a.Value.Resolve().String()
+	if strings.ContainsAny(value, " \t\n\"=") || value == "" {
+		value = fmt.Sprintf("%q", value)
+	}
+	b.WriteString(" " + a.Key + "=" + value)
+}
+
+// WithAttrs implements [slog.Handler].
+func (h *lineHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	with := *h
+	with.attrs = slices.Clip(h.attrs)
+	for _, a := range attrs {
+		a.Key = h.group + a.Key
+		with.attrs = append(with.attrs, a)
+	}
+	return &with
+}
+
+// WithGroup implements [slog.Handler].
+func (h *lineHandler) WithGroup(name string) slog.Handler {
+	with := *h
+	with.group += name + "."
+	return &with
+}
