@@ -37,7 +37,7 @@ func newRoot() *cobra.Command {
 		Use:   "lanyardctl",
 		Short: "Move Lanyard's data from Redis to MongoDB",
 		Long:  rootLong,
-		Example: `  lanyardctl version
+		Example: `  lanyardctl migrate redis-to-mongo --redis redis://localhost:6379 --mongo embedded:./try
   lanyardctl embedded serve ./try`,
 		SilenceUsage:       true,
 		SilenceErrors:      true,
@@ -45,7 +45,7 @@ func newRoot() *cobra.Command {
 
 		SuggestionsMinimumDistance: suggestionDistance,
 	}
-	root.AddCommand(newEmbedded(), newVersion(), newCompletion())
+	root.AddCommand(newMigrate(), newEmbedded(), newVersion(), newCompletion())
 	markRun(root)
 	return root
 }
@@ -123,7 +123,8 @@ func run(args []string, stdout, stderr io.Writer) int {
 	if _, ran := errors.AsType[runError](err); !ran {
 		err = calledWrong(root, cmd, args, err)
 	}
-	printError(stderr, err)
+	// What was typed may hold a password, and cobra's errors repeat it.
+	printError(newRedactor().writer(stderr), err)
 	return exitCode(err)
 }
 
