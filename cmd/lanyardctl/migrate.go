@@ -103,7 +103,7 @@ func newMigrateRedisToMongo() *cobra.Command {
 	flags.StringSliceVar(&f.only, "only", nil, "`kinds` to copy, with commas between (default all)")
 	flags.StringSliceVar(&f.users, "user", nil, "copy this user `ID` alone; can be repeated")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "report what would be done, and write nothing")
-	flags.StringVar(&f.onConflict, "on-conflict", record.FailOnConflict.String(), "`who` wins where others changed MongoDB: source, target, fail")
+	flags.StringVar(&f.onConflict, "on-conflict", record.FailOnConflict.String(), "`who` wins over what others wrote: source, target, fail")
 	flags.StringVar(&f.kvPrefer, "kv-prefer", preferFork, "`layout` whose key-value pairs win: fork or upstream")
 	flags.IntVar(&f.batchSize, "batch-size", migrate.DefaultBatchSize, "records in a batch, 1 to 100000")
 	flags.IntVar(&f.workers, "workers", migrate.DefaultWorkers, "batches that are written side by side, 1 to 64")

@@ -38,6 +38,7 @@ func newRoot() *cobra.Command {
 		Short: "Move Lanyard's data from Redis to MongoDB",
 		Long:  rootLong,
 		Example: `  lanyardctl migrate redis-to-mongo --redis redis://localhost:6379 --mongo embedded:./try
+  lanyardctl version
   lanyardctl embedded serve ./try`,
 		SilenceUsage:       true,
 		SilenceErrors:      true,
