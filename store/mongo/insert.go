@@ -41,7 +41,7 @@ func (w *writing) insertOnce(ctx context.Context, indexes []int, documents []bso
 		return nil, err
 	}
 	for _, i := range indexes {
-		w.outcomes[i] = record.Outcome{Column: record.Inserted}
+		w.outcomes[i].Column = record.Inserted
 	}
 	for _, e := range failed.WriteErrors {
 		i := indexes[e.Index]

@@ -59,15 +59,17 @@ func (w *writing) statement(c change) mongo.WriteModel {
 			unset = bson.D{{Key: record.WrittenField, Value: ""}}
 		}
 	}
+	if w.ferret() {
+		// FerretDB scans the collection for each filter that is more than an _id, and its $set leaves a document as it is
+		// where the new one differs in names alone.
+		byID := bson.D{{Key: "_id", Value: lookup(doc, "_id")}}
+		return mongo.NewReplaceOneModel().SetFilter(byID).SetReplacement(replaced(doc, set, unset))
+	}
 	update := bson.D{{Key: "$set", Value: set}}
 	if len(unset) > 0 {
 		update = append(update, bson.E{Key: "$unset", Value: unset})
 	}
-	filter := bson.D{{Key: "_id", Value: lookup(doc, "_id")}}
-	if !w.ferret() {
-		// FerretDB scans the collection for each filter that is more than an _id.
-		filter = append(filter, guard...)
-	}
+	filter := append(bson.D{{Key: "_id", Value: lookup(doc, "_id")}}, guard...)
 	return mongo.NewUpdateOneModel().SetFilter(filter).SetUpdate(update)
 }
 
@@ -78,6 +80,22 @@ func stillIs(doc bson.Raw, name string) bson.E {
 		return bson.E{Key: name, Value: bson.D{{Key: "$exists", Value: false}}}
 	}
 	return bson.E{Key: name, Value: bson.D{{Key: "$eq", Value: v}}}
+}
+
+// replaced returns doc with top-level fields set and unset.
+func replaced(doc bson.Raw, set, unset bson.D) bson.D {
+	var out bson.D
+	changed := make(map[string]bool)
+	for _, e := range append(set[:len(set):len(set)], unset...) {
+		changed[e.Key] = true
+	}
+	elements, _ := doc.Elements() // the driver validated the document when it was read
+	for _, e := range elements {
+		if !changed[e.Key()] {
+			out = append(out, bson.E{Key: e.Key(), Value: e.Value()})
+		}
+	}
+	return append(out, set...)
 }
 
 // withNewID returns doc with an ObjectID in place of its _id.
