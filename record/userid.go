@@ -8,7 +8,8 @@ const discordEpoch = 1420070400000
 // UserID is a Discord snowflake. Zero is no user.
 type UserID uint64
 
-// ParseUserID reads the decimal digits of 1 to 2^64-1, without sign and without leading zero.
+// ParseUserID reads the decimal digits of 1 to 2^64-1, without sign and without leading zero. Of anything else it returns
+// zero and false.
 func ParseUserID(s string) (UserID, bool) {
 	if len(s) == 0 || len(s) > 20 || s[0] < '1' || s[0] > '9' {
 		return 0, false
@@ -19,7 +20,10 @@ func ParseUserID(s string) (UserID, bool) {
 		}
 	}
 	n, err := strconv.ParseUint(s, 10, 64)
-	return UserID(n), err == nil
+	if err != nil {
+		return 0, false
+	}
+	return UserID(n), true
 }
 
 // String returns the id's decimal digits.
