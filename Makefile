@@ -24,7 +24,7 @@ test: build ## run all tests (installs redis-server if missing)
 	@scripts/need redis-server redis-server
 	@scripts/need "$$(go env CC)" gcc libc6-dev
 	LANYARDCTL_TEST_BIN=$(CURDIR)/$(BIN) go test ./store/embedded
-	LANYARDCTL_TEST_BIN=$(CURDIR)/$(BIN) go test -race $(SLIM) ./...
+	LANYARDCTL_TEST_BIN=$(CURDIR)/$(BIN) go test -race $(SLIM) ./... $(SEED)
 
 .PHONY: lint
 lint: ## check the form of the code: gofmt, vet, staticcheck, shell syntax

@@ -1,9 +1,6 @@
 package main
 
 import (
-	"io"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -45,30 +42,8 @@ func TestTheDumpIsWhatTheSeedWrites(t *testing.T) {
 		t.Error("a database with keys was filled")
 	}
 
-	dir := t.TempDir()
-	copyFile(t, filepath.Join("..", "dump.rdb"), filepath.Join(dir, "dump.rdb"))
-	dumped := redisserver.Start(t, "--enable-debug-command", "yes", "--dir", dir, "--dbfilename", "dump.rdb")
+	dumped := startOnDump(t)
 	if got, want := digest(t, dumped.URI), digest(t, seeded.URI); got != want || strings.Trim(got, "0") == "" {
 		t.Errorf("the dump has digest %s, the seed writes %s: run testdata/make-dump.sh", got, want)
-	}
-}
-
-func copyFile(t *testing.T, from, to string) {
-	t.Helper()
-	source, err := os.Open(from)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer source.Close()
-	target, err := os.Create(to)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, err = io.Copy(target, source)
-	if err := target.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if err != nil {
-		t.Fatal(err)
 	}
 }
