@@ -72,7 +72,7 @@ func chooseStart(found []record.Checkpoint, target map[string]string, restart bo
 			s.why = fmt.Sprintf("another run of the same migration is at work (host %s, process %d); this one starts from the beginning beside it", c.Owner.Host, c.Owner.PID)
 		case restart:
 			s.obsolete = append(s.obsolete, c.ID)
-		case s.resume != nil:
+		case s.resume != nil || len(c.State) == 0: // a run that was killed before it had done anything
 			s.obsolete = append(s.obsolete, c.ID)
 		case !sameTarget(c.Target, target):
 			s.obsolete = append(s.obsolete, c.ID)

@@ -51,3 +51,14 @@ func (s *Store) Target(context.Context) (map[string]string, error) {
 	}
 	return target, nil
 }
+
+// Checkpoints returns all checkpoints, in no order.
+func (s *Store) Checkpoints() []record.Checkpoint {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var all []record.Checkpoint
+	for _, c := range s.checkpoints {
+		all = append(all, c)
+	}
+	return all
+}
