@@ -49,8 +49,12 @@ func (j *Job) Prepare(ctx context.Context) (resumed bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	if checkpoint.RejectsFile != "" && !j.opts.RejectsGiven && checkpoint.Owner.Host == j.self.Host {
+	switch {
+	case checkpoint.RejectsFile == "" || checkpoint.RejectsFile == j.opts.RejectsFile:
+	case !j.opts.RejectsGiven && checkpoint.Owner.Host == j.self.Host:
 		rejects.path = checkpoint.RejectsFile
+	default:
+		j.opts.Notify(fmt.Sprintf("the rejects of the run's first part are in %s on host %s", checkpoint.RejectsFile, checkpoint.Owner.Host))
 	}
 	superseded := &lines{path: SupersededPath(rejects.path)}
 	if j.opts.DryRun {
