@@ -28,7 +28,8 @@ func newEmbeddedServe() *cobra.Command {
 		Long: `Serve the folder of an embedded database to MongoDB clients, until interrupted.
 
 The server's URI is the only line on stdout. The server has no authentication, so
-it listens on loopback addresses only: every user of this machine can connect. A
+it listens on loopback addresses only, where every user of this machine can
+connect; with --listen unix it listens on a socket that only you can reach. A
 missing folder is made. The folder is locked meanwhile.
 
 ` + exitStatus + `
@@ -36,14 +37,15 @@ missing folder is made. The folder is locked meanwhile.
 A server that SIGINT or SIGTERM stops has done its work: that is 0. A second signal
 ends it at once, with 130.`,
 		Example: `  lanyardctl embedded serve ./try
-  mongosh "$(lanyardctl embedded serve ./try --listen 127.0.0.1:27017 | head -1)"`,
+  lanyardctl embedded serve ./try --listen 127.0.0.1:27017
+  lanyardctl embedded serve ./try --listen unix`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			opts.Dir = args[0]
 			return serveEmbedded(cmd.Context(), opts, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
-	cmd.Flags().StringVar(&opts.Listen, "listen", "127.0.0.1:0", "loopback `address`; port 0 takes a free one")
+	cmd.Flags().StringVar(&opts.Listen, "listen", "127.0.0.1:0", "loopback `address` (port 0: a free one) or unix")
 	return cmd
 }
 
@@ -51,6 +53,9 @@ ends it at once, with 130.`,
 func serveEmbedded(ctx context.Context, opts embedded.Options, stdout, stderr io.Writer) error {
 	if opts.Listen == "" {
 		return usageError("--listen is empty", listenHint)
+	}
+	if opts.Listen == "unix" {
+		opts.Listen = ""
 	}
 	server, err := embedded.Start(ctx, opts)
 	if err != nil {

@@ -61,7 +61,7 @@ func TestServingAFolderThatCannotBeServed(t *testing.T) {
 }
 
 // serve starts `embedded serve` with its streams in files, and returns them once the URI is there.
-func serve(t *testing.T) (cmd *exec.Cmd, uri string, streams func() (stdout, stderr string)) {
+func serve(t *testing.T, flags ...string) (cmd *exec.Cmd, uri string, streams func() (stdout, stderr string)) {
 	t.Helper()
 	dir := t.TempDir()
 	outPath, errPath := filepath.Join(dir, "stdout"), filepath.Join(dir, "stderr")
@@ -75,7 +75,7 @@ func serve(t *testing.T) (cmd *exec.Cmd, uri string, streams func() (stdout, std
 		t.Fatal(err)
 	}
 	defer errs.Close()
-	cmd = exec.Command(ferretdb.Build(t), "embedded", "serve", filepath.Join(dir, "data"))
+	cmd = exec.Command(ferretdb.Build(t), append([]string{"embedded", "serve", filepath.Join(dir, "data")}, flags...)...)
 	cmd.Stdout, cmd.Stderr = out, errs
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -113,6 +113,31 @@ func TestASignalEndsServing(t *testing.T) {
 				t.Errorf("%v\nstdout: %s\nstderr: %s", err, stdout, stderr)
 			}
 		})
+	}
+}
+
+func TestServingOnASocketOfOnesOwn(t *testing.T) {
+	cmd, uri, _ := serve(t, "--listen", "unix")
+	path := strings.TrimPrefix(strings.ReplaceAll(uri, "%2F", "/"), "mongodb://")
+	info, err := os.Stat(filepath.Dir(filepath.Clean(path)))
+	if err != nil || info.Mode().Perm() != 0o700 {
+		t.Errorf("the folder of %s: %v, %v", uri, info, err)
+	}
+	client, err := mongo.Connect(options.Client().ApplyURI(uri))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := client.Ping(t.Context(), nil); err != nil {
+		t.Error(err)
+	}
+	if err := client.Disconnect(context.Background()); err != nil {
+		t.Error(err)
+	}
+	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Error(err)
 	}
 }
 

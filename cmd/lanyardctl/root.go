@@ -47,6 +47,8 @@ func newRoot() *cobra.Command {
 		SuggestionsMinimumDistance: suggestionDistance,
 	}
 	root.AddCommand(newMigrate(), newEmbedded(), newVersion(), newCompletion())
+	root.SetHelpCommand(newHelp())
+	root.InitDefaultHelpCmd()
 	markRun(root)
 	return root
 }

@@ -30,6 +30,8 @@ func TestACallThatIsWrongEndsWithTwoAndAHint(t *testing.T) {
 		"embedded serve a --listen":    "lanyardctl embedded serve --help",
 		"embedded serve a --listen=":   "127.0.0.1:0",
 		"completion":                   "lanyardctl completion --help",
+		"help nonsense":                "lanyardctl --help",
+		"help embedded srve":           "did you mean lanyardctl embedded serve?",
 		"completion csh":               "lanyardctl completion --help",
 		"version now":                  "lanyardctl version --help",
 		"version --output xml":         "--output json",
