@@ -240,3 +240,47 @@ func BenchmarkDigest(b *testing.B) {
 		r.Digest()
 	}
 }
+
+// TestTheBestOfAllWins compares with what a person would compute by hand from all plausible values.
+func TestTheBestOfAllWins(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		kind := rapid.SampledFrom([]Kind{LastSeen, MonitoringSince}).Draw(t, "kind")
+		held, r := genHeld(kind).Draw(t, "held"), genRecord(kind).Draw(t, "record")
+		_, after := merge(r, held, FailOnConflict)
+		want := r.Time
+		for _, v := range held.Times {
+			if theirs, reason, _ := Timestamp(kind, v, TimeBounds(kind, user, now)); reason == "" {
+				if kind == LastSeen {
+					want = max(want, theirs.Time)
+				} else {
+					want = min(want, theirs.Time)
+				}
+			}
+		}
+		if got := after.Times[TimeField(kind)]; got != want {
+			t.Errorf("%v, want the integer %d", got, want)
+		}
+	})
+	rapid.Check(t, func(t *rapid.T) {
+		held, r := genHeld(Metrics).Draw(t, "held"), genRecord(Metrics).Draw(t, "record")
+		_, after := merge(r, held, FailOnConflict)
+		number := func(v Value) float64 {
+			n, reason, _ := Counter("x", v)
+			if reason != "" {
+				return -1
+			}
+			if i, ok := n.(int64); ok {
+				return float64(i)
+			}
+			return n.(float64)
+		}
+		for name, f := range r.Fields {
+			if got, want := number(after.Fields[name]), max(number(f.Value), number(held.Fields[name])); got != want {
+				t.Errorf("%s is %v, want %v", name, got, want)
+			}
+			if _, text := after.Fields[name].(string); text {
+				t.Errorf("%s is still text", name)
+			}
+		}
+	})
+}
