@@ -1,0 +1,244 @@
+package main
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	goredis "github.com/redis/go-redis/v9"
+	"github.com/rogpeppe/go-internal/testscript"
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/lanyardctl/lanyardctl/store/storetest/ferretdb"
+	"github.com/lanyardctl/lanyardctl/store/storetest/redisserver"
+)
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	ferretdb.Clean()
+	os.Exit(code)
+}
+
+// TestScripts runs the built binary against real servers, as testdata/script says. Beside testscript's own commands
+// there are:
+//
+//	redis [-loading|-silent] [NAME=VALUE…]  starts a redis-server, with $REDIS as its URI; the options are its own
+//	seed KEY VALUE | seed KEY FIELD=VALUE…  writes a string or a hash to $REDIS
+//	ferretdb                                starts a FerretDB, with $MONGO as its URI
+//	insert COLLECTION JSON…                 inserts documents at $MONGO
+//	documents COLLECTION                    prints the documents at $MONGO, by user
+//	exits CODE lanyardctl ARGS…             runs the command and checks its exit code, and that it showed no secret
+//	rejects FILE                            prints the reasons in a rejects file, and checks that its values can be read
+//	clean stdout|stderr                     prints the last output with what differs from run to run made equal
+func TestScripts(t *testing.T) {
+	bin := ferretdb.Build(t)
+	testscript.Run(t, testscript.Params{
+		Dir:                 filepath.Join("testdata", "script"),
+		UpdateScripts:       *update,
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("PATH", filepath.Dir(bin)+string(os.PathListSeparator)+os.Getenv("PATH"))
+			dump, err := filepath.Abs(filepath.Join("..", "..", "testdata", "dump.rdb"))
+			e.Setenv("DUMP", dump)
+			e.Setenv("TZ", "America/New_York") // times are UTC all the same
+			e.Values[theTest{}] = e.T().(testing.TB)
+			return err
+		},
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"redis": startRedis, "seed": seedRedis, "ferretdb": startFerretDB, "insert": insertDocuments,
+			"documents": printDocuments, "exits": runAndCheckExit, "clean": cleanOutput,
+			"rejects": countReasons,
+		},
+	})
+}
+
+// theTest is the key of a script's test.
+type theTest struct{}
+
+func startRedis(ts *testscript.TestScript, neg bool, args []string) {
+	t := ts.Value(theTest{}).(testing.TB)
+	mode := ""
+	if len(args) > 0 && strings.HasPrefix(args[0], "-") {
+		mode, args = args[0], args[1:]
+	}
+	var given []string
+	for _, arg := range args {
+		name, value, _ := strings.Cut(arg, "=")
+		given = append(given, "--"+name, value)
+	}
+	var s *redisserver.Server
+	switch mode {
+	case "-loading":
+		s = redisserver.StartLoading(t, given...)
+	default:
+		s = redisserver.Start(t, given...)
+	}
+	if mode == "-silent" {
+		s.Pause()
+		t.Cleanup(s.Resume)
+	}
+	ts.Setenv("REDIS", s.URI)
+	ts.Setenv("REDIS_ADDR", s.Addr)
+}
+
+func seedRedis(ts *testscript.TestScript, neg bool, args []string) {
+	opts, err := goredis.ParseURL(ts.Getenv("REDIS"))
+	ts.Check(err)
+	client := goredis.NewClient(opts)
+	defer client.Close()
+	ctx := context.Background()
+	if len(args) == 2 && !strings.Contains(args[1], "=") {
+		ts.Check(client.Set(ctx, args[0], args[1], 0).Err())
+		return
+	}
+	for _, arg := range args[1:] {
+		field, value, _ := strings.Cut(arg, "=")
+		if value == "" {
+			ts.Check(client.HDel(ctx, args[0], field).Err())
+			continue
+		}
+		ts.Check(client.HSet(ctx, args[0], field, value).Err())
+	}
+}
+
+func startFerretDB(ts *testscript.TestScript, neg bool, args []string) {
+	ts.Setenv("MONGO", ferretdb.Start(ts.Value(theTest{}).(testing.TB)).URI)
+}
+
+// withDatabase calls f with the database "lanyard" at $MONGO.
+func withDatabase(ts *testscript.TestScript, f func(ctx context.Context, db *mongo.Database)) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	client, err := mongo.Connect(options.Client().ApplyURI(ts.Getenv("MONGO")))
+	ts.Check(err)
+	defer func() { ts.Check(client.Disconnect(ctx)) }()
+	f(ctx, client.Database(defaultDatabase))
+}
+
+func insertDocuments(ts *testscript.TestScript, neg bool, args []string) {
+	withDatabase(ts, func(ctx context.Context, db *mongo.Database) {
+		for _, text := range args[1:] {
+			var doc bson.D
+			ts.Check(bson.UnmarshalExtJSON([]byte(text), false, &doc))
+			_, err := db.Collection(args[0]).InsertOne(ctx, doc)
+			ts.Check(err)
+		}
+	})
+}
+
+func printDocuments(ts *testscript.TestScript, neg bool, args []string) {
+	withDatabase(ts, func(ctx context.Context, db *mongo.Database) {
+		cursor, err := db.Collection(args[0]).Find(ctx, bson.D{})
+		ts.Check(err)
+		var docs []bson.D
+		ts.Check(cursor.All(ctx, &docs))
+		var lines []string
+		for _, doc := range docs {
+			text, err := bson.MarshalExtJSON(sorted(doc), true, false)
+			ts.Check(err)
+			lines = append(lines, dateText.ReplaceAllString(string(text), `{"$$date":"DATE"}`))
+		}
+		slices.Sort(lines)
+		fmt.Fprintln(ts.Stdout(), strings.Join(lines, "\n"))
+	})
+}
+
+var dateText = regexp.MustCompile(`\{"\$date":\{"\$numberLong":"[0-9]+"\}\}`)
+
+// sorted returns doc with its fields in order, at every depth.
+func sorted(doc bson.D) bson.D {
+	doc = slices.Clone(doc)
+	for i, e := range doc {
+		if inner, ok := e.Value.(bson.D); ok {
+			doc[i].Value = sorted(inner)
+		}
+	}
+	slices.SortFunc(doc, func(a, b bson.E) int { return strings.Compare(a.Key, b.Key) })
+	return doc
+}
+
+// secretText matches what no output may show: the form of an API key, and the password of these tests.
+var secretText = regexp.MustCompile(`[0-9a-f]{32}|hunter2`)
+
+func runAndCheckExit(ts *testscript.TestScript, neg bool, args []string) {
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	err = ts.Exec(args[1], args[2:]...)
+	got := 0
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+		got = exit.ExitCode()
+	} else {
+		ts.Check(err)
+	}
+	if got != want {
+		ts.Fatalf("exit status %d, want %d", got, want)
+	}
+	for _, stream := range []string{"stdout", "stderr"} {
+		if secret := secretText.FindString(ts.ReadFile(stream)); secret != "" {
+			ts.Fatalf("%s shows the secret %q", stream, secret)
+		}
+	}
+}
+
+func countReasons(ts *testscript.TestScript, neg bool, args []string) {
+	counts := map[string]int{}
+	for text := range strings.Lines(ts.ReadFile(args[0])) {
+		var line struct {
+			Key, Kind, Reason string
+			ValueBase64       *string `json:"value_base64"`
+			Type              string
+		}
+		ts.Check(json.Unmarshal([]byte(text), &line))
+		if line.ValueBase64 == nil && line.Type == "" {
+			ts.Fatalf("%s: a line without a value and without its type", args[0])
+		}
+		if line.ValueBase64 != nil {
+			_, err := base64.StdEncoding.DecodeString(*line.ValueBase64)
+			ts.Check(err)
+		}
+		counts[line.Reason]++
+	}
+	for _, reason := range slices.Sorted(maps.Keys(counts)) {
+		fmt.Fprintln(ts.Stdout(), counts[reason], reason)
+	}
+}
+
+// variable are the parts of an output that differ from run to run.
+var variable = []struct {
+	pattern *regexp.Regexp
+	instead string
+}{
+	{regexp.MustCompile(`[0-9]{8}T[0-9]{6}\.[0-9]{3}Z`), "TIME"},
+	{regexp.MustCompile(`Took .*\.`), "Took TIME."},
+	{regexp.MustCompile(`, [0-9,]+ keys/s, in .* s`), ", RATE, in TIME"},
+	{regexp.MustCompile(`"started_at": ".*"`), `"started_at": "TIME"`},
+	{regexp.MustCompile(`"duration_ms": [0-9]+`), `"duration_ms": 0`},
+}
+
+func cleanOutput(ts *testscript.TestScript, neg bool, args []string) {
+	text := ts.ReadFile(args[0])
+	for _, name := range []string{"REDIS", "MONGO", "REDIS_ADDR", "WORK"} {
+		if value := ts.Getenv(name); value != "" {
+			text = strings.ReplaceAll(text, redactURI(value), "$"+name)
+		}
+	}
+	for _, v := range variable {
+		text = v.pattern.ReplaceAllString(text, v.instead)
+	}
+	fmt.Fprint(ts.Stdout(), text)
+}
