@@ -11,15 +11,12 @@ import (
 // other key.
 func Damaged(f Found) (record.Item, bool) {
 	kind, ok := f.Layout.Kind()
-	if !ok || !f.Exists() || f.Foreign() {
+	if !ok || !f.Layout.HasUser() || !f.Exists() || f.Foreign() {
 		return record.Item{}, false
 	}
-	var user record.UserID
+	_, id := Classify(f.Key)
+	user, _ := record.ParseUserID(id)
 	reason, detail := record.InvalidUserID, "the key ends in no user id"
-	if f.Layout.HasUser() {
-		_, id := Classify(f.Key)
-		user, _ = record.ParseUserID(id)
-	}
 	it := record.Item{Kind: kind, Notes: expiring(nil, f)}
 	if r, ok := f.unusable(kind, user); ok {
 		if user == 0 && f.State == TooLarge {
@@ -31,7 +28,7 @@ func Damaged(f Found) (record.Item, bool) {
 	if user != 0 {
 		return record.Item{}, false
 	}
-	line := record.Reject{Key: f.Key, Kind: kind, User: user, Reason: reason, Detail: detail, Value: record.Raw(f.Text)}
+	line := record.Reject{Key: f.Key, Kind: kind, Reason: reason, Detail: detail, Value: record.Raw(f.Text)}
 	if !f.Layout.IsHash() {
 		it.Rejects = []record.Reject{line}
 		return it, true
