@@ -65,3 +65,29 @@ func TestAKilledServerIsGone(t *testing.T) {
 		t.Fatalf("a killed server answers: %v", err)
 	}
 }
+
+func TestAClusterServesAllSlots(t *testing.T) {
+	c := redisserver.StartCluster(t, 3)
+	cl := c.Client(t)
+	for _, key := range []string{"a", "b", "c", "d", "e"} {
+		if err := cl.Set(context.Background(), key, key, 0).Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var keys int64
+	for _, m := range c.Masters {
+		keys += m.Do("DBSIZE").(int64)
+	}
+	if keys != 5 {
+		t.Fatalf("the masters hold %d keys", keys)
+	}
+}
+
+func TestASentinelKnowsItsMaster(t *testing.T) {
+	master := redisserver.Start(t)
+	s := redisserver.StartSentinel(t, "main", master)
+	addr := s.Do("SENTINEL", "GET-MASTER-ADDR-BY-NAME", "main").([]any)
+	if got := addr[0].(string) + ":" + addr[1].(string); got != master.Addr {
+		t.Fatalf("the master is %s, the Sentinel says %s", master.Addr, got)
+	}
+}

@@ -1,0 +1,109 @@
+package redisserver
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	goredis "github.com/redis/go-redis/v9"
+)
+
+// slotCount is the number of slots of every Cluster.
+const slotCount = 16384
+
+// Cluster is a running Redis Cluster of masters without replicas.
+type Cluster struct {
+	Masters []*Server // with equal shares of the slots, in order
+	URI     string    // of the first master, with the others as addr= parameters
+}
+
+// StartCluster runs a Cluster of the given number of masters and returns once all its slots are served.
+func StartCluster(t testing.TB, masters int, args ...string) *Cluster {
+	t.Helper()
+	c := &Cluster{}
+	share := slotCount / masters
+	for i := range masters {
+		s := Start(t, append([]string{"--cluster-enabled", "yes", "--cluster-node-timeout", "5000"}, args...)...)
+		last := (i+1)*share - 1
+		if i == masters-1 {
+			last = slotCount - 1
+		}
+		s.Do("CLUSTER", "SET-CONFIG-EPOCH", i+1)
+		s.Do("CLUSTER", "ADDSLOTSRANGE", i*share, last)
+		c.Masters = append(c.Masters, s)
+	}
+	c.URI = c.Masters[0].URI
+	for i, s := range c.Masters[1:] {
+		host, port, _ := strings.Cut(s.Addr, ":")
+		c.Masters[0].Do("CLUSTER", "MEET", host, port)
+		separator := "&"
+		if i == 0 {
+			separator = "?"
+		}
+		c.URI += separator + "addr=" + s.Addr
+	}
+	for _, s := range c.Masters {
+		s.until("the Cluster serves all slots", func() bool {
+			info := fmt.Sprint(s.Do("CLUSTER", "INFO"))
+			return strings.Contains(info, "cluster_state:ok") &&
+				strings.Contains(info, fmt.Sprintf("cluster_known_nodes:%d", masters))
+		})
+	}
+	return c
+}
+
+// Client returns a client of the Cluster, which is closed with the test.
+func (c *Cluster) Client(t testing.TB) *goredis.ClusterClient {
+	t.Helper()
+	o, err := goredis.ParseClusterURL(c.URI)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := goredis.NewClusterClient(o)
+	t.Cleanup(func() { _ = client.Close() })
+	return client
+}
+
+// StartSentinel runs a Sentinel that watches master under the given name.
+func StartSentinel(t testing.TB, name string, master *Server) *Server {
+	t.Helper()
+	host, port, _ := strings.Cut(master.Addr, ":")
+	path := filepath.Join(t.TempDir(), "sentinel.conf")
+	text := fmt.Sprintf("sentinel monitor %s %s %s 1\nsentinel down-after-milliseconds %s 1000\n", name, host, port, name)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return Start(t, path, "--sentinel")
+}
+
+// Do sends one command to the server and returns its answer. An error fails the test.
+func (s *Server) Do(args ...any) any {
+	s.t.Helper()
+	o, err := goredis.ParseURL(s.URI)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	client := goredis.NewClient(o)
+	defer client.Close()
+	answer, err := client.Do(context.Background(), args...).Result()
+	if err != nil {
+		s.t.Fatalf("redis %v: %v", args[0], err)
+	}
+	return answer
+}
+
+// until polls a condition. What it waits for happens in another process, which gives no signal.
+func (s *Server) until(what string, done func() bool) {
+	s.t.Helper()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(patience); !done(); <-tick.C {
+		if time.Now().After(deadline) {
+			s.t.Fatalf("not within %s: %s", patience, what)
+		}
+	}
+}
