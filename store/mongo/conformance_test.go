@@ -21,7 +21,18 @@ import (
 func TestConformance(t *testing.T) {
 	t.Parallel()
 	uri := ferretdb.MongoURI(t)
-	storetest.Run(t, func(t testing.TB, o storetest.Options) storetest.Target { return open(t, uri, o) })
+	storetest.Run(t, func(t testing.TB, o storetest.Options) storetest.Target { return newFixture(t, uri).target(o) })
+}
+
+// TestConformanceOfThePathForMongoDB runs the suite with the statements that MongoDB gets.
+func TestConformanceOfThePathForMongoDB(t *testing.T) {
+	t.Parallel()
+	uri := ferretdb.MongoURI(t)
+	storetest.Run(t, func(t testing.TB, o storetest.Options) storetest.Target {
+		f := newFixture(t, uri)
+		f.store.AsMongoDB()
+		return f.target(o)
+	})
 }
 
 // fixture is a database of its own on a real server.
@@ -56,14 +67,14 @@ func newFixture(t testing.TB, uri string) *fixture {
 	return f
 }
 
-func open(t testing.TB, uri string, o storetest.Options) storetest.Target {
-	f := newFixture(t, uri)
+func (f *fixture) target(o storetest.Options) storetest.Target {
+	f.t.Helper()
 	if o.Before != nil {
 		o.Before(f.put)
 	}
 	sink, err := f.store.Sink(context.Background(), mongo.SinkOptions{Kinds: record.AllKinds, Policy: o.Policy, DryRun: o.DryRun, Now: o.Now})
 	if err != nil {
-		t.Fatal(err)
+		f.t.Fatal(err)
 	}
 	return storetest.Target{Sink: sink, Checkpoints: f.store.Checkpoints(), Put: f.put, All: f.all, Drop: f.drop}
 }

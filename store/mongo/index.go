@@ -168,11 +168,7 @@ func (s *Store) duplicates(ctx context.Context, kind record.Kind, field string) 
 		bson.D{{Key: "$match", Value: bson.D{{Key: "n", Value: bson.D{{Key: "$gt", Value: 1}}}}}},
 		bson.D{{Key: "$limit", Value: named + 1}},
 	}
-	opts := options.Aggregate()
-	if !s.ferret() {
-		opts.SetAllowDiskUse(true)
-	}
-	cursor, err := s.collection(kind).Aggregate(ctx, pipeline, opts)
+	cursor, err := s.collection(kind).Aggregate(ctx, pipeline, options.Aggregate().SetAllowDiskUse(true))
 	if err != nil {
 		return nil, s.wrap(operation, err)
 	}

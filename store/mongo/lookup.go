@@ -33,8 +33,8 @@ func (w *writing) lookup(ctx context.Context, indexes []int) (map[int]*found, er
 		err = l.find(ctx, bson.D{{Key: "$or", Value: bson.A{
 			bson.D{{Key: "type", Value: globalType}}, bson.D{{Key: "_id", Value: globalType}},
 		}}})
-	case w.ferret():
-		err = l.findOnFerret(ctx)
+	case w.quirks.loneID:
+		err = l.findByID(ctx)
 	default:
 		err = l.find(ctx, l.filter())
 	}
@@ -90,9 +90,9 @@ func (l *lookups) find(ctx context.Context, filter any) error {
 	return cursor.Err()
 }
 
-// findOnFerret reads the documents one by one by their _id, the only lookup that does not scan the collection there,
+// findByID reads the documents one by one by their _id, where that is the only lookup that does not scan the collection,
 // and scans it once where that leaves a question.
-func (l *lookups) findOnFerret(ctx context.Context) error {
+func (l *lookups) findByID(ctx context.Context) error {
 	open := false
 	for user, i := range l.byUser {
 		doc, err := l.w.collection(l.w.kind).FindOne(ctx, bson.D{{Key: "_id", Value: user}}).Raw()

@@ -144,7 +144,7 @@ func (w *writing) update(ctx context.Context, updates []change) (again []int, er
 
 // updatesAtOnce is how many updates a command may hold.
 func (w *writing) updatesAtOnce() int {
-	if w.ferret() {
+	if w.quirks.fewUpdates {
 		return 40
 	}
 	return 1000
@@ -157,7 +157,7 @@ func (w *writing) updateSome(ctx context.Context, updates []change) (again []int
 		indexes[n] = c.index
 		statements[c.index] = w.statement(c)
 	}
-	if w.ferret() {
+	if w.quirks.fewUpdates {
 		w.updating.Lock()
 		defer w.updating.Unlock()
 	}
@@ -199,8 +199,12 @@ func (w *writing) updateOnce(ctx context.Context, indexes []int, models []mongo.
 		return nil, nil
 	}
 	for _, i := range indexes {
-		if !refused[i] {
-			again = append(again, i)
+		if refused[i] {
+			continue
+		}
+		again = append(again, i)
+		if err == nil && res.MatchedCount == 0 {
+			w.outcomes[i] = record.Outcome{} // it certainly was not written
 		}
 	}
 	return again, nil

@@ -41,6 +41,14 @@ type Store struct {
 	db     *mongo.Database
 	info   Info
 	limits record.Limits
+	quirks quirks
+}
+
+// quirks is the care that a server needs which is not MongoDB.
+type quirks struct {
+	loneID     bool // every filter but a lone _id scans the collection
+	replace    bool // $set leaves a document as it is where the new one differs in the names of fields alone
+	fewUpdates bool // hangs for good when about a hundred updates are under way
 }
 
 // Open connects to the server and asks what it is. Errors are one of [ErrURI], [ErrUnreachable], [ErrAuth] and
@@ -108,6 +116,7 @@ func (s *Store) identify(ctx context.Context) error {
 	if version := build.FerretDB.Version + build.FerretDBVersion; version != "" {
 		s.info.Server, s.info.Version = "FerretDB", strings.TrimPrefix(version, "v")
 		s.limits.NoDots, s.limits.NoDollars, s.limits.NoNestedArray = true, true, true
+		s.quirks = quirks{loneID: true, replace: true, fewUpdates: true}
 	} else {
 		major, minor := release(build.Version)
 		if major < oldestMajor || major == oldestMajor && minor < oldestMinor {
@@ -134,10 +143,6 @@ func (s *Store) Info() Info { return s.info }
 
 // Limits returns what the server can hold.
 func (s *Store) Limits() record.Limits { return s.limits }
-
-// ferret reports whether the server is FerretDB, which needs care: it scans a collection for anything but a lone _id,
-// and hangs when about a hundred updates are under way.
-func (s *Store) ferret() bool { return s.info.Server == "FerretDB" }
 
 // Close ends the connections.
 func (s *Store) Close(ctx context.Context) error { return s.client.Disconnect(ctx) }

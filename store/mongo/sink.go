@@ -30,7 +30,7 @@ type Sink struct {
 	// notices are what a person should know of the target.
 	notices []Notice
 
-	// updating is held around a command with updates on FerretDB, which hangs for good when about a hundred are under way.
+	// updating is held around a command with updates where a server bears only a few at once.
 	updating sync.Mutex
 }
 

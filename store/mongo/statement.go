@@ -59,17 +59,17 @@ func (w *writing) statement(c change) mongo.WriteModel {
 			unset = bson.D{{Key: record.WrittenField, Value: ""}}
 		}
 	}
-	if w.ferret() {
-		// FerretDB scans the collection for each filter that is more than an _id, and its $set leaves a document as it is
-		// where the new one differs in names alone.
-		byID := bson.D{{Key: "_id", Value: lookup(doc, "_id")}}
-		return mongo.NewReplaceOneModel().SetFilter(byID).SetReplacement(replaced(doc, set, unset))
+	filter := bson.D{{Key: "_id", Value: lookup(doc, "_id")}}
+	if !w.quirks.loneID {
+		filter = append(filter, guard...)
+	}
+	if w.quirks.replace {
+		return mongo.NewReplaceOneModel().SetFilter(filter).SetReplacement(replaced(doc, set, unset))
 	}
 	update := bson.D{{Key: "$set", Value: set}}
 	if len(unset) > 0 {
 		update = append(update, bson.E{Key: "$unset", Value: unset})
 	}
-	filter := append(bson.D{{Key: "_id", Value: lookup(doc, "_id")}}, guard...)
 	return mongo.NewUpdateOneModel().SetFilter(filter).SetUpdate(update)
 }
 

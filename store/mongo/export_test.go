@@ -1,0 +1,22 @@
+package mongo
+
+import "github.com/lanyardctl/lanyardctl/record"
+
+// AsMongoDB makes the store treat FerretDB as it treats MongoDB, but for a fault that only whole replacements avoid: so
+// the guards and lookups that are for MongoDB run against a server, too.
+func (s *Store) AsMongoDB() { s.quirks = quirks{replace: true} }
+
+// NewDocument is newDocument, for tests.
+var NewDocument = newDocument
+
+// Scrub is scrub, for tests.
+var Scrub = scrub
+
+// SetMaxDocument makes the largest document smaller.
+func (s *Store) SetMaxDocument(n int) { s.limits.MaxDocument = n }
+
+// Value is value, for tests.
+var Value = value
+
+// HeldIn returns what doc holds for r.
+func HeldIn(doc []byte, r record.Record) record.Held { return found{own: doc}.held(r) }
