@@ -86,7 +86,7 @@ func collection(kind record.Kind) string {
 	return kind.String()
 }
 
-// put writes a document as the app does: with an ObjectID, in place of the one that is there.
+// put writes a document as the app does: in place of the one that is there, else with an ObjectID.
 func (f *fixture) put(kind record.Kind, user record.UserID, d mem.Document) {
 	f.t.Helper()
 	doc := bson.D{}
@@ -111,10 +111,9 @@ func (f *fixture) put(kind record.Kind, user record.UserID, d mem.Document) {
 
 func (f *fixture) replace(collection string, filter, doc bson.D) {
 	f.t.Helper()
-	if _, err := f.db.Collection(collection).DeleteMany(context.Background(), filter); err != nil {
+	if _, err := f.db.Collection(collection).ReplaceOne(context.Background(), filter, doc, options.Replace().SetUpsert(true)); err != nil {
 		f.t.Fatal(err)
 	}
-	f.insert(collection, doc)
 }
 
 func (f *fixture) insert(collection string, doc bson.D) {
