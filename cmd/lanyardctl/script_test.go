@@ -27,12 +27,6 @@ import (
 	"github.com/lanyardctl/lanyardctl/store/storetest/redisserver"
 )
 
-func TestMain(m *testing.M) {
-	code := m.Run()
-	ferretdb.Clean()
-	os.Exit(code)
-}
-
 // TestScripts runs the built binary against real servers, as testdata/script says. Beside testscript's own commands
 // there are:
 //

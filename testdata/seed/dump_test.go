@@ -16,12 +16,6 @@ import (
 	"github.com/lanyardctl/lanyardctl/store/storetest/redisserver"
 )
 
-func TestMain(m *testing.M) {
-	code := m.Run()
-	ferretdb.Clean()
-	os.Exit(code)
-}
-
 // TestTheDumpHasEveryReason migrates the dump with the built binary, as `make try` does, and counts the rejects.
 func TestTheDumpHasEveryReason(t *testing.T) {
 	dir := t.TempDir()

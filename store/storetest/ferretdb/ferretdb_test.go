@@ -2,7 +2,6 @@ package ferretdb_test
 
 import (
 	"context"
-	"os"
 	"testing"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -11,12 +10,6 @@ import (
 
 	"github.com/lanyardctl/lanyardctl/store/storetest/ferretdb"
 )
-
-func TestMain(m *testing.M) {
-	code := m.Run()
-	ferretdb.Clean()
-	os.Exit(code)
-}
 
 func TestDataSurvivesAStopAndAKill(t *testing.T) {
 	server := ferretdb.Start(t)
