@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"strings"
+	"syscall"
 
 	goredis "github.com/redis/go-redis/v9"
 
@@ -28,7 +29,7 @@ var (
 
 // Why a scan cannot be complete. Another run starts over.
 var (
-	ErrRestarted = errors.New("Redis restarted or failed over during the scan")
+	ErrRestarted = errors.New("the server restarted or failed over during the scan")
 	ErrResharded = errors.New("slots of the Cluster moved during the scan")
 )
 
@@ -61,9 +62,10 @@ func failure(addr string, reason error, detail string) error {
 	return &Error{Addr: addr, Reason: reason, Detail: detail}
 }
 
-// diagnose says why a first conversation with the server at addr failed.
-func diagnose(addr string, err error) error {
+// diagnose says why a first conversation with the server at addr failed, by TLS where secure is set.
+func diagnose(addr string, secure bool, err error) error {
 	var (
+		netErr   net.Error
 		redisErr goredis.Error
 		own      *Error
 		cert     *tls.CertificateVerificationError
@@ -83,12 +85,16 @@ func diagnose(addr string, err error) error {
 		return failure(addr, ErrCertificate, cert.Error())
 	case errors.As(err, &record):
 		return failure(addr, ErrNotRedis, "it does not speak TLS: is it redis:// rather than rediss://?")
-	case errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &netErr) && netErr.Timeout():
+		// A Redis without TLS waits for the end of what it takes for a line.
+		if secure {
+			return failure(addr, ErrUnreachable, "no answer in time: does the server speak TLS (else redis://)?")
+		}
 		return failure(addr, ErrUnreachable, "no answer in time")
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET):
 		return failure(addr, ErrNotRedis, "it closed the connection: does it want TLS (rediss://)?")
 	case isNetwork(err):
-		return failure(addr, ErrUnreachable, err.Error())
+		return failure(addr, ErrUnreachable, plain(err))
 	case errors.As(err, &redisErr):
 		return failure(addr, nil, plain(err))
 	}

@@ -181,7 +181,7 @@ func (r *reading) run(ctx context.Context, flush func([]record.Item) error) erro
 func (j job) delivers() bool {
 	for _, p := range j.family {
 		if p.Exists() {
-			return p == j.met || !j.met.Exists()
+			return p == j.met || j.met.State == layout.Absent
 		}
 	}
 	return j.family == nil

@@ -48,6 +48,12 @@ type target struct {
 	addr     string // for people; without secrets
 }
 
+// secure reports whether the target is to be reached by TLS.
+func (t target) secure() bool {
+	return t.single != nil && t.single.TLSConfig != nil || t.cluster != nil && t.cluster.TLSConfig != nil ||
+		t.failover != nil && t.failover.TLSConfig != nil
+}
+
 var (
 	parameterName = regexp.MustCompile(`^[A-Za-z_]+$`)
 	databasePath  = regexp.MustCompile(`^/?([0-9]+/?)?$`)
@@ -57,7 +63,7 @@ var (
 func (o Options) parse() (target, error) {
 	u, err := url.Parse(o.URI)
 	if err != nil {
-		if scheme, _, ok := strings.Cut(o.URI, "://"); ok && !knownScheme(scheme) {
+		if scheme, _, ok := strings.Cut(o.URI, "://"); !ok || !knownScheme(scheme) {
 			return target{}, failure("", ErrScheme, "")
 		}
 		return target{}, failure("", ErrURI,

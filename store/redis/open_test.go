@@ -1,0 +1,289 @@
+package redis_test
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"math/big"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/lanyardctl/lanyardctl/store/redis"
+	"github.com/lanyardctl/lanyardctl/store/storetest/redisserver"
+)
+
+const password = "s3cret-p4ss"
+
+func TestOpenTellsWhatTheServerIs(t *testing.T) {
+	srv := redisserver.Start(t)
+	fill(t, client(t, srv.URI), cmd("SET", "a", 1), cmd("SELECT", 3), cmd("SET", "b", 1), cmd("SET", "c", 1, "EX", 1000))
+	for _, tc := range []struct {
+		path    string
+		db      int
+		keys    int64
+		expires bool
+	}{{"", 0, 1, false}, {"/3", 3, 2, true}, {"/?db=5", 5, 0, false}} {
+		i := open(t, redis.Options{URI: srv.URI + tc.path}).Info()
+		if i.Mode != redis.Standalone || i.Server != "Redis" || !strings.Contains(i.Version, ".") || i.Replica() {
+			t.Errorf("%q: %+v", tc.path, i)
+		}
+		if i.DB != tc.db || i.Keys != tc.keys || i.Expires != tc.expires {
+			t.Errorf("%q: %+v", tc.path, i)
+		}
+		if len(i.Nodes) != 1 || i.Nodes[0].Addr != srv.Addr || i.Nodes[0].RunID == "" {
+			t.Errorf("%q: nodes %+v", tc.path, i.Nodes)
+		}
+	}
+}
+
+func TestAReplicaIsAllowedAndNamed(t *testing.T) {
+	master := redisserver.Start(t)
+	host, port, _ := strings.Cut(master.Addr, ":")
+	replica := redisserver.Start(t, "--replicaof", host+" "+port)
+	if i := open(t, redis.Options{URI: replica.URI}).Info(); !i.Replica() {
+		t.Fatalf("%+v", i)
+	}
+}
+
+func TestAUnixSocketIsOpened(t *testing.T) {
+	// A socket's path has to be short.
+	dir, err := os.MkdirTemp("", "r")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	path := filepath.Join(dir, "s")
+	srv := redisserver.Start(t, "--unixsocket", path)
+	fill(t, client(t, srv.URI), cmd("SELECT", 2), cmd("SET", "lanyard_last_seen:"+alice, "1700000000000"))
+	s := open(t, redis.Options{URI: "unix://" + path + "?db=2"})
+	if i := s.Info(); i.DB != 2 || i.Keys != 1 || i.Nodes[0].Addr != path {
+		t.Fatalf("%+v", i)
+	}
+	if r := readAll(t, s.Source(redis.SourceOptions{Now: now})); len(r.items) != 1 {
+		t.Fatalf("%+v", r)
+	}
+}
+
+func TestAPasswordOpens(t *testing.T) {
+	srv := redisserver.Start(t, "--requirepass", password)
+	open(t, redis.Options{URI: srv.URI})
+	open(t, redis.Options{URI: strings.Replace(srv.URI, "://:", "://default:", 1)})
+}
+
+func TestASentinelLeadsToItsMaster(t *testing.T) {
+	master := redisserver.Start(t, "--requirepass", password)
+	// A Sentinel that cannot log in still knows where its master is.
+	sentinel := redisserver.StartSentinel(t, "main", master)
+	fill(t, client(t, master.URI), cmd("SET", "lanyard_last_seen:"+alice, "1700000000000"))
+	s := open(t, redis.Options{URI: sentinel.URI + "?master_name=main&password=" + password})
+	if i := s.Info(); i.Mode != redis.Sentinel || i.Nodes[0].Addr != master.Addr {
+		t.Fatalf("%+v", i)
+	}
+	if r := readAll(t, s.Source(redis.SourceOptions{Now: now})); len(r.items) != 1 {
+		t.Fatalf("%+v", r)
+	}
+}
+
+// certificate writes a self-signed certificate for 127.0.0.1 and returns the files' paths.
+func certificate(t *testing.T) (cert, key string) {
+	t.Helper()
+	priv, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test"},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &priv.PublicKey, priv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keyDER, err := x509.MarshalECPrivateKey(priv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	cert, key = filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
+	for path, block := range map[string]*pem.Block{
+		cert: {Type: "CERTIFICATE", Bytes: der}, key: {Type: "EC PRIVATE KEY", Bytes: keyDER},
+	} {
+		if err := os.WriteFile(path, pem.EncodeToMemory(block), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return cert, key
+}
+
+func TestTLSIsVerifiedUnlessTheURISaysSo(t *testing.T) {
+	cert, key := certificate(t)
+	port := redisserver.FreePort(t)
+	srv := redisserver.Start(t, "--tls-port", fmt.Sprint(port), "--tls-cert-file", cert, "--tls-key-file", key,
+		"--tls-ca-cert-file", cert, "--tls-auth-clients", "no")
+	uri := fmt.Sprintf("rediss://127.0.0.1:%d", port)
+
+	_, err := redis.Open(context.Background(), redis.Options{URI: uri})
+	if !errors.Is(err, redis.ErrCertificate) {
+		t.Fatalf("an unknown certificate: %v", err)
+	}
+	open(t, redis.Options{URI: uri + "?skip_verify=true"})
+
+	_, err = redis.Open(context.Background(), redis.Options{
+		URI: strings.Replace(srv.URI, "redis:", "rediss:", 1), Timeout: time.Second,
+	})
+	if !errors.Is(err, redis.ErrUnreachable) || !strings.Contains(err.Error(), "TLS") {
+		t.Fatalf("TLS to a port without: %v", err)
+	}
+	_, err = redis.Open(context.Background(), redis.Options{URI: strings.Replace(uri, "rediss:", "redis:", 1)})
+	if !errors.Is(err, redis.ErrNotRedis) {
+		t.Fatalf("no TLS to a port with: %v", err)
+	}
+}
+
+// silent accepts connections and never answers.
+func silent(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		var conns []io.Closer
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				break
+			}
+			conns = append(conns, c)
+		}
+		for _, c := range conns {
+			_ = c.Close()
+		}
+	}()
+	t.Cleanup(func() {
+		_ = l.Close()
+		<-done
+	})
+	return l.Addr().String()
+}
+
+func TestWhatCannotBeOpenedHasAClearError(t *testing.T) {
+	secured := redisserver.Start(t, "--requirepass", password)
+	bare := redisserver.Start(t)
+	sentinel := redisserver.StartSentinel(t, "main", bare)
+	limited := redisserver.Start(t)
+	limited.Do("ACL", "SETUSER", "reader", "on", ">"+password, "~*", "+get")
+	web := httptest.NewServer(http.NotFoundHandler())
+	t.Cleanup(web.Close)
+	closed := redisserver.FreePort(t)
+
+	for _, tc := range []struct {
+		rule, uri string
+		want      error
+		contains  string
+	}{
+		{"nobody listens", fmt.Sprintf("redis://:%s@127.0.0.1:%d", password, closed), redis.ErrUnreachable, "refused"},
+		{"nobody answers", "redis://:" + password + "@" + silent(t), redis.ErrUnreachable, "no answer in time"},
+		{"no such socket", "unix:///nonexistent/socket", redis.ErrUnreachable, "no such file"},
+		{"no such host", "redis://:" + password + "@host.invalid", redis.ErrUnreachable, "host.invalid"},
+		{"a wrong password", strings.Replace(secured.URI, password, password+"x", 1), redis.ErrAuth, ""},
+		{"no password", "redis://" + secured.Addr, redis.ErrAuth, ""},
+		{"a user without rights", "redis://reader:" + password + "@" + limited.Addr, redis.ErrPermission, ""},
+		{"a web server", strings.Replace(web.URL, "http://", "redis://:"+password+"@", 1), redis.ErrNotRedis, ""},
+		{"a Sentinel", sentinel.URI, redis.ErrSentinel, "master_name"},
+		{"a name the Sentinel does not know", sentinel.URI + "?master_name=other", redis.ErrURI, "knows no master"},
+		{"a database that does not exist", bare.URI + "/99", nil, "DB index"},
+		{"an unknown scheme", "http://:" + password + "@127.0.0.1", redis.ErrScheme, ""},
+		{"no scheme", "127.0.0.1:6379", redis.ErrScheme, ""},
+		{"no URI", "", redis.ErrScheme, ""},
+		{"a password with a slash", "redis://:" + password + "/x@127.0.0.1:1", redis.ErrURI, "percent-encoded"},
+		{"a password with a question mark", "redis://u?" + password + "@127.0.0.1:1", redis.ErrURI, "percent-encoded"},
+		{"a user name with a slash", "redis://u/" + password + "@127.0.0.1:1", redis.ErrURI, "database number"},
+		{"an unknown scheme and a bad password", "mongo://:" + password + "/x@127.0.0.1:1", redis.ErrScheme, ""},
+		{"an unknown option", bare.URI + "?nonsense=1", redis.ErrURI, "nonsense"},
+		{"a database of a Cluster", "redis://127.0.0.1:1/2?addr=127.0.0.1:2", redis.ErrURI, "database 0"},
+	} {
+		start := time.Now()
+		s, err := redis.Open(context.Background(), redis.Options{URI: tc.uri, Timeout: 2 * time.Second})
+		if err == nil {
+			t.Errorf("%s: opened", tc.rule)
+			_ = s.Close()
+			continue
+		}
+		if tc.want != nil && !errors.Is(err, tc.want) || !strings.Contains(err.Error(), tc.contains) {
+			t.Errorf("%s: %v", tc.rule, err)
+		}
+		if strings.Contains(err.Error(), password) || len(err.Error()) > 250 {
+			t.Errorf("%s: the error is too long or holds the password: %v", tc.rule, err)
+		}
+		if took := time.Since(start); took > 30*time.Second {
+			t.Errorf("%s: it took %s", tc.rule, took)
+		}
+	}
+}
+
+func TestAServerThatLoadsIsNamedSo(t *testing.T) {
+	// Two runs of one folder: the first saves, the second loads slowly.
+	srv := redisserver.Start(t, "--enable-debug-command", "yes")
+	srv.Do("DEBUG", "POPULATE", 50_000)
+	srv.Do("SAVE")
+	rdb := filepath.Join(srv.Dir, "dump.rdb")
+	srv.Stop()
+
+	loading := redisserver.StartLoading(t, "--dir", filepath.Dir(rdb), "--key-load-delay", "1000",
+		"--loading-process-events-interval-bytes", "1024")
+	_, err := redis.Open(context.Background(), redis.Options{URI: loading.URI})
+	if !errors.Is(err, redis.ErrLoading) {
+		t.Fatalf("%v", err)
+	}
+}
+
+func TestOpenEndsWithItsContext(t *testing.T) {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	why := errors.New("interrupted")
+	cancel(why)
+	_, err := redis.Open(ctx, redis.Options{URI: "redis://" + silent(t)})
+	if !errors.Is(err, why) {
+		t.Fatalf("%v", err)
+	}
+}
+
+func TestIPv6AloneDoesNotReachIPv4(t *testing.T) {
+	srv := redisserver.Start(t)
+	_, err := redis.Open(context.Background(), redis.Options{URI: srv.URI, IPv6: true, Timeout: 2 * time.Second})
+	if !errors.Is(err, redis.ErrUnreachable) {
+		t.Fatalf("%v", err)
+	}
+}
+
+func TestIdentityChangesWithServerAndDatabase(t *testing.T) {
+	srv := redisserver.Start(t)
+	identity := func(path string) string {
+		return open(t, redis.Options{URI: srv.URI + path}).Source(redis.SourceOptions{}).Identity()
+	}
+	first, again, other := identity(""), identity(""), identity("/1")
+	srv.Restart()
+	restarted := identity("")
+	if first != again || first == other || first == restarted {
+		t.Fatalf("%q, again %q, other database %q, restarted %q", first, again, other, restarted)
+	}
+	if n, err := open(t, redis.Options{URI: srv.URI}).Source(redis.SourceOptions{}).Total(context.Background()); n != 0 || err != nil {
+		t.Fatalf("an empty database has %d keys, error %v", n, err)
+	}
+}
