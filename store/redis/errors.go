@@ -81,6 +81,8 @@ func diagnose(addr string, secure bool, err error) error {
 		return failure(addr, ErrPermission, plain(err))
 	case goredis.IsLoadingError(err):
 		return failure(addr, ErrLoading, "")
+	case goredis.HasErrorPrefix(err, "SELECT is not allowed in cluster mode"):
+		return failure(addr, ErrURI, "a Cluster has database 0 alone")
 	case errors.As(err, &cert):
 		return failure(addr, ErrCertificate, cert.Error())
 	case errors.As(err, &record):

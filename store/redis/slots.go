@@ -3,27 +3,36 @@ package redis
 import (
 	"context"
 	"fmt"
-	"slices"
+	"sort"
+	"strconv"
 	"strings"
 
 	goredis "github.com/redis/go-redis/v9"
 )
 
-// askSlots returns which master of a Cluster has which slots, as a text to compare, and whether a slot of the asked node
-// is moving: a SCAN may then miss a key or meet it twice.
-func askSlots(ctx context.Context, c *goredis.Client) (slots string, moving bool, err error) {
+// slotCount is the number of slots of every Cluster.
+const slotCount = 16384
+
+// slots is which master of a Cluster has which slots, as one of its nodes sees it.
+type slots struct {
+	layout string // to compare
+	served int    // how many have a master
+	moving bool   // one of the asked node is moving: a SCAN may then miss a key or meet it twice
+}
+
+func askSlots(ctx context.Context, c *goredis.Client) (slots, error) {
 	text, err := c.ClusterNodes(ctx).Result()
 	if err != nil {
-		return "", false, err
+		return slots{}, err
 	}
-	slots, moving = parseNodes(text)
-	return slots, moving, nil
+	return parseNodes(text), nil
 }
 
 // parseNodes reads CLUSTER NODES: lines of id, address, flags, master, three numbers, state, and slots. A node shows
 // slots that move as [slot->-id] or [slot-<-id] on its own line.
-func parseNodes(text string) (slots string, moving bool) {
+func parseNodes(text string) slots {
 	const columns = 8
+	var s slots
 	var lines []string
 	for line := range strings.Lines(text) {
 		words := strings.Fields(line)
@@ -31,11 +40,35 @@ func parseNodes(text string) (slots string, moving bool) {
 			continue
 		}
 		owned := words[columns:]
-		moving = moving || slices.ContainsFunc(owned, func(w string) bool { return strings.HasPrefix(w, "[") })
+		for _, w := range owned {
+			if strings.HasPrefix(w, "[") {
+				s.moving = true
+				continue
+			}
+			s.served += slotsIn(w)
+		}
 		lines = append(lines, words[0]+" "+strings.Join(owned, " "))
 	}
-	slices.Sort(lines)
-	return strings.Join(lines, "\n"), moving
+	sort.Strings(lines)
+	s.layout = strings.Join(lines, "\n")
+	return s
+}
+
+// slotsIn returns the number of slots in a range such as 0-5460 or 5461; zero for what is none.
+func slotsIn(text string) int {
+	first, last, isRange := strings.Cut(text, "-")
+	a, err := strconv.Atoi(first)
+	if err != nil {
+		return 0
+	}
+	if !isRange {
+		return 1
+	}
+	b, err := strconv.Atoi(last)
+	if err != nil {
+		return 0
+	}
+	return b - a + 1
 }
 
 // unchanged fails where a scan of n cannot be complete: the process is another one, or slots moved.
@@ -51,13 +84,13 @@ func (s *Store) unchanged(ctx context.Context, n node) error {
 		if s.single {
 			return nil
 		}
-		slots, moving, err := askSlots(ctx, n.client)
+		now, err := askSlots(ctx, n.client)
 		switch {
 		case err != nil:
 			return err
-		case moving:
+		case now.moving:
 			return fmt.Errorf("%w: one is being migrated; run again when that is over", ErrResharded)
-		case slots != s.slots:
+		case now.layout != s.slots:
 			return fmt.Errorf("%w; run again", ErrResharded)
 		}
 		return nil

@@ -162,8 +162,15 @@ func openCluster(ctx context.Context, t target) (s *Store, err error) {
 	if len(s.nodes) == 0 {
 		return nil, failure(t.addr, nil, "the Cluster has no master with slots")
 	}
-	s.slots, _, err = askSlots(ctx, s.nodes[0].client)
-	return s, err
+	slots, err := askSlots(ctx, s.nodes[0].client)
+	if err != nil {
+		return nil, err
+	}
+	if slots.served < slotCount {
+		return nil, failure(t.addr, nil, fmt.Sprintf("only %d of the Cluster's %d slots are served", slots.served, slotCount))
+	}
+	s.slots = slots.layout
+	return s, nil
 }
 
 // Info returns what was learnt when the store was opened.

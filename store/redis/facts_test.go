@@ -1,0 +1,87 @@
+package redis
+
+import (
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+func TestSlotsAreReadFromTheListOfNodes(t *testing.T) {
+	const nodes = `a1 127.0.0.1:1@10001 myself,master - 0 0 1 connected 0-5460
+b2 127.0.0.1:2@10002,host master - 0 1 2 connected 5461-10922 16383
+c3 127.0.0.1:3@10003 slave a1 0 1 1 connected
+d4 127.0.0.1:4@10004 master - 0 1 3 connected 10923-16382
+`
+	s := parseNodes(nodes)
+	if s.moving || s.served != slotCount {
+		t.Errorf("%+v", s)
+	}
+	lines := strings.SplitAfter(nodes, "\n")
+	if again := parseNodes(lines[3] + lines[1] + lines[0]); again.layout != s.layout {
+		t.Errorf("the order of nodes matters:\n%s\n%s", s.layout, again.layout)
+	}
+	if ping := parseNodes(strings.ReplaceAll(nodes, " 0 1 ", " 5 6 ")); ping.layout != s.layout {
+		t.Errorf("the time of the last ping matters:\n%s", ping.layout)
+	}
+	if moved := parseNodes(strings.Replace(nodes, "0-5460", "0-5459", 1)); moved.layout == s.layout || moved.served != slotCount-1 {
+		t.Errorf("a slot that moved is not seen: %+v", moved)
+	}
+	for _, mark := range []string{"[5460->-b2]", "[5461-<-b2]"} {
+		if moving := parseNodes(strings.Replace(nodes, "0-5460", "0-5460 "+mark, 1)); !moving.moving || moving.served != slotCount {
+			t.Errorf("%s: %+v", mark, moving)
+		}
+	}
+}
+
+func TestFactsTellWhatCanBeRead(t *testing.T) {
+	f := parseFacts("# Server\r\nredis_version:7.2.4\r\nserver_name:valkey\r\nvalkey_version:8.0.1\r\n\r\n# Keyspace\r\ndb0:keys=12,expires=3,avg_ttl=0\r\n")
+	if name, version := f.server(); name != "Valkey" || version != "8.0.1" {
+		t.Errorf("%s %s", name, version)
+	}
+	if keys, expires := f.keyspace(0); keys != 12 || expires != 3 {
+		t.Errorf("%d keys, %d with a TTL", keys, expires)
+	}
+	if keys, _ := f.keyspace(1); keys != 0 {
+		t.Errorf("%d keys in a database that is not there", keys)
+	}
+	if err := f.usable("x"); err != nil {
+		t.Error(err)
+	}
+	for _, line := range []string{"redis_mode:sentinel", "loading:1"} {
+		if parseFacts("redis_version:7.0.0\r\n"+line+"\r\n").usable("x") == nil {
+			t.Errorf("%s is taken for usable", line)
+		}
+	}
+}
+
+func TestAPositionIsReadBack(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		want := position{cursor: rapid.Uint64().Draw(t, "cursor"), claims: rapid.Bool().Draw(t, "claims")}
+		if rapid.Bool().Draw(t, "end") {
+			want = position{end: true, claims: want.claims}
+		}
+		got, err := parsePosition(want.String())
+		if err != nil || got != want {
+			t.Fatalf("%+v became %q became %+v, error %v", want, want.String(), got, err)
+		}
+	})
+	if start := (position{}).String(); start != "" {
+		t.Errorf("the start is %q", start)
+	}
+}
+
+func FuzzParsePosition(f *testing.F) {
+	for _, seed := range []string{"", "17", "end", "17+claims", "end+claims", "x"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		p, err := parsePosition(text)
+		if err != nil {
+			return
+		}
+		if again, err := parsePosition(p.String()); err != nil || again != p {
+			t.Fatalf("%q became %+v, which became %+v, error %v", text, p, again, err)
+		}
+	})
+}

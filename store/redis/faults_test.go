@@ -1,0 +1,112 @@
+package redis_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/lanyardctl/lanyardctl/record"
+	"github.com/lanyardctl/lanyardctl/store/redis"
+	"github.com/lanyardctl/lanyardctl/store/storetest/redisserver"
+)
+
+// during reads a source's only part and calls act once, after the third page.
+func during(t *testing.T, ctx context.Context, src record.Source, act func()) (reading, error) {
+	t.Helper()
+	parts, err := src.Parts(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var r reading
+	err = parts[0].Read(ctx, "", func(p record.Page) error {
+		_ = r.take(p)
+		if r.pages == 3 {
+			act()
+		}
+		return nil
+	})
+	if err != nil {
+		return r, err
+	}
+	return r, src.Rest(ctx, r.take)
+}
+
+func TestACutConnectionLosesNothing(t *testing.T) {
+	srv := redisserver.Start(t)
+	fill(t, client(t, srv.URI), mixed(60)...)
+	s := open(t, redis.Options{URI: srv.URI})
+	o := redis.SourceOptions{Now: now, PageSize: 25}
+	want := shown(readAll(t, s.Source(o)).items)
+	r, err := during(t, context.Background(), s.Source(o), func() { srv.Do("CLIENT", "KILL", "TYPE", "normal") })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, slices.Compact(shown(r.items))); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+func TestARestartDuringTheScanIsAnError(t *testing.T) {
+	srv := redisserver.Start(t, "--appendonly", "yes")
+	fill(t, client(t, srv.URI), mixed(60)...)
+	src := open(t, redis.Options{URI: srv.URI}).Source(redis.SourceOptions{Now: now, PageSize: 25})
+	r, err := during(t, context.Background(), src, srv.Restart)
+	if !errors.Is(err, redis.ErrRestarted) || !strings.Contains(err.Error(), srv.Addr) {
+		t.Fatalf("%d pages, error %v", r.pages, err)
+	}
+}
+
+func TestAServerThatIsGoneIsUnavailable(t *testing.T) {
+	srv := redisserver.Start(t)
+	fill(t, client(t, srv.URI), mixed(60)...)
+	src := open(t, redis.Options{URI: srv.URI}).Source(redis.SourceOptions{Now: now, PageSize: 25})
+	_, err := during(t, context.Background(), src, srv.Kill)
+	if !errors.Is(err, record.ErrUnavailable) || !strings.Contains(err.Error(), srv.Addr) {
+		t.Fatal(err)
+	}
+}
+
+func TestReadingEndsWithItsContext(t *testing.T) {
+	srv := redisserver.Start(t)
+	fill(t, client(t, srv.URI), mixed(60)...)
+	src := open(t, redis.Options{URI: srv.URI}).Source(redis.SourceOptions{Now: now, PageSize: 25})
+	why := errors.New("interrupted")
+	ctx, cancel := context.WithCancelCause(context.Background())
+	defer cancel(nil)
+	r, err := during(t, ctx, src, func() { cancel(why) })
+	if !errors.Is(err, why) || errors.Is(err, record.ErrUnavailable) || r.pages != 3 {
+		t.Fatalf("%d pages, error %v", r.pages, err)
+	}
+}
+
+func TestTheReadersErrorComesBackAsItIs(t *testing.T) {
+	srv := redisserver.Start(t)
+	parts, err := open(t, redis.Options{URI: srv.URI}).Source(redis.SourceOptions{}).Parts(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := parts[0].Read(context.Background(), "", func(record.Page) error { return errStop }); err != errStop {
+		t.Fatal(err)
+	}
+}
+
+func TestErrorsShowNoAPIKey(t *testing.T) {
+	const secret = "0123456789abcdef0123456789abcdef"
+	srv := redisserver.Start(t, "--rename-command", "GETRANGE", "")
+	fill(t, client(t, srv.URI), cmd("SET", "api_key:"+secret, alice), cmd("SET", "user_api_key:"+alice, secret))
+	limited := redisserver.Start(t)
+	fill(t, client(t, limited.URI), cmd("SET", "api_key:"+secret, alice), cmd("SET", "user_api_key:"+alice, secret))
+	limited.Do("ACL", "SETUSER", "reader", "on", ">"+password, "~lanyard*", "+@all")
+	for _, uri := range []string{srv.URI, strings.Replace(limited.URI, "://", "://reader:"+password+"@", 1)} {
+		src := open(t, redis.Options{URI: uri}).Source(redis.SourceOptions{Now: now})
+		_, err := during(t, context.Background(), src, func() {})
+		if err == nil || strings.Contains(err.Error(), secret) || strings.Contains(err.Error(), password) {
+			t.Errorf("%v", err)
+		}
+		t.Log(err)
+	}
+}
