@@ -3,7 +3,6 @@ package redis_test
 import (
 	"context"
 	"errors"
-	"slices"
 	"strings"
 	"testing"
 
@@ -38,15 +37,32 @@ func during(t *testing.T, ctx context.Context, src record.Source, act func()) (r
 func TestACutConnectionLosesNothing(t *testing.T) {
 	srv := redisserver.Start(t)
 	fill(t, client(t, srv.URI), mixed(60)...)
-	s := open(t, redis.Options{URI: srv.URI})
 	o := redis.SourceOptions{Now: now, PageSize: 25}
-	want := shown(readAll(t, s.Source(o)).items)
-	r, err := during(t, context.Background(), s.Source(o), func() { srv.Do("CLIENT", "KILL", "TYPE", "normal") })
+	want := shown(readAll(t, open(t, redis.Options{URI: srv.URI}).Source(o)).items)
+
+	p := startProxy(t, srv.Addr)
+	s := open(t, redis.Options{URI: "redis://" + p.addr})
+	r, err := during(t, context.Background(), s.Source(o), func() { p.cut.Store(3) })
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(want, slices.Compact(shown(r.items))); diff != "" {
+	if p.cuts.Load() != 3 {
+		t.Fatalf("%d commands were cut", p.cuts.Load())
+	}
+	if diff := cmp.Diff(want, shown(r.items)); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+func TestAConnectionThatStaysCutIsUnavailable(t *testing.T) {
+	srv := redisserver.Start(t)
+	fill(t, client(t, srv.URI), mixed(60)...)
+	p := startProxy(t, srv.Addr)
+	s := open(t, redis.Options{URI: "redis://" + p.addr})
+	src := s.Source(redis.SourceOptions{Now: now, PageSize: 25})
+	_, err := during(t, context.Background(), src, func() { p.cut.Store(1000) })
+	if !errors.Is(err, record.ErrUnavailable) {
+		t.Fatal(err)
 	}
 }
 

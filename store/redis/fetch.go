@@ -303,14 +303,19 @@ func (s *Store) loadWhole(ctx context.Context, list []*probe) error {
 		case len(p.Hash) == 0:
 			p.State = layout.Absent // removed meanwhile
 		case sizeOf(p.Hash) > layout.MaxValue:
-			p.tooLarge(p.size)
+			s.giveUp(p, sizeOf(p.Hash))
 		}
 	}
 	return s.describe(ctx, wrong)
 }
 
-func (p *probe) tooLarge(size int64) {
-	p.State, p.Hash, p.Type, p.Size, p.loaded = layout.TooLarge, nil, "hash", size, true
+// giveUp drops a hash that is too large; of its values, bytes were fetched.
+func (s *Store) giveUp(p *probe, bytes int64) {
+	size := p.size
+	if s.noMemory.Load() {
+		size = 0 // only guessed
+	}
+	p.State, p.Hash, p.Type, p.Size, p.loaded = layout.TooLarge, nil, "hash", max(size, bytes), true
 }
 
 func sizeOf(hash map[string]string) int64 {
@@ -356,7 +361,7 @@ func (s *Store) walk(ctx context.Context, p *probe) error {
 			}
 		}
 		if bytes > layout.MaxValue {
-			p.tooLarge(max(p.size, bytes))
+			s.giveUp(p, bytes)
 			return nil
 		}
 		if cursor == 0 {

@@ -2,7 +2,6 @@ package redis
 
 import (
 	"context"
-	"net"
 	"strconv"
 	"strings"
 
@@ -123,5 +122,3 @@ func (f facts) keyspace(db int) (keys, expires int64) {
 	}
 	return keys, expires
 }
-
-func joinHostPort(host, port string) string { return net.JoinHostPort(host, port) }

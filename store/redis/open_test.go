@@ -89,6 +89,8 @@ func TestASentinelLeadsToItsMaster(t *testing.T) {
 	sentinel := redisserver.StartSentinel(t, "main", master)
 	fill(t, client(t, master.URI), cmd("SET", "lanyard_last_seen:"+alice, "1700000000000"))
 	s := open(t, redis.Options{URI: sentinel.URI + "?master_name=main&password=" + password})
+	gone := fmt.Sprintf("redis://127.0.0.1:%d", redisserver.FreePort(t))
+	open(t, redis.Options{URI: gone + "?master_name=main&password=" + password + "&addr=" + sentinel.Addr})
 	if i := s.Info(); i.Mode != redis.Sentinel || i.Nodes[0].Addr != master.Addr {
 		t.Fatalf("%+v", i)
 	}

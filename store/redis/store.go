@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	goredis "github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/logging"
@@ -107,27 +109,41 @@ func openSingle(
 	return s, facts["cluster_enabled"] == "1" && mode == Standalone, nil
 }
 
-// masterAddr asks the Sentinels, one after the other, for the master's address.
+// masterAddr asks the Sentinels, one after the other, for the master's address. Each has its share of the time.
 func masterAddr(ctx context.Context, o *goredis.FailoverOptions) (string, error) {
 	var last error
+	share := o.DialTimeout / time.Duration(len(o.SentinelAddrs)+1)
 	for _, addr := range o.SentinelAddrs {
-		sentinel := goredis.NewSentinelClient(&goredis.Options{
-			Addr: addr, Username: o.SentinelUsername, Password: o.SentinelPassword, Dialer: o.Dialer,
-			Protocol: o.Protocol, DialTimeout: o.DialTimeout, ReadTimeout: o.ReadTimeout,
-			MaxRetries: -1, DialerRetries: 1, ContextTimeoutEnabled: true, DisableIdentity: true,
-		})
-		found, err := sentinel.GetMasterAddrByName(ctx, o.MasterName).Result()
-		err = errors.Join(err, sentinel.Close())
-		switch {
-		case err == nil && len(found) == 2:
-			return joinHostPort(found[0], found[1]), nil
-		case errors.Is(err, goredis.Nil):
-			last = failure(addr, ErrURI, "the Sentinel knows no master of the name that master_name= gives")
-		case err != nil:
-			last = err
+		addr, err := masterAddrFrom(ctx, o, addr, share)
+		if err == nil {
+			return addr, nil
 		}
+		last = err
 	}
 	return "", last
+}
+
+func masterAddrFrom(
+	ctx context.Context, o *goredis.FailoverOptions, addr string, timeout time.Duration,
+) (master string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	sentinel := goredis.NewSentinelClient(&goredis.Options{
+		Addr: addr, Username: o.SentinelUsername, Password: o.SentinelPassword, Dialer: o.Dialer,
+		Protocol: o.Protocol, DialTimeout: o.DialTimeout, ReadTimeout: o.ReadTimeout,
+		MaxRetries: -1, DialerRetries: 1, ContextTimeoutEnabled: true, DisableIdentity: true,
+	})
+	defer func() { err = errors.Join(err, sentinel.Close()) }()
+	found, err := sentinel.GetMasterAddrByName(ctx, o.MasterName).Result()
+	switch {
+	case errors.Is(err, goredis.Nil):
+		return "", failure(addr, ErrURI, "the Sentinel knows no master of the name that master_name= gives")
+	case err != nil:
+		return "", err
+	case len(found) != 2:
+		return "", failure(addr, ErrNotRedis, "its answer names no master")
+	}
+	return net.JoinHostPort(found[0], found[1]), nil
 }
 
 func openCluster(ctx context.Context, t target) (s *Store, err error) {
