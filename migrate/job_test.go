@@ -152,8 +152,14 @@ func TestNothingToRejectMakesNoFile(t *testing.T) {
 // TestKilledAtEveryBatch ends a run after each number of batches and starts it again, in both ways a batch can end: not
 // written, and written without an answer.
 func TestKilledAtEveryBatch(t *testing.T) {
+	for _, pieces := range []bool{false, true} {
+		t.Run(fmt.Sprintf("pages in pieces %v", pieces), func(t *testing.T) { killAtEveryBatch(t, pieces) })
+	}
+}
+
+func killAtEveryBatch(t *testing.T, pieces bool) {
 	items := [][]record.Item{users(40), users(9)}
-	source := &mem.Source{Items: items, Last: users(12), ID: "a", PageSize: 4}
+	source := &mem.Source{Items: items, Last: users(12), ID: "a", PageSize: 4, Pieces: pieces}
 	whole := newTarget()
 	want := mustRun(t, options(t, source, whole, whole))
 	resumed := 0

@@ -28,7 +28,8 @@ type partLedger struct {
 	name     string
 	open     []*page
 	position string
-	settled  Statistics
+	settled  Statistics // up to position
+	beyond   Statistics // settled, but behind position: of a page that was delivered in pieces
 }
 
 // ledger keeps the account of a run. Its methods may be called from any goroutine.
@@ -40,7 +41,7 @@ type ledger struct {
 	changed sync.Cond // a page was settled
 	parts   []*partLedger
 	base    Statistics // of the run that is gone on with
-	rest    partLedger // what was decided after all parts; never in a checkpoint, as it is decided anew
+	rest    partLedger // what was decided after all parts, where there is no position
 	live    Snapshot
 }
 
@@ -153,8 +154,12 @@ func (l *ledger) settle(p *partLedger) error {
 		if err := l.keepLocked(pg.lost); err != nil {
 			return err
 		}
-		p.settled.Add(pg.stats)
-		p.position = pg.next
+		p.beyond.Add(pg.stats)
+		if pg.next != p.position {
+			p.position = pg.next
+			p.settled.Add(p.beyond)
+			p.beyond = Statistics{}
+		}
 	}
 	if n > 0 {
 		p.open = append(p.open[:0], p.open[n:]...)
@@ -221,7 +226,9 @@ func (l *ledger) total() Statistics {
 	stats, _ := l.settled()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	stats.Add(l.rest.settled)
+	for _, p := range append([]*partLedger{&l.rest}, l.parts...) {
+		stats.Add(p.beyond)
+	}
 	return stats
 }
 

@@ -76,7 +76,8 @@ type Page struct {
 	Items []Item
 	Seen  Seen
 
-	// Next is where reading goes on after this page. It means something to the part alone.
+	// Next is where reading goes on after this page. It means something to the part alone. A page that is delivered in
+	// pieces has the position before it in all but the last; what follows the parts has none.
 	Next string
 }
 

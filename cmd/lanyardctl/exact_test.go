@@ -42,7 +42,7 @@ const exactUser = "exact users" // of LANYARDCTL_TEST_USERS
 func usersOfWorld(t testing.TB) int {
 	text := os.Getenv("LANYARDCTL_TEST_USERS")
 	if text == "" {
-		return 1500
+		return 600
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil {

@@ -3,6 +3,7 @@ package mem
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/lanyardctl/lanyardctl/record"
@@ -19,6 +20,9 @@ type Source struct {
 	// PageSize is the number of items of a page; 10 where zero.
 	PageSize int
 
+	// Pieces delivers each page in two.
+	Pieces bool
+
 	// ID is the source's identity.
 	ID string
 }
@@ -34,7 +38,7 @@ func (s *Source) Parts(context.Context) ([]record.Part, error) {
 
 // Rest implements [record.Source].
 func (s *Source) Rest(ctx context.Context, yield func(record.Page) error) error {
-	return part{name: "rest", source: s, items: s.Last}.Read(ctx, "", yield)
+	return part{name: restName, source: s, items: s.Last}.Read(ctx, "", yield)
 }
 
 // Total implements [record.Source].
@@ -49,10 +53,21 @@ func (s *Source) Total(context.Context) (int64, error) {
 // Identity implements [record.Source].
 func (s *Source) Identity() string { return s.ID }
 
+// restName is the name of what follows the parts.
+const restName = "rest"
+
 type part struct {
 	name   string
 	source *Source
 	items  []record.Item
+}
+
+// next returns the position behind the first n items. What follows the parts has no positions.
+func (p part) next(n int) string {
+	if p.name == restName {
+		return ""
+	}
+	return strconv.Itoa(n)
 }
 
 // Name implements [record.Part].
@@ -77,13 +92,16 @@ func (p part) Read(ctx context.Context, from string, yield func(record.Page) err
 			return err
 		}
 		end := min(at+size, len(p.items))
-		n := int64(end - at)
-		page := record.Page{
-			Items: append([]record.Item(nil), p.items[at:end]...),
-			Seen:  record.Seen{Keys: n, Lanyard: n},
-			Next:  strconv.Itoa(end),
+		if p.source.Pieces {
+			middle := at + (end-at)/2
+			if err := yield(record.Page{Items: slices.Clone(p.items[at:middle]), Next: from}); err != nil {
+				return err
+			}
+			at = middle
 		}
-		if err := yield(page); err != nil {
+		n := int64(end - at)
+		from = p.next(end)
+		if err := yield(record.Page{Items: slices.Clone(p.items[at:end]), Seen: record.Seen{Keys: n, Lanyard: n}, Next: from}); err != nil {
 			return err
 		}
 		at = end
