@@ -276,7 +276,7 @@ func (t *reportText) lookAt(r migrate.Report) {
 		return
 	}
 	t.wrap("", "Next: look at what was left out (this shows the values themselves, API keys included):")
-	t.line("  jq -c '{reason, kind, user_id, field, detail, value: (.value_base64 // \"\" | @base64d)}' %s", shellQuote(r.RejectsFile))
+	t.line("  jq -c '{reason, kind, user_id, field, detail, value: (.value_base64 // \"\" | @base64d | .[0:80])}' %s", shellQuote(r.RejectsFile))
 }
 
 func (t *reportText) command(why string, cmd again) {
