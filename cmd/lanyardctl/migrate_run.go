@@ -87,6 +87,9 @@ func (r *migrationRun) migrate(ctx context.Context, source *redis.Store, target 
 		Database: o.database, Documents: documents, Only: o.only, Users: o.users, Policy: o.policy, KVPrefer: f.kvPrefer,
 		DryRun: f.dryRun, Resumed: resumed,
 	})
+	if err := sink.MakeIndexes(ctx); err != nil {
+		return err
+	}
 	width, terminal := terminalWidth(r.streams.err)
 	stop := startProgress(progressMode(f.progress, f.quiet, terminal), r.progressLog(), r.term, width, job.Snapshot)
 	report, err := job.Run(ctx)

@@ -73,6 +73,9 @@ func (f *fixture) target(o storetest.Options) storetest.Target {
 		o.Before(f.put)
 	}
 	sink, err := f.store.Sink(context.Background(), mongo.SinkOptions{Kinds: record.AllKinds, Policy: o.Policy, DryRun: o.DryRun, Now: o.Now})
+	if err == nil {
+		err = sink.MakeIndexes(context.Background())
+	}
 	if err != nil {
 		f.t.Fatal(err)
 	}

@@ -43,8 +43,28 @@ func uniqueFields(kind record.Kind) []string {
 	return []string{"user_id"}
 }
 
-// prepare looks at a kind's collection before the first write, and makes its indexes where it already holds something.
-func (s *Sink) prepare(ctx context.Context, kind record.Kind) error {
+// uniqueIndex is an index that is to be made.
+type uniqueIndex struct {
+	kind  record.Kind
+	field string
+}
+
+// MakeIndexes makes the indexes that have to be there before the first write. It must be called once before it; in a
+// dry run it does nothing.
+func (s *Sink) MakeIndexes(ctx context.Context) error {
+	if s.opts.DryRun {
+		return nil
+	}
+	for _, index := range s.missing {
+		if err := s.makeIndex(ctx, index.kind, index.field); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// inspect looks at a kind's collection before the first write.
+func (s *Sink) inspect(ctx context.Context, kind record.Kind) error {
 	name := collectionName(kind)
 	count, err := s.collection(kind).EstimatedDocumentCount(ctx)
 	if err != nil {
@@ -52,9 +72,9 @@ func (s *Sink) prepare(ctx context.Context, kind record.Kind) error {
 	}
 	if count == 0 {
 		s.deferred = s.deferred.With(kind)
-		// A key that came to two users would let one act as the other until the load is over.
-		if kind == record.APIKeys && !s.opts.DryRun {
-			return s.makeIndex(ctx, kind, "key")
+		if kind == record.APIKeys {
+			// A key that came to two users would let one act as the other until the load is over.
+			s.missing = append(s.missing, uniqueIndex{kind, "key"})
 		}
 		return nil
 	}
@@ -79,11 +99,7 @@ func (s *Sink) prepare(ctx context.Context, kind record.Kind) error {
 		if len(duplicates) > 0 {
 			return s.duplicatesError(kind, field, duplicates)
 		}
-		if !s.opts.DryRun {
-			if err := s.makeIndex(ctx, kind, field); err != nil {
-				return err
-			}
-		}
+		s.missing = append(s.missing, uniqueIndex{kind, field})
 	}
 	return nil
 }

@@ -24,6 +24,9 @@ type Sink struct {
 	*Store
 	opts SinkOptions
 
+	// missing are the indexes to be made before the first write.
+	missing []uniqueIndex
+
 	// deferred are the kinds whose indexes are made after the load, as their collections were empty before it.
 	deferred record.Kinds
 
@@ -42,16 +45,15 @@ type Notice struct {
 	Users []string // a few of those that Count counts
 }
 
-// Sink prepares the database for writing: it looks for users with two documents, and makes the unique indexes on
-// collections that already hold something. In a dry run it only looks. It fails with a [*DuplicatesError] where a user
-// has two documents.
+// Sink looks at the collections and returns a sink for them, which writes nothing before [Sink.MakeIndexes]. It fails
+// with a [*DuplicatesError] where a user has two documents.
 func (s *Store) Sink(ctx context.Context, o SinkOptions) (*Sink, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
 	sink := &Sink{Store: s, opts: o}
 	for _, kind := range o.Kinds.List() {
-		if err := sink.prepare(ctx, kind); err != nil {
+		if err := sink.inspect(ctx, kind); err != nil {
 			return nil, err
 		}
 	}

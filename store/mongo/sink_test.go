@@ -52,6 +52,9 @@ func (k *keeper) keep(values []record.Superseded) error {
 func (f *fixture) sink(kinds record.Kinds) *mongo.Sink {
 	f.t.Helper()
 	sink, err := f.store.Sink(context.Background(), mongo.SinkOptions{Kinds: kinds, Now: func() time.Time { return storetest.Now }})
+	if err == nil {
+		err = sink.MakeIndexes(context.Background())
+	}
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -327,6 +330,9 @@ func TestGuardsHoldAgainstOthers(t *testing.T) {
 	f.put(record.KV, alice, mem.Document{Fields: values{"a": "x"}})
 	f.put(record.APIKeys, alice, mem.Document{APIKey: key(1), CreatedAt: storetest.Now})
 	sink, err := f.store.Sink(context.Background(), mongo.SinkOptions{Kinds: record.AllKinds, Policy: record.PreferSource})
+	if err == nil {
+		err = sink.MakeIndexes(context.Background())
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
