@@ -260,8 +260,11 @@ func runMigrate(ctx context.Context, o migrateOptions, s streams) error {
 		return nil
 	}
 	code := exitCode(err)
-	if context.Cause(ctx) != nil && code != exitRejects {
+	if ctx.Err() != nil && code != exitRejects {
 		code = exitInterrupted
+		if !run.began {
+			err = errors.New("interrupted before the first record") // a driver says it in its own words
+		}
 	}
 	exit, ok := errors.AsType[*exitError](err)
 	if !ok {
@@ -286,6 +289,7 @@ type migrationRun struct {
 	term     *console
 	log      *slog.Logger
 	warnings []string
+	began    bool // there is a report
 }
 
 func (r *migrationRun) warn(texts ...string) {

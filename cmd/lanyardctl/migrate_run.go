@@ -92,6 +92,7 @@ func (r *migrationRun) migrate(ctx context.Context, source *redis.Store, target 
 	}
 	width, terminal := terminalWidth(r.streams.err)
 	stop := startProgress(progressMode(f.progress, f.quiet, terminal), r.progressLog(), r.term, width, job.Snapshot)
+	r.began = true
 	report, err := job.Run(ctx)
 	stop(err == nil)
 	return r.report(report, err)

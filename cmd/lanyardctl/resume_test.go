@@ -1,10 +1,12 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -330,5 +332,39 @@ func TestAServerThatGoesAwayEndsWithAReport(t *testing.T) {
 	}
 	if !regexp.MustCompile(`(?m)^lanyardctl: .*redis.*\nhint: .`).MatchString(r.stderr.String()) {
 		t.Errorf("stderr: %s", &r.stderr)
+	}
+}
+
+func TestCtrlCWhileConnectingNeedsNoReport(t *testing.T) {
+	t.Parallel()
+	redis := redisserver.Start(t)
+	redis.Pause()
+	defer redis.Resume()
+	cmd := exec.Command(ferretdb.Build(t), "migrate", "redis-to-mongo", "--redis", "redis://:hunter2@"+redis.Addr, "--mongo", "embedded:data", "--timeout", "1h")
+	cmd.Dir = t.TempDir()
+	var stdout bytes.Buffer
+	cmd.Stdout = &stdout
+	pipe, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cmd.Process.Kill() })
+	stderr := bufio.NewReader(pipe)
+	if line, err := stderr.ReadString('\n'); err != nil || !strings.HasPrefix(line, "warning: ") {
+		t.Fatalf("%q, %v", line, err)
+	}
+	if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	rest, err := io.ReadAll(stderr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait() // the exit code tells
+	if code := cmd.ProcessState.ExitCode(); code != exitInterrupted || stdout.Len() > 0 || string(rest) != "lanyardctl: interrupted before the first record\n" {
+		t.Errorf("exit %d, stdout %q, stderr %q", code, &stdout, rest)
 	}
 }
