@@ -152,7 +152,7 @@ func (t *mongoTarget) removeScratch() error {
 // version.
 func describeMongo(i mongo.Info) string {
 	name := i.Server
-	if i.Version != "unknown" {
+	if i.Version != "" {
 		name += " " + i.Version
 	}
 	return name + ", " + i.Topology

@@ -30,7 +30,7 @@ type Options struct {
 // Info is what a server says of itself.
 type Info struct {
 	Server   string // "MongoDB" or "FerretDB"
-	Version  string
+	Version  string // empty where the server does not know, as an embedded FerretDB
 	Topology string // "standalone", "replica set NAME" or "sharded cluster"
 	Database string
 }
@@ -100,7 +100,6 @@ func (s *Store) identify(ctx context.Context) error {
 			Version string `bson:"version"`
 		} `bson:"ferretdb"`
 		FerretDBVersion string `bson:"ferretdbVersion"`
-		MaxDocument     int    `bson:"maxBsonObjectSize"`
 	}
 	if err := admin.RunCommand(ctx, bson.D{{Key: "buildInfo", Value: 1}}).Decode(&build); err != nil {
 		return unreachable(err)
@@ -114,7 +113,7 @@ func (s *Store) identify(ctx context.Context) error {
 	}
 	s.limits = record.Limits{MaxDocument: record.DefaultMaxDocument}
 	if version := build.FerretDB.Version + build.FerretDBVersion; version != "" {
-		s.info.Server, s.info.Version = "FerretDB", strings.TrimPrefix(version, "v")
+		s.info.Server, s.info.Version = "FerretDB", strings.TrimPrefix(strings.TrimPrefix(version, "v"), "unknown")
 		s.limits.NoDots, s.limits.NoDollars, s.limits.NoNestedArray = true, true, true
 		s.quirks = quirks{loneID: true, replace: true, fewUpdates: true}
 	} else {
@@ -124,7 +123,7 @@ func (s *Store) identify(ctx context.Context) error {
 		}
 		s.limits.NoDollars = major < 5
 	}
-	s.limits.Server = s.info.Server + " " + s.info.Version
+	s.limits.Server = strings.TrimSpace(s.info.Server + " " + s.info.Version)
 	return nil
 }
 
