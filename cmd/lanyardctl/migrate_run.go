@@ -88,7 +88,7 @@ func (r *migrationRun) migrate(ctx context.Context, source *redis.Store, target 
 		DryRun: f.dryRun, Resumed: resumed,
 	})
 	if err := sink.MakeIndexes(ctx); err != nil {
-		return err
+		return explainMongo(err, o.target, f.timeout)
 	}
 	width, terminal := terminalWidth(r.streams.err)
 	stop := startProgress(progressMode(f.progress, f.quiet, terminal), r.progressLog(), r.term, width, job.Snapshot)

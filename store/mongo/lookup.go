@@ -91,7 +91,7 @@ func (l *lookups) find(ctx context.Context, filter any) error {
 }
 
 // scanWorth is how many documents a scan reads in the time of one lookup by _id, measured on FerretDB.
-const scanWorth = 20
+const scanWorth = 30
 
 // findByID reads the documents one by one by their _id, where that is the only lookup that does not scan the collection,
 // and scans it once where that is cheaper or leaves a question.
