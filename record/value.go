@@ -2,6 +2,7 @@ package record
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/base64"
 	"encoding/json"
 	"maps"
@@ -67,35 +68,22 @@ func simplify(v Value) Value {
 
 type notANumber struct{}
 
-// Compare orders two numbers by value: an int64 or a float64 each. It is exact also beyond 2^53.
+// compareNumbers orders two numbers by value: an int64 or a float64 each. It is exact also beyond 2^53.
 func compareNumbers(a, b Value) int {
-	a, b = simplify(a), simplify(b)
-	switch x := a.(type) {
+	switch x := simplify(a).(type) {
 	case int64:
-		switch y := b.(type) {
+		switch y := simplify(b).(type) {
 		case int64:
-			switch {
-			case x < y:
-				return -1
-			case x > y:
-				return 1
-			}
-			return 0
+			return cmp.Compare(x, y)
 		case float64:
 			return -compareFloatInt(y, x)
 		}
 	case float64:
-		switch y := b.(type) {
+		switch y := simplify(b).(type) {
 		case int64:
 			return compareFloatInt(x, y)
 		case float64:
-			switch {
-			case x < y:
-				return -1
-			case x > y:
-				return 1
-			}
-			return 0
+			return cmp.Compare(x, y)
 		}
 	}
 	return 0
