@@ -119,6 +119,10 @@ func explainMongo(err error, p place, timeout time.Duration) error {
 		return failure(err, fmt.Sprintf("is the server running, and is %s right? (waited at most %s; --timeout waits longer)", p.From, timeout))
 	case errors.Is(err, mongo.ErrAuth):
 		return failure(err, "check the user, the password and authSource in "+p.From)
+	case errors.Is(err, mongo.ErrPermission):
+		return failure(err, "name a user in "+p.From+" and give it the role readWrite on the database")
+	case errors.Is(err, mongo.ErrIndex):
+		return failure(err, "drop it (db.COLLECTION.dropIndex(\"NAME\")), and run the same command again, which makes the unique one")
 	case errors.Is(err, mongo.ErrTooOld):
 		return failure(err, "upgrade the server, or name another with --mongo")
 	case errors.As(err, &duplicates):

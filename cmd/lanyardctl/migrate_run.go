@@ -59,7 +59,7 @@ func (r *migrationRun) migrate(ctx context.Context, source *redis.Store, target 
 	o, f := r.options, r.options.flags
 	documents, err := target.Contents(ctx, o.only)
 	if err != nil {
-		return err
+		return explainMongo(err, o.target, f.timeout)
 	}
 	sink, err := target.Sink(ctx, mongo.SinkOptions{Kinds: o.only, Policy: o.policy, DryRun: f.dryRun})
 	if err != nil {
@@ -79,7 +79,7 @@ func (r *migrationRun) migrate(ctx context.Context, source *redis.Store, target 
 	job := migrate.New(opts)
 	resumed, err := job.Prepare(ctx)
 	if err != nil {
-		return err
+		return explainMongo(err, o.target, f.timeout)
 	}
 	r.preflight(preflight{
 		Source:   endpoint{redactURI(o.source.URI), describeRedis(source.Info())},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"regexp"
 	"strings"
 
@@ -18,7 +19,9 @@ var (
 	ErrURI         = errors.New("the MongoDB URI cannot be used")
 	ErrUnreachable = errors.New("MongoDB cannot be reached")
 	ErrAuth        = errors.New("MongoDB refuses the user or the password")
+	ErrPermission  = errors.New("MongoDB does not let the user do this")
 	ErrTooOld      = errors.New("the server is too old")
+	ErrIndex       = errors.New("an index is in the way of the unique one")
 )
 
 // Codes of server errors, from MongoDB's error_codes.yml.
@@ -35,6 +38,8 @@ const (
 	codeDuplicateKey         = 11000
 	codeObjectTooLarge       = 10334
 	codeMaxNesting           = 15
+	codeIndexOptions         = 85
+	codeIndexKeySpecs        = 86
 )
 
 // aboutDocument are the codes that blame a document rather than the server, the user or the disk. Only these make a
@@ -44,17 +49,44 @@ var aboutDocument = map[int32]bool{
 	codeEmptyFieldName: true, codeDottedFieldName: true, codeObjectTooLarge: true, codeMaxNesting: true,
 }
 
+// badURI sorts the errors of reading a URI, for which mongodb+srv:// asks a name server.
+func badURI(err error) error {
+	var lookup *net.DNSError
+	if errors.As(err, &lookup) {
+		return fmt.Errorf("%w: %w", ErrUnreachable, scrub(err))
+	}
+	return fmt.Errorf("%w: %w", ErrURI, scrub(err))
+}
+
 // unreachable sorts the errors of the first command.
 func unreachable(err error) error {
-	var authErr *auth.Error
-	var cmd mongo.CommandError
-	switch {
-	case errors.As(err, &authErr), errors.As(err, &cmd) && (cmd.Code == codeAuthenticationFailed || cmd.Code == codeUnauthorized):
-		return fmt.Errorf("%w: %w", ErrAuth, scrub(err))
+	switch reason := refusal(err); {
+	case reason != nil:
+		return fmt.Errorf("%w: %w", reason, scrub(err))
 	case isUnavailable(err):
 		return fmt.Errorf("%w: %w", ErrUnreachable, scrub(err))
 	}
 	return fmt.Errorf("ask the server what it is: %w", scrub(err))
+}
+
+// refusal returns why the server refuses the user or the command, where that is what err says.
+func refusal(err error) error {
+	var authErr *auth.Error
+	if errors.As(err, &authErr) {
+		return ErrAuth
+	}
+	var cmd mongo.CommandError
+	if errors.As(err, &cmd) {
+		switch cmd.Code {
+		case codeAuthenticationFailed:
+			return ErrAuth
+		case codeUnauthorized:
+			return ErrPermission
+		case codeIndexOptions, codeIndexKeySpecs:
+			return ErrIndex
+		}
+	}
+	return nil
 }
 
 // isUnavailable reports whether the same call may succeed later.
@@ -80,8 +112,12 @@ func isUnavailable(err error) bool {
 
 // wrap names the operation of a server's error, marks it where it may pass, and takes secrets out of its text.
 func (s *Store) wrap(operation string, err error) error {
-	if isUnavailable(err) {
-		return fmt.Errorf("%s: %w: %w", operation, record.ErrUnavailable, scrub(err))
+	reason := refusal(err)
+	if reason == nil && isUnavailable(err) {
+		reason = record.ErrUnavailable
+	}
+	if reason != nil {
+		return fmt.Errorf("%s: %w: %w", operation, reason, scrub(err))
 	}
 	return fmt.Errorf("%s: %w", operation, scrub(err))
 }

@@ -140,13 +140,16 @@ func (s *Sink) noticeNumericUsers(ctx context.Context, kind record.Kind) error {
 	return nil
 }
 
-// hasUniqueIndex reports whether the field has a unique index of its own that covers every document.
+// hasUniqueIndex reports whether the field has a unique index of its own that covers every document. It fails with
+// [ErrIndex] where another index on the field alone is in the way of one.
 func (s *Store) hasUniqueIndex(ctx context.Context, kind record.Kind, field string) (bool, error) {
+	operation := "list the indexes of " + collectionName(kind)
 	specs, err := s.collection(kind).Indexes().List(ctx)
 	if err != nil {
-		return false, s.wrap("list the indexes of "+collectionName(kind), err)
+		return false, s.wrap(operation, err)
 	}
 	defer specs.Close(context.WithoutCancel(ctx))
+	inTheWay := ""
 	for specs.Next(ctx) {
 		keys, err := lookup(specs.Current, "key").Document().Elements()
 		if err != nil || len(keys) != 1 || keys[0].Key() != field {
@@ -158,9 +161,13 @@ func (s *Store) hasUniqueIndex(ctx context.Context, kind record.Kind, field stri
 		if unique && !sparse && !partial {
 			return true, nil
 		}
+		inTheWay, _ = lookup(specs.Current, "name").StringValueOK()
 	}
 	if err := specs.Err(); err != nil {
-		return false, s.wrap("list the indexes of "+collectionName(kind), err)
+		return false, s.wrap(operation, err)
+	}
+	if inTheWay != "" {
+		return false, fmt.Errorf("%w: %s of %s", ErrIndex, inTheWay, collectionName(kind))
 	}
 	return false, nil
 }

@@ -51,8 +51,8 @@ type quirks struct {
 	fewUpdates bool // hangs for good when about a hundred updates are under way
 }
 
-// Open connects to the server and asks what it is. Errors are one of [ErrURI], [ErrUnreachable], [ErrAuth] and
-// [ErrTooOld], or another of the server; none of them shows a password.
+// Open connects to the server and asks what it is. Errors are one of [ErrURI], [ErrUnreachable], [ErrAuth],
+// [ErrPermission] and [ErrTooOld], or another of the server; none of them shows a password.
 func Open(ctx context.Context, o Options) (*Store, error) {
 	if o.Timeout <= 0 {
 		o.Timeout = DefaultTimeout
@@ -65,11 +65,11 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		SetReadPreference(readpref.Primary()).
 		SetAppName("lanyardctl")
 	if err := opts.Validate(); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrURI, scrub(err))
+		return nil, badURI(err)
 	}
 	client, err := mongo.Connect(opts)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrURI, scrub(err))
+		return nil, badURI(err)
 	}
 	s := &Store{client: client, db: client.Database(o.Database)}
 	ctx, cancel := context.WithTimeout(ctx, o.Timeout+time.Second)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
+	driver "go.mongodb.org/mongo-driver/v2/mongo"
 	"pgregory.net/rapid"
 
 	"github.com/lanyardctl/lanyardctl/record"
@@ -541,5 +542,18 @@ func BenchmarkDecode(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		mongo.HeldIn(doc, r)
+	}
+}
+
+func TestIndexThatIsNotUniqueIsNamed(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, ferretdb.MongoURI(t))
+	f.insert("kv", bson.D{{Key: "user_id", Value: alice.String()}})
+	if _, err := f.db.Collection("kv").Indexes().CreateOne(context.Background(), driver.IndexModel{Keys: bson.D{{Key: "user_id", Value: 1}}}); err != nil {
+		t.Fatal(err)
+	}
+	_, err := f.store.Sink(context.Background(), mongo.SinkOptions{Kinds: record.AllKinds})
+	if !errors.Is(err, mongo.ErrIndex) || !strings.Contains(err.Error(), "user_id_1 of kv") {
+		t.Error(err)
 	}
 }
