@@ -6,11 +6,12 @@ import (
 	"github.com/lanyardctl/lanyardctl/record"
 )
 
-// batch is what one call of a sink gets.
+// batch is what one call of a sink gets: records of one kind, so that it is one command of a server.
 type batch struct {
 	records []record.Record
 	from    []origin // of each record
 	bytes   int
+	opened  int // number of the page that gave the first record
 }
 
 // origin is where a record of a batch came from.
@@ -19,60 +20,79 @@ type origin struct {
 	fieldRejects int64 // fields of the record that were left out
 }
 
+// maxBatchPages is for how many pages a batch may wait to be full. A page is settled only when all its records are
+// written, so a batch of a rare kind would otherwise hold up the checkpoints.
+const maxBatchPages = 32
+
 // dealer builds batches for the workers, from one reader. A user's records all go to one worker.
 type dealer struct {
 	workers    []chan *batch
-	unfinished []*batch
+	unfinished [][record.KindCount]*batch // by worker
 	maxRecords int
 	maxBytes   int
+	pages      int
 }
 
 func newDealer(workers []chan *batch, o Options) *dealer {
-	return &dealer{workers: workers, unfinished: make([]*batch, len(workers)), maxRecords: o.BatchSize, maxBytes: o.BatchBytes}
+	return &dealer{
+		workers: workers, unfinished: make([][record.KindCount]*batch, len(workers)),
+		maxRecords: o.BatchSize, maxBytes: o.BatchBytes,
+	}
 }
 
 // deal adds a record to its worker's batch, and hands the batch out when it is full.
 func (d *dealer) deal(ctx context.Context, r record.Record, from origin) error {
 	// Snowflakes are times: consecutive ones differ in their upper bits, which multiplying mixes into all of them.
 	worker := int(uint64(r.User) * 0x9E3779B97F4A7C15 >> 33 % uint64(len(d.workers)))
+	open := &d.unfinished[worker][r.Kind]
 	size := r.DocumentSize()
-	if b := d.unfinished[worker]; b != nil && b.bytes+size > d.maxBytes {
-		if err := d.handOut(ctx, worker); err != nil {
+	if *open != nil && (*open).bytes+size > d.maxBytes {
+		if err := d.handOut(ctx, worker, r.Kind); err != nil {
 			return err
 		}
 	}
-	b := d.unfinished[worker]
-	if b == nil {
-		b = &batch{}
-		d.unfinished[worker] = b
+	if *open == nil {
+		*open = &batch{opened: d.pages}
 	}
+	b := *open
 	b.records = append(b.records, r)
 	b.from = append(b.from, from)
 	b.bytes += size
 	if len(b.records) >= d.maxRecords {
-		return d.handOut(ctx, worker)
+		return d.handOut(ctx, worker, r.Kind)
 	}
 	return nil
 }
 
+// endPage tells that all records of a page were dealt. It hands out what has waited for too long.
+func (d *dealer) endPage(ctx context.Context) error {
+	d.pages++
+	return d.handOutIf(ctx, func(b *batch) bool { return d.pages-b.opened >= maxBatchPages })
+}
+
 // flush hands out all unfinished batches.
 func (d *dealer) flush(ctx context.Context) error {
+	return d.handOutIf(ctx, func(*batch) bool { return true })
+}
+
+func (d *dealer) handOutIf(ctx context.Context, ready func(*batch) bool) error {
 	for worker := range d.unfinished {
-		if err := d.handOut(ctx, worker); err != nil {
-			return err
+		for kind, b := range d.unfinished[worker] {
+			if b == nil || !ready(b) {
+				continue
+			}
+			if err := d.handOut(ctx, worker, record.Kind(kind)); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
-func (d *dealer) handOut(ctx context.Context, worker int) error {
-	b := d.unfinished[worker]
-	if b == nil {
-		return nil
-	}
+func (d *dealer) handOut(ctx context.Context, worker int, kind record.Kind) error {
 	select {
-	case d.workers[worker] <- b:
-		d.unfinished[worker] = nil
+	case d.workers[worker] <- d.unfinished[worker][kind]:
+		d.unfinished[worker][kind] = nil
 		return nil
 	case <-ctx.Done():
 		return context.Cause(ctx)

@@ -18,6 +18,7 @@
 //
 // # Memory
 //
-// At most three batches a worker are under way (being built, waiting, being written), each at most Options.BatchSize
-// records and about Options.BatchBytes bytes; and at most maxOpenPages pages of figures a part.
+// At most two batches a worker wait or are being written, and each reader builds one a worker and kind; a batch is at most
+// Options.BatchSize records and about Options.BatchBytes bytes, which only key-value pairs come near. Besides, at most
+// maxOpenPages pages of figures a part are kept.
 package migrate

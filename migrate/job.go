@@ -225,7 +225,10 @@ func (j *Job) readPages(ctx, writing context.Context, account *partLedger, worke
 				return err
 			}
 		}
-		if err := j.ledger.handedOut(pg); err != nil {
+		if err := j.ledger.dealt(pg); err != nil {
+			return err
+		}
+		if err := deal.endPage(writing); err != nil {
 			return err
 		}
 		if full {

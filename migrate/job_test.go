@@ -9,7 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync/atomic"
+	"sync"
 	"testing"
 	"time"
 
@@ -158,22 +158,20 @@ func TestKilledAtEveryBatch(t *testing.T) {
 }
 
 func killAtEveryBatch(t *testing.T, pieces bool) {
-	items := [][]record.Item{users(40), users(9)}
+	items := [][]record.Item{users(90), users(9)}
 	source := &mem.Source{Items: items, Last: users(12), ID: "a", PageSize: 4, Pieces: pieces}
 	whole := newTarget()
 	want := mustRun(t, options(t, source, whole, whole))
 	resumed := 0
-	var dead atomic.Bool
 	for n := int64(0); ; n++ {
-		for name, fault := range map[string]func(*storetest.Faulty){
-			"before": func(f *storetest.Faulty) { f.Before = dying(n, &dead) },
-			"after":  func(f *storetest.Faulty) { f.After = dying(n, &dead) },
+		for name, fault := range map[string]func(*storetest.Faulty, *process){
+			"before": func(f *storetest.Faulty, p *process) { f.Before = p.dying(n) },
+			"after":  func(f *storetest.Faulty, p *process) { f.After = p.dying(n) },
 		} {
-			target := newTarget()
+			target, process := newTarget(), newProcess()
 			faulty := &storetest.Faulty{Sink: target}
-			fault(faulty)
-			o := options(t, source, faulty, mortal{target, &dead})
-			dead.Store(false)
+			fault(faulty, process)
+			o := options(t, source, faulty, mortal{target, process})
 			if _, err := run(t, context.Background(), o); err == nil {
 				if resumed == 0 {
 					t.Error("no run was gone on with")
@@ -205,13 +203,35 @@ func killAtEveryBatch(t *testing.T, pieces bool) {
 	}
 }
 
-// dying fails all calls after the first n, and tells so.
-func dying(n int64, dead *atomic.Bool) func(int64) error {
+// process is one that dies at a chosen batch.
+type process struct {
+	saved chan struct{} // a checkpoint was saved
+	dead  chan struct{} // closed
+	die   func()
+}
+
+func newProcess() *process {
+	p := &process{saved: make(chan struct{}, 1), dead: make(chan struct{})}
+	p.die = sync.OnceFunc(func() { close(p.dead) })
+	return p
+}
+
+// dying lets the first n calls pass. Then it waits for a checkpoint, as there is one every few seconds, and dies.
+func (p *process) dying(n int64) func(int64) error {
 	killed := storetest.Killed(n)
 	return func(call int64) error {
 		err := killed(call)
-		if err != nil {
-			dead.Store(true)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-p.saved: // an old one
+		default:
+		}
+		select {
+		case <-p.saved:
+			p.die()
+		case <-p.dead:
 		}
 		return err
 	}
@@ -220,14 +240,21 @@ func dying(n int64, dead *atomic.Bool) func(int64) error {
 // mortal keeps no checkpoint of a process that is dead.
 type mortal struct {
 	record.Checkpoints
-	dead *atomic.Bool
+	process *process
 }
 
 func (m mortal) Save(ctx context.Context, c record.Checkpoint, from record.Owner) (bool, error) {
-	if m.dead.Load() {
+	select {
+	case <-m.process.dead:
 		return false, errors.New("dead")
+	default:
 	}
-	return m.Checkpoints.Save(ctx, c, from)
+	saved, err := m.Checkpoints.Save(ctx, c, from)
+	select {
+	case m.process.saved <- struct{}{}:
+	default:
+	}
+	return saved, err
 }
 
 func contents(s *mem.Store) string {

@@ -17,7 +17,7 @@ type page struct {
 	of      *partLedger
 	next    string
 	pending int  // records without outcome
-	read    bool // all its records were handed out
+	read    bool // all its records were dealt
 	stats   Statistics
 	rejects []record.Reject
 	lost    []record.Superseded // of the source
@@ -98,8 +98,8 @@ func (pg *page) enter(it record.Item) {
 	pg.pending++
 }
 
-// handedOut tells that all records of the page are in batches.
-func (l *ledger) handedOut(pg *page) error {
+// dealt tells that all records of the page are in batches.
+func (l *ledger) dealt(pg *page) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	pg.read = true
