@@ -14,7 +14,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/lanyardctl/lanyardctl/migrate"
 	"github.com/lanyardctl/lanyardctl/record"
 )
 
@@ -56,7 +55,7 @@ type migrateFlags struct {
 	only, users            []string
 	dryRun                 bool
 	onConflict, kvPrefer   string
-	batchSize, workers     int
+	batchSize, workers     amount
 	restart                bool
 	rejects                string
 	timeout                time.Duration
@@ -79,7 +78,7 @@ func newMigrate() *cobra.Command {
 }
 
 func newMigrateRedisToMongo() *cobra.Command {
-	var f migrateFlags
+	f := migrateFlags{batchSize: amount{max: 100000}, workers: amount{max: 64}}
 	cmd := &cobra.Command{
 		Use:     "redis-to-mongo",
 		Short:   "Copy what Lanyard keeps in Redis to MongoDB",
@@ -105,8 +104,8 @@ func newMigrateRedisToMongo() *cobra.Command {
 	flags.BoolVar(&f.dryRun, "dry-run", false, "report what would be done, and write nothing")
 	flags.StringVar(&f.onConflict, "on-conflict", record.FailOnConflict.String(), "`who` wins over what others wrote: source, target, fail")
 	flags.StringVar(&f.kvPrefer, "kv-prefer", preferFork, "`layout` whose key-value pairs win: fork or upstream")
-	flags.IntVar(&f.batchSize, "batch-size", migrate.DefaultBatchSize, "records in a batch, 1 to 100000")
-	flags.IntVar(&f.workers, "workers", migrate.DefaultWorkers, "batches that are written side by side, 1 to 64")
+	flags.Var(&f.batchSize, "batch-size", "`records` in a batch, 1 to 100000")
+	flags.Var(&f.workers, "workers", "`batches` that are written side by side, 1 to 64")
 	flags.BoolVar(&f.restart, "restart", false, "do not go on where an interrupted run stopped")
 	flags.StringVar(&f.rejects, "rejects", "", "`file` for what is not written (default lanyardctl-rejects-TIME.ndjson)")
 	flags.DurationVar(&f.timeout, "timeout", 10*time.Second, "how long to wait for a server at the start")
@@ -194,14 +193,6 @@ func (f migrateFlags) check() error {
 	} {
 		if !slices.Contains(choice.known, choice.value) {
 			return usageError(fmt.Sprintf("%s: unknown value %q", choice.flag, choice.value), "give "+strings.Join(choice.known, ", "))
-		}
-	}
-	for _, number := range []struct {
-		flag       string
-		value, max int
-	}{{"--batch-size", f.batchSize, 100000}, {"--workers", f.workers, 64}} {
-		if number.value < 1 || number.value > number.max {
-			return usageError(fmt.Sprintf("%s: %d is out of range", number.flag, number.value), fmt.Sprintf("give 1 to %d", number.max))
 		}
 	}
 	switch {

@@ -67,9 +67,10 @@ func (r *migrationRun) migrate(ctx context.Context, source *redis.Store, target 
 	}
 	r.warn(mongoWarnings(sink.Notices())...)
 
+	pace := target.Pace()
 	opts := migrate.Options{
 		Source: source.Source(o.sourceOptions()), Sink: sink, Scope: o.scope(), Only: o.only, DryRun: f.dryRun,
-		Restart: f.restart, BatchSize: f.batchSize, Workers: f.workers,
+		Restart: f.restart, BatchSize: f.batchSize.or(pace.BatchSize), Workers: f.workers.or(pace.Workers),
 		RejectsFile: o.rejectsFile, RejectsGiven: f.rejects != "",
 		Notify: func(message string) { r.log.Info(message) },
 	}

@@ -143,6 +143,21 @@ func (s *Store) Info() Info { return s.info }
 // Limits returns what the server can hold.
 func (s *Store) Limits() record.Limits { return s.limits }
 
+// Pace is how a server likes to be written to. Zero stands for the engine's own choice.
+type Pace struct {
+	Workers   int // batches side by side
+	BatchSize int // records in a batch
+}
+
+// Pace returns how the server likes to be written to: FerretDB on SQLite writes one batch at a time, and scans the
+// collection for each batch that meets documents which are there already.
+func (s *Store) Pace() Pace {
+	if s.quirks.loneID {
+		return Pace{Workers: 1, BatchSize: 5000}
+	}
+	return Pace{}
+}
+
 // Close ends the connections.
 func (s *Store) Close(ctx context.Context) error { return s.client.Disconnect(ctx) }
 
