@@ -84,6 +84,10 @@ func (j *Job) Prepare(ctx context.Context) (resumed bool, err error) {
 // Run copies. The report is what was done, also with an error; its figures cover all that was acknowledged.
 func (j *Job) Run(ctx context.Context) (*Report, error) {
 	err := j.run(ctx)
+	if err != nil {
+		// Without room for these lines the report still is what there is to tell.
+		_ = j.ledger.closeOpen()
+	}
 	if closeErr := j.ledger.rejects.close(); err == nil {
 		err = closeErr
 	}

@@ -450,3 +450,21 @@ func BenchmarkRun(b *testing.B) {
 	}
 	b.ReportMetric(float64(len(items)*b.N)/b.Elapsed().Seconds(), "records/s")
 }
+
+func TestFailedRunReportsWhatWasAcknowledged(t *testing.T) {
+	target := newTarget()
+	faulty := &storetest.Faulty{Sink: target, Before: storetest.Killed(9)}
+	source := &mem.Source{Items: [][]record.Item{users(60)}, ID: "a", PageSize: 50}
+	report, err := run(t, context.Background(), options(t, source, faulty, target))
+	if err == nil {
+		t.Fatal("the run was not cut")
+	}
+	checkTotals(t, report)
+	written := int64(target.Count(record.KV) + target.Count(record.LastSeen))
+	if written == 0 || report.Written() != written {
+		t.Errorf("%d documents were written, the report says %d", written, report.Written())
+	}
+	if n := len(readLines(t, report.RejectsFile)); int64(n) != report.Rejects() {
+		t.Errorf("%d lines in the rejects file, the report says %d", n, report.Rejects())
+	}
+}

@@ -42,6 +42,7 @@ type ledger struct {
 	parts   []*partLedger
 	base    Statistics // of the run that is gone on with
 	rest    partLedger // what was decided after all parts, where there is no position
+	cut     Statistics // of pages that a failure left open
 	live    Snapshot
 }
 
@@ -221,11 +222,12 @@ func (l *ledger) settled() (Statistics, map[string]string) {
 	return stats, positions
 }
 
-// total returns the figures of all that is settled.
+// total returns the figures of all that was acknowledged.
 func (l *ledger) total() Statistics {
 	stats, _ := l.settled()
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	stats.Add(l.cut)
 	for _, p := range append([]*partLedger{&l.rest}, l.parts...) {
 		stats.Add(p.beyond)
 	}
@@ -240,6 +242,28 @@ func (l *ledger) complete() error {
 		if len(p.open) > 0 {
 			return fmt.Errorf("%d pages of %s have records without an outcome", len(p.open), p.name)
 		}
+	}
+	return nil
+}
+
+// closeOpen takes what was acknowledged of pages that a failure left open into the figures, and writes out their
+// rejects. Positions stay: the next run reads these pages again, and its lines repeat theirs.
+func (l *ledger) closeOpen() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, p := range append([]*partLedger{&l.rest}, l.parts...) {
+		for _, pg := range p.open {
+			l.cut.Add(pg.stats)
+			for _, r := range pg.rejects {
+				if err := l.rejects.add(r); err != nil {
+					return err
+				}
+			}
+			if err := l.keepLocked(pg.lost); err != nil {
+				return err
+			}
+		}
+		p.open = nil
 	}
 	return nil
 }

@@ -9,11 +9,12 @@ import (
 	"github.com/lanyardctl/lanyardctl/record"
 )
 
-// A write that meets an unavailable server is tried again this often, waiting twice as long each time up to maxBackoff:
-// with the default backoff some 25 seconds, longer than a replica set takes to elect a primary.
+// A write that meets an unavailable server is tried again this often, waiting twice as long each time up to maxBackoff,
+// but not when it has failed for giveUpAfter: a replica set elects a primary in some twelve seconds.
 const (
 	maxAttempts = 9
 	maxBackoff  = 5 * time.Second
+	giveUpAfter = 45 * time.Second
 )
 
 // retrying is a sink that tries again where the server was unavailable. Only this layer does.
@@ -39,9 +40,10 @@ func (s retrying) Finish(ctx context.Context, keep record.KeepFunc) error {
 
 func (s retrying) try(ctx context.Context, call func() error) error {
 	wait := s.backoff
+	started := time.Now()
 	for attempt := 1; ; attempt++ {
 		err := call()
-		if err == nil || attempt == maxAttempts || !errors.Is(err, record.ErrUnavailable) || ctx.Err() != nil {
+		if err == nil || attempt == maxAttempts || time.Since(started) > giveUpAfter || !errors.Is(err, record.ErrUnavailable) || ctx.Err() != nil {
 			return err
 		}
 		s.notify(fmt.Sprintf("the target is unavailable (%v); trying again in %s (%d of %d)", err, wait, attempt, maxAttempts-1))

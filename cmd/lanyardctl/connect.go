@@ -38,10 +38,22 @@ func explainRedis(err error, p place, timeout time.Duration) error {
 		return failure(err, "let the user run the reading commands, SCAN and INFO (ACL: +@read +info +ping ~*)")
 	case errors.Is(err, redis.ErrSentinel):
 		return failure(err, "write redis://SENTINEL:26379?master_name=NAME")
+	case errors.Is(err, record.ErrUnavailable):
+		return failure(err, "does the server run, and does it take another client (maxclients)?")
 	case errors.Is(err, redis.ErrNotRedis), errors.Is(err, redis.ErrCertificate):
 		return failure(err, "check the scheme and the port in "+p.From+": rediss:// is with TLS, redis:// without")
 	}
 	return err
+}
+
+// explainRun gives the error that ended a run its next step.
+func explainRun(err error, o migrateOptions) error {
+	for _, explained := range []error{explainRedis(err, o.source, o.flags.timeout), explainMongo(err, o.target, o.flags.timeout)} {
+		if exit, ok := errors.AsType[*exitError](explained); ok && !errors.Is(err, record.ErrUnavailable) {
+			return exit
+		}
+	}
+	return failure(err, "the report says what was done until then; the same command takes up the work again")
 }
 
 // describeRedis says what the server is: "Redis 7.0.15, master, db 0, about 1,234 keys".

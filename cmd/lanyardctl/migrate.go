@@ -53,6 +53,7 @@ const migrateExample = `  lanyardctl migrate redis-to-mongo --redis redis://loca
 type migrateFlags struct {
 	redis, mongo, database string
 	only, users            []string
+	onlyGiven, userGiven   bool // also where what was given is empty
 	dryRun                 bool
 	onConflict, kvPrefer   string
 	batchSize, workers     amount
@@ -87,6 +88,7 @@ func newMigrateRedisToMongo() *cobra.Command {
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			s := streams{out: cmd.OutOrStdout(), err: cmd.ErrOrStderr(), env: os.LookupEnv}
+			f.userGiven, f.onlyGiven = cmd.Flags().Changed("user"), cmd.Flags().Changed("only")
 			o, err := f.options(s.env, time.Now(), typed(migrationName, cmd.Flags()))
 			if err != nil {
 				return err
@@ -153,6 +155,9 @@ func (f migrateFlags) options(env lookupFunc, now time.Time, cmd again) (migrate
 	if o.users, err = parseUsers(f.users); err != nil {
 		return o, err
 	}
+	if f.userGiven && len(o.users) == 0 {
+		return o, usageError("--user: no user id given", "give one, or leave --user out for all users")
+	}
 	if o.only, err = f.kinds(); err != nil {
 		return o, err
 	}
@@ -208,7 +213,7 @@ func (f migrateFlags) check() error {
 
 // kinds returns what to copy. The counters belong to no user.
 func (f migrateFlags) kinds() (record.Kinds, error) {
-	if len(f.only) == 0 {
+	if !f.onlyGiven {
 		only := record.AllKinds
 		if len(f.users) > 0 {
 			only &^= record.Kinds(0).With(record.Metrics)

@@ -46,7 +46,7 @@ func (r *migrationRun) findLanyard(ctx context.Context, store *redis.Store) erro
 			return nil
 		}
 		if err != nil {
-			return err
+			return explainRedis(err, r.options.source, r.options.flags.timeout)
 		}
 	}
 	return failure(fmt.Errorf("%s of %s in db %d look like Lanyard's: is it the right database?",
@@ -130,12 +130,12 @@ func (r *migrationRun) report(report *migrate.Report, runErr error) error {
 	err := runErr
 	switch {
 	case errors.Is(runErr, migrate.ErrInterrupted):
-		err = &exitError{code: exitInterrupted, err: errInterrupted, hint: "the same command goes on where this run stopped"}
+		err = &exitError{code: exitInterrupted, err: errInterrupted, hint: "the same command takes up the work again"}
 		if m.Report.DryRun {
 			err = &exitError{code: exitInterrupted, err: errInterrupted}
 		}
 	case runErr != nil:
-		err = failure(runErr, "the report says what was done until then; the same command goes on from there")
+		err = explainRun(runErr, r.options)
 	case report.Rejects() > 0:
 		err = exitSilently(exitRejects)
 	}

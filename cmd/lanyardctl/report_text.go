@@ -46,7 +46,7 @@ func (m migration) text(l look) string {
 	t.table(m.Report)
 	t.fields(m.Report)
 	t.notes(m.Report)
-	t.keys(m.Report.Seen)
+	t.keys(m.Report.Seen, m.Err == nil)
 	t.rejects(m.Report)
 	t.warnings(m.Warnings)
 	t.line("")
@@ -178,9 +178,13 @@ func (t *reportText) notes(r migrate.Report) {
 	t.list("Notes:", countedTexts(sums, noteTexts))
 }
 
-func (t *reportText) keys(s record.Seen) {
+func (t *reportText) keys(s record.Seen, complete bool) {
 	t.line("")
-	t.line("%s keys in the source, of which %s are Lanyard's.", thousands(s.Keys), thousands(s.Lanyard))
+	if complete {
+		t.line("%s in the source, of which %s are Lanyard's.", plural(s.Keys, "key"), thousands(s.Lanyard))
+	} else {
+		t.line("%s read until then, of which %s are Lanyard's.", plural(s.Keys, "key"), thousands(s.Lanyard))
+	}
 	var list []counted
 	for _, c := range []counted{
 		{s.Analytics, "analytics", "of a feature that Lanyard dropped in 2024; left alone"},
@@ -242,11 +246,11 @@ func (t *reportText) next(m migration) {
 	case m.interrupted() && r.DryRun:
 		t.command("Next: run it again from the start:", cmd)
 	case m.interrupted():
-		t.command("Next: the same command goes on where this one stopped:", cmd.without("restart"))
+		t.command("Next: the same command takes up the work again:", cmd.without("restart"))
 	case m.Err != nil && r.DryRun:
 		t.command("Next: mend what the error names, then run it again:", cmd)
 	case m.Err != nil:
-		t.command("Next: mend what the error names; the same command then goes on where this one stopped:", cmd.without("restart"))
+		t.command("Next: mend what the error names; the same command then takes up the work again:", cmd.without("restart"))
 	case r.DryRun && r.RejectsFile != "":
 		t.lookAt(r)
 		t.command("Then migrate, with the same command without --dry-run:", cmd.without("dry-run"))

@@ -59,8 +59,8 @@ func (f Found) Foreign() bool {
 
 // Owner returns the user that an APIKey names.
 func (f Found) Owner() (record.UserID, bool) {
-	if f.State != Present {
-		return 0, false
+	if _, key := Classify(f.Key); f.State != Present || key == "" {
+		return 0, false // an empty key would let everybody in who sends none
 	}
 	return record.ParseUserID(f.Text)
 }

@@ -133,14 +133,17 @@ func (e *scrubbed) Unwrap() error { return e.err }
 
 // secretParts finds what a server quotes from documents (an API key is the key of its index), and what a URI holds
 // before its host.
-var secretParts = regexp.MustCompile(`(?s)dup key: \{.*?\}|mongodb(\+srv)?://[^@\s"]*@`)
+var secretParts = regexp.MustCompile(`(?s), current topology: \{.*\}|dup key: \{.*?\}|mongodb(\+srv)?://[^@\s"]*@`)
 
 func scrub(err error) error {
 	if err == nil {
 		return nil
 	}
 	text := secretParts.ReplaceAllStringFunc(err.Error(), func(part string) string {
-		if strings.HasPrefix(part, "dup key") {
+		switch {
+		case strings.HasPrefix(part, ", current"): // pages of the driver's view of the world
+			return ""
+		case strings.HasPrefix(part, "dup key"):
 			return "dup key: {…}"
 		}
 		return "mongodb://xxxxx@"

@@ -47,7 +47,7 @@ type Store struct {
 // quirks is the care that a server needs which is not MongoDB.
 type quirks struct {
 	loneID     bool // every filter but a lone _id scans the collection
-	replace    bool // $set leaves a document as it is where the new one differs in the names of fields alone
+	replace    bool // $set leaves a document as it is where the new one differs in names alone; replacing it does not
 	fewUpdates bool // hangs for good when about a hundred updates are under way
 }
 

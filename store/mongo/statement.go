@@ -63,7 +63,7 @@ func (w *writing) statement(c change) mongo.WriteModel {
 	if !w.quirks.loneID {
 		filter = append(filter, guard...)
 	}
-	if w.quirks.replace {
+	if w.quirks.replace && w.kind == record.KV {
 		return mongo.NewReplaceOneModel().SetFilter(filter).SetReplacement(replaced(doc, set, unset))
 	}
 	update := bson.D{{Key: "$set", Value: set}}

@@ -144,8 +144,11 @@ type readError struct {
 func (e *readError) Error() string { return e.what + ": " + plain(e.cause) }
 
 func (e *readError) Unwrap() []error {
-	if temporary(e.cause) {
+	switch {
+	case temporary(e.cause):
 		return []error{e.cause, record.ErrUnavailable}
+	case goredis.IsPermissionError(e.cause):
+		return []error{e.cause, ErrPermission}
 	}
 	return []error{e.cause}
 }

@@ -186,7 +186,7 @@ func genPut() *rapid.Generator[put] {
 // genStoredTime generates times as forks left them: of every type and unit, and implausible ones.
 func genStoredTime() *rapid.Generator[any] {
 	return rapid.SampledFrom([]any{
-		int64(1664641326), int64(1664641328), int64(1664641327000), 1664641328.5, "1664641327", "2022-10-01T16:22:06Z",
+		int64(1664641326), int64(1664641328), int64(1664641327000), 1664641328.5, 1664641326.0, "1664641327", "2022-10-01T16:22:06Z",
 		Now.AddDate(-3, 0, 0), Now.AddDate(1, 0, 0), "soon", int64(7), true, nil,
 	})
 }

@@ -150,7 +150,7 @@ func (d document) lines() []string {
 		lines = append(lines, d.APIKey+" of "+d.CreatedAt.UTC().String())
 	}
 	for _, name := range slices.Sorted(maps.Keys(d.Times)) {
-		lines = append(lines, fmt.Sprintf("%q is %s", name, record.JSON(record.Storable(d.Times[name]))))
+		lines = append(lines, fmt.Sprintf("%q is %T %s", name, d.Times[name], record.JSON(record.Storable(d.Times[name]))))
 	}
 	for _, name := range slices.Sorted(maps.Keys(d.Fields)) {
 		lines = append(lines, fmt.Sprintf("%q is %s", name, record.JSON(d.Fields[name])))
