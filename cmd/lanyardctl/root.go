@@ -40,6 +40,7 @@ func newRoot() *cobra.Command {
 		Example: `  lanyardctl migrate redis-to-mongo --redis redis://localhost:6379 --mongo embedded:./try
   lanyardctl version
   lanyardctl embedded serve ./try`,
+		Version:            readBuildVersion().Version,
 		SilenceUsage:       true,
 		SilenceErrors:      true,
 		DisableSuggestions: true, // unknownCommand suggests, as a hint

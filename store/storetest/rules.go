@@ -69,6 +69,13 @@ var allRules = []rule{
 		kind:    record.MonitoringSince, user: alice, want: mem.Document{Times: map[string]any{"since": int64(1650000000), "monitoring_since": int64(1650000000)}},
 	},
 	{
+		name:    "a double becomes the integer that the app needs, also where nothing else changes",
+		before:  before(record.MonitoringSince, alice, mem.Document{Times: map[string]any{"since": 1650000000.0}}),
+		writes:  []record.Record{since(alice, 1690000000), since(alice, 1690000000)},
+		columns: []record.Column{record.Updated, record.Unchanged},
+		kind:    record.MonitoringSince, user: alice, want: mem.Document{Times: map[string]any{"since": int64(1650000000)}},
+	},
+	{
 		name:    "a date before the account was made never wins",
 		before:  before(record.MonitoringSince, bob, mem.Document{Times: map[string]any{"since": int64(1230768000)}}),
 		writes:  []record.Record{since(bob, 1690000000)},
