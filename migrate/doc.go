@@ -19,6 +19,6 @@
 // # Memory
 //
 // At most two batches a worker wait or are being written, and each reader builds one a worker and kind; a batch is at most
-// Options.BatchSize records and about Options.BatchBytes bytes, which only key-value pairs come near. Besides, at most
-// maxOpenPages pages of figures a part are kept.
+// Options.BatchSize records and about Options.BatchBytes bytes, which only key-value pairs come near. Besides,
+// the figures of at most maxOpenPages pages a part are kept, with about maxOpenBytes of rejected values.
 package migrate

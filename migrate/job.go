@@ -69,13 +69,17 @@ func (j *Job) Prepare(ctx context.Context) (resumed bool, err error) {
 	}
 	j.report.Resumed = j.saved.resumed
 	if j.saved.resumed {
+		j.report.ResumedFrom = checkpoint.Heartbeat
+	}
+	if j.saved.resumed {
 		if err := json.Unmarshal(checkpoint.State, &j.ledger.base); err != nil {
 			return false, fmt.Errorf("read the checkpoint of the interrupted run (--restart starts over): %w", err)
 		}
 		j.ledger.live.Keys = j.ledger.base.Seen.Keys
 		j.ledger.live.Rejects = j.ledger.base.Rejects()
-		rejects.resumed, rejects.any = true, j.ledger.base.Rejects() > 0
-		superseded.resumed, superseded.any = true, j.ledger.base.Superseded > 0
+		same := rejects.path == checkpoint.RejectsFile
+		rejects.resumed, rejects.any = same, same && j.ledger.base.Rejects() > 0
+		superseded.resumed, superseded.any = same, same && j.ledger.base.Superseded > 0
 	}
 	j.saved.ledger = j.ledger
 	return j.saved.resumed, nil
@@ -111,9 +115,13 @@ func (j *Job) run(ctx context.Context) error {
 	defer context.AfterFunc(ctx, func() { stopReading(fmt.Errorf("%w: %w", ErrInterrupted, context.Cause(ctx))) })()
 
 	stopSaving := j.saved.start(writing, group)
-	j.ledger.phase("copying")
 	group.Go(func() error {
 		defer stopSaving()
+		j.ledger.phase("making the target ready")
+		if err := j.sink.Begin(writing, j.ledger.keep); err != nil {
+			return err
+		}
+		j.ledger.phase("copying")
 		if err := j.copy(reading, writing); err != nil {
 			return err
 		}
@@ -265,7 +273,7 @@ func (j *Job) claim(ctx context.Context) (record.Checkpoint, error) {
 		return record.Checkpoint{}, err
 	}
 	now := time.Now()
-	begin := chooseStart(found, target, j.opts.Restart, func(c record.Checkpoint) bool { return alive(c, j.self, now) })
+	begin := chooseStart(found, target, j.opts.Restart, now, func(c record.Checkpoint) bool { return alive(c, j.self, now) })
 	if begin.why != "" {
 		j.opts.Notify(begin.why)
 	}

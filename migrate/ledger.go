@@ -8,9 +8,12 @@ import (
 	"github.com/lanyardctl/lanyardctl/record"
 )
 
-// maxOpenPages bounds the pages of a part that are not settled. A reader that meets the bound hands out its unfinished
-// batches and waits.
-const maxOpenPages = 256
+// maxOpenPages and maxOpenBytes bound the pages of a part that are not settled, and the rejected values in them. A reader
+// that meets a bound hands out its unfinished batches and waits.
+const (
+	maxOpenPages = 256
+	maxOpenBytes = 64 << 20
+)
 
 // page is a page on its way: read, but not every record of it has its outcome.
 type page struct {
@@ -21,12 +24,14 @@ type page struct {
 	stats   Statistics
 	rejects []record.Reject
 	lost    []record.Superseded // of the source
+	bytes   int                 // of rejects and lost
 }
 
 // partLedger is a part's account: its pages in order, and what is settled.
 type partLedger struct {
 	name     string
 	open     []*page
+	bytes    int // of the open pages
 	position string
 	settled  Statistics // up to position
 	beyond   Statistics // settled, but behind position: of a page that was delivered in pieces
@@ -75,8 +80,11 @@ func (l *ledger) open(of *partLedger, in record.Page) (*page, bool) {
 	l.live.Records += int64(len(in.Items) - pg.pending)
 	l.live.Rejects += int64(len(pg.rejects))
 	of.open = append(of.open, pg)
-	return pg, len(of.open) >= maxOpenPages
+	of.bytes += pg.bytes
+	return pg, of.full()
 }
+
+func (p *partLedger) full() bool { return len(p.open) >= maxOpenPages || p.bytes >= maxOpenBytes }
 
 // enter counts what is known of an item before its record is written.
 func (pg *page) enter(it record.Item) {
@@ -86,6 +94,12 @@ func (pg *page) enter(it record.Item) {
 	}
 	for _, r := range it.Rejects {
 		pg.stats.reason(r.Reason, 1)
+	}
+	for _, r := range it.Rejects {
+		pg.bytes += len(r.Value.Data)
+	}
+	for _, s := range it.Superseded {
+		pg.bytes += len(s.Value.Data)
 	}
 	pg.rejects = append(pg.rejects, it.Rejects...)
 	if n := int64(len(it.Superseded)); n > 0 {
@@ -155,6 +169,7 @@ func (l *ledger) settle(p *partLedger) error {
 		if err := l.keepLocked(pg.lost); err != nil {
 			return err
 		}
+		p.bytes -= pg.bytes
 		p.beyond.Add(pg.stats)
 		if pg.next != p.position {
 			p.position = pg.next
@@ -203,7 +218,7 @@ func (l *ledger) waitForRoom(ctx context.Context, p *partLedger) error {
 	defer stop()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for len(p.open) >= maxOpenPages && ctx.Err() == nil {
+	for p.full() && ctx.Err() == nil {
 		l.changed.Wait()
 	}
 	return context.Cause(ctx)

@@ -123,7 +123,8 @@ type Report struct {
 	Statistics
 	Only           record.Kinds // those that were asked for
 	DryRun         bool
-	Resumed        bool // went on where an earlier run had stopped; the statistics are those of both
+	Resumed        bool      // went on where an earlier run had stopped; the statistics are those of both
+	ResumedFrom    time.Time // when that run had saved its progress last; what it had read until then was not read again
 	RejectsFile    string
 	SupersededFile string
 	StartedAt      time.Time

@@ -33,6 +33,11 @@ func (s retrying) Write(ctx context.Context, batch []record.Record, keep record.
 	return outcomes, err
 }
 
+// Begin implements [record.Sink].
+func (s retrying) Begin(ctx context.Context, keep record.KeepFunc) error {
+	return s.try(ctx, func() error { return s.Sink.Begin(ctx, keep) })
+}
+
 // Finish implements [record.Sink].
 func (s retrying) Finish(ctx context.Context, keep record.KeepFunc) error {
 	return s.try(ctx, func() error { return s.Sink.Finish(ctx, keep) })

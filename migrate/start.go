@@ -37,10 +37,12 @@ const heartbeatLasts = 15 * time.Second
 // alive reports whether c's owner still runs, as seen from self at now. On the owner's own host its process is asked
 // for; elsewhere only the heartbeat can tell.
 func alive(c record.Checkpoint, self record.Owner, now time.Time) bool {
+	silence := now.Sub(c.Heartbeat)
 	if c.Owner.Host != "" && c.Owner.Host == self.Host && runtime.GOOS != "windows" {
-		return c.Owner.PID != self.PID && processExists(c.Owner.PID)
+		// Process ids are used again, so one that was silent for long is another's.
+		return c.Owner.PID != self.PID && processExists(c.Owner.PID) && silence < 4*heartbeatLasts
 	}
-	return now.Sub(c.Heartbeat) < heartbeatLasts
+	return silence < heartbeatLasts
 }
 
 func processExists(pid int) bool {
@@ -61,7 +63,7 @@ type start struct {
 
 // chooseStart decides whether a run goes on where an earlier one of the same scope stopped. living tells which owners
 // still run; target is the identity of the target's collections now.
-func chooseStart(found []record.Checkpoint, target map[string]string, restart bool, living func(record.Checkpoint) bool) start {
+func chooseStart(found []record.Checkpoint, target map[string]string, restart bool, now time.Time, living func(record.Checkpoint) bool) start {
 	var s start
 	slices.SortFunc(found, func(a, b record.Checkpoint) int {
 		return cmp.Or(b.Heartbeat.Compare(a.Heartbeat), cmp.Compare(a.ID, b.ID))
@@ -74,6 +76,9 @@ func chooseStart(found []record.Checkpoint, target map[string]string, restart bo
 			s.obsolete = append(s.obsolete, c.ID)
 		case s.resume != nil || len(c.State) == 0: // a run that was killed before it had done anything
 			s.obsolete = append(s.obsolete, c.ID)
+		case now.Sub(c.Heartbeat) > resumeWithin:
+			s.obsolete = append(s.obsolete, c.ID)
+			s.why = fmt.Sprintf("the run of %s was interrupted too long ago to go on with; starting from the beginning", stamp(c.Heartbeat))
 		case !sameTarget(c.Target, target):
 			s.obsolete = append(s.obsolete, c.ID)
 			s.why = "the target's collections were dropped since the interrupted run; starting from the beginning"
@@ -82,10 +87,16 @@ func chooseStart(found []record.Checkpoint, target map[string]string, restart bo
 		}
 	}
 	if s.resume != nil {
-		s.why = fmt.Sprintf("going on where the run of %s stopped (--restart starts over)", s.resume.Heartbeat.UTC().Format("2006-01-02 15:04:05 MST"))
+		s.why = fmt.Sprintf("going on where the run of %s stopped (--restart starts over)", stamp(s.resume.Heartbeat))
 	}
 	return s
 }
+
+// resumeWithin is how old an interrupted run may be that is gone on with: what it had read is not read again, and a
+// running Lanyard changes it.
+const resumeWithin = 24 * time.Hour
+
+func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 MST") }
 
 // sameTarget reports whether every collection of before is still the same one now.
 func sameTarget(before, now map[string]string) bool {

@@ -42,8 +42,9 @@ type Held struct {
 	// APIKey is the user's key, for APIKeys.
 	APIKey string
 
-	// Holder is another user whose document bears the record's key, for APIKeys; zero where there is none.
-	Holder UserID
+	// Holder is the user_id, as text, of another document that bears the record's key, for APIKeys; empty where there is
+	// none. It may be the record's own user, where that document has a number in place of the text.
+	Holder string
 
 	// Times are the values that bear on the time, by field name as the target holds them, for LastSeen and
 	// MonitoringSince: an int64, a float64, text, or a [time.Time]; anything else is no time. The field that the app
@@ -82,8 +83,8 @@ type Decision struct {
 	APIKey  string
 	TakeKey bool
 
-	// Marked tells that the document now is exactly the record, so that it carries the record's digest.
-	Marked bool
+	// Mark is the digest of the document's content as it is now, where all of it is lanyardctl's work; empty otherwise.
+	Mark string
 
 	Rejects    []Reject     // the conflicts, where the policy is FailOnConflict
 	Superseded []Superseded // values that give way
@@ -163,13 +164,15 @@ func (m *merging) sourceGaveWay(from Origin, field string, hasField bool) {
 
 func (m *merging) apiKey() {
 	r, held := m.r, m.held
-	if held.Found && held.APIKey == r.APIKey && held.Holder == 0 {
+	if held.Found && held.APIKey == r.APIKey && held.Holder == "" {
 		return
 	}
 	detail := ""
 	switch {
-	case held.Holder != 0:
-		detail = "in the target the key belongs to user " + held.Holder.String()
+	case held.Holder == r.User.String():
+		detail = "in the target the key stands in a document whose user_id is a number"
+	case held.Holder != "":
+		detail = "in the target the key belongs to user " + held.Holder
 	case held.Found && !held.Written:
 		detail = "the target has another API key for this user, which lanyardctl did not write"
 	}
@@ -184,21 +187,21 @@ func (m *merging) apiKey() {
 		case PreferSource:
 		}
 	}
-	if held.Holder != 0 {
+	if held.Holder != "" {
+		holder, _ := ParseUserID(held.Holder) // a user_id that is none is in the detail alone
 		m.d.TakeKey = true
 		m.d.Superseded = append(m.d.Superseded, Superseded{
-			Kind: APIKeys, User: held.Holder, Field: "key", HasField: true,
-			Detail: "the target's value, text as it is; the key goes to user " + r.User.String(), Value: Raw(r.APIKey),
+			Kind: APIKeys, User: holder, Field: "key", HasField: true, Value: Raw(r.APIKey),
+			Detail: "the target's value of user " + held.Holder + ", text as it is; the key goes to user " + r.User.String(),
 		})
 	}
 	if held.Found && held.APIKey != r.APIKey {
 		m.targetGaveWay("key", held.APIKey)
 	}
-	m.d.APIKey, m.d.Marked, m.d.Write = r.APIKey, true, true
+	m.d.APIKey, m.d.Mark, m.d.Write = r.APIKey, r.Digest().String(), true
 }
 
 func (m *merging) kv() {
-	m.d.Marked = !m.held.Found || m.held.Written
 	if m.held.NoFields != nil {
 		m.targetGaveWay("", m.held.NoFields)
 	}
@@ -220,16 +223,32 @@ func (m *merging) kv() {
 			m.d.Conflicts++
 		}
 	}
-	if !m.held.Written {
-		return
+	switch {
+	case m.held.Written:
+		m.d.Mark = m.goneFields().Digest().String()
+	case !m.held.Found:
+		m.d.Mark = m.r.Digest().String()
 	}
+}
+
+// goneFields removes from a document of lanyardctl's own what is gone from the source, and returns what it holds then.
+// A field that was only rejected this time is not gone: the target keeps what it has of it.
+func (m *merging) goneFields() Record {
+	content := m.r
+	content.Fields = maps.Clone(m.r.Fields)
 	for _, name := range slices.Sorted(maps.Keys(m.held.Fields)) {
-		if _, exists := m.r.Fields[name]; !exists {
-			m.targetGaveWay(name, m.held.Fields[name])
-			m.d.Unset = append(m.d.Unset, name)
-			m.d.Write = true
+		if _, exists := m.r.Fields[name]; exists {
+			continue
 		}
+		if m.r.LeftOut.Has(name) {
+			content.Fields[name] = Field{Value: m.held.Fields[name]}
+			continue
+		}
+		m.targetGaveWay(name, m.held.Fields[name])
+		m.d.Unset = append(m.d.Unset, name)
+		m.d.Write = true
 	}
+	return content
 }
 
 // time keeps the later last-seen time and the earliest monitoring date. A value of the target that is no plausible time

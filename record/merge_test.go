@@ -20,12 +20,12 @@ func apply(r Record, held Held, d Decision) Held {
 	if !d.Write {
 		return held
 	}
-	next := Held{Found: true, Written: d.Marked, APIKey: held.APIKey, Holder: held.Holder, Times: maps.Clone(held.Times), Fields: maps.Clone(held.Fields)}
+	next := Held{Found: true, Written: d.Mark != "", APIKey: held.APIKey, Holder: held.Holder, Times: maps.Clone(held.Times), Fields: maps.Clone(held.Fields)}
 	switch r.Kind {
 	case APIKeys:
 		next.APIKey = d.APIKey
 		if d.TakeKey {
-			next.Holder = 0
+			next.Holder = ""
 		}
 	case LastSeen, MonitoringSince:
 		if next.Times == nil {
@@ -90,7 +90,7 @@ func genHeld(kind Kind) *rapid.Generator[Held] {
 			h.APIKey = rapid.SampledFrom([]string{"k1", "k3"}).Draw(t, "held key")
 			h.Written = rapid.Bool().Draw(t, "written")
 			if h.APIKey == "k3" && rapid.Bool().Draw(t, "holder") {
-				h.Holder = user + 1
+				h.Holder = (user + 1).String()
 			}
 		case KV:
 			h.Written = rapid.Bool().Draw(t, "written")
@@ -203,7 +203,7 @@ func TestWhatLanyardctlWroteFollowsTheSource(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		kind := rapid.SampledFrom([]Kind{KV, APIKeys}).Draw(t, "kind")
 		held := genHeld(kind).Draw(t, "held")
-		held.Found, held.Written, held.Holder = true, true, 0
+		held.Found, held.Written, held.Holder = true, true, ""
 		r := genRecord(kind).Draw(t, "record")
 		d, after := merge(r, held, FailOnConflict)
 		if d.Column == Conflicted {
@@ -283,4 +283,22 @@ func TestTheBestOfAllWins(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestRejectedFieldIsNotGone(t *testing.T) {
+	held := Held{Found: true, Written: true, Fields: map[string]Value{"a": "old", "bad": "old", "gone": "old"}}
+	r := Record{Kind: KV, User: user, Fields: map[string]Field{"a": {Value: "new"}}}
+	it := Limits{}.Apply(Item{Kind: KV, Record: &r, Rejects: []Reject{{Kind: KV, User: user, Field: "bad", HasField: true, Reason: NumberOutOfRange}}})
+	d, after := merge(*it.Record, held, FailOnConflict)
+	if after.Fields["bad"] != "old" || after.Fields["a"] != "new" || len(after.Fields) != 2 {
+		t.Errorf("%v", after.Fields)
+	}
+	content := Record{Kind: KV, User: user, Fields: map[string]Field{"a": {Value: "new"}, "bad": {Value: "old"}}}
+	if !StillWritten(content, d.Mark) {
+		t.Error("the document is no longer known as lanyardctl's own")
+	}
+	it = Limits{}.Apply(Item{Kind: KV, Record: &r, Rejects: []Reject{{Kind: KV, User: user, Reason: WrongType}}})
+	if _, after := merge(*it.Record, held, FailOnConflict); len(after.Fields) != 3 {
+		t.Errorf("after a layout that could not be read: %v", after.Fields)
+	}
 }

@@ -36,7 +36,20 @@ type Record struct {
 
 	// Origin is for the kinds without Fields.
 	Origin Origin
+
+	// LeftOut tells which of a KV record's fields the source has though Fields has not: the rejected ones. What a target
+	// holds of them is not gone from the source.
+	LeftOut LeftOut
 }
+
+// LeftOut names fields that were rejected.
+type LeftOut struct {
+	All   bool // nobody knows which: a whole layout could not be read
+	Names []string
+}
+
+// Has reports whether the named field may have been rejected.
+func (l LeftOut) Has(name string) bool { return l.All || slices.Contains(l.Names, name) }
 
 // FieldNames returns the names of r's fields in ascending order.
 func (r Record) FieldNames() []string { return slices.Sorted(maps.Keys(r.Fields)) }

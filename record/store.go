@@ -134,6 +134,10 @@ type KeepFunc func([]Superseded) error
 
 // Sink merges records into a target.
 type Sink interface {
+	// Begin makes the target ready for the first batch, such as indexes that must be there before it. It may be called
+	// again.
+	Begin(ctx context.Context, keep KeepFunc) error
+
 	// Write merges the batch and returns one outcome a record, in order. Records of one user and kind are never in two
 	// calls at once. An error means that the fate of the whole batch is unknown; writing it again is safe.
 	Write(ctx context.Context, batch []Record, keep KeepFunc) ([]Outcome, error)

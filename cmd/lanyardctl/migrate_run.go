@@ -88,9 +88,6 @@ func (r *migrationRun) migrate(ctx context.Context, source *redis.Store, target 
 		Database: o.database, Documents: documents, Only: o.only, Users: o.users, Policy: o.policy, KVPrefer: f.kvPrefer,
 		DryRun: f.dryRun, Resumed: resumed,
 	})
-	if err := sink.MakeIndexes(ctx); err != nil {
-		return explainMongo(err, o.target, f.timeout)
-	}
 	width, terminal := terminalWidth(r.streams.err)
 	stop := startProgress(progressMode(f.progress, f.quiet, terminal), r.progressLog(), r.term, width, job.Snapshot)
 	r.began = true
@@ -123,6 +120,11 @@ func (r *migrationRun) preflight(p preflight) {
 
 // report prints the report and returns the error that sets the exit code.
 func (r *migrationRun) report(report *migrate.Report, runErr error) error {
+	if report.Resumed {
+		r.warnings = append(r.warnings, fmt.Sprintf("this run went on where an earlier one had stopped at %s: what changed in Redis since then, "+
+			"among what that one had read, is not in it; run the same command once more before you switch over",
+			report.ResumedFrom.UTC().Format("2006-01-02 15:04:05 MST")))
+	}
 	m := migration{
 		Report: *report, Source: redactURI(r.options.source.URI), Target: redactURI(r.options.target.URI),
 		Database: r.options.database, Warnings: r.warnings, Err: r.red.err(runErr), Again: r.options.again,

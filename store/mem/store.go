@@ -101,6 +101,9 @@ func (s *Store) All(kind record.Kind) map[record.UserID]Document {
 // Limits implements [record.Sink].
 func (s *Store) Limits() record.Limits { return s.opts.Limits }
 
+// Begin implements [record.Sink].
+func (s *Store) Begin(ctx context.Context, _ record.KeepFunc) error { return ctx.Err() }
+
 // Finish implements [record.Sink].
 func (s *Store) Finish(ctx context.Context, _ record.KeepFunc) error { return ctx.Err() }
 
@@ -140,7 +143,8 @@ func (s *Store) write(r record.Record, keep record.KeepFunc) (record.Outcome, er
 		}
 	}
 	if d.TakeKey {
-		delete(s.documents[record.APIKeys], held.Holder)
+		holder, _ := record.ParseUserID(held.Holder) // the store has no other user ids
+		delete(s.documents[record.APIKeys], holder)
 	}
 	if d.Write {
 		s.documents[r.Kind][r.User] = next
@@ -155,7 +159,7 @@ func (s *Store) held(r record.Record) record.Held {
 	if r.Kind == record.APIKeys {
 		for user, other := range s.documents[record.APIKeys] {
 			if user != r.User && other.APIKey == r.APIKey {
-				held.Holder = user
+				held.Holder = user.String()
 			}
 		}
 	}
@@ -205,8 +209,5 @@ func (d *Document) apply(r record.Record, decision record.Decision, now time.Tim
 		}
 		d.NoFields = nil
 	}
-	d.Mark = ""
-	if decision.Marked {
-		d.Mark = r.Digest().String()
-	}
+	d.Mark = decision.Mark
 }

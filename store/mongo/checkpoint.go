@@ -71,6 +71,10 @@ func (c Checkpoints) Save(ctx context.Context, r record.Checkpoint, from record.
 	}
 	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
 	defer cancel()
+	if c.quirks.fewUpdates {
+		c.updating.Lock()
+		defer c.updating.Unlock()
+	}
 	res, err := c.collection().ReplaceOne(ctx, bson.D{{Key: "_id", Value: r.ID}, {Key: "run", Value: from.Run}}, s)
 	if err != nil {
 		return false, c.wrap("save the run's progress", err)
@@ -98,7 +102,7 @@ func (c Checkpoints) Remove(ctx context.Context, id string) error {
 	return nil
 }
 
-// Target implements [record.Checkpoints]: a collection is known by its UUID.
+// Target implements [record.Checkpoints]: a collection that holds something is known by its UUID.
 func (c Checkpoints) Target(ctx context.Context) (map[string]string, error) {
 	names := bson.A{}
 	for _, kind := range record.AllKinds.List() {
@@ -110,6 +114,13 @@ func (c Checkpoints) Target(ctx context.Context) (map[string]string, error) {
 	}
 	target := make(map[string]string)
 	for _, spec := range specs {
+		empty, err := c.isEmpty(ctx, spec.Name)
+		if err != nil {
+			return nil, err
+		}
+		if empty {
+			continue
+		}
 		target[spec.Name] = "" // some servers tell no UUIDs
 		if spec.UUID != nil {
 			target[spec.Name] = hex.EncodeToString(spec.UUID.Data)

@@ -74,7 +74,7 @@ func (f *fixture) target(o storetest.Options) storetest.Target {
 	}
 	sink, err := f.store.Sink(context.Background(), mongo.SinkOptions{Kinds: record.AllKinds, Policy: o.Policy, DryRun: o.DryRun, Now: o.Now})
 	if err == nil {
-		err = sink.MakeIndexes(context.Background())
+		err = sink.Begin(context.Background(), func([]record.Superseded) error { return nil })
 	}
 	if err != nil {
 		f.t.Fatal(err)

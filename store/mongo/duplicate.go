@@ -2,104 +2,184 @@ package mongo
 
 import (
 	"context"
+	"fmt"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"github.com/lanyardctl/lanyardctl/record"
 )
 
-// mergeDuplicate makes one document of the one that lanyardctl inserted and the one that somebody else inserted for the
-// same user since: ours is merged into theirs, and deleted. What loses is kept. It fails with a [*DuplicatesError]
-// where the documents are not such a pair.
-func (s *Sink) mergeDuplicate(ctx context.Context, kind record.Kind, field string, v bson.RawValue, keep record.KeepFunc) error {
-	cursor, err := s.collection(kind).Find(ctx, bson.D{{Key: field, Value: v}})
+// pair is two documents with the same value in a field that should be unique: one that lanyardctl inserted, and one that
+// somebody else inserted since.
+type pair struct {
+	ours, theirs bson.Raw
+	count        int
+}
+
+// hopeless reports whether nobody can say which of the documents counts.
+func (p pair) hopeless() bool { return p.count > 2 || p.count == 2 && p.ours == nil }
+
+func (s *Store) findPair(ctx context.Context, u uniqueField, v bson.RawValue) (pair, error) {
+	var p pair
+	cursor, err := s.collection(u.kind).Find(ctx, bson.D{{Key: u.field, Value: v}})
 	if err != nil {
-		return s.wrap("read the duplicates in "+collectionName(kind), err)
+		return p, s.wrap("read the duplicates in "+collectionName(u.kind), err)
 	}
 	var documents []bson.Raw
 	if err := cursor.All(ctx, &documents); err != nil {
-		return s.wrap("read the duplicates in "+collectionName(kind), err)
+		return p, s.wrap("read the duplicates in "+collectionName(u.kind), err)
 	}
-	var ours, theirs bson.Raw
+	p.count = len(documents)
 	for _, doc := range documents {
-		if ownWork(doc) && ours == nil {
-			ours = doc
+		if p.ours == nil && ownWork(u.kind, doc) {
+			p.ours = doc
 		} else {
-			theirs = doc
+			p.theirs = doc
 		}
 	}
-	if len(documents) < 2 {
-		return nil // it went meanwhile
-	}
-	if len(documents) > 2 || ours == nil {
-		return s.duplicatesError(kind, field, []bson.RawValue{v})
-	}
-	user, _ := record.ParseUserID(lookup(ours, "user_id").StringValue())
-	r := fromDocument(kind, user, ours)
-	if field == "user_id" {
-		if err := s.mergeInto(ctx, r, theirs, keep); err != nil {
-			return err
-		}
-	} else if err := keep([]record.Superseded{{
-		Kind: kind, User: user, Field: field, HasField: true, Value: record.Raw(r.APIKey),
-		Detail: "the same API key came to another user in the target meanwhile",
-	}}); err != nil {
-		return err
-	}
-	if _, err := s.collection(kind).DeleteOne(ctx, bson.D{{Key: "_id", Value: lookup(ours, "_id")}}); err != nil {
-		return s.wrap("remove a duplicate from "+collectionName(kind), err)
-	}
-	return nil
+	return p, nil
 }
 
-// ownWork reports whether lanyardctl inserted the document: its _id is the user id.
-func ownWork(doc bson.Raw) bool {
+// ownWork reports whether lanyardctl inserted the document: its _id is the user id, or "global".
+func ownWork(kind record.Kind, doc bson.Raw) bool {
 	id, ok := lookup(doc, "_id").StringValueOK()
+	if kind == record.Metrics {
+		return ok && id == globalType
+	}
 	user, _ := lookup(doc, "user_id").StringValueOK()
 	return ok && id == user
 }
 
-// mergeInto merges r into a document. Conflicts go to the document, since the app has used it already.
-func (s *Sink) mergeInto(ctx context.Context, r record.Record, doc bson.Raw, keep record.KeepFunc) error {
+// mergeDuplicate makes one document of a pair: ours is merged into theirs, and deleted. What loses is kept. It fails with
+// a [*DuplicatesError] where the documents are no such pair.
+func (s *Sink) mergeDuplicate(ctx context.Context, u uniqueField, v bson.RawValue, keep record.KeepFunc) error {
 	for range rounds {
-		f := &found{own: doc}
-		d := record.Merge(r, f.held(r), record.TimeBounds(r.Kind, r.User, s.opts.Now()), record.PreferTarget)
-		if len(d.Superseded) > 0 {
-			if err := keep(d.Superseded); err != nil {
-				return err
-			}
+		p, err := s.findPair(ctx, u, v)
+		switch {
+		case err != nil:
+			return err
+		case p.hopeless():
+			return s.duplicatesError(u, []bson.RawValue{v})
+		case p.count < 2:
+			return nil // it went meanwhile
 		}
-		if !d.Write {
-			return nil
-		}
-		w := writing{Sink: s, kind: r.Kind, batch: []record.Record{r}, outcomes: make([]record.Outcome, 1), keep: keep}
-		again, err := w.updateSome(ctx, []change{{found: f, decision: d}})
-		if err != nil || len(again) == 0 {
+		done, err := s.mergePair(ctx, u, p, keep)
+		if done || err != nil {
 			return err
 		}
-		if doc, err = s.collection(r.Kind).FindOne(ctx, bson.D{{Key: "_id", Value: lookup(doc, "_id")}}).Raw(); err != nil {
-			return s.wrap("read a duplicate in "+collectionName(r.Kind)+" again", err)
-		}
 	}
-	return s.wrap("merge duplicates in "+collectionName(r.Kind), record.ErrUnavailable)
+	return s.wrap("merge duplicates in "+collectionName(u.kind), record.ErrUnavailable)
 }
 
-// fromDocument returns what a document of lanyardctl's own making holds as a record.
-func fromDocument(kind record.Kind, user record.UserID, doc bson.Raw) record.Record {
-	r := record.Record{Kind: kind, User: user}
+// mergePair reports whether the pair is one document now. It is not where somebody changed one of the two meanwhile.
+func (s *Sink) mergePair(ctx context.Context, u uniqueField, p pair, keep record.KeepFunc) (bool, error) {
+	r, err := s.fromDocument(u.kind, p.ours)
+	if err != nil {
+		return false, err
+	}
+	if u.field == "key" {
+		err = keep([]record.Superseded{{
+			Kind: u.kind, User: r.User, Field: u.field, HasField: true, Value: record.Raw(r.APIKey),
+			Detail: "the same API key came to another user in the target meanwhile",
+		}})
+	} else {
+		var merged bool
+		if merged, err = s.mergeInto(ctx, r, p.theirs, keep); err == nil && !merged {
+			return false, nil
+		}
+	}
+	if err != nil {
+		return false, err
+	}
+	// Only as it was read: the app may have updated ours, as it takes any document of the user.
+	filter := bson.D{{Key: "_id", Value: lookup(p.ours, "_id")}}
+	for _, name := range contentFields(u.kind, r) {
+		filter = append(filter, stillIs(p.ours, name))
+	}
+	res, err := s.collection(u.kind).DeleteOne(ctx, filter)
+	if err != nil {
+		return false, s.wrap("remove a duplicate from "+collectionName(u.kind), err)
+	}
+	return res.DeletedCount == 1, nil
+}
+
+// contentFields returns the top-level fields in which a document keeps r's kind.
+func contentFields(kind record.Kind, r record.Record) []string {
+	switch kind {
+	case record.APIKeys:
+		return []string{"key"}
+	case record.KV:
+		return []string{"kv"}
+	case record.Metrics:
+		return r.FieldNames()
+	}
+	return timeFields(kind)
+}
+
+// mergeInto merges r into a document, and reports whether it still was what was read. Conflicts go to the document,
+// since the app has used it already.
+func (s *Sink) mergeInto(ctx context.Context, r record.Record, doc bson.Raw, keep record.KeepFunc) (bool, error) {
+	f := &found{own: doc}
+	c := change{found: f}
+	c.decision = record.Merge(r, f.held(r), record.TimeBounds(r.Kind, r.User, s.opts.Now()), record.PreferTarget)
+	if len(c.decision.Superseded) > 0 {
+		if err := keep(c.decision.Superseded); err != nil {
+			return false, err
+		}
+	}
+	if !c.decision.Write {
+		return true, nil
+	}
+	w := writing{Sink: s, kind: r.Kind, batch: []record.Record{r}, outcomes: make([]record.Outcome, 1), keep: keep}
+	tooLarge := w.limits.CheckSize(r, w.sizeAfter(c)) != nil
+	var again []int
+	if !tooLarge {
+		var err error
+		if again, err = w.updateSome(ctx, []change{c}); err != nil {
+			return false, err
+		}
+	}
+	if tooLarge || w.outcomes[0].Column == record.Rejected {
+		return false, fmt.Errorf("merge the two documents of user %s in %s: the server cannot hold them as one; remove one of them, and run the same command again",
+			r.User, collectionName(r.Kind))
+	}
+	return len(again) == 0, nil
+}
+
+// fromDocument returns what a document that lanyardctl inserted holds as a record.
+func (s *Sink) fromDocument(kind record.Kind, doc bson.Raw) (record.Record, error) {
+	r := record.Record{Kind: kind}
+	if kind != record.Metrics {
+		r.User, _ = record.ParseUserID(lookup(doc, "user_id").StringValue())
+	}
+	take := func(name string, v record.Value) {
+		if r.Fields == nil {
+			r.Fields = make(map[string]record.Field)
+		}
+		r.Fields[name] = record.Field{Value: v, Origin: record.Origin{Raw: string(record.JSON(v))}}
+	}
 	switch kind {
 	case record.APIKeys:
 		r.APIKey, _ = lookup(doc, "key").StringValueOK()
 		r.Origin.Raw = r.APIKey
 	case record.LastSeen, record.MonitoringSince:
-		r.Time, _ = lookup(doc, record.TimeField(kind)).AsInt64OK()
+		v := moment(lookup(doc, record.TimeField(kind)))
+		m, reason, detail := record.Timestamp(kind, v, record.TimeBounds(kind, r.User, s.opts.Now()))
+		if reason != "" {
+			return r, fmt.Errorf("read the time of user %s in %s: %s", r.User, collectionName(kind), detail)
+		}
+		r.Time = m.Time
 	case record.KV:
 		kv, _ := lookup(doc, "kv").DocumentOK()
-		fields := object(kv)
-		r.Fields = make(map[string]record.Field, len(fields))
-		for name, v := range fields {
-			r.Fields[name] = record.Field{Value: v, Origin: record.Origin{Raw: string(record.JSON(v))}}
+		for name, v := range object(kv) {
+			take(name, v)
+		}
+	case record.Metrics:
+		for name := range object(doc) {
+			if v, reason, _ := record.Counter(name, number(lookup(doc, name))); reason == "" {
+				take(name, v)
+			}
 		}
 	}
-	return r
+	return r, nil
 }

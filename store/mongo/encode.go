@@ -28,7 +28,7 @@ func newDocument(r record.Record, now time.Time) bson.Raw {
 	case record.APIKeys:
 		doc = bsoncore.AppendStringElement(doc, "key", r.APIKey)
 		doc = bsoncore.AppendDateTimeElement(doc, "created_at", now.UnixMilli())
-		doc = appendMark(doc, r)
+		doc = appendMark(doc, r.Digest().String())
 	case record.KV:
 		var k int32
 		k, doc = bsoncore.AppendDocumentElementStart(doc, "kv")
@@ -36,7 +36,7 @@ func newDocument(r record.Record, now time.Time) bson.Raw {
 			doc = appendElement(doc, name, r.Fields[name].Value)
 		}
 		doc = finish(doc, k)
-		doc = appendMark(doc, r)
+		doc = appendMark(doc, r.Digest().String())
 	case record.LastSeen:
 		doc = bsoncore.AppendInt64Element(doc, "timestamp", r.Time)
 		doc = bsoncore.AppendDateTimeElement(doc, "updated_at", now.UnixMilli())
@@ -47,13 +47,13 @@ func newDocument(r record.Record, now time.Time) bson.Raw {
 }
 
 // appendMark appends the field that tells what lanyardctl wrote.
-func appendMark(doc []byte, r record.Record) []byte {
-	return bsoncore.AppendDocumentElement(doc, record.WrittenField, mark(r))
+func appendMark(doc []byte, digest string) []byte {
+	return bsoncore.AppendDocumentElement(doc, record.WrittenField, mark(digest))
 }
 
-func mark(r record.Record) []byte {
+func mark(digest string) []byte {
 	i, doc := bsoncore.AppendDocumentStart(nil)
-	doc = bsoncore.AppendStringElement(doc, "digest", r.Digest().String())
+	doc = bsoncore.AppendStringElement(doc, "digest", digest)
 	return finish(doc, i)
 }
 

@@ -32,11 +32,16 @@ const (
 	codeUnauthorized         = 13
 	codeAuthenticationFailed = 18
 	codeInvalidBSON          = 22
+	codeNamespaceNotFound    = 26
+	codeCommandNotFound      = 59
 	codeDollarPrefixed       = 52
 	codeEmptyFieldName       = 56
 	codeDottedFieldName      = 57
 	codeDuplicateKey         = 11000
+	codeValidation           = 121
 	codeObjectTooLarge       = 10334
+	codeGrewTooLarge         = 17419
+	codeResultTooLarge       = 17420
 	codeMaxNesting           = 15
 	codeIndexOptions         = 85
 	codeIndexKeySpecs        = 86
@@ -47,7 +52,11 @@ const (
 var aboutDocument = map[int32]bool{
 	codeInternal: true, codeBadValue: true, codeFailedToParse: true, codeInvalidBSON: true, codeDollarPrefixed: true,
 	codeEmptyFieldName: true, codeDottedFieldName: true, codeObjectTooLarge: true, codeMaxNesting: true,
+	codeValidation: true, codeGrewTooLarge: true, codeResultTooLarge: true,
 }
+
+// isBusy reports whether a FerretDB on SQLite lost the race for its file, which it tells by the text alone.
+func isBusy(err error) bool { return err != nil && strings.Contains(err.Error(), "database is locked") }
 
 // badURI sorts the errors of reading a URI, for which mongodb+srv:// asks a name server.
 func badURI(err error) error {
@@ -91,7 +100,7 @@ func refusal(err error) error {
 
 // isUnavailable reports whether the same call may succeed later.
 func isUnavailable(err error) bool {
-	if mongo.IsNetworkError(err) || mongo.IsTimeout(err) || errors.Is(err, context.DeadlineExceeded) {
+	if mongo.IsNetworkError(err) || mongo.IsTimeout(err) || errors.Is(err, context.DeadlineExceeded) || isBusy(err) {
 		return true
 	}
 	var selection mongo.ServerError
@@ -101,7 +110,7 @@ func isUnavailable(err error) bool {
 				return true
 			}
 		}
-		for _, code := range []int{6, 7, 89, 91, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436, 64, 100} {
+		for _, code := range []int{6, 7, 89, 91, 133, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436, 64, 100} {
 			if selection.HasErrorCode(code) {
 				return true
 			}

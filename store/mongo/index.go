@@ -32,86 +32,113 @@ func (e *DuplicatesError) Error() string {
 // named is how many users an error or a notice names.
 const named = 10
 
-// uniqueFields returns the fields whose values stand in one document of the kind's collection only.
+// uniqueFields returns the fields whose values stand in one document of the kind's collection only. For those of the
+// counters there is no index: the app's own documents have no user_id.
 func uniqueFields(kind record.Kind) []string {
 	switch kind {
 	case record.Metrics:
-		return nil
+		return []string{"type"}
 	case record.APIKeys:
 		return []string{"user_id", "key"}
 	}
 	return []string{"user_id"}
 }
 
-// uniqueIndex is an index that is to be made.
-type uniqueIndex struct {
+// uniqueField is a field of a kind's collection in which no value may stand twice.
+type uniqueField struct {
 	kind  record.Kind
 	field string
 }
 
-// MakeIndexes makes the indexes that have to be there before the first write. It must be called once before it; in a
-// dry run it does nothing.
-func (s *Sink) MakeIndexes(ctx context.Context) error {
+// Begin implements [record.Sink]: it makes the indexes that have to be there before the first write.
+func (s *Sink) Begin(ctx context.Context, keep record.KeepFunc) error {
+	return s.makeUnique(ctx, s.first, keep)
+}
+
+// Finish implements [record.Sink]: it makes the indexes of the collections that were empty before, which is faster after
+// the load.
+func (s *Sink) Finish(ctx context.Context, keep record.KeepFunc) error {
+	return s.makeUnique(ctx, s.last, keep)
+}
+
+func (s *Sink) makeUnique(ctx context.Context, fields []uniqueField, keep record.KeepFunc) error {
 	if s.opts.DryRun {
 		return nil
 	}
-	for _, index := range s.missing {
-		if err := s.makeIndex(ctx, index.kind, index.field); err != nil {
+	for _, u := range fields {
+		if err := s.makeIndex(ctx, u, keep); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// inspect looks at a kind's collection before the first write.
+// inspect looks at a kind's collection before the first write, and decides when its indexes are made.
 func (s *Sink) inspect(ctx context.Context, kind record.Kind) error {
-	name := collectionName(kind)
-	count, err := s.collection(kind).EstimatedDocumentCount(ctx)
+	empty, err := s.isEmpty(ctx, collectionName(kind))
 	if err != nil {
-		return s.wrap("count the documents of "+name, err)
-	}
-	if count == 0 {
-		s.deferred = s.deferred.With(kind)
-		if kind == record.APIKeys {
-			// A key that came to two users would let one act as the other until the load is over.
-			s.missing = append(s.missing, uniqueIndex{kind, "key"})
-		}
-		return nil
-	}
-	if kind == record.Metrics {
-		return s.oneGlobal(ctx)
-	}
-	if err := s.noticeNumericUsers(ctx, kind); err != nil {
 		return err
 	}
-	for _, field := range uniqueFields(kind) {
-		unique, err := s.hasUniqueIndex(ctx, kind, field)
-		if err != nil {
+	if !empty && kind != record.Metrics {
+		if err := s.noticeNumericUsers(ctx, kind); err != nil {
 			return err
 		}
-		if unique {
+	}
+	for _, field := range uniqueFields(kind) {
+		u := uniqueField{kind, field}
+		unique, err := s.hasUniqueIndex(ctx, u)
+		switch {
+		case err != nil:
+			return err
+		case unique:
+			continue
+		// A key that came to two users would let one act as the other until the load is over.
+		case empty && field != "key":
+			s.last = append(s.last, u)
 			continue
 		}
-		duplicates, err := s.duplicates(ctx, kind, field)
-		if err != nil {
+		if err := s.checkDuplicates(ctx, u); err != nil {
 			return err
 		}
-		if len(duplicates) > 0 {
-			return s.duplicatesError(kind, field, duplicates)
+		s.first = append(s.first, u)
+		if kind == record.Metrics {
+			s.last = append(s.last, u) // without an index, the app's document may come at any time
 		}
-		s.missing = append(s.missing, uniqueIndex{kind, field})
 	}
 	return nil
 }
 
-// oneGlobal fails where the counters have two documents.
-func (s *Sink) oneGlobal(ctx context.Context) error {
-	n, err := s.collection(record.Metrics).CountDocuments(ctx, bson.D{{Key: "type", Value: globalType}})
-	if err != nil {
-		return s.wrap("count the documents of metrics", err)
+// isEmpty reports whether a collection holds no document. A count of the server's may be wrong after a crash.
+func (s *Store) isEmpty(ctx context.Context, collection string) (bool, error) {
+	onlyID := options.FindOne().SetProjection(bson.D{{Key: "_id", Value: 1}})
+	err := s.db.Collection(collection).FindOne(ctx, bson.D{}, onlyID).Err()
+	switch {
+	case errors.Is(err, mongo.ErrNoDocuments):
+		return true, nil
+	case err != nil:
+		return false, s.wrap("look into "+collection, err)
 	}
-	if n > 1 {
-		return &DuplicatesError{Database: s.db.Name(), Collection: "metrics", Field: "type", Values: []string{globalType}}
+	return false, nil
+}
+
+// checkDuplicates fails where a value stands in two documents that [Sink.mergeDuplicate] could not make one of.
+func (s *Sink) checkDuplicates(ctx context.Context, u uniqueField) error {
+	values, err := s.duplicates(ctx, u, mergedAtOnce)
+	if err != nil {
+		return err
+	}
+	var bad []bson.RawValue
+	for _, v := range values {
+		p, err := s.findPair(ctx, u, v)
+		if err != nil {
+			return err
+		}
+		if p.hopeless() {
+			bad = append(bad, v)
+		}
+	}
+	if len(bad) > 0 {
+		return s.duplicatesError(u, bad)
 	}
 	return nil
 }
@@ -142,9 +169,13 @@ func (s *Sink) noticeNumericUsers(ctx context.Context, kind record.Kind) error {
 
 // hasUniqueIndex reports whether the field has a unique index of its own that covers every document. It fails with
 // [ErrIndex] where another index on the field alone is in the way of one.
-func (s *Store) hasUniqueIndex(ctx context.Context, kind record.Kind, field string) (bool, error) {
-	operation := "list the indexes of " + collectionName(kind)
-	specs, err := s.collection(kind).Indexes().List(ctx)
+func (s *Store) hasUniqueIndex(ctx context.Context, u uniqueField) (bool, error) {
+	operation := "list the indexes of " + collectionName(u.kind)
+	specs, err := s.collection(u.kind).Indexes().List(ctx)
+	var cmd mongo.CommandError
+	if errors.As(err, &cmd) && cmd.Code == codeNamespaceNotFound {
+		return false, nil
+	}
 	if err != nil {
 		return false, s.wrap(operation, err)
 	}
@@ -152,7 +183,10 @@ func (s *Store) hasUniqueIndex(ctx context.Context, kind record.Kind, field stri
 	inTheWay := ""
 	for specs.Next(ctx) {
 		keys, err := lookup(specs.Current, "key").Document().Elements()
-		if err != nil || len(keys) != 1 || keys[0].Key() != field {
+		if err != nil || len(keys) != 1 || keys[0].Key() != u.field {
+			continue
+		}
+		if ascending, ok := keys[0].Value().AsInt64OK(); !ok || ascending != 1 {
 			continue
 		}
 		unique, _ := lookup(specs.Current, "unique").BooleanOK()
@@ -166,32 +200,62 @@ func (s *Store) hasUniqueIndex(ctx context.Context, kind record.Kind, field stri
 	if err := specs.Err(); err != nil {
 		return false, s.wrap(operation, err)
 	}
-	if inTheWay != "" {
-		return false, fmt.Errorf("%w: %s of %s", ErrIndex, inTheWay, collectionName(kind))
+	if inTheWay != "" && u.kind != record.Metrics {
+		return false, fmt.Errorf("%w: %s of %s", ErrIndex, inTheWay, collectionName(u.kind))
 	}
 	return false, nil
 }
 
-func (s *Store) makeIndex(ctx context.Context, kind record.Kind, field string) error {
-	_, err := s.collection(kind).Indexes().CreateOne(ctx, mongo.IndexModel{
-		Keys:    bson.D{{Key: field, Value: 1}},
-		Options: options.Index().SetUnique(true).SetName(field + "_1"),
+// makeIndex makes the unique index on a field. Where somebody else wrote meanwhile, so that a user has two documents,
+// these are merged first.
+func (s *Sink) makeIndex(ctx context.Context, u uniqueField, keep record.KeepFunc) error {
+	for {
+		err := s.createIndex(ctx, u)
+		if err != nil && (errors.Is(err, record.ErrUnavailable) || errors.Is(err, ErrPermission)) {
+			return err
+		}
+		if err == nil && u.kind != record.Metrics {
+			return nil
+		}
+		// Servers answer duplicates with different errors, so they are looked for whatever it is.
+		duplicates, lookErr := s.duplicates(ctx, u, mergedAtOnce)
+		if lookErr != nil || len(duplicates) == 0 {
+			return errors.Join(err, lookErr)
+		}
+		for _, v := range duplicates {
+			if err := s.mergeDuplicate(ctx, u, v, keep); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+func (s *Store) createIndex(ctx context.Context, u uniqueField) error {
+	if u.kind == record.Metrics {
+		return nil
+	}
+	_, err := s.collection(u.kind).Indexes().CreateOne(ctx, mongo.IndexModel{
+		Keys:    bson.D{{Key: u.field, Value: 1}},
+		Options: options.Index().SetUnique(true).SetName(u.field + "_1"),
 	})
 	if err != nil {
-		return s.wrap(fmt.Sprintf("make the unique index on %s of %s", field, collectionName(kind)), err)
+		return s.wrap(fmt.Sprintf("make the unique index on %s of %s", u.field, collectionName(u.kind)), err)
 	}
 	return nil
 }
 
-// duplicates returns values of the field that stand in more than one document: at most one more than an error names.
-func (s *Store) duplicates(ctx context.Context, kind record.Kind, field string) ([]bson.RawValue, error) {
-	operation := fmt.Sprintf("look for a %s in two documents of %s", field, collectionName(kind))
+// mergedAtOnce bounds the duplicates that are held in memory.
+const mergedAtOnce = 1000
+
+// duplicates returns up to limit values of the field that stand in more than one document.
+func (s *Store) duplicates(ctx context.Context, u uniqueField, limit int) ([]bson.RawValue, error) {
+	operation := fmt.Sprintf("look for a %s in two documents of %s", u.field, collectionName(u.kind))
 	pipeline := bson.A{
-		bson.D{{Key: "$group", Value: bson.D{{Key: "_id", Value: "$" + field}, {Key: "n", Value: bson.D{{Key: "$sum", Value: 1}}}}}},
+		bson.D{{Key: "$group", Value: bson.D{{Key: "_id", Value: "$" + u.field}, {Key: "n", Value: bson.D{{Key: "$sum", Value: 1}}}}}},
 		bson.D{{Key: "$match", Value: bson.D{{Key: "n", Value: bson.D{{Key: "$gt", Value: 1}}}}}},
-		bson.D{{Key: "$limit", Value: named + 1}},
+		bson.D{{Key: "$limit", Value: limit}},
 	}
-	cursor, err := s.collection(kind).Aggregate(ctx, pipeline, options.Aggregate().SetAllowDiskUse(true))
+	cursor, err := s.collection(u.kind).Aggregate(ctx, pipeline, options.Aggregate().SetAllowDiskUse(true))
 	if err != nil {
 		return nil, s.wrap(operation, err)
 	}
@@ -201,60 +265,26 @@ func (s *Store) duplicates(ctx context.Context, kind record.Kind, field string) 
 	}
 	var values []bson.RawValue
 	for _, group := range groups {
-		values = append(values, lookup(group, "_id"))
+		v := lookup(group, "_id")
+		if text, _ := v.StringValueOK(); u.kind == record.Metrics && text != globalType {
+			continue // a document of somebody else's
+		}
+		values = append(values, v)
 	}
 	return values, nil
 }
 
-func (s *Store) duplicatesError(kind record.Kind, field string, values []bson.RawValue) error {
-	e := &DuplicatesError{Database: s.db.Name(), Collection: collectionName(kind), Field: field, More: len(values) > named}
+func (s *Store) duplicatesError(u uniqueField, values []bson.RawValue) error {
+	e := &DuplicatesError{Database: s.db.Name(), Collection: collectionName(u.kind), Field: u.field, More: len(values) > named}
 	for _, v := range values[:min(named, len(values))] {
 		text, ok := v.StringValueOK()
 		switch {
 		case !ok:
 			text = string(record.JSON(number(v)))
-		case field == "key":
+		case u.field == "key":
 			text = record.Fingerprint(text)
 		}
 		e.Values = append(e.Values, text)
 	}
 	return e
-}
-
-// Finish implements [record.Sink]: it makes the indexes of the collections that were empty before. Where somebody else
-// wrote meanwhile, so that a user has two documents, these are merged first.
-func (s *Sink) Finish(ctx context.Context, keep record.KeepFunc) error {
-	if s.opts.DryRun {
-		return nil
-	}
-	for _, kind := range s.deferred.List() {
-		for _, field := range uniqueFields(kind) {
-			if err := s.finishIndex(ctx, kind, field, keep); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-func (s *Sink) finishIndex(ctx context.Context, kind record.Kind, field string, keep record.KeepFunc) error {
-	for attempt := 0; ; attempt++ {
-		err := s.makeIndex(ctx, kind, field)
-		if err == nil || errors.Is(err, record.ErrUnavailable) {
-			return err
-		}
-		// Servers answer duplicates with different errors, so they are looked for whatever it is.
-		duplicates, lookErr := s.duplicates(ctx, kind, field)
-		if lookErr != nil || len(duplicates) == 0 {
-			return err
-		}
-		if attempt == rounds {
-			return s.duplicatesError(kind, field, duplicates)
-		}
-		for _, v := range duplicates {
-			if err := s.mergeDuplicate(ctx, kind, field, v, keep); err != nil {
-				return err
-			}
-		}
-	}
 }

@@ -36,14 +36,14 @@ func (w *writing) insertOnce(ctx context.Context, indexes []int, documents []bso
 	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
 	defer cancel()
 	_, err = w.collection(w.kind).InsertMany(ctx, documents, options.InsertMany().SetOrdered(false))
-	var failed mongo.BulkWriteException
-	if err != nil && (!errors.As(err, &failed) || len(failed.WriteErrors) == 0) {
+	failed, err := writeErrors(err)
+	if err != nil {
 		return nil, err
 	}
 	for _, i := range indexes {
 		w.outcomes[i].Column = record.Inserted
 	}
-	for _, e := range failed.WriteErrors {
+	for _, e := range failed {
 		i := indexes[e.Index]
 		if e.Code == codeDuplicateKey {
 			w.outcomes[i] = record.Outcome{}
@@ -52,10 +52,30 @@ func (w *writing) insertOnce(ctx context.Context, indexes []int, documents []bso
 		}
 		w.refuse(i, e.Code, codeName(e.WriteError))
 	}
-	if failed.WriteConcernError != nil {
-		return nil, fmt.Errorf("%w: %w", record.ErrUnavailable, err)
-	}
 	return duplicates, nil
+}
+
+// writeErrors returns the errors that belong to single documents of a bulk command: duplicates, and documents that the
+// server refuses. Any other failure is the command's own, for which no document is to blame.
+func writeErrors(err error) ([]mongo.BulkWriteError, error) {
+	var failed mongo.BulkWriteException
+	if err == nil || !errors.As(err, &failed) {
+		return nil, err
+	}
+	if failed.WriteConcernError != nil {
+		// It was written, but perhaps not to a majority; writing it again waits for that.
+		return nil, fmt.Errorf("%w: %w", record.ErrUnavailable, scrub(err))
+	}
+	for _, e := range failed.WriteErrors {
+		switch {
+		case e.Code == codeDuplicateKey || aboutDocument[int32(e.Code)] && !isBusy(err):
+		case isUnavailable(err) || isBusy(err):
+			return nil, fmt.Errorf("%w: %w", record.ErrUnavailable, scrub(err))
+		default:
+			return nil, err
+		}
+	}
+	return failed.WriteErrors, nil
 }
 
 // codeName returns the server's name of an error's code, where it tells one.
@@ -102,8 +122,10 @@ func (w *writing) halving(ctx context.Context, indexes []int, write func(context
 func (s *Store) documentToBlame(ctx context.Context, err error) bool {
 	var cmd mongo.CommandError
 	switch {
-	case ctx.Err() != nil || mongo.IsTimeout(err) || errors.Is(err, record.ErrUnavailable):
+	case ctx.Err() != nil || mongo.IsTimeout(err) || errors.Is(err, record.ErrUnavailable) || isBusy(err):
 		return false
+	case errors.As(err, new(mongo.BulkWriteException)):
+		return false // it names its documents
 	case mongo.IsNetworkError(err):
 		return s.ping(ctx) == nil
 	case errors.As(err, &cmd):

@@ -15,8 +15,8 @@ import (
 // found is what the target has that bears on one record. Documents are nil where there is none.
 type found struct {
 	own      bson.Raw // the user's document of the kind
-	holder   bson.Raw // another user's document with the record's API key
-	holderID record.UserID
+	holder   bson.Raw // another document than own with the record's API key
+	holderID string   // its user_id, as text
 
 	// idTaken tells that a document which is not the user's stands under the _id that a new document would have.
 	idTaken bool
@@ -150,8 +150,13 @@ func (l *lookups) match(doc bson.Raw) {
 	}
 	key, _ := lookup(doc, "key").StringValueOK()
 	for _, i := range l.byKey[key] {
-		if holder, ok := record.ParseUserID(user); ok && holder != l.w.batch[i].User {
-			l.found[i].holder, l.found[i].holderID = doc, holder
+		if text && user == l.w.batch[i].User.String() {
+			continue
 		}
+		holder := user
+		if !text {
+			holder = string(record.JSON(number(lookup(doc, "user_id"))))
+		}
+		l.found[i].holder, l.found[i].holderID = doc, holder
 	}
 }

@@ -2,7 +2,6 @@ package mongo
 
 import (
 	"context"
-	"errors"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
@@ -67,7 +66,7 @@ func (w *writing) decide(ctx context.Context, indexes []int) (changes []change, 
 		r := w.batch[i]
 		c := change{index: i, found: all[i]}
 		c.decision = record.Merge(r, c.found.held(r), record.TimeBounds(r.Kind, r.User, now), w.opts.Policy)
-		if w.outcomes[i].Column == record.Updated && !c.decision.Write {
+		if w.outcomes[i].Column == record.Updated && c.decision.Column == record.Unchanged {
 			continue // an earlier round of this call wrote it
 		}
 		if c.decision.Write {
@@ -101,8 +100,8 @@ func (w *writing) sizeAfter(c change) int {
 	size := len(c.found.own)
 	if w.kind == record.KV {
 		size += len(mergedKV(c.found.own, c.decision)) - len(lookup(c.found.own, "kv").Value)
-		if c.decision.Marked && markOf(c.found.own) == "" {
-			size += len(appendMark(nil, w.batch[c.index]))
+		if c.decision.Mark != "" && markOf(c.found.own) == "" {
+			size += len(appendMark(nil, c.decision.Mark))
 		}
 	}
 	return size
@@ -180,22 +179,19 @@ func (w *writing) updateSome(ctx context.Context, updates []change) (again []int
 func (w *writing) updateOnce(ctx context.Context, indexes []int, models []mongo.WriteModel) (again []int, err error) {
 	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
 	defer cancel()
-	res, err := w.collection(w.kind).BulkWrite(ctx, models, bulkOptions)
-	var failed mongo.BulkWriteException
-	if err != nil && (!errors.As(err, &failed) || len(failed.WriteErrors) == 0) {
+	res, bulkErr := w.collection(w.kind).BulkWrite(ctx, models, bulkOptions)
+	failed, err := writeErrors(bulkErr)
+	if err != nil {
 		return nil, err
 	}
-	if failed.WriteConcernError != nil {
-		return nil, errors.Join(record.ErrUnavailable, err)
-	}
 	refused := make(map[int]bool)
-	for _, e := range failed.WriteErrors {
+	for _, e := range failed {
 		if e.Code != codeDuplicateKey { // an API key that came to another user meanwhile is met in the next round
 			w.refuse(indexes[e.Index], e.Code, codeName(e.WriteError))
 			refused[indexes[e.Index]] = true
 		}
 	}
-	if err == nil && res.MatchedCount == int64(len(models)) {
+	if bulkErr == nil && res.MatchedCount == int64(len(models)) {
 		return nil, nil
 	}
 	for _, i := range indexes {
@@ -203,7 +199,7 @@ func (w *writing) updateOnce(ctx context.Context, indexes []int, models []mongo.
 			continue
 		}
 		again = append(again, i)
-		if err == nil && res.MatchedCount == 0 {
+		if bulkErr == nil && res.MatchedCount == 0 {
 			w.outcomes[i] = record.Outcome{} // it certainly was not written
 		}
 	}

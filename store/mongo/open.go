@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -42,6 +43,9 @@ type Store struct {
 	info   Info
 	limits record.Limits
 	quirks quirks
+
+	// updating is held around a command with updates where a server bears only a few at once.
+	updating sync.Mutex
 }
 
 // quirks is the care that a server needs which is not MongoDB.
@@ -91,7 +95,12 @@ func (s *Store) identify(ctx context.Context) error {
 		SetName string `bson:"setName"`
 		Msg     string `bson:"msg"`
 	}
-	if err := admin.RunCommand(ctx, bson.D{{Key: "hello", Value: 1}}).Decode(&hello); err != nil {
+	err := admin.RunCommand(ctx, bson.D{{Key: "hello", Value: 1}}).Decode(&hello)
+	var cmd mongo.CommandError
+	if errors.As(err, &cmd) && cmd.Code == codeCommandNotFound { // before 4.4.2
+		err = admin.RunCommand(ctx, bson.D{{Key: "isMaster", Value: 1}}).Decode(&hello)
+	}
+	if err != nil {
 		return unreachable(err)
 	}
 	var build struct {

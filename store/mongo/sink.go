@@ -3,7 +3,6 @@ package mongo
 import (
 	"context"
 	"fmt"
-	"sync"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -24,17 +23,11 @@ type Sink struct {
 	*Store
 	opts SinkOptions
 
-	// missing are the indexes to be made before the first write.
-	missing []uniqueIndex
-
-	// deferred are the kinds whose indexes are made after the load, as their collections were empty before it.
-	deferred record.Kinds
+	// first and last are the fields whose unique indexes are made before the first batch and after the last one.
+	first, last []uniqueField
 
 	// notices are what a person should know of the target.
 	notices []Notice
-
-	// updating is held around a command with updates where a server bears only a few at once.
-	updating sync.Mutex
 }
 
 // Notice is something in the target that a person should know, and that stops nobody.
@@ -45,7 +38,7 @@ type Notice struct {
 	Users []string // a few of those that Count counts
 }
 
-// Sink looks at the collections and returns a sink for them, which writes nothing before [Sink.MakeIndexes]. It fails
+// Sink looks at the collections and returns a sink for them, which writes nothing before [Sink.Begin]. It fails
 // with a [*DuplicatesError] where a user has two documents.
 func (s *Store) Sink(ctx context.Context, o SinkOptions) (*Sink, error) {
 	if o.Now == nil {

@@ -54,7 +54,7 @@ func (f *fixture) sink(kinds record.Kinds) *mongo.Sink {
 	f.t.Helper()
 	sink, err := f.store.Sink(context.Background(), mongo.SinkOptions{Kinds: kinds, Now: func() time.Time { return storetest.Now }})
 	if err == nil {
-		err = sink.MakeIndexes(context.Background())
+		err = sink.Begin(context.Background(), func([]record.Superseded) error { return nil })
 	}
 	if err != nil {
 		f.t.Fatal(err)
@@ -332,7 +332,7 @@ func TestGuardsHoldAgainstOthers(t *testing.T) {
 	f.put(record.APIKeys, alice, mem.Document{APIKey: key(1), CreatedAt: storetest.Now})
 	sink, err := f.store.Sink(context.Background(), mongo.SinkOptions{Kinds: record.AllKinds, Policy: record.PreferSource})
 	if err == nil {
-		err = sink.MakeIndexes(context.Background())
+		err = sink.Begin(context.Background(), func([]record.Superseded) error { return nil })
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -555,5 +555,84 @@ func TestIndexThatIsNotUniqueIsNamed(t *testing.T) {
 	_, err := f.store.Sink(context.Background(), mongo.SinkOptions{Kinds: record.AllKinds})
 	if !errors.Is(err, mongo.ErrIndex) || !strings.Contains(err.Error(), "user_id_1 of kv") {
 		t.Error(err)
+	}
+}
+
+// TestConflictFoundInASecondRound changes one of two documents that are updated by one command.
+func TestConflictFoundInASecondRound(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, ferretdb.MongoURI(t))
+	f.store.AsMongoDB()
+	sink := f.sink(record.AllKinds)
+	f.write(sink, &keeper{}, kv(alice, values{"a": "1"}), kv(bob, values{"a": "1"}))
+	changed := false
+	outcomes, err := sink.Write(context.Background(), []record.Record{kv(alice, values{"a": "2"}), kv(bob, values{"a": "2"})}, func([]record.Superseded) error {
+		if !changed {
+			changed = true
+			f.put(record.KV, alice, mem.Document{Fields: values{"a": "app"}})
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if outcomes[0].Column != record.Conflicted || len(outcomes[0].Rejects) != 1 || outcomes[1].Column != record.Updated {
+		t.Errorf("%+v", outcomes)
+	}
+	if got := f.all(record.KV); got[alice].Fields["a"] != "app" || got[bob].Fields["a"] != "2" {
+		t.Errorf("%v", got)
+	}
+}
+
+func TestKeyInADocumentWithANumericUserID(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, ferretdb.MongoURI(t))
+	const key = "lnyd_0123456789abcdef0123456789abcdef"
+	f.insert("api_keys", bson.D{{Key: "user_id", Value: int64(alice)}, {Key: "key", Value: key}})
+	outcomes := f.write(f.sink(record.AllKinds), &keeper{}, record.Record{Kind: record.APIKeys, User: alice, APIKey: key, Origin: record.Origin{Key: "api_key:" + key, Raw: alice.String()}})
+	if o := outcomes[0]; o.Column != record.Conflicted || !strings.Contains(o.Rejects[0].Detail, "number") {
+		t.Errorf("%+v", o)
+	}
+}
+
+// TestPairsOfAKilledRun starts again after a run that was killed before its indexes were made, while the app wrote.
+func TestPairsOfAKilledRun(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, ferretdb.MongoURI(t))
+	killed := f.sink(record.AllKinds)
+	for i := range 30 {
+		user := alice + record.UserID(i)
+		f.write(killed, &keeper{}, kv(user, values{"a": "redis", "b": "redis"}))
+		f.insert("kv", bson.D{{Key: "user_id", Value: user.String()}, {Key: "kv", Value: bson.D{{Key: "a", Value: "app"}}}})
+	}
+	f.write(killed, &keeper{}, record.Record{Kind: record.Metrics, Fields: map[string]record.Field{"lanyard_2xx_responses": {Value: int64(9)}}})
+	f.insert("metrics", bson.D{{Key: "type", Value: "global"}, {Key: "lanyard_2xx_responses", Value: int64(5)}})
+	f.sink(record.AllKinds)
+	all := f.all(record.KV) // fails where a user has two
+	for user, d := range all {
+		if d.Fields["a"] != "app" || d.Fields["b"] != "redis" {
+			t.Errorf("%s: %v", user, d.Fields)
+		}
+	}
+	if len(all) != 30 {
+		t.Errorf("%d users", len(all))
+	}
+	if metrics := f.documents("metrics"); len(metrics) != 1 || metrics[0]["lanyard_2xx_responses"] != int64(9) {
+		t.Errorf("metrics: %v", metrics)
+	}
+}
+
+func TestPairThatDoesNotFitIntoOneDocument(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, ferretdb.MongoURI(t))
+	f.store.SetMaxDocument(1000)
+	sink := f.sink(record.AllKinds)
+	f.write(sink, &keeper{}, kv(alice, values{"a": strings.Repeat("a", 600)}))
+	f.insert("kv", bson.D{{Key: "user_id", Value: alice.String()}, {Key: "kv", Value: bson.D{{Key: "b", Value: strings.Repeat("b", 600)}}}})
+	if err := sink.Finish(context.Background(), (&keeper{}).keep); err == nil || !strings.Contains(err.Error(), alice.String()) {
+		t.Errorf("%v", err)
+	}
+	if n := len(f.documents("kv")); n != 2 {
+		t.Errorf("%d documents are left of two", n)
 	}
 }

@@ -18,7 +18,7 @@ var bulkOptions = options.BulkWrite().SetOrdered(false)
 // statement returns the update that carries out a change. It writes whole values of top-level fields, whose names hold
 // no dot, and is guarded by the values that were read.
 func (w *writing) statement(c change) mongo.WriteModel {
-	r, doc, d := w.batch[c.index], c.found.own, c.decision
+	doc, d := c.found.own, c.decision
 	now := bson.NewDateTimeFromTime(w.opts.Now())
 	var set, unset, guard bson.D
 	guarded := func(name string) { guard = append(guard, stillIs(doc, name)) }
@@ -53,8 +53,8 @@ func (w *writing) statement(c change) mongo.WriteModel {
 		}
 	}
 	if w.kind == record.APIKeys || w.kind == record.KV {
-		if d.Marked {
-			set = append(set, bson.E{Key: record.WrittenField, Value: bson.Raw(mark(r))})
+		if d.Mark != "" {
+			set = append(set, bson.E{Key: record.WrittenField, Value: bson.Raw(mark(d.Mark))})
 		} else if lookup(doc, record.WrittenField).Type != 0 {
 			unset = bson.D{{Key: record.WrittenField, Value: ""}}
 		}
