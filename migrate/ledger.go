@@ -138,9 +138,6 @@ func (l *ledger) outcomes(b *batch, outcomes []record.Outcome) error {
 			counts.note(record.SupersededNote, int64(o.Superseded))
 			pg.stats.Superseded += int64(o.Superseded)
 		}
-		for _, note := range o.Notes {
-			counts.note(note, 1)
-		}
 		for _, r := range o.Rejects {
 			pg.stats.reason(r.Reason, 1)
 		}

@@ -83,7 +83,8 @@ type Decision struct {
 	APIKey  string
 	TakeKey bool
 
-	// Mark is the digest of the document's content as it is now, where all of it is lanyardctl's work; empty otherwise.
+	// Mark is the digest of the document's content as it is after the write, where all of it is lanyardctl's work; empty
+	// otherwise.
 	Mark string
 
 	Rejects    []Reject     // the conflicts, where the policy is FailOnConflict
@@ -223,17 +224,19 @@ func (m *merging) kv() {
 			m.d.Conflicts++
 		}
 	}
-	switch {
-	case m.held.Written:
-		m.d.Mark = m.goneFields().Digest().String()
-	case !m.held.Found:
-		m.d.Mark = m.r.Digest().String()
+	content := m.r
+	if m.held.Written {
+		content = m.withoutGoneFields()
+	}
+	if m.d.Write && (m.held.Written || !m.held.Found) {
+		m.d.Mark = content.Digest().String()
 	}
 }
 
-// goneFields removes from a document of lanyardctl's own what is gone from the source, and returns what it holds then.
+// withoutGoneFields removes from a document of lanyardctl's own what is gone from the source, and returns what it holds
+// then.
 // A field that was only rejected this time is not gone: the target keeps what it has of it.
-func (m *merging) goneFields() Record {
+func (m *merging) withoutGoneFields() Record {
 	content := m.r
 	content.Fields = maps.Clone(m.r.Fields)
 	for _, name := range slices.Sorted(maps.Keys(m.held.Fields)) {

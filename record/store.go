@@ -31,15 +31,13 @@ type Note string
 
 // The notes.
 const (
-	Normalised        Note = "normalised"        // a time that stood in another unit or type
-	Repaired          Note = "repaired"          // an API key that authenticates, but was not named as current
-	NotJSON           Note = "not_json"          // a fork's value that is not JSON, kept as the text it is
-	SupersededNote    Note = "superseded"        // a value kept in the superseded file
-	Expiring          Note = "expiring"          // a key with a TTL
-	BothLayouts       Note = "both_layouts"      // a user with key-value pairs in both layouts
-	NumericUserID     Note = "numeric_user_id"   // a target's document that the app cannot see
-	DuplicatesMerged  Note = "duplicates_merged" // two documents of one user that became one
-	ChangedDuringScan Note = "changed_meanwhile" // a key that was gone when it was read
+	Normalised     Note = "normalised"      // a time that stood in another unit or type
+	Repaired       Note = "repaired"        // an API key that authenticates, but was not named as current
+	NotJSON        Note = "not_json"        // a fork's value that is not JSON, kept as the text it is
+	SupersededNote Note = "superseded"      // a value kept in the superseded file
+	Expiring       Note = "expiring"        // a key with a TTL
+	BothLayouts    Note = "both_layouts"    // a user with key-value pairs in both layouts
+	NumericUserID  Note = "numeric_user_id" // a target's document that the app cannot see
 )
 
 // User returns the user of the item, zero where there is none.
@@ -125,7 +123,6 @@ type Outcome struct {
 	Rejects    []Reject // a line each in the rejects file
 	Conflicts  int      // fields in conflict
 	Superseded int      // values that gave way
-	Notes      []Note
 }
 
 // KeepFunc keeps superseded values for good. A sink calls it before it overwrites them; after a failure it may call it

@@ -157,15 +157,13 @@ func (t *reportText) fields(r migrate.Report) {
 }
 
 var noteTexts = map[record.Note]string{
-	record.Normalised:        "a time stood in another unit or type",
-	record.Repaired:          "an API key that authenticates, though it was not named as the user's current one",
-	record.NotJSON:           "a value of the fork's that is not JSON was kept as the text it is",
-	record.SupersededNote:    "a value gives way to another; a migration keeps it in the superseded file",
-	record.Expiring:          "a key has a time to live in Redis; what was written has none",
-	record.BothLayouts:       "a user has key-value pairs in both layouts",
-	record.NumericUserID:     "a document in the target has a number as its user_id: Lanyard cannot see it",
-	record.DuplicatesMerged:  "two documents of one user in the target became one",
-	record.ChangedDuringScan: "a key was gone when its value was to be read",
+	record.Normalised:     "a time stood in another unit or type",
+	record.Repaired:       "an API key that authenticates, though it was not named as the user's current one",
+	record.NotJSON:        "a value of the fork's that is not JSON was kept as the text it is",
+	record.SupersededNote: "a value gives way to another; a migration keeps it in the superseded file",
+	record.Expiring:       "a key has a time to live in Redis; what was written has none",
+	record.BothLayouts:    "a user has key-value pairs in both layouts",
+	record.NumericUserID:  "a document in the target has a number as its user_id: Lanyard cannot see it",
 }
 
 func (t *reportText) notes(r migrate.Report) {

@@ -119,9 +119,11 @@ func contentFields(kind record.Kind, r record.Record) []string {
 // mergeInto merges r into a document, and reports whether it still was what was read. Conflicts go to the document,
 // since the app has used it already.
 func (s *Sink) mergeInto(ctx context.Context, r record.Record, doc bson.Raw, keep record.KeepFunc) (bool, error) {
-	f := &found{own: doc}
-	c := change{found: f}
-	c.decision = record.Merge(r, f.held(r), record.TimeBounds(r.Kind, r.User, s.opts.Now()), record.PreferTarget)
+	w := writing{
+		Sink: s, kind: r.Kind, batch: []record.Record{r}, outcomes: make([]record.Outcome, 1),
+		keep: keep, policy: record.PreferTarget,
+	}
+	c := w.newChange(0, &found{own: doc})
 	if len(c.decision.Superseded) > 0 {
 		if err := keep(c.decision.Superseded); err != nil {
 			return false, err
@@ -130,7 +132,6 @@ func (s *Sink) mergeInto(ctx context.Context, r record.Record, doc bson.Raw, kee
 	if !c.decision.Write {
 		return true, nil
 	}
-	w := writing{Sink: s, kind: r.Kind, batch: []record.Record{r}, outcomes: make([]record.Outcome, 1), keep: keep}
 	tooLarge := w.limits.CheckSize(r, w.sizeAfter(c)) != nil
 	var again []int
 	if !tooLarge {

@@ -87,19 +87,32 @@ func codeName(e mongo.WriteError) string {
 // attemptsAlone is how often a document that fails by itself is tried while the server answers in between.
 const attemptsAlone = 3
 
+// manyRefused is from how many records on a server that refuses every single one is what is wrong, not they: a full disk
+// looks like that.
+const manyRefused = 10
+
 // halving calls write with all the records, and where that fails though the server answers a ping, with each half of
 // them at once, until the one record that fails alone is found; that one is rejected. It returns an error where the
 // server, and no document, is to blame.
 func (w *writing) halving(ctx context.Context, indexes []int, write func(context.Context, []int) error) error {
-	err := write(ctx, indexes)
+	refused, err := w.halve(ctx, indexes, write)
+	if err == nil && len(refused) == len(indexes) && len(indexes) >= manyRefused {
+		return w.wrap("write to "+collectionName(w.kind), fmt.Errorf("the server refuses every document: %w", refused[0]))
+	}
+	return err
+}
+
+// halve returns why records were rejected one by one.
+func (w *writing) halve(ctx context.Context, indexes []int, write func(context.Context, []int) error) (refused []error, err error) {
+	err = write(ctx, indexes)
 	for attempt := 1; err != nil && len(indexes) == 1 && attempt < attemptsAlone && w.documentToBlame(ctx, err); attempt++ {
 		err = write(ctx, indexes)
 	}
 	if err == nil {
-		return nil
+		return nil, nil
 	}
 	if !w.documentToBlame(ctx, err) {
-		return w.wrap("write to "+collectionName(w.kind), err)
+		return nil, w.wrap("write to "+collectionName(w.kind), err)
 	}
 	if len(indexes) == 1 {
 		code, name := 0, ""
@@ -108,13 +121,15 @@ func (w *writing) halving(ctx context.Context, indexes []int, write func(context
 			code, name = int(cmd.Code), cmd.Name
 		}
 		w.refuse(indexes[0], code, name)
-		return nil
+		return []error{err}, nil
 	}
 	half := len(indexes) / 2
-	if err := w.halving(ctx, indexes[:half], write); err != nil {
-		return err
+	first, err := w.halve(ctx, indexes[:half], write)
+	if err != nil {
+		return nil, err
 	}
-	return w.halving(ctx, indexes[half:], write)
+	second, err := w.halve(ctx, indexes[half:], write)
+	return append(first, second...), err
 }
 
 // documentToBlame reports whether a failed command may have failed for a document in it: the server names such a

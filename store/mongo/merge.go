@@ -14,6 +14,17 @@ type change struct {
 	index    int
 	found    *found
 	decision record.Decision
+	kv       bson.Raw // the kv document as it will be, where there is one already
+}
+
+func (w *writing) newChange(index int, f *found) change {
+	r := w.batch[index]
+	c := change{index: index, found: f}
+	c.decision = record.Merge(r, f.held(r), record.TimeBounds(r.Kind, r.User, w.opts.Now()), w.policy)
+	if r.Kind == record.KV && c.decision.Write && f.own != nil {
+		c.kv = mergedKV(f.own, c.decision)
+	}
+	return c
 }
 
 // merge reads what the target has for the records, decides, and writes what has to be written. It returns the records
@@ -61,16 +72,13 @@ func (w *writing) decide(ctx context.Context, indexes []int) (changes []change, 
 	if err != nil {
 		return nil, nil, err
 	}
-	now := w.opts.Now()
 	for _, i := range indexes {
-		r := w.batch[i]
-		c := change{index: i, found: all[i]}
-		c.decision = record.Merge(r, c.found.held(r), record.TimeBounds(r.Kind, r.User, now), w.opts.Policy)
+		c := w.newChange(i, all[i])
 		if w.outcomes[i].Column == record.Updated && c.decision.Column == record.Unchanged {
 			continue // an earlier round of this call wrote it
 		}
 		if c.decision.Write {
-			if rejects := w.limits.CheckSize(r, w.sizeAfter(c)); rejects != nil {
+			if rejects := w.limits.CheckSize(w.batch[i], w.sizeAfter(c)); rejects != nil {
 				w.outcomes[i] = record.Outcome{Column: record.Rejected, Rejects: rejects}
 				continue
 			}
@@ -99,7 +107,7 @@ func (w *writing) sizeAfter(c change) int {
 	}
 	size := len(c.found.own)
 	if w.kind == record.KV {
-		size += len(mergedKV(c.found.own, c.decision)) - len(lookup(c.found.own, "kv").Value)
+		size += len(c.kv) - len(lookup(c.found.own, "kv").Value)
 		if c.decision.Mark != "" && markOf(c.found.own) == "" {
 			size += len(appendMark(nil, c.decision.Mark))
 		}

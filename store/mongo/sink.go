@@ -71,7 +71,7 @@ func (s *Sink) Write(ctx context.Context, batch []record.Record, keep record.Kee
 		if len(indexes) == 0 {
 			continue
 		}
-		w := writing{Sink: s, kind: record.Kind(k), batch: batch, outcomes: outcomes, keep: keep}
+		w := writing{Sink: s, kind: record.Kind(k), batch: batch, outcomes: outcomes, keep: keep, policy: s.opts.Policy}
 		if err := w.run(ctx, indexes); err != nil {
 			return nil, err
 		}
@@ -86,6 +86,7 @@ type writing struct {
 	batch    []record.Record
 	outcomes []record.Outcome
 	keep     record.KeepFunc
+	policy   record.Policy
 }
 
 func (w *writing) run(ctx context.Context, pending []int) error {

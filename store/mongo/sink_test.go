@@ -636,3 +636,41 @@ func TestPairThatDoesNotFitIntoOneDocument(t *testing.T) {
 		t.Errorf("%d documents are left of two", n)
 	}
 }
+
+// TestServerThatRefusesEverything fails the run rather than rejecting all there is.
+func TestServerThatRefusesEverything(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, ferretdb.Start(t).URI)
+	var batch []record.Record
+	for i := range 12 {
+		batch = append(batch, kv(alice+record.UserID(i), values{"n": math.NaN()}))
+	}
+	if _, err := f.sink(record.AllKinds).Write(context.Background(), batch, (&keeper{}).keep); err == nil || !strings.Contains(err.Error(), "every document") {
+		t.Error(err)
+	}
+}
+
+// TestAppChangesOursWhileItIsMerged lets the app update the one of two documents that is to be deleted.
+func TestAppChangesOursWhileItIsMerged(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, ferretdb.MongoURI(t))
+	sink := f.sink(record.AllKinds)
+	f.write(sink, &keeper{}, kv(alice, values{"a": "redis"}))
+	f.insert("kv", bson.D{{Key: "user_id", Value: alice.String()}, {Key: "kv", Value: bson.D{{Key: "a", Value: "app"}}}})
+	changed := false
+	err := sink.Finish(context.Background(), func([]record.Superseded) error {
+		if changed {
+			return nil
+		}
+		changed = true
+		_, err := f.db.Collection("kv").UpdateOne(context.Background(), bson.D{{Key: "_id", Value: alice.String()}},
+			bson.D{{Key: "$set", Value: bson.D{{Key: "kv.fresh", Value: "app"}}}})
+		return err
+	})
+	if err != nil || !changed {
+		t.Fatal(changed, err)
+	}
+	if got := f.all(record.KV)[alice].Fields; got["fresh"] != "app" || got["a"] != "app" {
+		t.Errorf("%v", got)
+	}
+}

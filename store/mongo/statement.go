@@ -27,9 +27,8 @@ func (w *writing) statement(c change) mongo.WriteModel {
 		set = bson.D{{Key: "key", Value: d.APIKey}, {Key: "created_at", Value: now}}
 		guarded("key")
 	case record.KV:
-		kv := mergedKV(doc, d)
-		set = bson.D{{Key: "kv", Value: kv}}
-		if len(kv)+len(lookup(doc, "kv").Value) < guardBytes {
+		set = bson.D{{Key: "kv", Value: c.kv}}
+		if len(c.kv)+len(lookup(doc, "kv").Value) < guardBytes {
 			guarded("kv")
 		} else {
 			// Old and new value do not fit into one statement; the old one's size has to do.
