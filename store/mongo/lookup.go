@@ -137,7 +137,7 @@ func (l *lookups) match(doc bson.Raw) {
 		return
 	}
 	user, text := lookup(doc, "user_id").StringValueOK()
-	if i, ok := l.byUser[user]; ok && text {
+	if i, ok := l.byUser[user]; ok {
 		l.found[i].own = doc
 	}
 	if id, ok := lookup(doc, "_id").StringValueOK(); ok && id != user {
@@ -150,7 +150,7 @@ func (l *lookups) match(doc bson.Raw) {
 	}
 	key, _ := lookup(doc, "key").StringValueOK()
 	for _, i := range l.byKey[key] {
-		if text && user == l.w.batch[i].User.String() {
+		if user == l.w.batch[i].User.String() {
 			continue
 		}
 		holder := user
