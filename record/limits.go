@@ -46,9 +46,7 @@ func (l Limits) Apply(it Item) Item {
 		it.Record = nil
 		return it
 	}
-	if r.Kind == KV && len(it.Rejects) > 0 {
-		r.LeftOut = leftOut(it.Rejects)
-	}
+	r.LeftOut = it.LeftOut()
 	if reason, detail := l.tooLarge(r.DocumentSize()); reason != "" {
 		it.Rejects = append(it.Rejects, r.Rejects(reason, detail)...)
 		it.Record = nil
@@ -56,18 +54,6 @@ func (l Limits) Apply(it Item) Item {
 	}
 	it.Record = &r
 	return it
-}
-
-func leftOut(rejects []Reject) LeftOut {
-	var l LeftOut
-	for _, r := range rejects {
-		if r.HasField {
-			l.Names = append(l.Names, r.Field)
-		} else {
-			l.All = true
-		}
-	}
-	return l
 }
 
 // tooLarge judges a document of size bytes of BSON.

@@ -24,6 +24,9 @@ type Item struct {
 
 	// Notes are counted in the report, by their text.
 	Notes []Note
+
+	// APIKey is, for an API key without a record, the key where it authenticates in the source though it is rejected.
+	APIKey string
 }
 
 // Note is a remark that a report counts.
@@ -49,6 +52,22 @@ func (it Item) User() UserID {
 		return it.Rejects[0].User
 	}
 	return 0
+}
+
+// LeftOut tells which fields of the item's key-value pairs were rejected.
+func (it Item) LeftOut() LeftOut {
+	var l LeftOut
+	if it.Kind != KV {
+		return l
+	}
+	for _, r := range it.Rejects {
+		if r.HasField {
+			l.Names = append(l.Names, r.Field)
+		} else {
+			l.All = true
+		}
+	}
+	return l
 }
 
 // Seen counts the source's keys by what became of them.

@@ -14,6 +14,7 @@ const (
 	mongoLib = "go.mongodb.org/mongo-driver/v2"
 	ferretDB = "github.com/FerretDB/FerretDB/ferretdb"
 	flock    = "github.com/gofrs/flock"
+	rdbLib   = "github.com/hdt3213/rdb"
 )
 
 // room is a package, or all packages below a folder where its name ends with "/...". Besides the standard library its
@@ -28,7 +29,9 @@ var rooms = []room{
 	{"cmd/lanyardctl", []string{"*"}},
 	{"record", nil},
 	{"migrate", []string{module + "record", syncs + "/..."}},
+	{"verify", []string{module + "record", syncs + "/..."}},
 	{"store/layout", []string{module + "record"}},
+	{"store/rdb", []string{module + "record", module + "store/layout", rdbLib + "/..."}},
 	{"store/redis", []string{module + "record", module + "store/layout", redisLib + "/...", syncs + "/..."}},
 	{"store/mongo", []string{module + "record", mongoLib + "/...", syncs + "/..."}},
 	{"store/mem", []string{module + "record"}},

@@ -72,7 +72,11 @@ func goesOn(user record.UserID, claim Found, notes []record.Note) record.Item {
 func reject(user record.UserID, f Found, reason record.Reason, detail string) record.Item {
 	r := rejected(user, f)
 	r.Reason, r.Detail = reason, detail
-	return record.Item{Kind: record.APIKeys, Rejects: []record.Reject{r}, Notes: expiring(nil, f)}
+	it := record.Item{Kind: record.APIKeys, Rejects: []record.Reject{r}, Notes: expiring(nil, f)}
+	if l, key := Classify(f.Key); l == APIKey {
+		it.APIKey = key
+	}
+	return it
 }
 
 func rejected(user record.UserID, f Found) record.Reject {

@@ -1,0 +1,182 @@
+package record
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// DifferenceType says how a target falls short of its source.
+type DifferenceType uint8
+
+// The types.
+const (
+	Missing   DifferenceType = iota // the target has not what the source has
+	Different                       // the target has another value
+	Extra                           // the target has what the source has not
+)
+
+var differenceNames = [...]string{"missing", "different", "extra"}
+
+// String returns the type's name as reports spell it.
+func (t DifferenceType) String() string {
+	if int(t) < len(differenceNames) {
+		return differenceNames[t]
+	}
+	return fmt.Sprintf("difference(%d)", uint8(t))
+}
+
+// MarshalText returns [DifferenceType.String].
+func (t DifferenceType) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
+
+// Difference is one thing in which a target falls short of its source. It tells where, and never a value.
+type Difference struct {
+	Kind     Kind
+	User     UserID // zero for Metrics, and for a document that is no user's
+	Name     string // what the document has in place of a user id, where it is no user's
+	Field    string // any bytes
+	HasField bool   // else the difference is the record as a whole
+	Type     DifferenceType
+}
+
+// Compare orders differences by kind, user and field.
+func (d Difference) Compare(o Difference) int {
+	return cmp.Or(cmp.Compare(d.Kind, o.Kind), cmp.Compare(d.User, o.User), strings.Compare(d.Name, o.Name),
+		strings.Compare(d.Field, o.Field), cmp.Compare(d.Type, o.Type))
+}
+
+// CompareOptions say what counts as a difference.
+type CompareOptions struct {
+	// Policy is the one by which the source was merged: what it lets the target keep is no difference.
+	Policy Policy
+
+	// Exact asks for equality. Else a target may be ahead: what merging would leave as it is is no difference.
+	Exact bool
+
+	// Now decides which times are plausible.
+	Now time.Time
+}
+
+// Compare returns in what the document falls short of the record of its user and kind, by field, in order: what [Merge]
+// would change or refuse to. That a value stands in another type of the same meaning is no difference, though Merge
+// mends it.
+func Compare(r Record, s Standing, o CompareOptions) []Difference {
+	bounds := TimeBounds(r.Kind, r.User, o.Now)
+	c := comparing{r: r, held: s.Held, exact: o.Exact, d: Merge(r, s.Held, bounds, o.Policy)}
+	switch r.Kind {
+	case APIKeys:
+		c.apiKey()
+	case KV:
+		c.kv()
+	case LastSeen, MonitoringSince:
+		c.time(bounds)
+	case Metrics:
+		c.metrics()
+	}
+	slices.SortFunc(c.found, Difference.Compare)
+	return c.found
+}
+
+// comparing is a comparison in the making.
+type comparing struct {
+	r     Record
+	held  Held
+	exact bool
+	d     Decision
+	found []Difference
+}
+
+func (c *comparing) add(field string, t DifferenceType) {
+	c.found = append(c.found, Difference{Kind: c.r.Kind, User: c.r.User, Field: field, HasField: true, Type: t})
+}
+
+// standing adds a field in which the target has another value, or none.
+func (c *comparing) standing(field string, exists bool) {
+	if exists {
+		c.add(field, Different)
+	} else {
+		c.add(field, Missing)
+	}
+}
+
+func (c *comparing) apiKey() {
+	if c.held.APIKey != c.r.APIKey && (c.exact || c.d.Write || len(c.d.Rejects) > 0) {
+		c.standing("key", c.held.APIKey != "")
+	}
+}
+
+func (c *comparing) kv() {
+	if c.exact {
+		c.exactFields(c.held.Fields)
+		return
+	}
+	for name := range c.d.Set {
+		_, exists := c.held.Fields[name]
+		c.standing(name, exists)
+	}
+	for _, name := range c.d.Unset {
+		c.add(name, Extra)
+	}
+	for _, conflict := range c.d.Rejects {
+		c.add(conflict.Field, Different)
+	}
+}
+
+// exactFields compares the record's fields with those that stand in the target. A field that was rejected is none of
+// the source's, but not gone from it either.
+func (c *comparing) exactFields(stand map[string]Value) {
+	for name, ours := range c.r.Fields {
+		theirs, exists := stand[name]
+		if !exists || !Equal(ours.Value, theirs) {
+			c.standing(name, exists)
+		}
+	}
+	for name := range stand {
+		if _, ours := c.r.Fields[name]; !ours && !c.r.LeftOut.Has(name) {
+			c.add(name, Extra)
+		}
+	}
+}
+
+func (c *comparing) time(bounds Bounds) {
+	field := TimeField(c.r.Kind)
+	stands, exists := c.held.Times[field]
+	theirs, reason, _ := Timestamp(c.r.Kind, stands, bounds)
+	good := exists && reason == ""
+	switch {
+	case c.exact && (!good || theirs.Time != c.r.Time):
+		c.standing(field, exists)
+	case c.d.Write && (!good || theirs.Time != c.d.Time):
+		c.standing(field, exists)
+	}
+}
+
+func (c *comparing) metrics() {
+	stand := make(map[string]Value, len(c.held.Fields))
+	for name, v := range c.held.Fields {
+		if counter, reason, _ := Counter(name, v); reason == "" {
+			v = counter
+		}
+		stand[name] = v
+	}
+	if c.exact {
+		c.exactFields(stand)
+		return
+	}
+	for name, v := range c.d.Set {
+		theirs, exists := stand[name]
+		if !exists || !Equal(theirs, v) {
+			c.standing(name, exists)
+		}
+	}
+}
+
+// ValueDigest returns the digest of one value: values that are [Equal] have the same.
+func ValueDigest(v Value) Digest {
+	var scratch [256]byte
+	sum := sha256.Sum256(appendCanonical(scratch[:0], v))
+	return Digest(sum[:16])
+}

@@ -1,0 +1,92 @@
+package record
+
+import (
+	"context"
+	"time"
+)
+
+// Standing is one document as it stands in a target.
+type Standing struct {
+	Kind Kind
+
+	// User is zero for Metrics, and for a document that is no user's as far as the app can see.
+	User UserID
+
+	// Name is what stands in place of a user id where User is zero: text that is none, or a number as JSON.
+	Name string
+
+	// Held is what the document holds. Found is true, and Holder is empty.
+	Held Held
+}
+
+// Holdings reads back what a target holds.
+type Holdings interface {
+	// Standings delivers the kind's documents in no order, some at a time. It returns yield's error as it is.
+	Standings(ctx context.Context, kind Kind, yield func([]Standing) error) error
+
+	// Count counts exactly the kind's documents that the app can see.
+	Count(ctx context.Context, kind Kind) (int64, error)
+
+	// Limits returns what the target can hold.
+	Limits() Limits
+}
+
+// Content is what a document says.
+type Content struct {
+	Record Record
+
+	// Plain tells that Record is all that the document says, so that two of the same digest need no further look.
+	Plain bool
+
+	// Mistyped tells that the document says it in a type or unit that the app cannot read, such as a time as text.
+	Mistyped bool
+}
+
+// Content returns what the document says as of now, as a record.
+func (s Standing) Content(now time.Time) Content {
+	c := Content{Record: Record{Kind: s.Kind, User: s.User}, Plain: s.User != 0 || s.Kind == Metrics}
+	switch s.Kind {
+	case APIKeys:
+		c.Record.APIKey = s.Held.APIKey
+	case KV:
+		c.Plain = c.Plain && s.Held.NoFields == nil
+		c.Record.Fields = make(map[string]Field, len(s.Held.Fields))
+		for name, v := range s.Held.Fields {
+			c.Record.Fields[name] = Field{Value: v}
+		}
+	case LastSeen, MonitoringSince:
+		c.time(s, TimeBounds(s.Kind, s.User, now))
+	case Metrics:
+		c.Record.Fields = make(map[string]Field, len(s.Held.Fields))
+		for name, stands := range s.Held.Fields {
+			v, reason, _ := Counter(name, stands)
+			if reason != "" {
+				v = stands
+			}
+			_, text := stands.(string)
+			c.Mistyped = c.Mistyped || text && reason == ""
+			c.Record.Fields[name] = Field{Value: v}
+		}
+	}
+	return c
+}
+
+func (c *Content) time(s Standing, bounds Bounds) {
+	field := TimeField(s.Kind)
+	stands, exists := s.Held.Times[field]
+	m, reason, _ := Timestamp(s.Kind, stands, bounds)
+	c.Record.Time = m.Time
+	if !exists || reason != "" {
+		c.Plain = false
+		return
+	}
+	n, ok := stands.(int64)
+	c.Mistyped = !ok || n != m.Time
+	for name, v := range s.Held.Times {
+		// A fork's other field counts only where it would win.
+		other, reason, _ := Timestamp(s.Kind, v, bounds)
+		if name != field && reason == "" && other.Time < m.Time {
+			c.Plain = false
+		}
+	}
+}

@@ -1,0 +1,37 @@
+package verify
+
+import (
+	"time"
+
+	"github.com/lanyardctl/lanyardctl/record"
+)
+
+// Options says what to compare, and how.
+type Options struct {
+	// Source returns a new reading of the source. It is read once for each pass.
+	Source func() record.Source
+
+	Target record.Holdings
+	Kinds  record.Kinds
+
+	Compare record.CompareOptions
+
+	// CountsOnly compares numbers of records and documents, and no content.
+	CountsOnly bool
+
+	// Recheck is how often what differs is read again, after a pause of RecheckDelay each.
+	Recheck      int
+	RecheckDelay time.Duration
+
+	// MaxDifferences bounds the list of differences; all are counted.
+	MaxDifferences int
+
+	// Memory is about how many bytes the records that are compared one by one may take; DefaultMemory where zero.
+	Memory int64
+
+	// Notify is told, in words for people, of what a run decides on its own. It is called from one goroutine at a time.
+	Notify func(message string)
+}
+
+// DefaultMemory is the default of [Options.Memory]: 256 MiB.
+const DefaultMemory = 256 << 20

@@ -1,0 +1,62 @@
+package verify
+
+import (
+	"time"
+
+	"github.com/lanyardctl/lanyardctl/record"
+)
+
+// Counts is a report's row for one kind, in records and documents.
+//
+// Source is the sum of Rejected, Missing, Different and Agreeing; Target is the sum of Extra, Different and Agreeing.
+// Where only counts were compared, Different and Agreeing are not known, and zero.
+type Counts struct {
+	Source    int64 `json:"source"`    // records of the source, those that are rejected among them
+	Target    int64 `json:"target"`    // documents of the target
+	Missing   int64 `json:"missing"`   // records without a document
+	Different int64 `json:"different"` // records whose document falls short of them
+	Extra     int64 `json:"extra"`     // documents without a record
+	Rejected  int64 `json:"rejected"`  // records of which nothing can be written
+	Agreeing  int64 `json:"agreeing"`  // records whose document holds them, or more
+	Ahead     int64 `json:"ahead"`     // of Agreeing, those whose document holds more, or later, or earlier
+	Mistyped  int64 `json:"mistyped"`  // documents that say the right thing in a type that the app cannot read
+}
+
+// Report is what a comparison found, also where it was interrupted or failed.
+type Report struct {
+	Only       record.Kinds // those that were asked for
+	Exact      bool
+	CountsOnly bool
+	Kinds      [record.KindCount]Counts
+
+	// Differences are the first of those that count, by kind, user and field; Total is how many there are.
+	Differences []record.Difference
+	Total       int64
+
+	Seen    record.Seen             // the source's keys
+	Reasons map[record.Reason]int64 // values of the source that are rejected, by reason
+
+	Complete  bool // the comparison came to its end
+	Passes    int  // readings of both sides
+	Rechecks  int  // of Passes, those after a pause
+	StartedAt time.Time
+	Duration  time.Duration
+}
+
+// Rejects returns the number of values that are rejected.
+func (r Report) Rejects() int64 {
+	var n int64
+	for _, count := range r.Reasons {
+		n += count
+	}
+	return n
+}
+
+// Snapshot is a comparison's progress at one moment.
+type Snapshot struct {
+	Phase     string // what the run is doing, for people: "comparing", "looking closer (pass 2)"
+	Keys      int64  // of the source, looked at in this pass
+	Total     int64  // of the source; about, and zero where nobody knows
+	Documents int64  // of the target, looked at in this pass
+	Expected  int64  // of the target; about, and zero where nobody knows
+}
