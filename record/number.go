@@ -54,13 +54,19 @@ func ParseNumber(s string) (Value, bool) {
 	return f, true
 }
 
-// reservedCounters are fields of the metrics document that are no counters.
-var reservedCounters = map[string]bool{"_id": true, "type": true, "updated_at": true, WrittenField: true}
+// ReservedCounter reports whether a field of the metrics document is no counter, but the document's own.
+func ReservedCounter(name string) bool {
+	switch name {
+	case "_id", "type", "updated_at", WrittenField:
+		return true
+	}
+	return false
+}
 
 // Counter reads a counter: an int64, a float64, or decimal text. A counter is a finite number from zero up, as the app
 // stops at boot on anything else. The reason is empty where the counter is good.
 func Counter(name string, v Value) (Value, Reason, string) {
-	if reservedCounters[name] {
+	if ReservedCounter(name) {
 		return nil, NotACounter, "the name is reserved for the document itself"
 	}
 	if text, ok := v.(string); ok {

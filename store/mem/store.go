@@ -41,6 +41,7 @@ type Store struct {
 
 	mu          sync.Mutex
 	documents   [record.KindCount]map[record.UserID]Document
+	strays      []record.Standing
 	checkpoints map[string]record.Checkpoint
 	generation  int
 }
@@ -60,6 +61,7 @@ func (s *Store) Drop() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.generation++
+	s.strays = nil
 	for k := range s.documents {
 		s.documents[k] = make(map[record.UserID]Document)
 	}
@@ -155,7 +157,8 @@ func (s *Store) write(r record.Record, keep record.KeepFunc) (record.Outcome, er
 // held returns what the store has for r.
 func (s *Store) held(r record.Record) record.Held {
 	doc, found := s.documents[r.Kind][r.User]
-	held := record.Held{Found: found, APIKey: doc.APIKey, Times: doc.Times, Fields: doc.Fields, NoFields: doc.NoFields}
+	held := doc.held(r.Kind, r.User)
+	held.Found = found
 	if r.Kind == record.APIKeys {
 		for user, other := range s.documents[record.APIKeys] {
 			if user != r.User && other.APIKey == r.APIKey {
@@ -163,8 +166,15 @@ func (s *Store) held(r record.Record) record.Held {
 			}
 		}
 	}
-	held.Written = found && record.StillWritten(doc.record(r.Kind, r.User), doc.Mark)
 	return held
+}
+
+// held returns what the document holds, but for [record.Held.Holder].
+func (d Document) held(kind record.Kind, user record.UserID) record.Held {
+	return record.Held{
+		Found: true, Written: record.StillWritten(d.record(kind, user), d.Mark),
+		APIKey: d.APIKey, Times: d.Times, Fields: d.Fields, NoFields: d.NoFields,
+	}
 }
 
 // record returns the document's content as a record.

@@ -79,7 +79,10 @@ func (f *fixture) target(o storetest.Options) storetest.Target {
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	return storetest.Target{Sink: sink, Checkpoints: f.store.Checkpoints(), Put: f.put, All: f.all, Drop: f.drop}
+	return storetest.Target{
+		Sink: sink, Checkpoints: f.store.Checkpoints(), Holdings: f.store.Holdings(mongo.HoldingsOptions{}),
+		Put: f.put, All: f.all, Drop: f.drop,
+	}
 }
 
 func collection(kind record.Kind) string {

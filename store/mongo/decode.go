@@ -69,15 +69,15 @@ func number(v bson.RawValue) record.Value {
 	return value(v)
 }
 
-// held returns what the documents of a lookup hold for r.
-func (f found) held(r record.Record) record.Held {
-	doc := f.own
-	h := record.Held{Found: doc != nil, Holder: f.holderID}
-	switch r.Kind {
+// held returns what a document of the kind holds, but for [record.Held.Holder]. The user is the one whose document it is;
+// doc may be nil.
+func held(kind record.Kind, user record.UserID, doc bson.Raw) record.Held {
+	h := record.Held{Found: doc != nil}
+	content := record.Record{Kind: kind, User: user}
+	switch kind {
 	case record.APIKeys:
-		content := record.Record{Kind: record.APIKeys, User: r.User}
-		content.APIKey, _ = lookup(doc, "key").StringValueOK()
-		h.APIKey = content.APIKey
+		h.APIKey, _ = lookup(doc, "key").StringValueOK()
+		content.APIKey = h.APIKey
 		h.Written = record.StillWritten(content, markOf(doc))
 	case record.KV:
 		kv := lookup(doc, "kv")
@@ -90,7 +90,7 @@ func (f found) held(r record.Record) record.Held {
 		}
 		h.Fields = object(fields)
 		if m := markOf(doc); m != "" {
-			content := record.Record{Kind: record.KV, User: r.User, Fields: make(map[string]record.Field, len(h.Fields))}
+			content.Fields = make(map[string]record.Field, len(h.Fields))
 			for name, v := range h.Fields {
 				content.Fields[name] = record.Field{Value: v}
 			}
@@ -98,20 +98,49 @@ func (f found) held(r record.Record) record.Held {
 		}
 	case record.LastSeen, record.MonitoringSince:
 		h.Times = make(map[string]any)
-		for _, name := range timeFields(r.Kind) {
+		for _, name := range timeFields(kind) {
 			if v := lookup(doc, name); v.Type != 0 {
 				h.Times[name] = moment(v)
 			}
 		}
 	case record.Metrics:
 		h.Fields = make(map[string]record.Value)
-		for name := range r.Fields {
-			if v := lookup(doc, name); v.Type != 0 {
-				h.Fields[name] = number(v)
+		elements, _ := doc.Elements() // the driver validated the document when it was read
+		for _, e := range elements {
+			if name := e.Key(); !record.ReservedCounter(name) {
+				h.Fields[name] = number(e.Value())
 			}
 		}
 	}
 	return h
+}
+
+// standing returns what a document of the kind holds, and whose it is.
+func standing(kind record.Kind, doc bson.Raw) record.Standing {
+	s := record.Standing{Kind: kind}
+	if kind != record.Metrics {
+		s.User, s.Name = owner(doc)
+	}
+	s.Held = held(kind, s.User, doc)
+	return s
+}
+
+// owner returns the user whose document the app takes it for, or what the document has in place of a user id.
+func owner(doc bson.Raw) (record.UserID, string) {
+	v := lookup(doc, "user_id")
+	if v.Type == 0 {
+		return 0, ""
+	}
+	name, ok := number(v).(string) // a decimal is its digits
+	if !ok {
+		name = string(record.JSON(value(v)))
+	}
+	if v.Type == bson.TypeString {
+		if user, ok := record.ParseUserID(name); ok {
+			return user, ""
+		}
+	}
+	return 0, name
 }
 
 // timeFields returns the fields in which the app and its forks keep the time of a kind.

@@ -159,25 +159,24 @@ func (s *Sink) fromDocument(kind record.Kind, doc bson.Raw) (record.Record, erro
 		}
 		r.Fields[name] = record.Field{Value: v, Origin: record.Origin{Raw: string(record.JSON(v))}}
 	}
+	h := held(kind, r.User, doc)
 	switch kind {
 	case record.APIKeys:
-		r.APIKey, _ = lookup(doc, "key").StringValueOK()
+		r.APIKey = h.APIKey
 		r.Origin.Raw = r.APIKey
 	case record.LastSeen, record.MonitoringSince:
-		v := moment(lookup(doc, record.TimeField(kind)))
-		m, reason, detail := record.Timestamp(kind, v, record.TimeBounds(kind, r.User, s.opts.Now()))
+		m, reason, detail := record.Timestamp(kind, h.Times[record.TimeField(kind)], record.TimeBounds(kind, r.User, s.opts.Now()))
 		if reason != "" {
 			return r, fmt.Errorf("read the time of user %s in %s: %s", r.User, collectionName(kind), detail)
 		}
 		r.Time = m.Time
 	case record.KV:
-		kv, _ := lookup(doc, "kv").DocumentOK()
-		for name, v := range object(kv) {
+		for name, v := range h.Fields {
 			take(name, v)
 		}
 	case record.Metrics:
-		for name := range object(doc) {
-			if v, reason, _ := record.Counter(name, number(lookup(doc, name))); reason == "" {
+		for name, stands := range h.Fields {
+			if v, reason, _ := record.Counter(name, stands); reason == "" {
 				take(name, v)
 			}
 		}

@@ -79,10 +79,12 @@ func (s *Sink) inspect(ctx context.Context, kind record.Kind) error {
 	if err != nil {
 		return err
 	}
-	if !empty && kind != record.Metrics {
-		if err := s.noticeNumericUsers(ctx, kind); err != nil {
+	if !empty {
+		notices, err := s.NumericUsers(ctx, record.Kinds(0).With(kind))
+		if err != nil {
 			return err
 		}
+		s.notices = append(s.notices, notices...)
 	}
 	for _, field := range uniqueFields(kind) {
 		u := uniqueField{kind, field}
@@ -139,30 +141,6 @@ func (s *Sink) checkDuplicates(ctx context.Context, u uniqueField) error {
 	}
 	if len(bad) > 0 {
 		return s.duplicatesError(u, bad)
-	}
-	return nil
-}
-
-// noticeNumericUsers counts the documents whose user_id is a number: the app does not see them.
-func (s *Sink) noticeNumericUsers(ctx context.Context, kind record.Kind) error {
-	numeric := bson.D{{Key: "user_id", Value: bson.D{{Key: "$type", Value: "number"}}}}
-	cursor, err := s.collection(kind).Find(ctx, numeric, options.Find().SetProjection(bson.D{{Key: "user_id", Value: 1}}))
-	if err != nil {
-		return s.wrap("look for numeric user ids in "+collectionName(kind), err)
-	}
-	defer cursor.Close(context.WithoutCancel(ctx))
-	notice := Notice{Kind: kind, Note: record.NumericUserID}
-	for cursor.Next(ctx) {
-		notice.Count++
-		if len(notice.Users) < named {
-			notice.Users = append(notice.Users, string(record.JSON(number(lookup(cursor.Current, "user_id")))))
-		}
-	}
-	if err := cursor.Err(); err != nil {
-		return s.wrap("look for numeric user ids in "+collectionName(kind), err)
-	}
-	if notice.Count > 0 {
-		s.notices = append(s.notices, notice)
 	}
 	return nil
 }

@@ -22,6 +22,13 @@ type found struct {
 	idTaken bool
 }
 
+// held returns what the documents hold for r.
+func (f found) held(r record.Record) record.Held {
+	h := held(r.Kind, r.User, f.own)
+	h.Holder = f.holderID
+	return h
+}
+
 // lookup reads what the target has for each of the records.
 func (w *writing) lookup(ctx context.Context, indexes []int) (map[int]*found, error) {
 	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
@@ -30,9 +37,7 @@ func (w *writing) lookup(ctx context.Context, indexes []int) (map[int]*found, er
 	var err error
 	switch {
 	case w.kind == record.Metrics:
-		err = l.find(ctx, bson.D{{Key: "$or", Value: bson.A{
-			bson.D{{Key: "type", Value: globalType}}, bson.D{{Key: "_id", Value: globalType}},
-		}}})
+		err = l.find(ctx, countersFilter)
 	case w.quirks.loneID:
 		err = l.findByID(ctx)
 	default:
@@ -76,6 +81,17 @@ func (l *lookups) filter() bson.D {
 		or = append(or, bson.D{{Key: "key", Value: bson.D{{Key: "$in", Value: sortedNames(l.byKey)}}}})
 	}
 	return bson.D{{Key: "$or", Value: or}}
+}
+
+// countersFilter finds the document of the counters: the one that [isGlobal], else the one under that _id.
+var countersFilter = bson.D{{Key: "$or", Value: bson.A{
+	bson.D{{Key: "type", Value: globalType}}, bson.D{{Key: "_id", Value: globalType}},
+}}}
+
+// isGlobal reports whether the app takes the document for that of the counters.
+func isGlobal(doc bson.Raw) bool {
+	kind, _ := lookup(doc, "type").StringValueOK()
+	return kind == globalType
 }
 
 func (l *lookups) find(ctx context.Context, filter any) error {
@@ -130,7 +146,7 @@ func (l *lookups) match(doc bson.Raw) {
 	doc = slices.Clone(doc)
 	if l.w.kind == record.Metrics {
 		for _, f := range l.found {
-			if kind, _ := lookup(doc, "type").StringValueOK(); kind == globalType || f.own == nil {
+			if isGlobal(doc) || f.own == nil {
 				f.own = doc
 			}
 		}

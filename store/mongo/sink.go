@@ -30,14 +30,6 @@ type Sink struct {
 	notices []Notice
 }
 
-// Notice is something in the target that a person should know, and that stops nobody.
-type Notice struct {
-	Kind  record.Kind
-	Note  record.Note
-	Count int64
-	Users []string // a few of those that Count counts
-}
-
 // Sink looks at the collections and returns a sink for them, which writes nothing before [Sink.Begin]. It fails
 // with a [*DuplicatesError] where a user has two documents.
 func (s *Store) Sink(ctx context.Context, o SinkOptions) (*Sink, error) {

@@ -30,6 +30,7 @@ func asInMemory(t *testing.T, open Open) {
 				}
 				model.Put(p.kind, p.user, p.document)
 				target.Put(p.kind, p.user, p.document)
+				checkReadBack(rt, target)
 				continue
 			}
 			batch := oneKeyEach(rapid.SliceOfN(Records(), 1, 8).Draw(rt, "batch"))
@@ -40,6 +41,8 @@ func asInMemory(t *testing.T, open Open) {
 			if d := difference(contentsOf(model), contentsOf(target)); d != "" {
 				rt.Fatalf("step %d: contents differ from those in memory (-memory +target):\n%s", step, d)
 			}
+			checkReadBack(rt, target)
+			checkNothingIsLeftToDo(rt, target, batch, got.Outcomes, record.CompareOptions{Policy: o.Policy, Now: Now})
 		}
 	})
 }

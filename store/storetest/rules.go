@@ -182,6 +182,7 @@ func rules(t *testing.T, open Open) {
 			if d := difference(document(r.want), document(got)); d != "" {
 				t.Errorf("the document (-want +got):\n%s", d)
 			}
+			checkReadBack(t, target)
 		})
 	}
 }
@@ -205,4 +206,5 @@ func dryRun(t *testing.T, open Open) {
 	if d := difference(was, contentsOf(target)); d != "" {
 		t.Errorf("a dry run changed the target (-before +after):\n%s", d)
 	}
+	checkReadBack(t, target)
 }

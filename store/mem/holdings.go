@@ -1,0 +1,61 @@
+package mem
+
+import (
+	"context"
+	"slices"
+
+	"github.com/lanyardctl/lanyardctl/record"
+)
+
+// pageSize is the number of standings in a page: small, so that tests see several.
+const pageSize = 3
+
+// Holdings returns what the store holds. It can be read any number of times.
+func (s *Store) Holdings() record.Holdings { return holdings{s} }
+
+// AddStray adds a document beside those that have a place of their own: one of nobody, or a second one of a user. Only
+// [Store.Holdings] knows of it, and [Store.Drop] removes it.
+func (s *Store) AddStray(stray record.Standing) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	stray.Held.Found = true
+	s.strays = append(s.strays, stray)
+}
+
+type holdings struct{ store *Store }
+
+// Standings implements [record.Holdings]. It delivers what the store held when it was called.
+func (h holdings) Standings(ctx context.Context, kind record.Kind, yield func([]record.Standing) error) error {
+	for page := range slices.Chunk(h.standings(kind), pageSize) {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := yield(page); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Count implements [record.Holdings].
+func (h holdings) Count(_ context.Context, kind record.Kind) (int64, error) {
+	return int64(len(h.standings(kind))), nil
+}
+
+// Limits implements [record.Holdings].
+func (h holdings) Limits() record.Limits { return h.store.Limits() }
+
+func (h holdings) standings(kind record.Kind) []record.Standing {
+	var list []record.Standing
+	for user, d := range h.store.All(kind) {
+		list = append(list, record.Standing{Kind: kind, User: user, Held: d.held(kind, user)})
+	}
+	h.store.mu.Lock()
+	defer h.store.mu.Unlock()
+	for _, stray := range h.store.strays {
+		if stray.Kind == kind {
+			list = append(list, stray)
+		}
+	}
+	return list
+}

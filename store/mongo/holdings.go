@@ -1,0 +1,190 @@
+package mongo
+
+import (
+	"context"
+	"iter"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/lanyardctl/lanyardctl/record"
+)
+
+// HoldingsOptions says what to read back.
+type HoldingsOptions struct {
+	// Users are the only ones to read; none means all. With users the counters, which are nobody's, are left out.
+	Users []record.UserID
+}
+
+// Holdings reads back what the database holds, and writes nothing. See [record.Holdings].
+type Holdings struct {
+	*Store
+	users bson.A // as the documents have them; nil for all
+}
+
+// Holdings returns what the database holds. It can be read any number of times.
+func (s *Store) Holdings(o HoldingsOptions) *Holdings {
+	h := &Holdings{Store: s}
+	for _, user := range o.Users {
+		h.users = append(h.users, user.String())
+	}
+	return h
+}
+
+// A page of standings ends with whichever of the two comes first.
+const (
+	pageLength = 1000
+	pageBytes  = 4 << 20 // of BSON
+)
+
+// Standings implements [record.Holdings]. Each page is a slice of its own.
+func (h *Holdings) Standings(ctx context.Context, kind record.Kind, yield func([]record.Standing) error) error {
+	if kind == record.Metrics {
+		return h.counters(ctx, yield)
+	}
+	filter := bson.D{}
+	if h.users != nil {
+		filter = h.ofUsers()
+	}
+	var page []record.Standing
+	size := 0
+	for doc, err := range h.documents(ctx, kind, filter) {
+		if err != nil {
+			return h.wrap("read "+collectionName(kind), err)
+		}
+		page = append(page, standing(kind, doc))
+		if size += len(doc); len(page) < pageLength && size < pageBytes {
+			continue
+		}
+		if err := yield(page); err != nil {
+			return err
+		}
+		page, size = make([]record.Standing, 0, len(page)), 0
+	}
+	if len(page) == 0 {
+		return nil
+	}
+	return yield(page)
+}
+
+// counters delivers the document of the counters, and any other that the app may take for it.
+func (h *Holdings) counters(ctx context.Context, yield func([]record.Standing) error) error {
+	if h.users != nil {
+		return nil
+	}
+	var global, byID []record.Standing
+	for doc, err := range h.documents(ctx, record.Metrics, countersFilter) {
+		switch {
+		case err != nil:
+			return h.wrap("read "+collectionName(record.Metrics), err)
+		case isGlobal(doc):
+			global = append(global, standing(record.Metrics, doc))
+		default:
+			byID = append(byID, standing(record.Metrics, doc))
+		}
+	}
+	if len(global) == 0 {
+		global = byID
+	}
+	if len(global) == 0 {
+		return nil
+	}
+	return yield(global)
+}
+
+// Count implements [record.Holdings].
+func (h *Holdings) Count(ctx context.Context, kind record.Kind) (int64, error) {
+	var filter bson.D
+	switch {
+	case kind == record.Metrics && h.users != nil:
+		return 0, nil
+	case kind == record.Metrics:
+		filter = bson.D{{Key: "type", Value: globalType}}
+	case h.users != nil:
+		filter = h.ofUsers()
+	default:
+		filter = bson.D{{Key: "user_id", Value: bson.D{{Key: "$type", Value: "string"}}}}
+	}
+	n, err := h.collection(kind).CountDocuments(ctx, filter)
+	if err != nil {
+		return 0, h.wrap("count the documents of "+collectionName(kind), err)
+	}
+	return n, nil
+}
+
+func (h *Holdings) ofUsers() bson.D {
+	return bson.D{{Key: "user_id", Value: bson.D{{Key: "$in", Value: h.users}}}}
+}
+
+// documents streams a kind's documents, each of which is good until the next. An error is the last that comes.
+func (h *Holdings) documents(ctx context.Context, kind record.Kind, filter bson.D) iter.Seq2[bson.Raw, error] {
+	return func(yield func(bson.Raw, error) bool) {
+		opts := options.Find().SetBatchSize(h.batchSize(kind))
+		if fields := contentOnly(kind); fields != nil {
+			opts.SetProjection(fields)
+		}
+		cursor, err := h.open(ctx, kind, filter, opts)
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		defer closeCursor(ctx, cursor)
+		for fetch(ctx, cursor) {
+			if !yield(cursor.Current, nil) {
+				return
+			}
+		}
+		if err := cursor.Err(); err != nil {
+			yield(nil, err)
+		}
+	}
+}
+
+func (h *Holdings) open(ctx context.Context, kind record.Kind, filter bson.D, opts *options.FindOptionsBuilder) (*mongo.Cursor, error) {
+	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
+	defer cancel()
+	return h.collection(kind).Find(ctx, filter, opts)
+}
+
+// fetch moves on to the next document. Only where that takes a command is its time bounded, so that a scan may take as
+// long as it needs.
+func fetch(ctx context.Context, cursor *mongo.Cursor) bool {
+	if cursor.RemainingBatchLength() > 0 {
+		return cursor.Next(ctx)
+	}
+	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
+	defer cancel()
+	return cursor.Next(ctx)
+}
+
+// closeCursor gives the cursor back to the server, also where ctx is cancelled.
+func closeCursor(ctx context.Context, cursor *mongo.Cursor) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), DefaultTimeout)
+	defer cancel()
+	// A server that cannot be told forgets the cursor by itself.
+	_ = cursor.Close(ctx)
+}
+
+// batchSize is how many documents a reply holds. MongoDB sends fewer where they are large.
+func (s *Store) batchSize(kind record.Kind) int32 {
+	if s.quirks.wholeBatches && kind == record.KV {
+		return 100
+	}
+	return 1000
+}
+
+// contentOnly returns the projection on what bears on a kind, or nil where that is about all of a document.
+func contentOnly(kind record.Kind) bson.D {
+	fields := bson.D{{Key: "_id", Value: 0}, {Key: "user_id", Value: 1}}
+	switch kind {
+	case record.APIKeys:
+		return append(fields, bson.E{Key: "key", Value: 1}, bson.E{Key: record.WrittenField, Value: 1})
+	case record.LastSeen, record.MonitoringSince:
+		for _, name := range timeFields(kind) {
+			fields = append(fields, bson.E{Key: name, Value: 1})
+		}
+		return fields
+	}
+	return nil
+}

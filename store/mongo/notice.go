@@ -1,0 +1,54 @@
+package mongo
+
+import (
+	"context"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/lanyardctl/lanyardctl/record"
+)
+
+// Notice is something in the target that a person should know, and that stops nobody.
+type Notice struct {
+	Kind  record.Kind
+	Note  record.Note
+	Count int64
+	Users []string // a few of those that Count counts
+}
+
+// NumericUsers returns a notice for each of the kinds that has documents whose user_id is a number: the app does not see
+// them. It writes nothing.
+func (s *Store) NumericUsers(ctx context.Context, kinds record.Kinds) ([]Notice, error) {
+	var notices []Notice
+	for _, kind := range kinds.List() {
+		if kind == record.Metrics {
+			continue
+		}
+		notice, err := s.numericUsers(ctx, kind)
+		if err != nil {
+			return nil, s.wrap("look for numeric user ids in "+collectionName(kind), err)
+		}
+		if notice.Count > 0 {
+			notices = append(notices, notice)
+		}
+	}
+	return notices, nil
+}
+
+func (s *Store) numericUsers(ctx context.Context, kind record.Kind) (Notice, error) {
+	notice := Notice{Kind: kind, Note: record.NumericUserID}
+	numeric := bson.D{{Key: "user_id", Value: bson.D{{Key: "$type", Value: "number"}}}}
+	cursor, err := s.collection(kind).Find(ctx, numeric, options.Find().SetProjection(bson.D{{Key: "user_id", Value: 1}}))
+	if err != nil {
+		return notice, err
+	}
+	defer cursor.Close(context.WithoutCancel(ctx))
+	for cursor.Next(ctx) {
+		notice.Count++
+		if len(notice.Users) < named {
+			notice.Users = append(notice.Users, string(record.JSON(number(lookup(cursor.Current, "user_id")))))
+		}
+	}
+	return notice, cursor.Err()
+}

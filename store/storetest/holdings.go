@@ -1,0 +1,184 @@
+package storetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"pgregory.net/rapid"
+
+	"github.com/lanyardctl/lanyardctl/record"
+	"github.com/lanyardctl/lanyardctl/store/mem"
+)
+
+// failer is a test, or one try of a property.
+type failer interface {
+	Helper()
+	Errorf(format string, args ...any)
+	Fatalf(format string, args ...any)
+}
+
+// readBack returns all that the target holds of a kind by user. It fails where a document comes twice.
+func readBack(t failer, target Target, kind record.Kind) map[record.UserID]record.Standing {
+	t.Helper()
+	standings := make(map[record.UserID]record.Standing)
+	err := target.Holdings.Standings(context.Background(), kind, func(page []record.Standing) error {
+		if len(page) == 0 {
+			t.Errorf("an empty page of %s", kind)
+		}
+		for _, s := range page {
+			if _, twice := standings[s.User]; twice || s.Kind != kind || s.Name != "" {
+				t.Errorf("%s of user %s, named %q, among those of %s (delivered before: %v)", s.Kind, s.User, s.Name, kind, twice)
+			}
+			standings[s.User] = s
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatalf("read %s back: %v", kind, err)
+	}
+	return standings
+}
+
+// checkReadBack compares what the target delivers with what is there.
+func checkReadBack(t failer, target Target) {
+	t.Helper()
+	for _, kind := range record.AllKinds.List() {
+		all := target.All(kind)
+		want, got := make(map[record.UserID]record.Held), make(map[record.UserID]record.Held)
+		for user, d := range all {
+			want[user] = heldIn(d, kind, user)
+		}
+		for user, s := range readBack(t, target, kind) {
+			got[user] = s.Held
+		}
+		if d := cmp.Diff(want, got, cmpopts.EquateEmpty()); d != "" {
+			t.Errorf("%s read back (-there +delivered):\n%s", kind, d)
+		}
+		n, err := target.Holdings.Count(context.Background(), kind)
+		if err != nil {
+			t.Fatalf("count %s: %v", kind, err)
+		}
+		if n != int64(len(all)) {
+			t.Errorf("%d documents of %s are counted as %d", len(all), kind, n)
+		}
+	}
+}
+
+// heldIn returns what a document holds.
+func heldIn(d mem.Document, kind record.Kind, user record.UserID) record.Held {
+	content := record.Record{Kind: kind, User: user, APIKey: d.APIKey, Fields: make(map[string]record.Field)}
+	for name, v := range d.Fields {
+		content.Fields[name] = record.Field{Value: v}
+	}
+	return record.Held{
+		Found: true, Written: record.StillWritten(content, d.Mark),
+		APIKey: d.APIKey, Times: d.Times, Fields: d.Fields, NoFields: d.NoFields,
+	}
+}
+
+// checkNothingIsLeftToDo compares what a batch was to write with what stands then. Records in conflict are left out, and
+// API keys that the policy left with another user: a standing does not tell who that is.
+func checkNothingIsLeftToDo(t failer, target Target, batch []record.Record, outcomes []record.Outcome, o record.CompareOptions) {
+	t.Helper()
+	last := make(map[record.Kind]map[record.UserID]int)
+	for i, r := range batch {
+		if last[r.Kind] == nil {
+			last[r.Kind] = make(map[record.UserID]int)
+		}
+		last[r.Kind][r.User] = i
+	}
+	for kind, users := range last {
+		standings := readBack(t, target, kind)
+		for user, i := range users {
+			if outcomes[i].Column == record.Conflicted || kind == record.APIKeys && o.Policy == record.PreferTarget && outcomes[i].Superseded > 0 {
+				continue
+			}
+			s, exists := standings[user]
+			if !exists {
+				t.Errorf("%s of user %s is in column %d, and not there", kind, user, outcomes[i].Column)
+				continue
+			}
+			if found := record.Compare(batch[i], s, o); len(found) > 0 {
+				t.Errorf("%s of user %s is in column %d, and differs: %v", kind, user, outcomes[i].Column, found)
+			}
+			if c := s.Content(o.Now); c.Mistyped && kind != record.Metrics { // another counter may be
+				t.Errorf("%s of user %s is in column %d, and in a type that the app cannot read", kind, user, outcomes[i].Column)
+			}
+		}
+	}
+}
+
+// foundAgain writes random records into an empty target: what stands there then is exactly what was written.
+func foundAgain(t *testing.T, open Open) {
+	rapid.Check(t, func(rt *rapid.T) {
+		o := Options{Policy: rapid.SampledFrom([]record.Policy{record.FailOnConflict, record.PreferSource, record.PreferTarget}).Draw(rt, "policy"), Now: clock}
+		target := open(t, o)
+		batch := onceEach(oneKeyEach(rapid.SliceOfN(Records(), 1, 12).Draw(rt, "batch")))
+		got := write(t, target, batch)
+		checkNothingIsLeftToDo(rt, target, batch, got.Outcomes, record.CompareOptions{Policy: o.Policy, Now: Now, Exact: true})
+		for _, r := range batch {
+			s := readBack(rt, target, r.Kind)[r.User]
+			if c := s.Content(Now); !c.Plain || c.Record.Digest() != r.Digest() {
+				rt.Errorf("%s of user %s has another digest, or is not plain (%v)", r.Kind, r.User, c.Plain)
+			}
+			if marked := r.Kind == record.KV || r.Kind == record.APIKeys; marked && !s.Held.Written {
+				rt.Errorf("%s of user %s is not known as what was written", r.Kind, r.User)
+			}
+		}
+	})
+}
+
+// onceEach leaves out all records of a user and kind but the first.
+func onceEach(batch []record.Record) []record.Record {
+	type key struct {
+		kind record.Kind
+		user record.UserID
+	}
+	var kept []record.Record
+	there := make(map[key]bool)
+	for _, r := range batch {
+		if k := (key{r.Kind, r.User}); !there[k] {
+			there[k] = true
+			kept = append(kept, r)
+		}
+	}
+	return kept
+}
+
+func emptyHoldings(t *testing.T, open Open) {
+	target := open(t, Options{Now: clock})
+	checkReadBack(t, target)
+	if got, want := target.Holdings.Limits(), target.Sink.Limits(); got != want {
+		t.Errorf("limits %+v, the sink has %+v", got, want)
+	}
+}
+
+// readingStops ends a reading from within and from outside.
+func readingStops(t *testing.T, open Open) {
+	target := open(t, Options{Now: clock})
+	var batch []record.Record
+	for i := range record.UserID(20) {
+		batch = append(batch, seen(alice+i, 1700000000000))
+	}
+	write(t, target, batch)
+	enough := errors.New("enough")
+	calls := 0
+	err := target.Holdings.Standings(context.Background(), record.LastSeen, func([]record.Standing) error {
+		calls++
+		return enough
+	})
+	if err != enough || calls != 1 {
+		t.Errorf("%d pages and the error %v, where the first page was enough", calls, err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	err = target.Holdings.Standings(ctx, record.LastSeen, func([]record.Standing) error { return fmt.Errorf("called") })
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("after the context was cancelled: %v", err)
+	}
+	checkReadBack(t, target)
+}
