@@ -2,27 +2,196 @@ package verify
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
 
 	"github.com/lanyardctl/lanyardctl/record"
 )
 
 // ErrInterrupted is in the error of a run whose context was cancelled.
-var ErrInterrupted = errorString("interrupted")
-
-type errorString string
-
-func (e errorString) Error() string { return string(e) }
+var ErrInterrupted = errors.New("interrupted")
 
 // Job is one comparison.
-type Job struct{ opts Options }
+type Job struct {
+	opts   Options
+	report Report
+
+	phase                            atomic.Pointer[string]
+	keys, total, documents, expected atomic.Int64
+}
 
 // New returns a comparison that has not begun.
-func New(o Options) *Job { return &Job{opts: o} }
-
-// Run compares. The report is what was found until then, also with an error.
-func (j *Job) Run(ctx context.Context) (*Report, error) { return &Report{}, ctx.Err() }
+func New(o Options) *Job {
+	if o.Memory <= 0 {
+		o.Memory = DefaultMemory
+	}
+	if o.Notify == nil {
+		o.Notify = func(string) {}
+	}
+	return &Job{opts: o}
+}
 
 // Snapshot returns the progress. It may be called at any time.
-func (j *Job) Snapshot() Snapshot { return Snapshot{} }
+func (j *Job) Snapshot() Snapshot {
+	s := Snapshot{Keys: j.keys.Load(), Total: j.total.Load(), Documents: j.documents.Load(), Expected: j.expected.Load()}
+	if phase := j.phase.Load(); phase != nil {
+		s.Phase = *phase
+	}
+	return s
+}
 
-var _ = record.AllKinds
+// Run compares. The report is what was found until then, also with an error. An error of a cancelled context is an
+// [ErrInterrupted].
+func (j *Job) Run(ctx context.Context) (*Report, error) {
+	j.report = Report{Only: j.opts.Kinds, Exact: j.opts.Compare.Exact, CountsOnly: j.opts.CountsOnly, StartedAt: time.Now()}
+	var err error
+	if j.opts.CountsOnly {
+		err = j.compareCounts(ctx)
+	} else {
+		err = j.compareContent(ctx)
+	}
+	if err != nil && ctx.Err() != nil {
+		err = fmt.Errorf("%w: %w", ErrInterrupted, context.Cause(ctx))
+	}
+	j.report.Complete = err == nil
+	j.report.Duration = time.Since(j.report.StartedAt)
+	return &j.report, err
+}
+
+// compareContent takes the tally, and looks closer at what differs until nothing does or the rechecks are used up.
+func (j *Job) compareContent(ctx context.Context) error {
+	var t *tally
+	err := j.pass(ctx, "comparing", func() (err error) {
+		t, err = j.takeTally(ctx)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	j.expected.Store(j.documents.Load())
+	j.report.Seen, j.report.Reasons = t.seen, t.reasons
+	settled, open := t.settled(), t.differing()
+	j.report.Kinds = settled
+	for round := 0; len(open) > 0; round++ {
+		if round > 0 {
+			if err := j.pause(ctx, round); err != nil {
+				return err
+			}
+		}
+		result, err := j.round(ctx, t, open, round)
+		if err != nil {
+			return err
+		}
+		j.report.Kinds = settled
+		addCounts(&j.report.Kinds, result.agreeing)
+		addCounts(&j.report.Kinds, result.differing)
+		j.report.Differences, j.report.Total = result.found.sorted(), result.found.total
+		addCounts(&settled, result.agreeing)
+		open = result.open
+		if round == j.opts.Recheck {
+			break
+		}
+	}
+	return nil
+}
+
+// outcome is what a round of looking closer found.
+type outcome struct {
+	found               differences
+	open                []int                    // buckets that still differ
+	agreeing, differing [record.KindCount]Counts // of the other buckets, and of these
+}
+
+// round compares the buckets one by one, in as many passes as the memory takes.
+func (j *Job) round(ctx context.Context, t *tally, buckets []int, round int) (*outcome, error) {
+	o := &outcome{found: differences{limit: j.opts.MaxDifferences}}
+	for len(buckets) > 0 {
+		n := t.fitting(buckets, j.opts.Memory)
+		phase := "looking closer"
+		if round > 0 {
+			phase = fmt.Sprintf("looking again (%d of %d)", round, j.opts.Recheck)
+			j.report.Rechecks++
+		}
+		var c *closer
+		err := j.pass(ctx, phase, func() (err error) {
+			c, err = j.lookCloser(ctx, buckets[:n])
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+		o.take(c, buckets[:n])
+		buckets = buckets[n:]
+	}
+	return o, nil
+}
+
+func (o *outcome) take(c *closer, buckets []int) {
+	for _, b := range buckets {
+		counts := c.wanted[b]
+		if c.differ[b] {
+			o.open = append(o.open, b)
+			addCounts(&o.differing, *counts)
+		} else {
+			addCounts(&o.agreeing, *counts)
+		}
+	}
+	o.found.total += c.found.total - int64(len(c.found.first))
+	o.found.add(c.found.first...)
+}
+
+// fitting returns how many of the buckets fit the memory together, at least one.
+func (t *tally) fitting(buckets []int, memory int64) int {
+	var cost int64
+	for n, b := range buckets {
+		cost += t.source.buckets[b].cost + costOfBucket
+		if n > 0 && cost > memory {
+			return n
+		}
+	}
+	return len(buckets)
+}
+
+// pause waits before what differs is read again.
+func (j *Job) pause(ctx context.Context, round int) error {
+	phase := fmt.Sprintf("waiting to look again (%d of %d)", round, j.opts.Recheck)
+	j.phase.Store(&phase)
+	return sleep(ctx, j.opts.RecheckDelay)
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// How often a pass is begun again after a server was unavailable, and the first wait before that.
+const (
+	attempts = 3
+	backoff  = time.Second
+)
+
+// pass reads both sides once. It begins again where a server was unavailable in between.
+func (j *Job) pass(ctx context.Context, phase string, read func() error) error {
+	j.phase.Store(&phase)
+	for attempt := 1; ; attempt++ {
+		j.keys.Store(0)
+		j.documents.Store(0)
+		j.report.Passes++
+		err := read()
+		if err == nil || ctx.Err() != nil || attempt == attempts || !errors.Is(err, record.ErrUnavailable) {
+			return err
+		}
+		j.opts.Notify(fmt.Sprintf("a server was unavailable, so this pass begins again: %v", err))
+		if err := sleep(ctx, backoff<<attempt); err != nil {
+			return err
+		}
+	}
+}

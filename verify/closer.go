@@ -1,0 +1,135 @@
+package verify
+
+import (
+	"context"
+	"sync"
+
+	"github.com/lanyardctl/lanyardctl/record"
+)
+
+// closer is a pass over some buckets in which records are compared one by one. The source's are held; the target's pass
+// by.
+type closer struct {
+	compare record.CompareOptions
+	wanted  map[int]*[record.KindCount]Counts // by bucket
+
+	mu       sync.Mutex
+	expected map[id]*expected
+	found    *differences
+	differ   map[int]bool // buckets with a difference
+}
+
+// lookCloser reads the source and then the target.
+func (j *Job) lookCloser(ctx context.Context, buckets []int) (*closer, error) {
+	c := &closer{
+		compare:  j.opts.Compare,
+		wanted:   make(map[int]*[record.KindCount]Counts, len(buckets)),
+		expected: make(map[id]*expected),
+		found:    &differences{limit: j.opts.MaxDifferences},
+		differ:   make(map[int]bool),
+	}
+	for _, b := range buckets {
+		c.wanted[b] = new([record.KindCount]Counts)
+	}
+	if err := j.readSource(ctx, c.page); err != nil {
+		return nil, err
+	}
+	if err := j.readTarget(ctx, c.standings); err != nil {
+		return nil, err
+	}
+	c.finish()
+	return c, nil
+}
+
+func (c *closer) page(p record.Page) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, it := range p.Items {
+		if c.wanted[bucketOf(it.User(), "")] == nil {
+			continue
+		}
+		of := id{it.Kind, it.User()}
+		e := c.expected[of]
+		if e == nil {
+			e = new(expected)
+			c.expected[of] = e
+		}
+		e.take(it)
+	}
+}
+
+func (c *closer) standings(standings []record.Standing) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, s := range standings {
+		b := bucketOf(s.User, s.Name)
+		if counts := c.wanted[b]; counts != nil {
+			c.judge(s, b, &counts[s.Kind])
+		}
+	}
+}
+
+// judge compares one document of the target with what is expected.
+func (c *closer) judge(s record.Standing, bucket int, counts *Counts) {
+	counts.Target++
+	of := id{s.Kind, s.User}
+	var e *expected
+	if s.User != 0 || s.Kind == record.Metrics {
+		e = c.expected[of]
+	}
+	if e == nil || !e.present || e.met {
+		counts.Extra++
+		if c.mindsExtra(s, e) {
+			c.add(bucket, record.Difference{Kind: s.Kind, User: s.User, Name: s.Name, Type: record.Extra})
+		}
+		return
+	}
+	e.met = true
+	r, s := e.record(of), withStandIns(s)
+	if found := record.Compare(r, s, c.compare); len(found) > 0 {
+		counts.Different++
+		c.add(bucket, found...)
+		return
+	}
+	counts.Agreeing++
+	if content := s.Content(c.compare.Now); !content.Plain || content.Record.Digest() != r.Digest() {
+		counts.Ahead++
+	}
+}
+
+// mindsExtra reports whether a document without a record is a difference: a second document of a user always is, since
+// the app reads either, and so is an API key that the source does not have, since it lets somebody in. Any other is one
+// where equality is asked for, but for what stands there of values that were only rejected this time.
+func (c *closer) mindsExtra(s record.Standing, e *expected) bool {
+	switch {
+	case e != nil && e.met:
+		return true
+	case s.Kind == record.APIKeys:
+		return c.compare.Exact || e == nil || !e.claims(s)
+	case c.compare.Exact && e != nil && s.Kind == record.KV:
+		nothing := record.Record{Kind: s.Kind, User: s.User, LeftOut: e.more.leftOut}
+		return len(record.Compare(nothing, s, c.compare)) > 0
+	}
+	return c.compare.Exact
+}
+
+func (c *closer) add(bucket int, found ...record.Difference) {
+	c.differ[bucket] = true
+	c.found.add(found...)
+}
+
+// finish tells of the records that met no document.
+func (c *closer) finish() {
+	for of, e := range c.expected {
+		if !e.present {
+			continue
+		}
+		b := bucketOf(of.user, "")
+		counts := &c.wanted[b][of.kind]
+		counts.Source++
+		if !e.met {
+			counts.Missing++
+			c.add(b, record.Difference{Kind: of.kind, User: of.user, Type: record.Missing})
+		}
+	}
+}

@@ -1,0 +1,152 @@
+package verify
+
+import (
+	"github.com/lanyardctl/lanyardctl/record"
+)
+
+// id names a record among all.
+type id struct {
+	kind record.Kind
+	user record.UserID
+}
+
+// expected is a record of the source in the smallest form in which it can still be compared: values of key-value pairs,
+// which may be long, and API keys, which are secret, are replaced by their digests.
+type expected struct {
+	present bool // the source has the record; else only what was rejected of it is known
+	met     bool // the target has a document for it
+	time    int64
+	more    *details // nil for the kinds with a time
+}
+
+// details are what the kinds without a time need.
+type details struct {
+	key     record.Digest // of the API key
+	claims  []record.Digest
+	fields  []field
+	leftOut record.LeftOut
+}
+
+type field struct {
+	name  string
+	value record.Value
+}
+
+// About how many bytes holding takes, with the map's share.
+const (
+	costOfRecord  = 72
+	costOfDetails = 128
+	costOfField   = 64
+	costOfBucket  = 512 // what is counted of it
+)
+
+// costOf returns about how many bytes holding the item takes.
+func costOf(it record.Item) int64 {
+	cost := int64(costOfRecord)
+	if it.Kind != record.LastSeen && it.Kind != record.MonitoringSince {
+		cost += costOfDetails
+	}
+	if it.Record != nil {
+		for name := range it.Record.Fields {
+			cost += costOfField + int64(len(name))
+		}
+	}
+	for _, name := range it.LeftOut().Names {
+		cost += costOfField + int64(len(name))
+	}
+	return cost
+}
+
+// standIn returns what stands for a value of the kind.
+func standIn(kind record.Kind, v record.Value) record.Value {
+	if kind != record.KV {
+		return v
+	}
+	digest := record.ValueDigest(v)
+	return record.Opaque{Data: digest[:]}
+}
+
+func keyStandIn(key string) string {
+	if key == "" {
+		return ""
+	}
+	digest := record.ValueDigest(key)
+	return string(digest[:])
+}
+
+// take takes in an item of the source. Of an item that comes again, the last counts.
+func (e *expected) take(it record.Item) {
+	if it.Kind == record.LastSeen || it.Kind == record.MonitoringSince {
+		if it.Record != nil {
+			e.present, e.time = true, it.Record.Time
+		}
+		return
+	}
+	if e.more == nil {
+		e.more = new(details)
+	}
+	if it.APIKey != "" {
+		e.more.claims = append(e.more.claims, record.ValueDigest(it.APIKey))
+	}
+	if it.Kind == record.KV {
+		e.more.leftOut = it.LeftOut()
+	}
+	if it.Record == nil {
+		return
+	}
+	e.present = true
+	if it.Kind == record.APIKeys {
+		e.more.key = record.ValueDigest(it.Record.APIKey)
+		return
+	}
+	e.more.fields = make([]field, 0, len(it.Record.Fields))
+	for name, f := range it.Record.Fields {
+		e.more.fields = append(e.more.fields, field{name, standIn(it.Kind, f.Value)})
+	}
+}
+
+// record returns the record, with stand-ins in place of values.
+func (e *expected) record(of id) record.Record {
+	r := record.Record{Kind: of.kind, User: of.user, Time: e.time}
+	if e.more == nil {
+		return r
+	}
+	if of.kind == record.APIKeys {
+		r.APIKey = string(e.more.key[:])
+		return r
+	}
+	r.LeftOut = e.more.leftOut
+	r.Fields = make(map[string]record.Field, len(e.more.fields))
+	for _, f := range e.more.fields {
+		r.Fields[f.name] = record.Field{Value: f.value}
+	}
+	return r
+}
+
+// claims reports whether the source has the document's API key, though it does not go on.
+func (e *expected) claims(s record.Standing) bool {
+	if e.more == nil {
+		return false
+	}
+	for _, claim := range e.more.claims {
+		if claim == record.ValueDigest(s.Held.APIKey) {
+			return true
+		}
+	}
+	return false
+}
+
+// withStandIns returns the document with stand-ins in place of values.
+func withStandIns(s record.Standing) record.Standing {
+	switch s.Kind {
+	case record.APIKeys:
+		s.Held.APIKey = keyStandIn(s.Held.APIKey)
+	case record.KV:
+		fields := make(map[string]record.Value, len(s.Held.Fields))
+		for name, v := range s.Held.Fields {
+			fields[name] = standIn(s.Kind, v)
+		}
+		s.Held.Fields = fields
+	}
+	return s
+}

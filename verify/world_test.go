@@ -1,0 +1,185 @@
+package verify_test
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/lanyardctl/lanyardctl/record"
+	"github.com/lanyardctl/lanyardctl/store/mem"
+	"github.com/lanyardctl/lanyardctl/verify"
+)
+
+var now = time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)
+
+// holdings is a target that holds a list of documents, in pages of three.
+type holdings struct {
+	standings []record.Standing
+	limits    record.Limits
+	before    func(record.Kind) error // called before a kind is read
+}
+
+func (h *holdings) Limits() record.Limits { return h.limits }
+
+func (h *holdings) Standings(ctx context.Context, kind record.Kind, yield func([]record.Standing) error) error {
+	if h.before != nil {
+		if err := h.before(kind); err != nil {
+			return err
+		}
+	}
+	var of []record.Standing
+	for _, s := range h.standings {
+		if s.Kind == kind {
+			of = append(of, s)
+		}
+	}
+	for page := range slices.Chunk(of, 3) {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := yield(page); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (h *holdings) Count(_ context.Context, kind record.Kind) (int64, error) {
+	var n int64
+	for _, s := range h.standings {
+		if s.Kind == kind && (s.User != 0 || kind == record.Metrics) {
+			n++
+		}
+	}
+	return n, nil
+}
+
+// options returns options that compare the items with the documents and do not wait.
+func options(items [][]record.Item, standings []record.Standing, o record.CompareOptions) verify.Options {
+	o.Now = now
+	return verify.Options{
+		Source:         func() record.Source { return &mem.Source{Items: items, PageSize: 4} },
+		Target:         &holdings{standings: standings},
+		Kinds:          record.AllKinds,
+		Compare:        o,
+		MaxDifferences: 1000,
+	}
+}
+
+const firstUser = 94490510688792576
+
+func userID(n int) record.UserID { return record.UserID(firstUser + n<<23) }
+
+func genValue() *rapid.Generator[record.Value] {
+	return rapid.SampledFrom([]record.Value{nil, true, "", "x", "7", int64(7), 7.0, 7.5, record.Array{int64(1)}, record.Object{"a": "b"}, record.Object{"a": nil}})
+}
+
+func genName() *rapid.Generator[string] {
+	return rapid.SampledFrom([]string{"a", "b", "", "ключ", "c\nd"})
+}
+
+func key(n int) string { return fmt.Sprintf("lnyd_%032x", n) }
+
+// genItem generates what a source has of a user and kind.
+func genItem(kind record.Kind, n int) *rapid.Generator[record.Item] {
+	return rapid.Custom(func(t *rapid.T) record.Item {
+		user := userID(n)
+		if kind == record.Metrics {
+			user = 0
+		}
+		it := record.Item{Kind: kind}
+		r := record.Record{Kind: kind, User: user}
+		reject := record.Reject{Kind: kind, User: user, Reason: record.InvalidUTF8}
+		switch kind {
+		case record.APIKeys:
+			r.APIKey = key(n)
+			reject.Reason = record.AmbiguousAPIKey
+		case record.LastSeen:
+			r.Time = 1_700_000_000_000 + rapid.Int64Range(-1_000_000_000, 1_000_000_000).Draw(t, "ms")
+		case record.MonitoringSince:
+			r.Time = 1_700_000_000 + rapid.Int64Range(-1_000_000, 1_000_000).Draw(t, "s")
+		case record.Metrics:
+			r.Fields = make(map[string]record.Field)
+			for name, v := range rapid.MapOfN(rapid.SampledFrom([]string{"c1", "c2", "c3"}), rapid.SampledFrom([]record.Value{int64(0), int64(12), 12.0, 12.5}), 1, 3).Draw(t, "counters") {
+				r.Fields[name] = record.Field{Value: v}
+			}
+		case record.KV:
+			r.Fields = make(map[string]record.Field)
+			for name, v := range rapid.MapOfN(genName(), genValue(), 1, 4).Draw(t, "fields") {
+				r.Fields[name] = record.Field{Value: v}
+			}
+		}
+		it.Record = &r
+		if rapid.IntRange(0, 9).Draw(t, "rejected") == 0 {
+			it.Record = nil
+			if kind == record.APIKeys && rapid.Bool().Draw(t, "authenticates") {
+				it.APIKey = key(n)
+			}
+			it.Rejects = append(it.Rejects, reject)
+		}
+		if kind == record.KV && (it.Record == nil || rapid.IntRange(0, 4).Draw(t, "field rejected") == 0) {
+			name := genName().Draw(t, "rejected field")
+			delete(r.Fields, name)
+			it.Rejects = append(it.Rejects[:0:0], reject.At(name, record.Origin{}))
+			if len(r.Fields) == 0 {
+				it.Record = nil
+			}
+		}
+		return it
+	})
+}
+
+// genItems generates a source of up to so many users.
+func genItems(most int) *rapid.Generator[[]record.Item] {
+	return rapid.Custom(func(t *rapid.T) []record.Item {
+		var items []record.Item
+		for n := range rapid.IntRange(0, most).Draw(t, "users") {
+			for kind := range record.Kind(record.KindCount) {
+				if (kind != record.Metrics || n == 0) && rapid.IntRange(0, 3).Draw(t, "has") > 0 {
+					items = append(items, genItem(kind, n).Draw(t, "item "+strconv.Itoa(n)))
+				}
+			}
+		}
+		return items
+	})
+}
+
+// standingOf returns the document that a migration writes for a record.
+func standingOf(r record.Record) record.Standing {
+	s := record.Standing{Kind: r.Kind, User: r.User, Held: record.Held{Found: true}}
+	switch r.Kind {
+	case record.APIKeys:
+		s.Held.APIKey, s.Held.Written = r.APIKey, true
+	case record.LastSeen, record.MonitoringSince:
+		s.Held.Times = map[string]any{record.TimeField(r.Kind): r.Time}
+	default:
+		s.Held.Written = r.Kind == record.KV
+		s.Held.Fields = make(map[string]record.Value)
+		for name, f := range r.Fields {
+			s.Held.Fields[name] = f.Value
+		}
+	}
+	return s
+}
+
+// migrated returns the documents of a target to which the items were migrated.
+func migrated(items []record.Item) []record.Standing {
+	var standings []record.Standing
+	for _, it := range items {
+		if it.Record != nil {
+			standings = append(standings, standingOf(*it.Record))
+		}
+	}
+	return standings
+}
+
+// clone returns a document that shares nothing with s.
+func clone(s record.Standing) record.Standing {
+	s.Held.Times, s.Held.Fields = maps.Clone(s.Held.Times), maps.Clone(s.Held.Fields)
+	return s
+}
