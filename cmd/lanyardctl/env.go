@@ -29,7 +29,7 @@ func (p place) onCommandLine() bool { return strings.HasPrefix(p.From, "-") }
 var redisVariables = []string{"REDIS_DSN", "REDIS_URI", "REDIS_URL"}
 
 const (
-	redisSchemes = "redis://, rediss:// (TLS) and unix://"
+	redisSchemes = "redis://, rediss:// (TLS), unix:// and rdb:FILE"
 	mongoSchemes = "mongodb://, mongodb+srv:// and embedded:DIR"
 )
 
@@ -46,7 +46,7 @@ func resolveRedis(flag string, env lookupFunc) (place, error) {
 	}
 	if p.URI == "" {
 		return place{}, usageError("no Redis is named",
-			"give --redis URI, or set REDIS_DSN, REDIS_URI, REDIS_URL or REDIS_HOST as Lanyard has it")
+			"give --redis URI or --redis rdb:FILE, or set REDIS_DSN, REDIS_URI, REDIS_URL or REDIS_HOST as Lanyard has it")
 	}
 	return p, checkRedisURI(p)
 }
@@ -58,8 +58,8 @@ func checkRedisURI(p place) error {
 	switch scheme := schemeOf(p.URI); scheme {
 	case "redis", "rediss", "unix":
 	case "rdb":
-		return usageError(p.From+": reading an RDB file is not supported yet",
-			"start a redis-server on the file (dir and dbfilename say where it is) and point --redis at that server")
+		_, err := parseRDB(p)
+		return err
 	default:
 		return unknownScheme(p, scheme, redisSchemes)
 	}

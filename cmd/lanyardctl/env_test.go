@@ -36,6 +36,8 @@ func TestRedisIsFoundAsLanyardFindsIt(t *testing.T) {
 		"a socket":                         {"unix://u:p@/run/redis.sock?db=2", nil, place{"unix://u:p@/run/redis.sock?db=2", "--redis"}},
 		"the scheme in capitals":           {"REDIS://h", nil, place{"REDIS://h", "--redis"}},
 		"several addresses":                {"redis://h:1?addr=h:2&addr=h:3", nil, place{"redis://h:1?addr=h:2&addr=h:3", "--redis"}},
+		"an RDB file":                      {"rdb:./dump.rdb", nil, place{"rdb:./dump.rdb", "--redis"}},
+		"an RDB file in a variable":        {"", []string{"REDIS_URI", "rdb:dump.rdb?db=2"}, place{"rdb:dump.rdb?db=2", "REDIS_URI"}},
 		"an escaped password":              {"redis://:p%2Fw%40@h", nil, place{"redis://:p%2Fw%40@h", "--redis"}},
 	}
 	for name, test := range tests {
@@ -79,7 +81,15 @@ func TestWrongRedisIsAUsageError(t *testing.T) {
 		"no scheme":                      {"localhost:6379", nil, "localhost", []string{"--redis", "redis://"}},
 		"no scheme, with a password":     {"user:hunter2@h:1", nil, "hunter2", []string{"--redis"}},
 		"a variable is named as such":    {"", []string{"REDIS_URL", "http://h"}, "", []string{"REDIS_URL"}},
-		"an RDB file":                    {"rdb:dump.rdb", nil, "", []string{"not supported yet", "redis-server"}},
+		"an RDB file without a name":     {"rdb:", nil, "", []string{"names no file", "rdb:./dump.rdb"}},
+		"nothing but parameters":         {"rdb:?db=1", nil, "", []string{"names no file"}},
+		"an unknown parameter":           {"rdb:dump.rdb?database=1", nil, "", []string{`"database=1"`, "db=N", "rename"}},
+		"a second parameter":             {"rdb:dump.rdb?db=1&x=y", nil, "", []string{`"1&x=y" is no number`}},
+		"a question mark in a name":      {"rdb:what?.rdb?db=1", nil, "", []string{`".rdb?db=1"`, "rename the file"}},
+		"a question mark and no more":    {"rdb:dump.rdb?", nil, "", []string{"db=N"}},
+		"a database that is no number":   {"rdb:dump.rdb?db=one", nil, "", []string{`"one"`}},
+		"a database below zero":          {"rdb:dump.rdb?db=-1", nil, "", []string{`"-1"`}},
+		"a database of nothing":          {"rdb:dump.rdb?db=", nil, "", []string{`""`}},
 		"a slash in the password":        {"redis://:12/hunter2@h", nil, "hunter2", []string{"%2F"}},
 		"a percent sign in the password": {"redis://:hunter2%zz@h", nil, "hunter2", []string{"%25"}},
 		"a port that is none":            {"redis://:pw@h:hunter2", nil, "hunter2", []string{"no valid URI"}},
@@ -89,6 +99,25 @@ func TestWrongRedisIsAUsageError(t *testing.T) {
 			_, err := resolveRedis(test.flag, envOf(test.env...))
 			wrongUse(t, err, test.secret, test.parts...)
 		})
+	}
+}
+
+func TestRDBPlaces(t *testing.T) {
+	for uri, want := range map[string]rdbPlace{
+		"rdb:./dump.rdb":             {"./dump.rdb", 0},
+		"rdb:/var/lib/redis/a.rdb":   {"/var/lib/redis/a.rdb", 0},
+		"rdb:///var/lib/redis/a.rdb": {"/var/lib/redis/a.rdb", 0},
+		"rdb://dump.rdb":             {"dump.rdb", 0},
+		"RDB:dump.rdb?db=15":         {"dump.rdb", 15},
+		"rdb:a b@c%20#&:=.rdb?db=0":  {"a b@c%20#&:=.rdb", 0},
+	} {
+		got, err := parseRDB(place{uri, "--redis"})
+		if err != nil || got != want {
+			t.Errorf("%s: got %+v, %v", uri, got, err)
+		}
+		if hasPassword(uri) {
+			t.Errorf("%s is shown as %s", uri, redactURI(uri))
+		}
 	}
 }
 

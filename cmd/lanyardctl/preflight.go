@@ -18,18 +18,38 @@ type preflight struct {
 	// Documents are about how many documents the target holds already, by kind.
 	Documents map[record.Kind]int64
 
+	Verb     string // what is done with the kinds: "merge"
 	Only     record.Kinds
 	Users    []record.UserID
 	Policy   record.Policy
 	KVPrefer string
-	DryRun   bool
-	Resumed  bool
+	Rules    []string // a line each
+	Mode     string   // a last line, which stands out; may be empty
+	Log      []any    // what a log has beside
 }
 
 // endpoint is one side of a run.
 type endpoint struct {
 	URI   string // redacted
 	Facts string // "Redis 7.0.15, master, db 0, about 1,234 keys"
+}
+
+// preflight returns what both commands tell.
+func (o pairOptions) preflight(verb string, source *redisSource, target *mongoTarget, documents map[record.Kind]int64) preflight {
+	return preflight{
+		Source:   endpoint{redactURI(o.source.URI), source.facts},
+		Target:   endpoint{redactURI(o.target.URI), describeMongo(target.Info())},
+		Database: o.database, Documents: documents,
+		Verb: verb, Only: o.only, Users: o.users, Policy: o.policy, KVPrefer: o.kvPrefer,
+	}
+}
+
+// layoutRule says which layout wins, where that matters.
+func (o pairOptions) layoutRule() []string {
+	if !o.only.Has(record.KV) {
+		return nil
+	}
+	return []string{"where a user has key-value pairs in both layouts, the " + o.kvPrefer + " layout wins"}
 }
 
 // namedUsers is how many users a preflight names.
@@ -43,26 +63,22 @@ func (p preflight) text(l look) string {
 	t.row("", p.Target.Facts+", database "+p.Database)
 	t.row("", p.standing())
 	t.row("plan", p.plan())
-	t.row("", p.conflicts())
-	if p.Only.Has(record.KV) {
-		t.row("", "where a user has key-value pairs in both layouts, the "+p.KVPrefer+" layout wins")
+	for _, rule := range p.Rules {
+		t.row("", rule)
 	}
-	switch {
-	case p.DryRun:
-		t.row("", l.paint(yellow, "dry run: nothing is written to the target"))
-	case p.Resumed:
-		t.row("", "goes on where an earlier run had stopped")
+	if p.Mode != "" {
+		t.row("", l.paint(yellow, p.Mode))
 	}
 	return t.b.String()
 }
 
 // attrs returns p for a log.
 func (p preflight) attrs() []any {
-	return []any{
+	return append([]any{
 		"source", p.Source.URI, "source_is", p.Source.Facts, "target", p.Target.URI, "target_is", p.Target.Facts,
 		"database", p.Database, "target_holds", p.standing(), "kinds", p.Only.String(), "users", len(p.Users),
-		"on_conflict", p.Policy.String(), "kv_prefer", p.KVPrefer, "dry_run", p.DryRun, "resumed", p.Resumed,
-	}
+		"on_conflict", p.Policy.String(), "kv_prefer", p.KVPrefer,
+	}, p.Log...)
 }
 
 // row writes a line of the preflight; a row without a name belongs to the one above.
@@ -87,13 +103,13 @@ func (p preflight) standing() string {
 func (p preflight) plan() string {
 	kinds := strings.Join(names(p.Only.List()), ", ")
 	if len(p.Users) == 0 {
-		return "merge " + kinds + " of all users"
+		return p.Verb + " " + kinds + " of all users"
 	}
 	users := names(p.Users)
 	if len(users) > namedUsers {
 		users = append(slices.Clip(users[:namedUsers]), fmt.Sprintf("%d more", len(users)-namedUsers))
 	}
-	return "merge " + kinds + " of these users alone: " + strings.Join(users, ", ")
+	return p.Verb + " " + kinds + " of these users alone: " + strings.Join(users, ", ")
 }
 
 func names[T fmt.Stringer](list []T) []string {
@@ -102,14 +118,4 @@ func names[T fmt.Stringer](list []T) []string {
 		texts[i] = v.String()
 	}
 	return texts
-}
-
-func (p preflight) conflicts() string {
-	switch p.Policy {
-	case record.PreferSource:
-		return "where the target holds another value: Redis wins; the target's value goes to the superseded file"
-	case record.PreferTarget:
-		return "where the target holds another value: the target wins; Redis's value goes to the superseded file"
-	}
-	return "where somebody else wrote another value to the target: the target keeps it, Redis's goes to the rejects file"
 }

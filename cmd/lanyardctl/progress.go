@@ -8,8 +8,6 @@ import (
 	"time"
 
 	"github.com/schollz/progressbar/v3"
-
-	"github.com/lanyardctl/lanyardctl/migrate"
 )
 
 // The values of --progress.
@@ -38,17 +36,32 @@ func progressMode(flag string, quiet, terminal bool) string {
 	return progressPlain
 }
 
-// progressView shows how far a run has come.
-type progressView interface {
-	show(now time.Time, s migrate.Snapshot)
-
-	// end shows the last state. Complete tells that the run came to its end.
-	end(now time.Time, s migrate.Snapshot, complete bool)
+// progress is how far a run has come.
+type progress struct {
+	Phase  string
+	Done   int64
+	Total  int64  // about, and zero where nobody knows
+	Unit   string // of both: "keys"
+	Beside []tally
 }
 
-// startProgress shows snapshots on c until the returned function is called; plain progress goes to log where that is
+// tally is how many there are of something.
+type tally struct {
+	noun string
+	n    int64
+}
+
+// progressView shows how far a run has come.
+type progressView interface {
+	show(now time.Time, s progress)
+
+	// end shows the last state. Complete tells that the run came to its end.
+	end(now time.Time, s progress, complete bool)
+}
+
+// startProgress shows the state on c until the returned function is called; plain progress goes to log where that is
 // not nil.
-func startProgress(mode string, log *slog.Logger, c *console, width int, snapshot func() migrate.Snapshot) (stop func(complete bool)) {
+func startProgress(mode string, log *slog.Logger, c *console, width int, state func() progress) (stop func(complete bool)) {
 	var view progressView
 	every := plainEvery
 	switch mode {
@@ -57,28 +70,28 @@ func startProgress(mode string, log *slog.Logger, c *console, width int, snapsho
 	case progressBar:
 		view, every = newBarView(c, width), barEvery
 	default:
-		view = newPlainView(c, time.Now(), snapshot())
+		view = newPlainView(c, time.Now(), state())
 		if log != nil {
 			view = logView{log}
 		}
 	}
 	ticker := time.NewTicker(every)
-	end := follow(view, ticker.C, time.Now, snapshot)
+	end := follow(view, ticker.C, time.Now, state)
 	return func(complete bool) {
 		ticker.Stop()
 		end(complete)
 	}
 }
 
-// follow shows a snapshot at each tick. The returned function shows the last one and returns when nothing runs any more.
-func follow(view progressView, ticks <-chan time.Time, now func() time.Time, snapshot func() migrate.Snapshot) (stop func(complete bool)) {
+// follow shows the state at each tick. The returned function shows the last one and returns when nothing runs any more.
+func follow(view progressView, ticks <-chan time.Time, now func() time.Time, state func() progress) (stop func(complete bool)) {
 	quit, ended := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(ended)
 		for {
 			select {
 			case t := <-ticks:
-				view.show(t, snapshot())
+				view.show(t, state())
 			case <-quit:
 				return
 			}
@@ -87,32 +100,40 @@ func follow(view progressView, ticks <-chan time.Time, now func() time.Time, sna
 	return func(complete bool) {
 		close(quit)
 		<-ended
-		view.end(now(), snapshot(), complete)
+		view.end(now(), state(), complete)
 	}
 }
 
 // plainView writes a line at each tick, for logs.
 type plainView struct {
-	out     io.Writer
-	began   time.Time
-	started int64 // keys that an interrupted run had looked at before
+	out   io.Writer
+	began time.Time
+
+	// The rate is that since then: since the start, or since the run last began to count anew.
+	since time.Time
+	from  int64 // what was done by then, as by an earlier run
+	last  int64
 }
 
-func newPlainView(out io.Writer, now time.Time, s migrate.Snapshot) *plainView {
-	return &plainView{out: out, began: now, started: s.Keys}
+func newPlainView(out io.Writer, now time.Time, p progress) *plainView {
+	return &plainView{out: out, began: now, since: now, from: p.Done, last: p.Done}
 }
 
-func (v *plainView) show(now time.Time, s migrate.Snapshot) {
-	v.line(s.Phase, v.state(now, s), v.left(now, s))
+func (v *plainView) show(now time.Time, p progress) {
+	if p.Done < v.last {
+		v.since, v.from = now, p.Done
+	}
+	v.last = p.Done
+	v.line(p.Phase, v.state(now, p), v.left(now, p))
 }
 
-func (v *plainView) end(now time.Time, s migrate.Snapshot, complete bool) {
+func (v *plainView) end(now time.Time, p progress, complete bool) {
 	what := "stopped"
 	if complete {
 		what = "done"
-		s.Total = s.Keys
+		p.Total = p.Done
 	}
-	v.line(what, v.state(now, s), "in "+duration(now.Sub(v.began)))
+	v.line(what, v.state(now, p), "in "+duration(now.Sub(v.began)))
 }
 
 func (v *plainView) line(what, state, rest string) {
@@ -125,102 +146,117 @@ func (v *plainView) line(what, state, rest string) {
 }
 
 // state returns "12,345 of 123,456 keys (10 %), 12,300 records, 45 rejects, 1,234 keys/s".
-func (v *plainView) state(now time.Time, s migrate.Snapshot) string {
-	parts := []string{thousands(s.Keys) + " keys"}
-	if s.Total > 0 {
-		total := max(s.Total, s.Keys)
-		parts[0] = fmt.Sprintf("%s of %s keys (%d %%)", thousands(s.Keys), thousands(total), s.Keys*100/total)
+func (v *plainView) state(now time.Time, p progress) string {
+	parts := []string{thousands(p.Done) + " " + p.Unit}
+	if p.Total > 0 {
+		total := max(p.Total, p.Done)
+		parts[0] = fmt.Sprintf("%s of %s %s (%d %%)", thousands(p.Done), thousands(total), p.Unit, p.Done*100/total)
 	}
-	parts = append(parts, plural(s.Records, "record"))
-	if s.Rejects > 0 {
-		parts = append(parts, plural(s.Rejects, "reject"))
+	for _, t := range p.Beside {
+		if t.n > 0 {
+			parts = append(parts, plural(t.n, t.noun))
+		}
 	}
-	if rate := v.rate(now, s); rate > 0 {
-		parts = append(parts, thousands(int64(rate))+" keys/s")
+	if rate := v.rate(now, p); rate > 0 {
+		parts = append(parts, thousands(int64(rate))+" "+p.Unit+"/s")
 	}
 	return strings.Join(parts, ", ")
 }
 
-// rate returns keys a second.
-func (v *plainView) rate(now time.Time, s migrate.Snapshot) float64 {
-	seconds := now.Sub(v.began).Seconds()
+// rate returns how much is done in a second.
+func (v *plainView) rate(now time.Time, p progress) float64 {
+	seconds := now.Sub(v.since).Seconds()
 	if seconds <= 0 {
 		return 0
 	}
-	return float64(s.Keys-v.started) / seconds
+	return float64(p.Done-v.from) / seconds
 }
 
-func (v *plainView) left(now time.Time, s migrate.Snapshot) string {
-	rate := v.rate(now, s)
-	if rate <= 0 || s.Total <= s.Keys {
+func (v *plainView) left(now time.Time, p progress) string {
+	rate := v.rate(now, p)
+	if rate <= 0 || p.Total <= p.Done {
 		return ""
 	}
-	return "about " + duration(time.Duration(float64(s.Total-s.Keys)/rate*float64(time.Second))) + " left"
+	return "about " + duration(time.Duration(float64(p.Total-p.Done)/rate*float64(time.Second))) + " left"
 }
 
 // logView logs at each tick, for programs that read logs.
 type logView struct{ log *slog.Logger }
 
-func (v logView) show(_ time.Time, s migrate.Snapshot) { v.write(s.Phase, s) }
+func (v logView) show(_ time.Time, p progress) { v.write(p.Phase, p) }
 
-func (v logView) end(_ time.Time, s migrate.Snapshot, complete bool) {
+func (v logView) end(_ time.Time, p progress, complete bool) {
 	if complete {
-		v.write("done", s)
+		v.write("done", p)
 	} else {
-		v.write("stopped", s)
+		v.write("stopped", p)
 	}
 }
 
-func (v logView) write(phase string, s migrate.Snapshot) {
-	v.log.Info("progress", "phase", phase, "keys", s.Keys, "total", s.Total, "records", s.Records, "rejects", s.Rejects)
+func (v logView) write(phase string, p progress) {
+	attrs := []any{"phase", phase, p.Unit, p.Done, "total", p.Total}
+	for _, t := range p.Beside {
+		attrs = append(attrs, t.noun+"s", t.n)
+	}
+	v.log.Info("progress", attrs...)
 }
 
 // barView draws a bar on a terminal.
 type barView struct {
 	console *console
+	width   int
 	bar     *progressbar.ProgressBar
-	phase   string
+	last    progress
 }
 
 // beside is about how many columns stand beside the bar itself.
 const beside = 72
 
-func newBarView(c *console, width int) *barView {
-	return &barView{console: c, bar: progressbar.NewOptions64(1,
-		progressbar.OptionSetWriter(barWriter{c}),
-		progressbar.OptionSetWidth(min(max(width-beside, 8), 40)),
+func newBarView(c *console, width int) *barView { return &barView{console: c, width: width} }
+
+func (v *barView) newBar(unit string) *progressbar.ProgressBar {
+	return progressbar.NewOptions64(1,
+		progressbar.OptionSetWriter(barWriter{v.console}),
+		progressbar.OptionSetWidth(min(max(v.width-beside, 8), 40)),
 		progressbar.OptionShowCount(),
 		progressbar.OptionShowIts(),
-		progressbar.OptionSetItsString("keys"),
+		progressbar.OptionSetItsString(unit),
 		progressbar.OptionSetPredictTime(true),
 		progressbar.OptionShowElapsedTimeOnFinish(),
 		progressbar.OptionUseANSICodes(true),
-	)}
+	)
 }
 
 // show draws the state. While the run goes on the bar stays short of its end: the keys may have become more than were
 // counted, and what comes after the last key takes its time as well.
-func (v *barView) show(_ time.Time, s migrate.Snapshot) {
-	v.draw(s.Phase, s.Keys, max(s.Total, s.Keys+1))
+func (v *barView) show(_ time.Time, p progress) {
+	p.Total = max(p.Total, p.Done+1)
+	v.draw(p)
 }
 
-func (v *barView) end(_ time.Time, s migrate.Snapshot, complete bool) {
+func (v *barView) end(_ time.Time, p progress, complete bool) {
 	if complete {
-		v.draw("done", max(s.Keys, 1), max(s.Keys, 1))
+		p.Phase, p.Done = "done", max(p.Done, 1)
+		p.Total = p.Done
 	} else {
-		v.draw("stopped", s.Keys, max(s.Total, s.Keys+1))
+		p.Phase, p.Total = "stopped", max(p.Total, p.Done+1)
 	}
+	v.draw(p)
 	v.console.leaveBar()
 }
 
-func (v *barView) draw(phase string, keys, total int64) {
-	if phase != v.phase {
-		v.phase = phase
-		v.bar.Describe(phase)
+func (v *barView) draw(p progress) {
+	// A run that begins to count anew has a new speed.
+	if v.bar == nil || p.Done < v.last.Done {
+		v.bar, v.last = v.newBar(p.Unit), progress{}
 	}
-	if v.bar.GetMax64() != total {
-		v.bar.ChangeMax64(total)
+	if p.Phase != v.last.Phase {
+		v.bar.Describe(p.Phase)
 	}
+	if v.bar.GetMax64() != p.Total {
+		v.bar.ChangeMax64(p.Total)
+	}
+	v.last = p
 	// Drawing fails only where the terminal is gone.
-	_ = v.bar.Set64(keys)
+	_ = v.bar.Set64(p.Done)
 }

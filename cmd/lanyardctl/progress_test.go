@@ -15,28 +15,28 @@ import (
 // recorder is a view that keeps what it is shown.
 type recorder struct {
 	shown    chan int64
-	last     migrate.Snapshot
+	last     progress
 	complete bool
 }
 
-func (r *recorder) show(_ time.Time, s migrate.Snapshot) { r.shown <- s.Keys }
+func (r *recorder) show(_ time.Time, s progress) { r.shown <- s.Done }
 
-func (r *recorder) end(_ time.Time, s migrate.Snapshot, complete bool) {
+func (r *recorder) end(_ time.Time, s progress, complete bool) {
 	r.last, r.complete = s, complete
 }
 
 func TestProgressFollowsTheTicksAndEndsWithTheLastState(t *testing.T) {
 	defer goleak.VerifyNone(t)
 	var mu sync.Mutex
-	state := migrate.Snapshot{Keys: 1}
+	state := progress{Done: 1}
 	set := func(keys int64) {
 		mu.Lock()
 		defer mu.Unlock()
-		state.Keys = keys
+		state.Done = keys
 	}
 	ticks := make(chan time.Time)
 	r := &recorder{shown: make(chan int64)}
-	stop := follow(r, ticks, time.Now, func() migrate.Snapshot {
+	stop := follow(r, ticks, time.Now, func() progress {
 		mu.Lock()
 		defer mu.Unlock()
 		return state
@@ -50,7 +50,7 @@ func TestProgressFollowsTheTicksAndEndsWithTheLastState(t *testing.T) {
 	}
 	set(10)
 	stop(true)
-	if r.last.Keys != 10 || !r.complete {
+	if r.last.Done != 10 || !r.complete {
 		t.Errorf("ended with %+v", r)
 	}
 }
@@ -60,7 +60,7 @@ func TestProgressLeaksNothing(t *testing.T) {
 		t.Run(mode, func(t *testing.T) {
 			defer goleak.VerifyNone(t)
 			var out bytes.Buffer
-			stop := startProgress(mode, nil, newConsole(&out, newRedactor()), 80, func() migrate.Snapshot { return migrate.Snapshot{Keys: 5, Total: 5} })
+			stop := startProgress(mode, nil, newConsole(&out, newRedactor()), 80, func() progress { return progress{Done: 5, Total: 5} })
 			stop(true)
 			if (out.Len() == 0) != (mode == progressNone) {
 				t.Errorf("%q", out.String())
@@ -87,13 +87,29 @@ func TestProgressModes(t *testing.T) {
 func TestPlainProgress(t *testing.T) {
 	var out bytes.Buffer
 	began := time.Unix(1000, 0)
-	v := newPlainView(&out, began, migrate.Snapshot{Keys: 50000})
-	v.show(began, migrate.Snapshot{Phase: "copying", Keys: 50000, Total: 1250000})
-	v.show(began.Add(10*time.Second), migrate.Snapshot{Phase: "copying", Keys: 250000, Total: 1250000, Records: 240000, Rejects: 1})
-	v.show(began.Add(60*time.Second), migrate.Snapshot{Phase: "finishing the target", Keys: 1250010, Total: 1250000, Records: 1200000, Rejects: 1234})
-	v.end(began.Add(80*time.Second), migrate.Snapshot{Phase: "finishing the target", Keys: 1250010, Total: 1250000, Records: 1200000, Rejects: 1234}, true)
-	v.end(began.Add(80*time.Second), migrate.Snapshot{Keys: 7}, false)
+	v := newPlainView(&out, began, progress{Done: 50000})
+	copying := func(keys, total, records, rejects int64) progress {
+		return migrationProgress(migrate.Snapshot{Phase: "copying", Keys: keys, Total: total, Records: records, Rejects: rejects})
+	}
+	v.show(began, copying(50000, 1250000, 0, 0))
+	v.show(began.Add(10*time.Second), copying(250000, 1250000, 240000, 1))
+	v.show(began.Add(60*time.Second), copying(1250010, 1250000, 1200000, 1234))
+	v.end(began.Add(80*time.Second), copying(1250010, 1250000, 1200000, 1234), true)
+	v.end(began.Add(80*time.Second), copying(7, 0, 0, 0), false)
 	golden(t, "progress-plain.txt", out.String())
+}
+
+func TestProgressThatCountsAnewHasItsOwnSpeed(t *testing.T) {
+	var out bytes.Buffer
+	began := time.Unix(1000, 0)
+	v := newPlainView(&out, began, progress{})
+	v.show(began.Add(10*time.Second), progress{Phase: "comparing", Done: 1000, Total: 1000, Unit: "entries"})
+	v.show(began.Add(20*time.Second), progress{Phase: "looking closer", Done: 0, Total: 1000, Unit: "entries"})
+	out.Reset()
+	v.show(began.Add(30*time.Second), progress{Phase: "looking closer", Done: 500, Total: 1000, Unit: "entries"})
+	if want := "looking closer: 500 of 1,000 entries (50 %), 50 entries/s, about 10.0 s left\n"; out.String() != want {
+		t.Errorf("got %q, want %q", out.String(), want)
+	}
 }
 
 // lastLine returns what a terminal would show of the last line that was drawn before the newline at the end.
@@ -104,17 +120,17 @@ func lastLine(out string) string {
 
 func TestABarEndsAtAHundredPerCentAndNotBefore(t *testing.T) {
 	tests := map[string]struct {
-		states []migrate.Snapshot
-		last   migrate.Snapshot
+		states []progress
+		last   progress
 	}{
-		"as many keys as counted":        {[]migrate.Snapshot{{Phase: "copying", Keys: 5, Total: 10}, {Phase: "finishing", Keys: 10, Total: 10}}, migrate.Snapshot{Keys: 10, Total: 10}},
-		"more keys than were counted":    {[]migrate.Snapshot{{Phase: "copying", Keys: 12, Total: 10}, {Phase: "copying", Keys: 13, Total: 10}}, migrate.Snapshot{Keys: 15, Total: 10}},
-		"fewer keys than were counted":   {[]migrate.Snapshot{{Phase: "copying", Keys: 2, Total: 10}}, migrate.Snapshot{Keys: 8, Total: 10}},
-		"no keys at all":                 {[]migrate.Snapshot{{Phase: "copying"}}, migrate.Snapshot{}},
-		"a number that nobody knows":     {[]migrate.Snapshot{{Phase: "copying", Keys: 7}}, migrate.Snapshot{Keys: 9}},
-		"an end before the first tick":   {nil, migrate.Snapshot{Keys: 3, Total: 3}},
-		"going on with an earlier run":   {[]migrate.Snapshot{{Phase: "copying", Keys: 900000, Total: 1000000}}, migrate.Snapshot{Keys: 1000000, Total: 1000000}},
-		"the last state was shown twice": {[]migrate.Snapshot{{Keys: 3, Total: 3}, {Keys: 3, Total: 3}}, migrate.Snapshot{Keys: 3, Total: 3}},
+		"as many keys as counted":        {[]progress{{Phase: "copying", Done: 5, Total: 10}, {Phase: "finishing", Done: 10, Total: 10}}, progress{Done: 10, Total: 10}},
+		"more keys than were counted":    {[]progress{{Phase: "copying", Done: 12, Total: 10}, {Phase: "copying", Done: 13, Total: 10}}, progress{Done: 15, Total: 10}},
+		"fewer keys than were counted":   {[]progress{{Phase: "copying", Done: 2, Total: 10}}, progress{Done: 8, Total: 10}},
+		"no keys at all":                 {[]progress{{Phase: "copying"}}, progress{}},
+		"a number that nobody knows":     {[]progress{{Phase: "copying", Done: 7}}, progress{Done: 9}},
+		"an end before the first tick":   {nil, progress{Done: 3, Total: 3}},
+		"going on with an earlier run":   {[]progress{{Phase: "copying", Done: 900000, Total: 1000000}}, progress{Done: 1000000, Total: 1000000}},
+		"the last state was shown twice": {[]progress{{Done: 3, Total: 3}, {Done: 3, Total: 3}}, progress{Done: 3, Total: 3}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -137,8 +153,8 @@ func TestABarEndsAtAHundredPerCentAndNotBefore(t *testing.T) {
 func TestABarThatStoppedIsNotFull(t *testing.T) {
 	var out bytes.Buffer
 	v := newBarView(newConsole(&out, newRedactor()), 100)
-	v.show(time.Time{}, migrate.Snapshot{Phase: "copying", Keys: 5, Total: 10})
-	v.end(time.Time{}, migrate.Snapshot{Phase: "copying", Keys: 6, Total: 10}, false)
+	v.show(time.Time{}, progress{Phase: "copying", Done: 5, Total: 10})
+	v.end(time.Time{}, progress{Phase: "copying", Done: 6, Total: 10}, false)
 	if strings.Contains(out.String(), "100%") || !strings.Contains(lastLine(out.String()), "60%") || !strings.HasSuffix(out.String(), "\n") {
 		t.Errorf("the bar ends with %q", lastLine(out.String()))
 	}
@@ -148,7 +164,7 @@ func TestALogLineTakesTheBarOffItsLine(t *testing.T) {
 	var out bytes.Buffer
 	c := newConsole(&out, newRedactor("redis://:hunter2@h"))
 	v := newBarView(c, 100)
-	v.show(time.Time{}, migrate.Snapshot{Phase: "copying", Keys: 5, Total: 10})
+	v.show(time.Time{}, progress{Phase: "copying", Done: 5, Total: 10})
 	out.Reset()
 	if _, err := c.Write([]byte("trying redis://:hunter2@h again\n")); err != nil {
 		t.Fatal(err)

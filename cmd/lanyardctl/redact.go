@@ -20,7 +20,7 @@ const hidden = "xxxxx"
 // to a password, all but the scheme is hidden.
 func redactURI(uri string) string {
 	scheme, rest, ok := strings.Cut(uri, "://")
-	if !ok {
+	if !ok || localScheme(scheme) {
 		return uri
 	}
 	authority, path := cutAuthority(rest)
@@ -31,6 +31,12 @@ func redactURI(uri string) string {
 		authority = redactUser(scheme, authority[:at]) + authority[at:]
 	}
 	return scheme + "://" + authority + secretParameter.ReplaceAllString(path, "${1}"+hidden)
+}
+
+// localScheme tells whether a URI of the scheme names a file or a folder, where there is no password.
+func localScheme(scheme string) bool {
+	scheme = strings.ToLower(scheme)
+	return scheme == "rdb" || scheme == "embedded"
 }
 
 // cutAuthority cuts "user:password@hosts" off the path and the parameters.
@@ -89,7 +95,7 @@ const shortestLiteral = 4
 // newRedactor returns a redactor for a run that uses the given URIs.
 func newRedactor(uris ...string) *redactor {
 	var public strings.Builder
-	public.WriteString("lanyardctl migrate redis-to-mongo mongodb embedded error warning database timeout reading writing")
+	public.WriteString("lanyardctl migrate redis-to-mongo verify mongodb embedded error warning database timeout reading writing")
 	public.WriteString(record.AllKinds.String())
 	for _, uri := range uris {
 		public.WriteString(" " + redactURI(uri))

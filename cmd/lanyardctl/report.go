@@ -8,14 +8,8 @@ import (
 
 // migration is everything that a report of a migration shows. Its texts hold no secret.
 type migration struct {
-	Report   migrate.Report
-	Source   string // redacted URI
-	Target   string // redacted URI
-	Database string
-	Warnings []string
-	Exit     int   // the command's exit code
-	Err      error // why the run did not come to its end; nil where it did
-	Again    again // how to type the same command
+	pairFacts
+	Report migrate.Report
 }
 
 // migrationName is how the command is called, in its report and in what to type next.

@@ -19,6 +19,7 @@ import (
 
 	"github.com/lanyardctl/lanyardctl/migrate"
 	"github.com/lanyardctl/lanyardctl/record"
+	"github.com/lanyardctl/lanyardctl/store/mongo"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -54,14 +55,14 @@ func fullRun() migration {
 			StartedAt:      time.Date(2026, 4, 3, 5, 7, 30, 417e6, time.FixedZone("", 7200)),
 			Duration:       83*time.Second + 250*time.Millisecond,
 		},
-		Source: "redis://:xxxxx@localhost:6379/0", Target: "mongodb://lanyard:xxxxx@db1:27017,db2:27017/?replicaSet=rs0",
-		Database: "lanyard",
-		Warnings: []string{"the password in --redis can be read by everybody who can list processes; set REDIS_URI instead"},
-		Exit:     exitRejects,
-		Again: again{name: migrationName, flags: []typedFlag{
-			{"mongo", []string{"mongodb://lanyard:hunter2@db1:27017,db2:27017/?replicaSet=rs0"}}, {"only", []string{"kv", "last_seen"}},
-			{"restart", nil}, {"user", []string{"94490510688792576"}},
-		}},
+		pairFacts: pairFacts{Source: "redis://:xxxxx@localhost:6379/0", Target: "mongodb://lanyard:xxxxx@db1:27017,db2:27017/?replicaSet=rs0",
+			Database: "lanyard",
+			Warnings: []string{"the password in --redis can be read by everybody who can list processes; set REDIS_URI instead"},
+			Exit:     exitRejects,
+			Again: again{name: migrationName, flags: []typedFlag{
+				{"mongo", []string{"mongodb://lanyard:hunter2@db1:27017,db2:27017/?replicaSet=rs0"}}, {"only", []string{"kv", "last_seen"}},
+				{"restart", nil}, {"user", []string{"94490510688792576"}},
+			}}},
 	}
 	k := &m.Report.Kinds
 	k[record.APIKeys] = migrate.Counts{Read: 1200, Inserted: 1000, Updated: 2, Unchanged: 180, Conflicts: 1, Rejected: 17,
@@ -260,20 +261,21 @@ func TestShellQuoting(t *testing.T) {
 }
 
 func TestPreflight(t *testing.T) {
-	p := preflight{
-		Source:   endpoint{"redis://:xxxxx@localhost:6379/0", "Redis 7.0.15, master, db 0, about 1,500,000 keys"},
-		Target:   endpoint{"mongodb://db1:27017", "MongoDB 7.0.14, replica set rs0"},
-		Database: "lanyard", Only: record.AllKinds, KVPrefer: "fork",
-		Documents: map[record.Kind]int64{record.KV: 12345, record.Metrics: 1},
+	source := &redisSource{facts: "Redis 7.0.15, master, db 0, about 1,500,000 keys"}
+	standing := map[record.Kind]int64{record.KV: 12345, record.Metrics: 1}
+	show := func(o migrateOptions, documents map[record.Kind]int64, resumed, colour bool) string {
+		o.source, o.target = place{URI: "redis://:hunter2@localhost:6379/0"}, place{URI: "mongodb://db1:27017"}
+		o.database, o.kvPrefer = "lanyard", preferFork
+		p := o.preflight(source, &mongoTarget{Store: &mongo.Store{}}, documents, resumed)
+		p.Target.Facts = "MongoDB 7.0.14, replica set rs0"
+		return p.text(look{Width: 100, Colour: colour})
 	}
-	golden(t, "preflight.txt", p.text(look{Width: 100}))
+	golden(t, "preflight.txt", show(migrateOptions{pairOptions: pairOptions{only: record.AllKinds}}, standing, false, false))
 
-	p.DryRun, p.Policy, p.Documents = true, record.PreferTarget, nil
-	p.Only = record.Kinds(0).With(record.LastSeen)
-	p.Users = []record.UserID{1, 2, 3, 4, 5, 6, 7}
-	golden(t, "preflight-dry-run.txt", p.text(look{Width: 100}))
+	only := record.Kinds(0).With(record.LastSeen)
+	dry := pairOptions{only: only, policy: record.PreferTarget, users: []record.UserID{1, 2, 3, 4, 5, 6, 7}}
+	golden(t, "preflight-dry-run.txt", show(migrateOptions{pairOptions: dry, dryRun: true}, nil, false, false))
 
-	p.DryRun, p.Resumed, p.Policy = false, true, record.PreferSource
-	p.Users = p.Users[:1]
-	golden(t, "preflight-resumed.txt", p.text(look{Width: 100, Colour: true}))
+	resumed := pairOptions{only: only, policy: record.PreferSource, users: []record.UserID{1}}
+	golden(t, "preflight-resumed.txt", show(migrateOptions{pairOptions: resumed}, nil, true, true))
 }

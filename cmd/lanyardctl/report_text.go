@@ -371,6 +371,25 @@ func plural(n int64, noun string) string {
 	return thousands(n) + " " + noun + "s"
 }
 
+// byteText writes n bytes as people say it: "216 KB".
+func byteText(n int64) string {
+	if n < 1000 {
+		return plural(n, "byte")
+	}
+	size := float64(n)
+	units := []string{"KB", "MB", "GB", "TB"}
+	for i, unit := range units {
+		size /= 1000
+		switch {
+		case size < 9.95:
+			return fmt.Sprintf("%.1f %s", size, unit)
+		case size < 999.5 || i == len(units)-1:
+			return fmt.Sprintf("%.0f %s", size, unit)
+		}
+	}
+	return ""
+}
+
 // duration writes d as people say it: "0.4 s", "3 min 12 s", "2 h 5 min".
 func duration(d time.Duration) string {
 	if d.Round(100*time.Millisecond) < time.Minute {

@@ -1,0 +1,165 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/lanyardctl/lanyardctl/record"
+)
+
+// pairFlags are the flags, as they were typed, of every command that reads a source and a target.
+type pairFlags struct {
+	redis, mongo, database string
+	only, users            []string
+	onlyGiven, usersGiven  bool // also where what was given is empty
+	onConflict, kvPrefer   string
+	timeout                time.Duration
+	allowEmpty             bool
+	outputFlags
+}
+
+const (
+	preferFork     = "fork"
+	preferUpstream = "upstream"
+)
+
+// bindPlaces adds the flags that say where to read and what. Does is what the command does with it: "copy".
+func (f *pairFlags) bindPlaces(flags *pflag.FlagSet, does, target string) {
+	flags.StringVar(&f.redis, "redis", "", "`URI` to read from: redis://, rediss://, unix:// or rdb:FILE")
+	flags.StringVar(&f.mongo, "mongo", "", "`URI` to "+target+": mongodb://, mongodb+srv:// or embedded:DIR")
+	flags.StringVar(&f.database, "database", "", "`name` of the MongoDB database (default lanyard)")
+	flags.StringSliceVar(&f.only, "only", nil, "`kinds` to "+does+", with commas between (default all)")
+	flags.StringSliceVar(&f.users, "user", nil, does+" this user `ID` alone; can be repeated")
+}
+
+// bindRules adds the flags that decide between values.
+func (f *pairFlags) bindRules(flags *pflag.FlagSet, onConflict string) {
+	flags.StringVar(&f.onConflict, "on-conflict", record.FailOnConflict.String(), onConflict)
+	flags.StringVar(&f.kvPrefer, "kv-prefer", preferFork, "`layout` whose key-value pairs win: fork or upstream")
+}
+
+// bindRun adds the flags that say how to run.
+func (f *pairFlags) bindRun(flags *pflag.FlagSet) {
+	flags.DurationVar(&f.timeout, "timeout", 10*time.Second, "how long to wait for a server at the start")
+	flags.BoolVar(&f.allowEmpty, "allow-empty", false, "a source without any key of Lanyard's is no error")
+	f.outputFlags.bind(flags)
+}
+
+// pairOptions are the checked flags and variables of a command that reads a source and a target.
+type pairOptions struct {
+	source, target place
+	ipv6           bool
+	database       string
+	only           record.Kinds
+	users          []record.UserID
+	policy         record.Policy
+	kvPrefer       string
+	timeout        time.Duration
+	allowEmpty     bool
+	now            time.Time // decides which times are plausible
+	warnings       []string
+	again          again
+	outputFlags
+}
+
+// options checks everything that can be checked before a server is asked. The flags are those of the command as typed.
+func (f pairFlags) options(env lookupFunc, now time.Time, flags *pflag.FlagSet, command string) (pairOptions, error) {
+	f.usersGiven, f.onlyGiven = flags.Changed("user"), flags.Changed("only")
+	o := pairOptions{
+		ipv6: forceIPv6(env), kvPrefer: f.kvPrefer, timeout: f.timeout, allowEmpty: f.allowEmpty, now: now,
+		again: typed(command, flags), outputFlags: f.outputFlags,
+	}
+	if err := f.check(); err != nil {
+		return o, err
+	}
+	var err error
+	if o.policy, err = record.ParsePolicy(f.onConflict); err != nil {
+		return o, usageError("--on-conflict: "+err.Error(), "give fail, source or target")
+	}
+	if o.users, err = parseUsers(f.users); err != nil {
+		return o, err
+	}
+	if f.usersGiven && len(o.users) == 0 {
+		return o, usageError("--user: no user id given", "give one, or leave --user out for all users")
+	}
+	if o.only, err = f.kinds(); err != nil {
+		return o, err
+	}
+	if o.source, err = resolveRedis(f.redis, env); err != nil {
+		return o, err
+	}
+	if o.target, err = resolveMongo(f.mongo, env); err != nil {
+		return o, err
+	}
+	var warning string
+	if o.database, warning, err = resolveDatabase(f.database, o.target.URI, env); err != nil {
+		return o, err
+	}
+	if warning != "" {
+		o.warnings = append(o.warnings, warning)
+	}
+	for _, p := range []struct {
+		place
+		instead string
+	}{{o.source, "REDIS_URI"}, {o.target, "MONGODB_URI"}} {
+		if p.onCommandLine() && hasPassword(p.URI) {
+			o.warnings = append(o.warnings, fmt.Sprintf("everybody on this machine can read the password in %s: set %s instead", p.From, p.instead))
+		}
+	}
+	return o, nil
+}
+
+// check looks at the flags that need no further reading.
+func (f pairFlags) check() error {
+	if err := oneOf("--kv-prefer", f.kvPrefer, preferFork, preferUpstream); err != nil {
+		return err
+	}
+	if f.timeout <= 0 {
+		return usageError(fmt.Sprintf("--timeout: %s is no time to wait", f.timeout), "give a duration such as 10s")
+	}
+	return f.outputFlags.check()
+}
+
+// oneOf returns a usage error where the flag has none of the known values.
+func oneOf(flag, value string, known ...string) error {
+	if slices.Contains(known, value) {
+		return nil
+	}
+	return usageError(fmt.Sprintf("%s: unknown value %q", flag, value), "give "+strings.Join(known, ", "))
+}
+
+// kinds returns what to read. The counters belong to no user.
+func (f pairFlags) kinds() (record.Kinds, error) {
+	if !f.onlyGiven {
+		only := record.AllKinds
+		if len(f.users) > 0 {
+			only &^= record.Kinds(0).With(record.Metrics)
+		}
+		return only, nil
+	}
+	only, err := record.ParseKinds(f.only)
+	switch {
+	case err != nil:
+		return 0, usageError("--only: "+err.Error(), "such as --only kv,last_seen")
+	case len(f.users) > 0 && only.Has(record.Metrics):
+		return 0, usageError("--user and --only metrics contradict each other", "the counters belong to no user")
+	}
+	return only, nil
+}
+
+func parseUsers(texts []string) ([]record.UserID, error) {
+	var users []record.UserID
+	for _, text := range texts {
+		id, ok := record.ParseUserID(strings.TrimSpace(text))
+		if !ok {
+			return nil, usageError(fmt.Sprintf("--user: %q is no Discord user id", text), "give the digits alone, such as 94490510688792576")
+		}
+		users = append(users, id)
+	}
+	slices.Sort(users)
+	return slices.Compact(users), nil
+}

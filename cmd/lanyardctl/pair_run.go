@@ -1,0 +1,209 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+
+	"github.com/lanyardctl/lanyardctl/record"
+)
+
+// pairRun is one run of a command that reads a source and a target. Every text that it prints or returns has passed the
+// redactor.
+type pairRun struct {
+	pairOptions
+	streams streams
+	red     *redactor
+	term    *console
+	log     *slog.Logger
+	warned  []string // the warnings so far, for the report
+	began   bool     // there is a report
+}
+
+func newPairRun(o pairOptions, s streams) *pairRun {
+	red := newRedactor(o.source.URI, o.target.URI)
+	term := newConsole(s.err, red)
+	return &pairRun{pairOptions: o, streams: s, red: red, term: term, log: newLogger(term, o.logFormat, logLevel(o.quiet, o.verbose))}
+}
+
+// do opens both sides and hands them to work.
+func (r *pairRun) do(ctx context.Context, missing missingFolder, work func(context.Context, *redisSource, *mongoTarget) error) error {
+	r.warn(r.warnings...)
+	source, err := openSource(ctx, r.pairOptions)
+	if err != nil {
+		return err
+	}
+	defer func() { r.closed("the source", source.close()) }()
+	r.log.Debug("opened the source", "is", source.facts)
+	r.warn(source.warnings...)
+
+	target, err := openMongo(ctx, r.pairOptions, missing)
+	if err != nil {
+		return err
+	}
+	defer func() { r.closed("MongoDB", target.Close(context.WithoutCancel(ctx))) }()
+	r.log.Debug("opened MongoDB", "server", target.Info().Server, "version", target.Info().Version, "database", r.database)
+
+	if !r.allowEmpty {
+		if err := r.findLanyard(ctx, source); err != nil {
+			return err
+		}
+	}
+	return work(ctx, source, target)
+}
+
+// errFound ends a search.
+var errFound = errors.New("found")
+
+// findLanyard reads until it meets a key of Lanyard's, most often on the first page. It fails where there is none, before
+// anything is written.
+func (r *pairRun) findLanyard(ctx context.Context, source *redisSource) error {
+	parts, err := source.reading().Parts(ctx)
+	if err != nil {
+		return explainSource(err, r.pairOptions)
+	}
+	var seen record.Seen
+	for _, part := range parts {
+		err := part.Read(ctx, "", func(p record.Page) error {
+			seen.Add(p.Seen)
+			if seen.Lanyard+seen.Analytics > 0 {
+				return errFound
+			}
+			return nil
+		})
+		if errors.Is(err, errFound) {
+			return nil
+		}
+		if err != nil {
+			return explainSource(err, r.pairOptions)
+		}
+	}
+	return failure(fmt.Errorf("%s of %s in db %d look like Lanyard's: is it the right database?",
+		thousands(seen.Lanyard), plural(seen.Keys, "key"), source.db),
+		source.otherDB+" names database N; --allow-empty goes on without any key")
+}
+
+func (r *pairRun) warn(texts ...string) {
+	for _, text := range texts {
+		text = r.red.text(text)
+		r.warned = append(r.warned, text)
+		r.log.Warn(text)
+	}
+}
+
+// closed notes that something could not be closed, which is no failure of the run.
+func (r *pairRun) closed(what string, err error) {
+	if err != nil {
+		r.log.Warn("close "+what, "error", err.Error())
+	}
+}
+
+// preflight tells what is going to be done.
+func (r *pairRun) preflight(p preflight) {
+	switch {
+	case r.quiet:
+	case r.logFormat == logJSON:
+		r.log.Info("preflight", p.attrs()...)
+	default:
+		// A preflight that cannot be shown is no reason to stop.
+		_, _ = io.WriteString(r.term, p.text(r.look(r.streams.err))+"\n")
+	}
+}
+
+// look returns how a text for w is laid out.
+func (r *pairRun) look(w io.Writer) look {
+	width, _ := terminalWidth(w)
+	return look{Width: width, Colour: wantsColour(w, r.streams.env)}
+}
+
+// startProgress shows the state until the returned function is called.
+func (r *pairRun) startProgress(state func() progress) (stop func(complete bool)) {
+	width, terminal := terminalWidth(r.streams.err)
+	var log *slog.Logger
+	if r.logFormat == logJSON {
+		log = r.log
+	}
+	return startProgress(progressMode(r.progress, r.quiet, terminal), log, r.term, width, state)
+}
+
+// pairFacts are what every report of a source and a target begins and ends with. The texts hold no secret.
+type pairFacts struct {
+	Source   string // redacted URI
+	Target   string // redacted URI
+	Database string
+	Warnings []string
+	Exit     int   // the command's exit code
+	Err      error // why the run did not come to its end; nil where it did
+	Again    again // how to type the same command
+}
+
+func (r *pairRun) facts(err error) pairFacts {
+	return pairFacts{
+		Source: redactURI(r.source.URI), Target: redactURI(r.target.URI), Database: r.database,
+		Warnings: r.warned, Err: r.red.err(err), Again: r.again,
+	}
+}
+
+// explain gives the error that ended a run its next step, which is otherwise where no better one is known.
+func (r *pairRun) explain(err error, otherwise string) error {
+	for _, explained := range []error{explainSource(err, r.pairOptions), explainMongo(err, r.pairOptions)} {
+		if exit, ok := errors.AsType[*exitError](explained); ok && !errors.Is(err, record.ErrUnavailable) {
+			return exit
+		}
+	}
+	return failure(err, otherwise)
+}
+
+// print writes the report to standard output.
+func (r *pairRun) print(report pairReport) error {
+	err := func() error {
+		if r.output == outputJSON {
+			return report.writeJSON(r.streams.out)
+		}
+		_, err := io.WriteString(r.streams.out, report.text(r.look(r.streams.out)))
+		return err
+	}()
+	if err != nil {
+		return fmt.Errorf("print the report: %w", err)
+	}
+	return nil
+}
+
+// pairReport is a report of either command.
+type pairReport interface {
+	text(l look) string
+	writeJSON(w io.Writer) error
+}
+
+// ended returns the error that a run ends with: its text without secrets, and its exit code. What ended the run before
+// there was a report is an interruption where there was one.
+func (r *pairRun) ended(ctx context.Context, err error) error {
+	if err == nil {
+		return nil
+	}
+	code := exitCode(err)
+	exit, ok := errors.AsType[*exitError](err)
+	if ok && exit.err == nil {
+		return exitSilently(code)
+	}
+	if ctx.Err() != nil {
+		code = exitInterrupted
+		if !r.began {
+			exit = &exitError{err: errBefore} // a driver says it in its own words
+		}
+	}
+	if exit == nil {
+		exit = &exitError{err: err}
+	}
+	said := &exitError{code: code, err: r.red.err(exit.err), hint: r.red.text(exit.hint)}
+	if r.logFormat == logJSON {
+		r.log.Error(said.Error(), "hint", said.hint, "exit_status", code)
+		return exitSilently(code)
+	}
+	return said
+}
+
+// errBefore says that a run was interrupted so early that there is nothing to report.
+var errBefore = errors.New("interrupted before the first record")

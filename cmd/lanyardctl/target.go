@@ -1,0 +1,146 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+
+	"github.com/lanyardctl/lanyardctl/record"
+	"github.com/lanyardctl/lanyardctl/store/embedded"
+	"github.com/lanyardctl/lanyardctl/store/mongo"
+)
+
+// mongoTarget is an open MongoDB and, for an embedded one, its server.
+type mongoTarget struct {
+	*mongo.Store
+	server  *embedded.Server // nil where the server is not ours
+	scratch string           // folder to remove; empty where there is none
+}
+
+// missingFolder says what becomes of an embedded database whose folder does not exist.
+type missingFolder uint8
+
+const (
+	makeFolder   missingFolder = iota // it is made
+	emptyFolder                       // an empty one elsewhere stands in for it
+	refuseFolder                      // that is an error
+)
+
+// openMongo connects to the MongoDB that the options name, which it starts where it is an embedded one. Its errors know
+// the exit code and the next step.
+func openMongo(ctx context.Context, o pairOptions, missing missingFolder) (*mongoTarget, error) {
+	t := &mongoTarget{}
+	uri := o.target.URI
+	if dir := embeddedDir(uri); dir != "" {
+		dir, err := t.folder(dir, missing)
+		if err != nil {
+			return nil, err
+		}
+		server, err := embedded.Start(ctx, embedded.Options{Dir: dir})
+		if err != nil {
+			return nil, errors.Join(explainEmbedded(err), t.removeScratch())
+		}
+		t.server, uri = server, server.URI()
+	}
+	store, err := mongo.Open(ctx, mongo.Options{URI: uri, Database: o.database, Timeout: o.timeout})
+	if err != nil {
+		if closeErr := t.closeServer(); closeErr != nil {
+			err = errors.Join(err, closeErr)
+		}
+		return nil, explainMongo(err, o)
+	}
+	t.Store = store
+	return t, nil
+}
+
+// folder returns the folder to use for the embedded database in dir.
+func (t *mongoTarget) folder(dir string, missing missingFolder) (string, error) {
+	if missing == makeFolder {
+		return dir, nil
+	}
+	_, err := os.Stat(dir)
+	switch {
+	case !errors.Is(err, fs.ErrNotExist):
+		return dir, nil // what else is the matter with it, the server says better
+	case missing == refuseFolder:
+		return "", failure(fmt.Errorf("the embedded folder %s does not exist", dir), "is the path right? A migration makes the folder")
+	}
+	if t.scratch, err = os.MkdirTemp("", "lanyardctl-dry-run-*"); err != nil {
+		return "", fmt.Errorf("make a folder for the dry run: %w", err)
+	}
+	return t.scratch, nil
+}
+
+func explainMongo(err error, o pairOptions) error {
+	from := o.target.From
+	var duplicates *mongo.DuplicatesError
+	switch {
+	case errors.Is(err, mongo.ErrURI):
+		return usageError(fmt.Sprintf("%s: %v", from, err), "such as mongodb://USER:PASSWORD@HOST:27017/?authSource=admin")
+	case errors.Is(err, mongo.ErrUnreachable):
+		return failure(err, fmt.Sprintf("is the server running, and is %s right? (waited at most %s; --timeout waits longer)", from, o.timeout))
+	case errors.Is(err, mongo.ErrAuth):
+		return failure(err, "check the user, the password and authSource in "+from)
+	case errors.Is(err, mongo.ErrPermission):
+		return failure(err, "name a user in "+from+" and give it the role readWrite on the database")
+	case errors.Is(err, mongo.ErrIndex):
+		return failure(err, "drop it (db.COLLECTION.dropIndex(\"NAME\")), and run the same command again, which makes the unique one")
+	case errors.Is(err, mongo.ErrTooOld):
+		return failure(err, "upgrade the server, or name another with --mongo")
+	case errors.As(err, &duplicates):
+		return failure(err, "Lanyard reads any one of them: keep the right one of each, delete the others, and run the same command again")
+	}
+	return err
+}
+
+// Close ends the connections and the server.
+func (t *mongoTarget) Close(ctx context.Context) error {
+	err := t.Store.Close(ctx)
+	return errors.Join(err, t.closeServer())
+}
+
+func (t *mongoTarget) closeServer() error {
+	var err error
+	if t.server != nil {
+		err = t.server.Close()
+	}
+	return errors.Join(err, t.removeScratch())
+}
+
+func (t *mongoTarget) removeScratch() error {
+	if t.scratch == "" {
+		return nil
+	}
+	return os.RemoveAll(t.scratch)
+}
+
+// describeMongo says what the server is: "MongoDB 7.0.14, replica set rs0". An embedded FerretDB does not know its
+// version.
+func describeMongo(i mongo.Info) string {
+	name := i.Server
+	if i.Version != "" {
+		name += " " + i.Version
+	}
+	return name + ", " + i.Topology
+}
+
+// mongoWarnings says what a person should know of what the target holds.
+func mongoWarnings(notices []mongo.Notice) []string {
+	var list []string
+	for _, n := range notices {
+		if n.Note != record.NumericUserID {
+			list = append(list, fmt.Sprintf("%s: %s of %s", n.Note, thousands(n.Count), n.Kind))
+			continue
+		}
+		users := strings.Join(n.Users, ", ")
+		if int64(len(n.Users)) < n.Count {
+			users += ", …"
+		}
+		list = append(list, fmt.Sprintf("%s of %s in the target with a number as user_id, which Lanyard cannot see: %s",
+			plural(n.Count, "document"), n.Kind, users))
+	}
+	return list
+}
