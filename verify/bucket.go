@@ -8,18 +8,20 @@ import (
 	"github.com/lanyardctl/lanyardctl/record"
 )
 
-// bucketCount is how many buckets there are. A bucket is a number below it.
-const bucketCount = 1 << 16
+// buckets is how many buckets there are. A bucket is a number below it.
+type buckets int
 
-// bucketOf returns the bucket of a user's records, or of a document that has a name in place of a user.
-func bucketOf(user record.UserID, name string) int {
+// of returns the bucket of a user's records, or of a document that has a name in place of a user.
+func (n buckets) of(user record.UserID, name string) int {
+	// Snowflakes of one time differ in their lowest bits alone, which the multiplication spreads to the highest.
+	hash := uint64(user) * 0x9E3779B97F4A7C15
 	if user == 0 && name != "" {
 		h := fnv.New64a()
 		h.Write([]byte(name)) // a hash never fails
-		return int(h.Sum64() >> 48)
+		hash = h.Sum64()
 	}
-	// Snowflakes of one time differ in their lowest bits alone, which the multiplication spreads to the highest.
-	return int(uint64(user) * 0x9E3779B97F4A7C15 >> 48)
+	bucket, _ := bits.Mul64(hash, uint64(n))
+	return int(bucket)
 }
 
 // bucket sums up what one side has of some users. Sums are modular, so that a record that comes twice does not cancel
@@ -55,8 +57,10 @@ func halves(d record.Digest) (high, low uint64) {
 // side is what one side holds, summed up. It is safe for concurrent use.
 type side struct {
 	mu      sync.Mutex
-	buckets [bucketCount]bucket
+	buckets []bucket
 }
+
+func newSide(n buckets) *side { return &side{buckets: make([]bucket, n)} }
 
 // entry is what one record adds to a side.
 type entry struct {

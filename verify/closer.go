@@ -11,6 +11,7 @@ import (
 // by.
 type closer struct {
 	compare record.CompareOptions
+	buckets buckets
 	wanted  map[int]*[record.KindCount]Counts // by bucket
 
 	mu       sync.Mutex
@@ -20,15 +21,16 @@ type closer struct {
 }
 
 // lookCloser reads the source and then the target.
-func (j *Job) lookCloser(ctx context.Context, buckets []int) (*closer, error) {
+func (j *Job) lookCloser(ctx context.Context, list []int) (*closer, error) {
 	c := &closer{
 		compare:  j.opts.Compare,
-		wanted:   make(map[int]*[record.KindCount]Counts, len(buckets)),
+		buckets:  buckets(j.opts.Buckets),
+		wanted:   make(map[int]*[record.KindCount]Counts, len(list)),
 		expected: make(map[id]*expected),
 		found:    &differences{limit: j.opts.MaxDifferences},
 		differ:   make(map[int]bool),
 	}
-	for _, b := range buckets {
+	for _, b := range list {
 		c.wanted[b] = new([record.KindCount]Counts)
 	}
 	if err := j.readSource(ctx, c.page); err != nil {
@@ -45,7 +47,7 @@ func (c *closer) page(p record.Page) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, it := range p.Items {
-		if c.wanted[bucketOf(it.User(), "")] == nil {
+		if c.wanted[c.buckets.of(it.User(), "")] == nil {
 			continue
 		}
 		of := id{it.Kind, it.User()}
@@ -62,7 +64,7 @@ func (c *closer) standings(standings []record.Standing) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, s := range standings {
-		b := bucketOf(s.User, s.Name)
+		b := c.buckets.of(s.User, s.Name)
 		if counts := c.wanted[b]; counts != nil {
 			c.judge(s, b, &counts[s.Kind])
 		}
@@ -124,7 +126,7 @@ func (c *closer) finish() {
 		if !e.present {
 			continue
 		}
-		b := bucketOf(of.user, "")
+		b := c.buckets.of(of.user, "")
 		counts := &c.wanted[b][of.kind]
 		counts.Source++
 		if !e.met {

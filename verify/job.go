@@ -24,8 +24,14 @@ type Job struct {
 
 // New returns a comparison that has not begun.
 func New(o Options) *Job {
+	if o.Buckets <= 0 {
+		o.Buckets = DefaultBuckets
+	}
 	if o.Memory <= 0 {
 		o.Memory = DefaultMemory
+	}
+	if o.Backoff <= 0 {
+		o.Backoff = DefaultBackoff
 	}
 	if o.Notify == nil {
 		o.Notify = func(string) {}
@@ -105,10 +111,10 @@ type outcome struct {
 }
 
 // round compares the buckets one by one, in as many passes as the memory takes.
-func (j *Job) round(ctx context.Context, t *tally, buckets []int, round int) (*outcome, error) {
+func (j *Job) round(ctx context.Context, t *tally, list []int, round int) (*outcome, error) {
 	o := &outcome{found: differences{limit: j.opts.MaxDifferences}}
-	for len(buckets) > 0 {
-		n := t.fitting(buckets, j.opts.Memory)
+	for len(list) > 0 {
+		n := t.fitting(list, j.opts.Memory)
 		phase := "looking closer"
 		if round > 0 {
 			phase = fmt.Sprintf("looking again (%d of %d)", round, j.opts.Recheck)
@@ -116,20 +122,20 @@ func (j *Job) round(ctx context.Context, t *tally, buckets []int, round int) (*o
 		}
 		var c *closer
 		err := j.pass(ctx, phase, func() (err error) {
-			c, err = j.lookCloser(ctx, buckets[:n])
+			c, err = j.lookCloser(ctx, list[:n])
 			return err
 		})
 		if err != nil {
 			return nil, err
 		}
-		o.take(c, buckets[:n])
-		buckets = buckets[n:]
+		o.take(c, list[:n])
+		list = list[n:]
 	}
 	return o, nil
 }
 
-func (o *outcome) take(c *closer, buckets []int) {
-	for _, b := range buckets {
+func (o *outcome) take(c *closer, list []int) {
+	for _, b := range list {
 		counts := c.wanted[b]
 		if c.differ[b] {
 			o.open = append(o.open, b)
@@ -143,15 +149,15 @@ func (o *outcome) take(c *closer, buckets []int) {
 }
 
 // fitting returns how many of the buckets fit the memory together, at least one.
-func (t *tally) fitting(buckets []int, memory int64) int {
+func (t *tally) fitting(list []int, memory int64) int {
 	var cost int64
-	for n, b := range buckets {
+	for n, b := range list {
 		cost += t.source.buckets[b].cost + costOfBucket
 		if n > 0 && cost > memory {
 			return n
 		}
 	}
-	return len(buckets)
+	return len(list)
 }
 
 // pause waits before what differs is read again.
@@ -172,11 +178,8 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// How often a pass is begun again after a server was unavailable, and the first wait before that.
-const (
-	attempts = 3
-	backoff  = time.Second
-)
+// attempts is how often a pass is begun where a server is unavailable in between.
+const attempts = 3
 
 // pass reads both sides once. It begins again where a server was unavailable in between.
 func (j *Job) pass(ctx context.Context, phase string, read func() error) error {
@@ -190,7 +193,7 @@ func (j *Job) pass(ctx context.Context, phase string, read func() error) error {
 			return err
 		}
 		j.opts.Notify(fmt.Sprintf("a server was unavailable, so this pass begins again: %v", err))
-		if err := sleep(ctx, backoff<<attempt); err != nil {
+		if err := sleep(ctx, j.opts.Backoff<<(attempt-1)); err != nil {
 			return err
 		}
 	}

@@ -26,12 +26,22 @@ type Options struct {
 	// MaxDifferences bounds the list of differences; all are counted.
 	MaxDifferences int
 
+	// Buckets is how many sums each side is divided into, of 56 bytes each; DefaultBuckets where zero.
+	Buckets int
+
 	// Memory is about how many bytes the records that are compared one by one may take; DefaultMemory where zero.
 	Memory int64
+
+	// Backoff is the first wait before a pass begins again because a server was unavailable; DefaultBackoff where zero.
+	Backoff time.Duration
 
 	// Notify is told, in words for people, of what a run decides on its own. It is called from one goroutine at a time.
 	Notify func(message string)
 }
 
-// DefaultMemory is the default of [Options.Memory]: 256 MiB.
-const DefaultMemory = 256 << 20
+// Defaults of [Options].
+const (
+	DefaultBuckets = 1 << 16
+	DefaultMemory  = 256 << 20
+	DefaultBackoff = 2 * time.Second
+)

@@ -11,6 +11,7 @@ import (
 
 // tally is the first pass: both sides, summed up.
 type tally struct {
+	buckets        buckets
 	source, target *side
 
 	mu       sync.Mutex
@@ -22,7 +23,8 @@ type tally struct {
 
 // takeTally reads both sides at the same time.
 func (j *Job) takeTally(ctx context.Context) (*tally, error) {
-	t := &tally{source: new(side), target: new(side), reasons: make(map[record.Reason]int64)}
+	n := buckets(j.opts.Buckets)
+	t := &tally{buckets: n, source: newSide(n), target: newSide(n), reasons: make(map[record.Reason]int64)}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return j.readSource(ctx, t.page) })
 	group.Go(func() error {
@@ -35,7 +37,7 @@ func (j *Job) takeTally(ctx context.Context) (*tally, error) {
 func (t *tally) page(p record.Page) {
 	entries := make([]entry, 0, len(p.Items))
 	for _, it := range p.Items {
-		e := entry{bucket: bucketOf(it.User(), ""), kind: it.Kind, cost: costOf(it), held: it.Record != nil}
+		e := entry{bucket: t.buckets.of(it.User(), ""), kind: it.Kind, cost: costOf(it), held: it.Record != nil}
 		if e.held {
 			e.digest = it.Record.Digest()
 		}
@@ -68,7 +70,7 @@ func (t *tally) standings(standings []record.Standing, o record.CompareOptions) 
 	var mistyped [record.KindCount]int64
 	for _, s := range standings {
 		c := s.Content(o.Now)
-		e := entry{bucket: bucketOf(s.User, s.Name), kind: s.Kind, digest: c.Record.Digest(), held: true}
+		e := entry{bucket: t.buckets.of(s.User, s.Name), kind: s.Kind, digest: c.Record.Digest(), held: true}
 		if !c.Plain {
 			for i := range e.digest {
 				e.digest[i] ^= odd[i]

@@ -312,7 +312,7 @@ func TestTheFirstDifferencesAreListedAndAllAreCounted(t *testing.T) {
 		}
 	}
 	o := options([][]record.Item{items}, nil, record.CompareOptions{})
-	o.MaxDifferences, o.Memory = 7, 10_000
+	o.MaxDifferences, o.Memory, o.Buckets = 7, 50_000, 0
 	report := run(t, o)
 	if d := cmp.Diff(want, report.Differences); d != "" || report.Total != 500 {
 		t.Errorf("%d differences; -want +listed:\n%s", report.Total, d)

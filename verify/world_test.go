@@ -68,6 +68,7 @@ func options(items [][]record.Item, standings []record.Standing, o record.Compar
 		Kinds:          record.AllKinds,
 		Compare:        o,
 		MaxDifferences: 1000,
+		Buckets:        512,
 	}
 }
 

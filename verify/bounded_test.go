@@ -1,0 +1,221 @@
+package verify_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/lanyardctl/lanyardctl/record"
+	"github.com/lanyardctl/lanyardctl/verify"
+)
+
+// endless is a source that makes its records as they are read, so that only what the comparison holds is held.
+type endless struct {
+	users int
+	item  func(n int) record.Item
+}
+
+func (s endless) Parts(context.Context) ([]record.Part, error)        { return []record.Part{s}, nil }
+func (s endless) Rest(context.Context, func(record.Page) error) error { return nil }
+func (s endless) Total(context.Context) (int64, error)                { return int64(s.users), nil }
+func (s endless) Identity() string                                    { return "endless" }
+func (s endless) Name() string                                        { return "endless" }
+func (s endless) Read(_ context.Context, _ string, yield func(record.Page) error) error {
+	for n := 0; n < s.users; n += 500 {
+		var p record.Page
+		for i := n; i < min(n+500, s.users); i++ {
+			p.Items = append(p.Items, s.item(i))
+		}
+		p.Seen.Keys = int64(len(p.Items))
+		if err := yield(p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// endlessTarget makes its documents as they are read. It looks at the heap before each reading.
+type endlessTarget struct {
+	users    int
+	standing func(n int) record.Standing
+
+	mu   sync.Mutex
+	heap uint64 // the largest that was seen
+}
+
+func (*endlessTarget) Limits() record.Limits { return record.Limits{} }
+
+func (*endlessTarget) Count(context.Context, record.Kind) (int64, error) { return 0, nil }
+
+func (h *endlessTarget) Standings(ctx context.Context, _ record.Kind, yield func([]record.Standing) error) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.heap = max(h.heap, liveHeap())
+	for n := 0; n < h.users; n += 500 {
+		var page []record.Standing
+		for i := n; i < min(n+500, h.users); i++ {
+			page = append(page, h.standing(i))
+		}
+		if err := yield(page); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+func liveHeap() uint64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}
+
+// TestEveryRecordAheadInBoundedMemory is a target on which the app has run for a week: every record has to be looked at
+// closer, and none is a difference.
+func TestEveryRecordAheadInBoundedMemory(t *testing.T) {
+	const users, memory, tables = 60_000, 2 << 20, 8 << 20
+	for kind, tc := range map[record.Kind]struct {
+		record record.Record
+		ahead  func(*record.Held)
+	}{
+		record.LastSeen:        {record.Record{Time: 1_700_000_000_000}, func(h *record.Held) { h.Times["timestamp"] = int64(1_700_000_000_001) }},
+		record.MonitoringSince: {record.Record{Time: 1_700_000_000}, func(h *record.Held) { h.Times["since"] = int64(1_699_999_999) }},
+		record.KV: {
+			record.Record{Fields: map[string]record.Field{"city": {Value: "a long text that is not held, only its digest is, whatever its length"}}},
+			func(h *record.Held) { h.Written, h.Fields["another"] = false, true },
+		},
+	} {
+		t.Run(kind.String(), func(t *testing.T) {
+			make1 := func(n int) record.Record {
+				r := tc.record
+				r.Kind, r.User = kind, userID(n)
+				return r
+			}
+			target := &endlessTarget{users: users, standing: func(n int) record.Standing {
+				s := standingOf(make1(n))
+				tc.ahead(&s.Held)
+				return s
+			}}
+			before := liveHeap()
+			report := run(t, verify.Options{
+				Source: func() record.Source {
+					return endless{users, func(n int) record.Item { r := make1(n); return record.Item{Kind: kind, Record: &r} }}
+				},
+				Target: target, Kinds: record.Kinds(0).With(kind), Compare: record.CompareOptions{Now: now}, Memory: memory,
+			})
+			if c := report.Kinds[kind]; report.Total != 0 || c.Agreeing != users || c.Ahead != users {
+				t.Errorf("%d differences, %+v", report.Total, c)
+			}
+			if report.Passes < 3 {
+				t.Errorf("%d passes: the memory holds all records, so this tests nothing", report.Passes)
+			}
+			// What is held is estimated, and the buckets that a pass counts come on top.
+			if held := int64(target.heap) - int64(before); held > 2*memory+2*tables {
+				t.Errorf("holds %d KiB, asked for %d KiB", held>>10, int64(memory)>>10)
+			}
+		})
+	}
+}
+
+func TestAnInterruptedRunReportsWhatItKnows(t *testing.T) {
+	item := func(n int) record.Item {
+		return record.Item{Kind: record.LastSeen, Record: &record.Record{Kind: record.LastSeen, User: userID(n), Time: 1_700_000_000_000}}
+	}
+	items := []record.Item{item(1), item(2)}
+	stop := errors.New("the operator")
+	for name, readings := range map[string]int{"while both sides are read": 1, "while it looks closer": 2, "while it looks again": 3} {
+		ctx, cancel := context.WithCancelCause(context.Background())
+		target := &holdings{}
+		target.before = func(record.Kind) error {
+			if readings--; readings == 0 {
+				cancel(stop)
+				<-ctx.Done()
+			}
+			return ctx.Err()
+		}
+		o := options([][]record.Item{items}, nil, record.CompareOptions{})
+		o.Target, o.Kinds, o.Recheck = target, record.Kinds(0).With(record.LastSeen), 2
+		report, err := verify.New(o).Run(ctx)
+		if !errors.Is(err, verify.ErrInterrupted) || !errors.Is(err, stop) || report.Complete {
+			t.Errorf("%s: %v, complete: %t", name, err, report.Complete)
+		}
+		if want := int64(0); name == "while it looks again" {
+			want = 2
+			if report.Total != want {
+				t.Errorf("%s: %d differences, want %d", name, report.Total, want)
+			}
+		}
+	}
+}
+
+func TestAPassBeginsAgainWhereAServerWasUnavailable(t *testing.T) {
+	items := []record.Item{{Kind: record.LastSeen, Record: &record.Record{Kind: record.LastSeen, User: userID(1), Time: 1_700_000_000_000}}}
+	for failures, ok := range map[int]bool{1: true, 2: true, 3: false} {
+		t.Run(fmt.Sprint(failures), func(t *testing.T) {
+			t.Parallel()
+			target := &holdings{standings: migrated(items)}
+			left := failures
+			target.before = func(record.Kind) error {
+				if left--; left >= 0 {
+					return fmt.Errorf("%w: cut off", record.ErrUnavailable)
+				}
+				return nil
+			}
+			o := options([][]record.Item{items}, nil, record.CompareOptions{})
+			var told []string
+			o.Target, o.Kinds, o.Notify = target, record.Kinds(0).With(record.LastSeen), func(m string) { told = append(told, m) }
+			o.Backoff = time.Millisecond
+			report, err := verify.New(o).Run(context.Background())
+			if (err == nil) != ok || ok && (report.Total != 0 || report.Kinds[record.LastSeen].Agreeing != 1) {
+				t.Errorf("%v, %+v", err, report.Kinds[record.LastSeen])
+			}
+			if len(told) != min(failures, 2) {
+				t.Errorf("told %q", told)
+			}
+		})
+	}
+}
+
+func BenchmarkVerify(b *testing.B) {
+	const users = 20_000
+	text := record.Field{Value: "a value of some length, as people write it"}
+	item := func(n int) record.Item {
+		r := record.Record{Kind: record.KV, User: userID(n), Fields: map[string]record.Field{"city": text, "bio": text, "site": text}}
+		return record.Item{Kind: record.KV, Record: &r}
+	}
+	target := func(n int) record.Standing { return standingOf(*item(n).Record) }
+	b.Run("only read", func(b *testing.B) {
+		h := &endlessTarget{users: users, standing: target}
+		for b.Loop() {
+			if err := (endless{users, item}).Read(context.Background(), "", func(record.Page) error { return nil }); err != nil {
+				b.Fatal(err)
+			}
+			if err := h.Standings(context.Background(), record.KV, func([]record.Standing) error { return nil }); err != nil {
+				b.Fatal(err)
+			}
+		}
+		b.ReportMetric(float64(b.N*users)/b.Elapsed().Seconds(), "records/s")
+	})
+	for name, standing := range map[string]func(int) record.Standing{
+		"equal": target,
+		"ahead": func(n int) record.Standing {
+			s := target(n)
+			s.Held.Written, s.Held.Fields["more"] = false, 1.5
+			return s
+		},
+	} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				run(b, verify.Options{
+					Source: func() record.Source { return endless{users, item} }, Target: &endlessTarget{users: users, standing: standing},
+					Kinds: record.Kinds(0).With(record.KV), Compare: record.CompareOptions{Now: now},
+				})
+			}
+			b.ReportMetric(float64(b.N*users)/b.Elapsed().Seconds(), "records/s")
+		})
+	}
+}
