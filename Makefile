@@ -7,7 +7,7 @@ BIN := bin/lanyardctl
 SLIM := -tags noembedded
 
 # What ./... leaves out: Go does not look into a folder named testdata.
-SEED := ./testdata/seed
+SEED := ./testdata ./testdata/seed
 
 .DEFAULT_GOAL := help
 

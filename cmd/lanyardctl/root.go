@@ -47,7 +47,7 @@ func newRoot() *cobra.Command {
 
 		SuggestionsMinimumDistance: suggestionDistance,
 	}
-	root.AddCommand(newMigrate(), newEmbedded(), newVersion(), newCompletion())
+	root.AddCommand(newMigrate(), newDemo(), newEmbedded(), newVersion(), newCompletion())
 	root.SetHelpCommand(newHelp())
 	root.InitDefaultHelpCmd()
 	markRun(root)
@@ -116,6 +116,11 @@ func markRun(cmd *cobra.Command) {
 func run(args []string, stdout, stderr io.Writer) int {
 	ctx, stop := withSignals(context.Background())
 	defer stop()
+	return execute(ctx, args, stdout, stderr)
+}
+
+// execute runs the command line until ctx is cancelled, and returns the exit code.
+func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root := newRoot()
 	root.SetArgs(args)
 	root.SetOut(stdout)

@@ -37,6 +37,7 @@ var rooms = []room{
 	{"store/mem", []string{module + "record"}},
 	{"store/embedded", []string{ferretDB, flock}},
 	{"store/storetest/...", []string{"*", module + "store/storetest/..."}},
+	{"testdata", nil},
 	{"testdata/seed", []string{redisLib}},
 }
 

@@ -1,0 +1,215 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/lanyardctl/lanyardctl/testdata"
+)
+
+const demoLong = `Show in a minute what lanyardctl does, without any server: a dry run, a migration
+and a verification of a bundled Redis dump, into an embedded database in a
+temporary folder. Then two documents are changed behind the tool's back, and
+verify finds them. Each command is shown before it is run, and what follows is
+its real output.
+
+The folder is removed at the end; --keep keeps it. Nothing outside it is touched.
+
+` + exitStatus
+
+func newDemo() *cobra.Command {
+	keep := false
+	cmd := &cobra.Command{
+		Use:   "demo",
+		Short: "Show a migration and its verification on a bundled dump",
+		Long:  demoLong,
+		Example: `  lanyardctl demo
+  lanyardctl demo --keep`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return runDemo(cmd.Context(), keep, streams{out: cmd.OutOrStdout(), err: cmd.ErrOrStderr(), env: os.LookupEnv})
+		},
+	}
+	cmd.Flags().BoolVar(&keep, "keep", false, "keep the folder")
+	return cmd
+}
+
+// What the demo's commands name, relative to its folder.
+const (
+	demoDump    = "dump.rdb"
+	demoRedis   = "rdb:" + demoDump
+	demoMongo   = "embedded:data"
+	demoRejects = "rejects.ndjson"
+)
+
+// runDemo runs the demo in a folder of its own.
+func runDemo(ctx context.Context, keep bool, s streams) (err error) {
+	// The demo's commands are to do what they show, whatever Lanyard's own variables name.
+	for _, name := range append(redisVariables, "REDIS_HOST", "REDIS_IPV6", "MONGODB_URI", "MONGODB_DATABASE") {
+		if err := os.Unsetenv(name); err != nil {
+			return fmt.Errorf("clear %s: %w", name, err)
+		}
+	}
+	folder, err := os.MkdirTemp("", "lanyardctl-demo-*")
+	if err != nil {
+		return failure(fmt.Errorf("make a folder for the demo: %w", err), "TMPDIR names another place")
+	}
+	home, err := os.Getwd()
+	if err != nil {
+		return fmt.Errorf("find the working folder: %w", err)
+	}
+	defer func() {
+		err = errors.Join(err, os.Chdir(home)) // a folder that somebody works in cannot be removed everywhere
+		if !keep {
+			err = errors.Join(err, os.RemoveAll(folder))
+		}
+	}()
+	if err := os.Chdir(folder); err != nil {
+		return fmt.Errorf("go to the demo's folder: %w", err)
+	}
+	if err := os.WriteFile(demoDump, testdata.Dump, 0o600); err != nil {
+		return fmt.Errorf("write the demo's dump: %w", err)
+	}
+	d := &demo{streams: s, folder: folder, keep: keep}
+	d.Width, _ = terminalWidth(s.out)
+	d.Colour = wantsColour(s.out, s.env)
+	return d.run(ctx)
+}
+
+// demo is one showing.
+type demo struct {
+	look
+	streams streams
+	folder  string
+	keep    bool
+	step    int
+}
+
+// command is a command of the demo, and the exit code that is right for it.
+type command struct {
+	args string // without spaces inside an argument
+	want int
+}
+
+func (d *demo) run(ctx context.Context) error {
+	migrate := "migrate redis-to-mongo --redis " + demoRedis + " --mongo " + demoMongo
+	verify := "verify --redis " + demoRedis + " --mongo " + demoMongo
+	changed := " --only kv,last_seen --user " + demoChanged + " --user " + demoDeleted
+	steps := []func() error{
+		d.tell("What would a migration do?", "The bundled dump was saved by a real redis-server. It holds every layout that any Lanyard "+
+			"ever wrote, and a value for every reason to reject one. A dry run reads both sides and writes nothing to MongoDB."),
+		d.do(ctx, command{migrate + " --dry-run --rejects dry-run.ndjson", exitRejects}),
+		d.remark("Exit status 3: it would be done, but some values cannot go over. They are in the rejects file, byte for byte."),
+
+		d.tell("Migrate.", "The same without --dry-run, into a database in a folder (a MongoDB server's URI works the same)."),
+		d.do(ctx, command{migrate + " --rejects " + demoRejects, exitRejects}),
+
+		d.tell("Is everything there?", "verify reads both sides in full and compares them, value by value."),
+		d.do(ctx, command{verify + " --report verify.md", exitRejects}),
+		d.remark("Exit status 3 again: nothing is missing, and what was rejected is still rejected. Without rejects it is 0."),
+
+		d.tell("Now somebody meddles.", "Two documents are changed behind lanyardctl's back, as a MongoDB client would:"),
+		func() error { return d.meddle(ctx) },
+		d.do(ctx, command{verify + " --quiet", exitDifferences}),
+		d.remark("Exit status 4: a CI job would stop here, and say which user's document it is."),
+
+		d.tell("Mend it.", "migrate can be run again at any time. The value that somebody else wrote is theirs unless you say "+
+			"otherwise: --on-conflict source says that Redis is right."),
+		d.do(ctx, command{migrate + changed + " --on-conflict source --quiet --rejects mended.ndjson", exitDone}),
+		d.do(ctx, command{verify + changed + " --on-conflict source --quiet", exitDone}),
+		d.end,
+	}
+	d.line("%s", d.paint(bold, "lanyardctl demo"))
+	d.wrap("Each command below is really run, in " + d.folder + "; what follows it is its own output.")
+	for _, step := range steps {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// tell begins a step.
+func (d *demo) tell(title, text string) func() error {
+	return func() error {
+		d.step++
+		d.line("")
+		d.line("%s", d.paint(bold, fmt.Sprintf("%d. %s", d.step, title)))
+		d.wrap(text)
+		d.line("")
+		return nil
+	}
+}
+
+func (d *demo) remark(text string) func() error {
+	return func() error {
+		d.line("")
+		d.wrap(text)
+		return nil
+	}
+}
+
+// do shows a command and runs it. Another exit code than the one that is right ends the demo.
+func (d *demo) do(ctx context.Context, c command) func() error {
+	return func() error {
+		d.line("%s", d.paint(green, "$ lanyardctl "+c.args))
+		code := execute(ctx, strings.Fields(c.args), d.streams.out, d.streams.err)
+		switch {
+		case ctx.Err() != nil:
+			return &exitError{code: exitInterrupted, err: errInterrupted}
+		case code != c.want:
+			return fmt.Errorf("the demo expected exit status %d of %q, and got %d", c.want, c.args, code)
+		}
+		return nil
+	}
+}
+
+func (d *demo) end() error {
+	d.step++
+	d.line("")
+	d.line("%s", d.paint(bold, fmt.Sprintf("%d. Your turn.", d.step)))
+	d.wrap("On your own servers, beginning with a dry run (passwords are better given by REDIS_URI and MONGODB_URI):")
+	d.line("")
+	for _, command := range []string{
+		"lanyardctl migrate redis-to-mongo --redis redis://localhost:6379 --mongo mongodb://localhost:27017 --dry-run",
+		"lanyardctl migrate redis-to-mongo --redis redis://localhost:6379 --mongo mongodb://localhost:27017",
+		"lanyardctl verify --redis redis://localhost:6379 --mongo mongodb://localhost:27017",
+	} {
+		d.line("  %s", d.paint(bold, command))
+	}
+	d.line("")
+	d.wrap("Or rehearse with last night's dump, which touches no server: --redis rdb:/var/lib/redis/dump.rdb --mongo embedded:./rehearsal")
+	d.line("")
+	if !d.keep {
+		d.wrap("The demo's folder is removed now; --keep keeps it.")
+		return nil
+	}
+	d.wrap("The demo's folder stays. To look into its database with a MongoDB client, and then to remove it:")
+	d.line("  lanyardctl embedded serve %s", shellQuote(filepath.Join(d.folder, embeddedDir(demoMongo))))
+	d.line("  rm -r %s", shellQuote(d.folder))
+	return nil
+}
+
+func (d *demo) line(format string, args ...any) {
+	// A reader that has gone away ends the demo with the next command.
+	_, _ = fmt.Fprintf(d.streams.out, format+"\n", args...)
+}
+
+func (d *demo) wrap(text string) {
+	var b bytes.Buffer
+	t := &reportText{look: look{Width: min(max(d.Width, 40), 100), Colour: d.Colour}}
+	if d.Width == 0 {
+		t.Width = 100
+	}
+	t.wrap("", text)
+	b.WriteString(t.b.String())
+	_, _ = io.Copy(d.streams.out, &b)
+}
