@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -43,16 +44,28 @@ func typed(name string, flags *pflag.FlagSet) again {
 // without returns the command without the named flags.
 func (a again) without(names ...string) again {
 	var kept []typedFlag
-next:
 	for _, f := range a.flags {
-		for _, name := range names {
-			if f.name == name {
-				continue next
-			}
+		if !slices.Contains(names, f.name) {
+			kept = append(kept, f)
 		}
-		kept = append(kept, f)
 	}
 	return again{name: a.name, flags: kept}
+}
+
+// with returns the command with one more flag.
+func (a again) with(name string, values ...string) again {
+	return again{name: a.name, flags: append(slices.Clone(a.flags), typedFlag{name, values})}
+}
+
+// as returns another command with those of the flags that it has too.
+func (a again) as(name string, flags ...string) again {
+	other := again{name: name}
+	for _, f := range a.flags {
+		if slices.Contains(flags, f.name) {
+			other.flags = append(other.flags, f)
+		}
+	}
+	return other
 }
 
 // String returns the command as it is typed into a shell.

@@ -128,24 +128,6 @@ func (r *pairRun) startProgress(state func() progress) (stop func(complete bool)
 	return startProgress(progressMode(r.progress, r.quiet, terminal), log, r.term, width, state)
 }
 
-// pairFacts are what every report of a source and a target begins and ends with. The texts hold no secret.
-type pairFacts struct {
-	Source   string // redacted URI
-	Target   string // redacted URI
-	Database string
-	Warnings []string
-	Exit     int   // the command's exit code
-	Err      error // why the run did not come to its end; nil where it did
-	Again    again // how to type the same command
-}
-
-func (r *pairRun) facts(err error) pairFacts {
-	return pairFacts{
-		Source: redactURI(r.source.URI), Target: redactURI(r.target.URI), Database: r.database,
-		Warnings: r.warned, Err: r.red.err(err), Again: r.again,
-	}
-}
-
 // explain gives the error that ended a run its next step, which is otherwise where no better one is known.
 func (r *pairRun) explain(err error, otherwise string) error {
 	for _, explained := range []error{explainSource(err, r.pairOptions), explainMongo(err, r.pairOptions)} {
@@ -154,27 +136,6 @@ func (r *pairRun) explain(err error, otherwise string) error {
 		}
 	}
 	return failure(err, otherwise)
-}
-
-// print writes the report to standard output.
-func (r *pairRun) print(report pairReport) error {
-	err := func() error {
-		if r.output == outputJSON {
-			return report.writeJSON(r.streams.out)
-		}
-		_, err := io.WriteString(r.streams.out, report.text(r.look(r.streams.out)))
-		return err
-	}()
-	if err != nil {
-		return fmt.Errorf("print the report: %w", err)
-	}
-	return nil
-}
-
-// pairReport is a report of either command.
-type pairReport interface {
-	text(l look) string
-	writeJSON(w io.Writer) error
 }
 
 // ended returns the error that a run ends with: its text without secrets, and its exit code. What ended the run before

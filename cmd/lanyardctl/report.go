@@ -1,19 +1,49 @@
 package main
 
 import (
+	"fmt"
+	"io"
 	"time"
-
-	"github.com/lanyardctl/lanyardctl/migrate"
 )
 
-// migration is everything that a report of a migration shows. Its texts hold no secret.
-type migration struct {
-	pairFacts
-	Report migrate.Report
+// pairReport is a report of either command.
+type pairReport interface {
+	text(l look) string
+	writeJSON(w io.Writer) error
 }
 
-// migrationName is how the command is called, in its report and in what to type next.
-const migrationName = "migrate redis-to-mongo"
+// pairFacts are what every report of a source and a target begins and ends with. The texts hold no secret.
+type pairFacts struct {
+	Source   string // redacted URI
+	Target   string // redacted URI
+	Database string
+	Warnings []string
+	Exit     int   // the command's exit code
+	Err      error // why the run did not come to its end; nil where it did
+	Again    again // how to type the same command
+}
+
+func (r *pairRun) facts(err error) pairFacts {
+	return pairFacts{
+		Source: redactURI(r.source.URI), Target: redactURI(r.target.URI), Database: r.database,
+		Warnings: r.warned, Err: r.red.err(err), Again: r.again,
+	}
+}
+
+// print writes the report to standard output.
+func (r *pairRun) print(report pairReport) error {
+	err := func() error {
+		if r.output == outputJSON {
+			return report.writeJSON(r.streams.out)
+		}
+		_, err := io.WriteString(r.streams.out, report.text(r.look(r.streams.out)))
+		return err
+	}()
+	if err != nil {
+		return fmt.Errorf("print the report: %w", err)
+	}
+	return nil
+}
 
 // jsonTime is how reports write a time: RFC 3339 in UTC, with milliseconds.
 const jsonTime = "2006-01-02T15:04:05.000Z"

@@ -3,53 +3,30 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
+	"unicode"
+	"unicode/utf16"
+	"unicode/utf8"
 
-	"github.com/lanyardctl/lanyardctl/migrate"
 	"github.com/lanyardctl/lanyardctl/record"
 )
 
-// migrationJSON is the report of "migrate --output json". Scripts read it: names and order stay as they are.
-type migrationJSON struct {
-	Command        string                  `json:"command"`
-	Source         string                  `json:"source"`
-	Target         string                  `json:"target"`
-	Database       string                  `json:"database"`
-	DryRun         bool                    `json:"dry_run"`
-	Resumed        bool                    `json:"resumed"`
-	Kinds          kindCounts              `json:"kinds"`
-	IgnoredKeys    int64                   `json:"ignored_keys"`
-	ForeignKeys    int64                   `json:"foreign_keys"`
-	AnalyticsKeys  int64                   `json:"analytics_keys"`
-	RejectsFile    *string                 `json:"rejects_file"`
-	SupersededFile *string                 `json:"superseded_file"`
-	Reasons        map[record.Reason]int64 `json:"reasons"`
-	Warnings       []string                `json:"warnings"`
-	StartedAt      string                  `json:"started_at"`
-	DurationMS     int64                   `json:"duration_ms"`
-	OK             bool                    `json:"ok"`
-	Error          string                  `json:"error,omitempty"`
-}
-
-// kindCounts is an object with one member for each kind that was asked for, in the order of the kinds.
-type kindCounts struct {
+// byKind is an object with one member for each kind that was asked for, in the order of the kinds.
+type byKind[T any] struct {
 	only   record.Kinds
-	counts [record.KindCount]migrate.Counts
+	counts [record.KindCount]T
 }
 
 // MarshalJSON writes the members in order, which a map would not.
-func (k kindCounts) MarshalJSON() ([]byte, error) {
+func (k byKind[T]) MarshalJSON() ([]byte, error) {
 	var b bytes.Buffer
 	b.WriteByte('{')
 	for i, kind := range k.only.List() {
 		if i > 0 {
 			b.WriteByte(',')
 		}
-		counts := k.counts[kind]
-		if counts.Notes == nil {
-			counts.Notes = map[record.Note]int64{}
-		}
-		text, err := json.Marshal(counts)
+		text, err := json.Marshal(k.counts[kind])
 		if err != nil {
 			return nil, err
 		}
@@ -60,32 +37,44 @@ func (k kindCounts) MarshalJSON() ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// writeJSON writes m as one indented JSON object. Every text in it is already without secrets.
-func (m migration) writeJSON(w io.Writer) error {
-	r := m.Report
-	out := migrationJSON{
-		Command: migrationName, Source: m.Source, Target: m.Target, Database: m.Database,
-		DryRun: r.DryRun, Resumed: r.Resumed,
-		Kinds:       kindCounts{only: r.Only, counts: r.Kinds},
-		IgnoredKeys: r.Seen.Ignored, ForeignKeys: r.Seen.Foreign, AnalyticsKeys: r.Seen.Analytics,
-		RejectsFile: orNull(r.RejectsFile), SupersededFile: orNull(r.SupersededFile),
-		Reasons: r.Reasons, Warnings: m.Warnings,
-		StartedAt: utc(r.StartedAt), DurationMS: r.Duration.Milliseconds(),
-		OK: m.Exit == 0,
-	}
-	if out.Reasons == nil {
-		out.Reasons = map[record.Reason]int64{}
-	}
-	if out.Warnings == nil {
-		out.Warnings = []string{}
-	}
-	if m.Err != nil {
-		out.Error = m.Err.Error()
-	}
-	enc := json.NewEncoder(w)
+// writeJSON writes v as one indented JSON object, in which a terminal finds nothing to obey.
+func writeJSON(w io.Writer, v any) error {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
-	return enc.Encode(out)
+	if err := enc.Encode(v); err != nil {
+		return err
+	}
+	_, err := w.Write(escapeUnprintable(b.Bytes()))
+	return err
+}
+
+// escapeUnprintable escapes in JSON text what the encoder leaves as it is: DEL, the controls above it, and whatever else
+// is no mark on paper, such as a change of the direction of writing. All of them stand inside strings.
+func escapeUnprintable(text []byte) []byte {
+	var b bytes.Buffer
+	for len(text) > 0 {
+		r, size := utf8.DecodeRune(text)
+		switch {
+		case r < 0x7f || unicode.IsPrint(r):
+			b.Write(text[:size])
+		case r > 0xffff:
+			high, low := utf16.EncodeRune(r)
+			fmt.Fprintf(&b, `\u%04x\u%04x`, high, low)
+		default:
+			fmt.Fprintf(&b, `\u%04x`, r)
+		}
+		text = text[size:]
+	}
+	return b.Bytes()
+}
+
+func orEmpty[K comparable, V any](m map[K]V) map[K]V {
+	if m == nil {
+		return map[K]V{}
+	}
+	return m
 }
 
 func orNull(s string) *string {

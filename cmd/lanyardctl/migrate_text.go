@@ -1,0 +1,170 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/lanyardctl/lanyardctl/migrate"
+	"github.com/lanyardctl/lanyardctl/record"
+)
+
+// migration is everything that a report of a migration shows. Its texts hold no secret.
+type migration struct {
+	pairFacts
+	Report migrate.Report
+}
+
+// migrationName is how the command is called, in its report and in what to type next.
+const migrationName = "migrate redis-to-mongo"
+
+// text returns m for people. It ends with a newline.
+func (m migration) text(l look) string {
+	t := &reportText{look: l}
+	t.line("%s", m.title(l))
+	t.line("  from  %s", m.Source)
+	t.line("  to    %s, database %s", m.Target, m.Database)
+	t.line("")
+	t.counts(m.Report)
+	t.fields(m.Report)
+	t.notes(m.Report)
+	t.keys(m.Report.Seen, m.Err == nil)
+	t.rejects(m.Report)
+	t.warnings(m.Warnings)
+	t.line("")
+	t.line("Took %s%s.", duration(m.Report.Duration), rate(m.Report))
+	t.next(m)
+	return t.b.String()
+}
+
+func (m migration) title(l look) string {
+	verb := "Migrated"
+	switch {
+	case m.Err != nil && m.interrupted():
+		return l.paint(yellow, "Interrupted. What was done until then:")
+	case m.Err != nil:
+		return l.paint(red, "Failed: ") + m.Err.Error() + "\nWhat was done until then:"
+	case m.Report.DryRun:
+		verb = "Dry run: nothing was written. This is what a migration would do"
+	case m.Report.Resumed:
+		verb = "Migrated (went on where an earlier run had stopped; the figures are those of both)"
+	}
+	if m.Exit != 0 {
+		return l.paint(yellow, verb+", with something left for you to decide.")
+	}
+	return l.paint(green, verb+".")
+}
+
+func (m migration) interrupted() bool { return errors.Is(m.Err, migrate.ErrInterrupted) }
+
+// counts writes a row for each kind that was asked for, and their sum. Read is the sum of the columns after it.
+func (t *reportText) counts(r migrate.Report) {
+	head := []string{"kind", "read", "inserted", "updated", "unchanged", "conflicts", "rejected"}
+	row := func(name string, c migrate.Counts) []string {
+		return numbers(name, c.Read, c.Inserted, c.Updated, c.Unchanged, c.Conflicts, c.Rejected)
+	}
+	var rows [][]string
+	var total migrate.Counts
+	for _, kind := range r.Only.List() {
+		rows = append(rows, row(kind.String(), r.Kinds[kind]))
+		total.Add(r.Kinds[kind])
+	}
+	t.table(head, append(rows, row("total", total)), map[string]string{"rejected": red, "conflicts": yellow})
+}
+
+// fields tells of single fields that were left out of records that went in.
+func (t *reportText) fields(r migrate.Report) {
+	var list []counted
+	for _, kind := range r.Only.List() {
+		f := r.Kinds[kind].Fields
+		if f.Rejected > 0 {
+			list = append(list, counted{f.Rejected, kind.String(), "rejected; the record's other fields went in"})
+		}
+		if f.Conflicts > 0 {
+			list = append(list, counted{f.Conflicts, kind.String(), "in conflict; the target keeps its own"})
+		}
+	}
+	t.list("Single fields left out of records:", list)
+}
+
+var noteTexts = map[record.Note]string{
+	record.Normalised:     "a time stood in another unit or type",
+	record.Repaired:       "an API key that authenticates, though it was not named as the user's current one",
+	record.NotJSON:        "a value of the fork's that is not JSON was kept as the text it is",
+	record.SupersededNote: "a value gives way to another; a migration keeps it in the superseded file",
+	record.Expiring:       "a key has a time to live in Redis; what was written has none",
+	record.BothLayouts:    "a user has key-value pairs in both layouts",
+	record.NumericUserID:  "a document in the target has a number as its user_id: Lanyard cannot see it",
+}
+
+func (t *reportText) notes(r migrate.Report) {
+	sums := map[record.Note]int64{}
+	for _, kind := range r.Only.List() {
+		for note, n := range r.Kinds[kind].Notes {
+			sums[note] += n
+		}
+	}
+	t.list("Notes:", countedTexts(sums, noteTexts))
+}
+
+func (t *reportText) rejects(r migrate.Report) {
+	if r.RejectsFile != "" {
+		t.list("Left out, in "+r.RejectsFile+":", countedTexts(r.Reasons, reasonTexts))
+	} else {
+		t.list("Left out:", countedTexts(r.Reasons, reasonTexts))
+	}
+	if r.SupersededFile != "" {
+		t.line("")
+		t.wrap("", fmt.Sprintf("%s gave way to others and are kept in %s.", plural(r.Superseded, "value"), r.SupersededFile))
+	}
+}
+
+// next says what to type now.
+func (t *reportText) next(m migration) {
+	r, cmd := m.Report, m.Again
+	t.line("")
+	switch {
+	case m.interrupted() && r.DryRun:
+		t.command("Next: run it again from the start:", cmd)
+	case m.interrupted():
+		t.command("Next: the same command takes up the work again:", cmd.without("restart"))
+	case m.Err != nil && r.DryRun:
+		t.command("Next: mend what the error names, then run it again:", cmd)
+	case m.Err != nil:
+		t.command("Next: mend what the error names; the same command then takes up the work again:", cmd.without("restart"))
+	case r.DryRun && r.RejectsFile != "":
+		t.lookAt(r)
+		t.command("Then migrate, with the same command without --dry-run:", cmd.without("dry-run"))
+	case r.DryRun:
+		t.command("Next: migrate, with the same command without --dry-run:", cmd.without("dry-run"))
+	case r.Rejects() > 0:
+		t.lookAt(r)
+		if r.Reasons[record.ConflictReason] > 0 {
+			t.command("Decide the conflicts by running it again with --on-conflict source (Redis wins) or target "+
+				"(MongoDB wins; nothing is overwritten), such as:", cmd.without("restart", "on-conflict").with("on-conflict", "target"))
+		}
+		t.command("Then mend in Redis what is worth it and run it again; it only writes what has changed:", cmd.without("restart"))
+	default:
+		t.command("Next: run it again at any time to catch up with what Lanyard writes meanwhile. Before you switch "+
+			"over, stop Lanyard's writes and run it a last time:", cmd.without("restart"))
+	}
+}
+
+// lookAt says how to read the rejects file, where there is one.
+func (t *reportText) lookAt(r migrate.Report) {
+	if r.RejectsFile == "" {
+		return
+	}
+	t.wrap("", "Next: look at what was left out (this shows the values themselves, API keys included):")
+	t.line("  jq -c '{reason, kind, user_id, field, detail, value: (.value_base64 // \"\" | @base64d | .[0:80])}' %s", shellQuote(r.RejectsFile))
+}
+
+func rate(r migrate.Report) string {
+	var read int64
+	for _, c := range r.Kinds {
+		read += c.Read
+	}
+	if r.Duration <= 0 || read == 0 || r.Resumed {
+		return ""
+	}
+	return fmt.Sprintf(", %s records/s", thousands(int64(float64(read)/r.Duration.Seconds())))
+}
