@@ -1,6 +1,12 @@
 package mongo
 
-import "github.com/lanyardctl/lanyardctl/record"
+import (
+	"context"
+
+	"go.mongodb.org/mongo-driver/v2/mongo"
+
+	"github.com/lanyardctl/lanyardctl/record"
+)
 
 // AsMongoDB makes the store treat FerretDB as it treats MongoDB, but for a fault that only whole replacements avoid: so
 // the guards and lookups that are for MongoDB run against a server, too.
@@ -20,3 +26,12 @@ var Value = value
 
 // HeldIn returns what doc holds for r.
 func HeldIn(doc []byte, r record.Record) record.Held { return found{own: doc}.held(r) }
+
+// StandingIn is standing, for tests.
+func StandingIn(kind record.Kind, doc []byte) record.Standing { return standing(kind, doc) }
+
+// OpenWith returns a store on a client of the test's own, which it may watch.
+func OpenWith(ctx context.Context, client *mongo.Client, database string) (*Store, error) {
+	s := &Store{client: client, db: client.Database(database)}
+	return s, s.identify(ctx)
+}

@@ -2,11 +2,8 @@ package mongo
 
 import (
 	"context"
-	"iter"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
-	"go.mongodb.org/mongo-driver/v2/mongo"
-	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/lanyardctl/lanyardctl/record"
 )
@@ -49,7 +46,7 @@ func (h *Holdings) Standings(ctx context.Context, kind record.Kind, yield func([
 	}
 	var page []record.Standing
 	size := 0
-	for doc, err := range h.documents(ctx, kind, filter) {
+	for doc, err := range h.documents(ctx, kind, filter, contentOnly(kind)) {
 		if err != nil {
 			return h.wrap("read "+collectionName(kind), err)
 		}
@@ -74,7 +71,7 @@ func (h *Holdings) counters(ctx context.Context, yield func([]record.Standing) e
 		return nil
 	}
 	var global, byID []record.Standing
-	for doc, err := range h.documents(ctx, record.Metrics, countersFilter) {
+	for doc, err := range h.documents(ctx, record.Metrics, countersFilter, nil) {
 		switch {
 		case err != nil:
 			return h.wrap("read "+collectionName(record.Metrics), err)
@@ -115,63 +112,6 @@ func (h *Holdings) Count(ctx context.Context, kind record.Kind) (int64, error) {
 
 func (h *Holdings) ofUsers() bson.D {
 	return bson.D{{Key: "user_id", Value: bson.D{{Key: "$in", Value: h.users}}}}
-}
-
-// documents streams a kind's documents, each of which is good until the next. An error is the last that comes.
-func (h *Holdings) documents(ctx context.Context, kind record.Kind, filter bson.D) iter.Seq2[bson.Raw, error] {
-	return func(yield func(bson.Raw, error) bool) {
-		opts := options.Find().SetBatchSize(h.batchSize(kind))
-		if fields := contentOnly(kind); fields != nil {
-			opts.SetProjection(fields)
-		}
-		cursor, err := h.open(ctx, kind, filter, opts)
-		if err != nil {
-			yield(nil, err)
-			return
-		}
-		defer closeCursor(ctx, cursor)
-		for fetch(ctx, cursor) {
-			if !yield(cursor.Current, nil) {
-				return
-			}
-		}
-		if err := cursor.Err(); err != nil {
-			yield(nil, err)
-		}
-	}
-}
-
-func (h *Holdings) open(ctx context.Context, kind record.Kind, filter bson.D, opts *options.FindOptionsBuilder) (*mongo.Cursor, error) {
-	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
-	defer cancel()
-	return h.collection(kind).Find(ctx, filter, opts)
-}
-
-// fetch moves on to the next document. Only where that takes a command is its time bounded, so that a scan may take as
-// long as it needs.
-func fetch(ctx context.Context, cursor *mongo.Cursor) bool {
-	if cursor.RemainingBatchLength() > 0 {
-		return cursor.Next(ctx)
-	}
-	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
-	defer cancel()
-	return cursor.Next(ctx)
-}
-
-// closeCursor gives the cursor back to the server, also where ctx is cancelled.
-func closeCursor(ctx context.Context, cursor *mongo.Cursor) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), DefaultTimeout)
-	defer cancel()
-	// A server that cannot be told forgets the cursor by itself.
-	_ = cursor.Close(ctx)
-}
-
-// batchSize is how many documents a reply holds. MongoDB sends fewer where they are large.
-func (s *Store) batchSize(kind record.Kind) int32 {
-	if s.quirks.wholeBatches && kind == record.KV {
-		return 100
-	}
-	return 1000
 }
 
 // contentOnly returns the projection on what bears on a kind, or nil where that is about all of a document.

@@ -7,7 +7,6 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
-	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/lanyardctl/lanyardctl/record"
 )
@@ -94,16 +93,14 @@ func isGlobal(doc bson.Raw) bool {
 	return kind == globalType
 }
 
-func (l *lookups) find(ctx context.Context, filter any) error {
-	cursor, err := l.w.collection(l.w.kind).Find(ctx, filter, options.Find().SetBatchSize(1000))
-	if err != nil {
-		return err
+func (l *lookups) find(ctx context.Context, filter bson.D) error {
+	for doc, err := range l.w.documents(ctx, l.w.kind, filter, nil) {
+		if err != nil {
+			return err
+		}
+		l.match(doc)
 	}
-	defer cursor.Close(context.WithoutCancel(ctx))
-	for cursor.Next(ctx) {
-		l.match(cursor.Current)
-	}
-	return cursor.Err()
+	return nil
 }
 
 // scanWorth is how many documents a scan reads in the time of one lookup by _id, measured on FerretDB.

@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
-	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/lanyardctl/lanyardctl/record"
 )
@@ -39,16 +38,14 @@ func (s *Store) NumericUsers(ctx context.Context, kinds record.Kinds) ([]Notice,
 func (s *Store) numericUsers(ctx context.Context, kind record.Kind) (Notice, error) {
 	notice := Notice{Kind: kind, Note: record.NumericUserID}
 	numeric := bson.D{{Key: "user_id", Value: bson.D{{Key: "$type", Value: "number"}}}}
-	cursor, err := s.collection(kind).Find(ctx, numeric, options.Find().SetProjection(bson.D{{Key: "user_id", Value: 1}}))
-	if err != nil {
-		return notice, err
-	}
-	defer cursor.Close(context.WithoutCancel(ctx))
-	for cursor.Next(ctx) {
+	for doc, err := range s.documents(ctx, kind, numeric, bson.D{{Key: "user_id", Value: 1}}) {
+		if err != nil {
+			return notice, err
+		}
 		notice.Count++
 		if len(notice.Users) < named {
-			notice.Users = append(notice.Users, string(record.JSON(number(lookup(cursor.Current, "user_id")))))
+			notice.Users = append(notice.Users, string(record.JSON(number(lookup(doc, "user_id")))))
 		}
 	}
-	return notice, cursor.Err()
+	return notice, nil
 }

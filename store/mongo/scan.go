@@ -1,0 +1,81 @@
+package mongo
+
+import (
+	"context"
+	"iter"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/lanyardctl/lanyardctl/record"
+)
+
+// replyLength is how many documents a reply may hold. MongoDB sends fewer where they are large.
+const replyLength = 1000
+
+// What a reply may hold of a server that sends as many documents as it was asked for: over 48 MB it sends none, and hangs.
+const (
+	firstWholeReply = 2   // documents, each of which may be as large as documents can be
+	wholeReply      = 100 // documents
+	wholeReplyBytes = 32 << 20
+)
+
+// documents streams the documents of a kind's collection, each of which is good until the next. Without a projection
+// they are whole. An error is the last that comes.
+func (s *Store) documents(ctx context.Context, kind record.Kind, filter, projection bson.D) iter.Seq2[bson.Raw, error] {
+	return func(yield func(bson.Raw, error) bool) {
+		length := replyLength
+		if s.quirks.wholeReplies {
+			length = firstWholeReply
+		}
+		opts := options.Find().SetBatchSize(int32(length))
+		if projection != nil {
+			opts.SetProjection(projection)
+		}
+		cursor, err := s.open(ctx, kind, filter, opts)
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		defer closeCursor(ctx, cursor)
+		for largest := 1; fetch(ctx, cursor); {
+			if !yield(cursor.Current, nil) {
+				return
+			}
+			largest = max(largest, len(cursor.Current))
+			if s.quirks.wholeReplies && cursor.RemainingBatchLength() == 0 {
+				length = max(firstWholeReply, min(2*length, wholeReply, wholeReplyBytes/largest))
+				cursor.SetBatchSize(int32(length))
+			}
+		}
+		if err := cursor.Err(); err != nil {
+			yield(nil, err)
+		}
+	}
+}
+
+func (s *Store) open(ctx context.Context, kind record.Kind, filter bson.D, opts *options.FindOptionsBuilder) (*mongo.Cursor, error) {
+	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
+	defer cancel()
+	return s.collection(kind).Find(ctx, filter, opts)
+}
+
+// fetch moves on to the next document. Only where that takes a command is its time bounded, so that a scan may take as
+// long as it needs.
+func fetch(ctx context.Context, cursor *mongo.Cursor) bool {
+	if cursor.RemainingBatchLength() > 0 {
+		return cursor.Next(ctx)
+	}
+	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
+	defer cancel()
+	return cursor.Next(ctx)
+}
+
+// closeCursor gives the cursor back to the server, also where ctx is cancelled.
+func closeCursor(ctx context.Context, cursor *mongo.Cursor) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), DefaultTimeout)
+	defer cancel()
+	// A server that cannot be told forgets the cursor by itself.
+	_ = cursor.Close(ctx)
+}
