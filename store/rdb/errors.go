@@ -1,0 +1,82 @@
+package rdb
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// Why a file cannot be read. The error of [Open] and of a reading wraps one of these, or the operating system's or the
+// context's.
+var (
+	ErrNotRDB      = errors.New("this is no RDB file")
+	ErrTooNew      = errors.New("its format is newer than those that are known")
+	ErrTruncated   = errors.New("its end is missing")
+	ErrCorrupt     = errors.New("it is damaged")
+	ErrUnsupported = errors.New("it holds something that cannot be read")
+)
+
+// Error is a file that cannot be read. Its text holds nothing of the file's content.
+type Error struct {
+	Path   string
+	Reason error // one of this package's errors
+	Detail string
+}
+
+// Error returns the path, the reason and the detail.
+func (e *Error) Error() string {
+	parts := []string{"rdb file " + e.Path, e.Reason.Error()}
+	if e.Detail != "" {
+		parts = append(parts, e.Detail)
+	}
+	return strings.Join(parts, ": ")
+}
+
+// Unwrap returns the reason.
+func (e *Error) Unwrap() error { return e.Reason }
+
+// fault is a place at which a file cannot be followed.
+type fault struct {
+	kind   faultKind
+	offset int64
+	detail string
+}
+
+type faultKind uint8
+
+const (
+	broken  faultKind = iota // it makes no sense
+	ranOut                   // more bytes should follow than there are
+	unknown                  // a type or opcode that some newer or older Redis writes
+)
+
+// Error returns what is wrong, and where.
+func (f *fault) Error() string { return fmt.Sprintf("%s at byte %d", f.detail, f.offset) }
+
+// checksum is what the checksum at the end of a file tells.
+type checksum uint8
+
+const (
+	differs checksum = iota
+	matches
+	missing // the server was told to write none, or the format has none
+)
+
+// judge says why a file with the checksum cannot be read, given the fault at which following it ended, nil for none. The
+// end is in place where the mark of the end stands where it should. The reason is nil for a file that can be read.
+func judge(f *fault, sum checksum, endInPlace bool) (reason error, detail string) {
+	if f != nil {
+		detail = f.Error()
+	}
+	switch {
+	case f == nil && sum == differs:
+		return ErrCorrupt, "the checksum does not fit"
+	case f == nil:
+		return nil, ""
+	case sum == matches, sum == missing && f.kind == unknown:
+		return ErrUnsupported, detail
+	case f.kind == ranOut && !endInPlace:
+		return ErrTruncated, detail
+	}
+	return ErrCorrupt, detail
+}
