@@ -39,7 +39,7 @@ func (f *pairFlags) bindPlaces(flags *pflag.FlagSet, does, target string) {
 // bindRules adds the flags that decide between values.
 func (f *pairFlags) bindRules(flags *pflag.FlagSet, onConflict string) {
 	flags.StringVar(&f.onConflict, "on-conflict", record.FailOnConflict.String(), onConflict)
-	flags.StringVar(&f.kvPrefer, "kv-prefer", preferFork, "`layout` whose key-value pairs win: fork or upstream")
+	flags.StringVar(&f.kvPrefer, "kv-prefer", preferFork, "`layout` whose pairs win: fork or upstream")
 }
 
 // bindRun adds the flags that say how to run.

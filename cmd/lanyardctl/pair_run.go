@@ -138,32 +138,39 @@ func (r *pairRun) explain(err error, otherwise string) error {
 	return failure(err, otherwise)
 }
 
-// ended returns the error that a run ends with: its text without secrets, and its exit code. What ended the run before
-// there was a report is an interruption where there was one.
+// ended returns the error that a run ends with, having told it where lines are JSON.
 func (r *pairRun) ended(ctx context.Context, err error) error {
+	said := r.settled(ctx, err)
+	if said == nil {
+		return nil
+	}
+	if said.err != nil && r.logFormat == logJSON {
+		r.log.Error(said.Error(), "hint", said.hint, "exit_status", said.code)
+		return exitSilently(said.code)
+	}
+	return said
+}
+
+// settled returns err with its exit code, and its text without secrets. What ended a run before there was a report is an
+// interruption where there was one. It returns nil for nil.
+func (r *pairRun) settled(ctx context.Context, err error) *exitError {
 	if err == nil {
 		return nil
 	}
 	code := exitCode(err)
 	exit, ok := errors.AsType[*exitError](err)
-	if ok && exit.err == nil {
-		return exitSilently(code)
-	}
-	if ctx.Err() != nil {
+	switch {
+	case ok && exit.err == nil:
+		return &exitError{code: code}
+	case ctx.Err() != nil && !r.began:
+		return &exitError{code: exitInterrupted, err: errBefore} // a driver says it in its own words
+	case ctx.Err() != nil:
 		code = exitInterrupted
-		if !r.began {
-			exit = &exitError{err: errBefore} // a driver says it in its own words
-		}
 	}
-	if exit == nil {
+	if !ok {
 		exit = &exitError{err: err}
 	}
-	said := &exitError{code: code, err: r.red.err(exit.err), hint: r.red.text(exit.hint)}
-	if r.logFormat == logJSON {
-		r.log.Error(said.Error(), "hint", said.hint, "exit_status", code)
-		return exitSilently(code)
-	}
-	return said
+	return &exitError{code: code, err: r.red.err(exit.err), hint: r.red.text(exit.hint)}
 }
 
 // errBefore says that a run was interrupted so early that there is nothing to report.

@@ -18,7 +18,7 @@ const exitStatus = `Exit status
   130  interrupted`
 
 const rootLong = `lanyardctl moves what Lanyard keeps in Redis to MongoDB: exactly, and again as
-often as needed until the switch.
+often as needed until the switch. It proves that nothing is missing.
 
 Exit status
   0    done
@@ -38,6 +38,7 @@ func newRoot() *cobra.Command {
 		Short: "Move Lanyard's data from Redis to MongoDB",
 		Long:  rootLong,
 		Example: `  lanyardctl migrate redis-to-mongo --redis redis://localhost:6379 --mongo embedded:./try
+  lanyardctl verify --redis redis://localhost:6379 --mongo embedded:./try
   lanyardctl version
   lanyardctl embedded serve ./try`,
 		Version:            readBuildVersion().Version,
@@ -47,7 +48,7 @@ func newRoot() *cobra.Command {
 
 		SuggestionsMinimumDistance: suggestionDistance,
 	}
-	root.AddCommand(newMigrate(), newDemo(), newEmbedded(), newVersion(), newCompletion())
+	root.AddCommand(newMigrate(), newVerify(), newDemo(), newEmbedded(), newVersion(), newCompletion())
 	root.SetHelpCommand(newHelp())
 	root.InitDefaultHelpCmd()
 	markRun(root)

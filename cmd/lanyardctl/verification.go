@@ -1,0 +1,185 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode"
+
+	"github.com/lanyardctl/lanyardctl/record"
+	"github.com/lanyardctl/lanyardctl/verify"
+)
+
+// verification is everything that a report of a comparison shows. Its texts hold no secret, but the names in its
+// differences are whatever users wrote: only [shownName] makes them fit to be shown.
+type verification struct {
+	pairFacts
+	Report verify.Report
+}
+
+func (v verification) interrupted() bool {
+	return errors.Is(v.Err, verify.ErrInterrupted) || errors.Is(v.Err, errBefore)
+}
+
+// verdict says in a sentence what was found, and in which colour.
+func (v verification) verdict() (text, colour string) {
+	r := v.Report
+	switch {
+	case v.interrupted():
+		return "Interrupted: what was found until then is no verdict.", yellow
+	case v.Err != nil:
+		return "Failed, so this is no verdict: " + v.Err.Error(), red
+	case r.Total > 0 && r.CountsOnly:
+		return fmt.Sprintf("The numbers differ by %s.", thousands(r.Total)), red
+	case r.Total > 0:
+		return fmt.Sprintf("%s found.", plural(r.Total, "difference")), red
+	case r.CountsOnly && r.Rejects() > 0:
+		return "The target has a document for every record that can be written; some values cannot.", yellow
+	case r.CountsOnly:
+		return "The target has a document for every record.", green
+	case r.Exact && r.Rejects() > 0:
+		return "The target equals the source in everything that can be written; some values cannot.", yellow
+	case r.Exact:
+		return "The target equals the source.", green
+	case r.Rejects() > 0:
+		return "The target holds everything that can be written; some values cannot.", yellow
+	}
+	return "The target holds everything that the source holds.", green
+}
+
+// unlisted returns how many differences are not in the list. Where only numbers were compared, there is no list.
+func (v verification) unlisted() int64 {
+	if v.Report.CountsOnly {
+		return 0
+	}
+	return v.Report.Total - int64(len(v.Report.Differences))
+}
+
+// total returns the sum of all kinds.
+func (v verification) total() verify.Counts {
+	var t verify.Counts
+	for _, kind := range v.Report.Only.List() {
+		c := v.Report.Kinds[kind]
+		t.Source += c.Source
+		t.Target += c.Target
+		t.Missing += c.Missing
+		t.Different += c.Different
+		t.Extra += c.Extra
+		t.Rejected += c.Rejected
+		t.Agreeing += c.Agreeing
+		t.Ahead += c.Ahead
+		t.Mistyped += c.Mistyped
+	}
+	return t
+}
+
+// head returns the columns of the table of kinds.
+func (v verification) head() []string {
+	if v.Report.CountsOnly {
+		return []string{"kind", "source", "target", "missing", "extra", "rejected"}
+	}
+	return []string{"kind", "source", "target", "agreeing", "missing", "different", "extra", "rejected"}
+}
+
+// rows returns the table of kinds, with the sum as the last row.
+func (v verification) rows() [][]string {
+	row := func(name string, c verify.Counts) []string {
+		if v.Report.CountsOnly {
+			return numbers(name, c.Source, c.Target, c.Missing, c.Extra, c.Rejected)
+		}
+		return numbers(name, c.Source, c.Target, c.Agreeing, c.Missing, c.Different, c.Extra, c.Rejected)
+	}
+	var rows [][]string
+	for _, kind := range v.Report.Only.List() {
+		rows = append(rows, row(kind.String(), v.Report.Kinds[kind]))
+	}
+	return append(rows, row("total", v.total()))
+}
+
+// notes tells what is no difference, and yet worth knowing.
+func (v verification) notes() []counted {
+	total := v.total()
+	var list []counted
+	add := func(n int64, name, text string) {
+		if n > 0 {
+			list = append(list, counted{n, name, text})
+		}
+	}
+	add(total.Ahead, "ahead", "the target has more, a later last-seen time, an earlier date or a larger counter: that is fine")
+	add(total.Mistyped, "mistyped", "the target says the right thing in a type that Lanyard cannot read; migrate mends that")
+	switch {
+	case v.Report.Exact:
+	case v.Report.CountsOnly:
+		add(total.Extra, "extra", "the target has more documents: that is fine, but for API keys (--exact minds it)")
+	default:
+		add(total.Extra, "extra", "documents without a record in the source: that is fine, but for those that are listed as differences (--exact minds all)")
+	}
+	return list
+}
+
+// howRead says how often both sides were read.
+func (v verification) howRead() string {
+	r := v.Report
+	switch {
+	case r.CountsOnly || r.Passes == 0:
+		return ""
+	case r.Passes == 1:
+		return ", both sides read once"
+	case r.Rechecks == 0:
+		return fmt.Sprintf(", both sides read %d times", r.Passes)
+	}
+	return fmt.Sprintf(", both sides read %d times, %d of them after a pause", r.Passes, r.Rechecks)
+}
+
+// whose returns the user of a difference. A document that is no user's has what stands in place of one, in quotation
+// marks unless it is a number, and the counters have nobody.
+func whose(d record.Difference) string {
+	if d.User != 0 {
+		return d.User.String()
+	}
+	if d.Name == "" {
+		return "-"
+	}
+	if _, err := strconv.ParseFloat(d.Name, 64); err == nil {
+		return "number " + d.Name
+	}
+	return quotedName(d.Name)
+}
+
+// where returns the place of a difference inside its record.
+func where(d record.Difference) string {
+	switch {
+	case d.HasField:
+		return shownName(d.Field)
+	case d.Type == record.Extra:
+		return "(the whole document)"
+	}
+	return "(the whole record)"
+}
+
+// longestName is how many characters of a name are shown.
+const longestName = 100
+
+// shownName returns a name that a user chose so that it does no harm anywhere: a plain word as it is, anything else in
+// quotation marks, with escapes for all that is no visible character. A long one is cut.
+func shownName(name string) string {
+	plain := func(r rune) bool {
+		return unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("_-.$:/@+#", r)
+	}
+	if name != "" && len(name) <= longestName && strings.IndexFunc(name, func(r rune) bool { return !plain(r) || r == unicode.ReplacementChar }) < 0 {
+		return name
+	}
+	return quotedName(name)
+}
+
+func quotedName(name string) string {
+	n := 0
+	for i := range name {
+		if n == longestName {
+			return fmt.Sprintf("%s… (%s)", strconv.Quote(name[:i]), plural(int64(len(name)), "byte"))
+		}
+		n++
+	}
+	return strconv.Quote(name)
+}

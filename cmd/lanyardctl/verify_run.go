@@ -1,0 +1,136 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/lanyardctl/lanyardctl/record"
+	"github.com/lanyardctl/lanyardctl/store/mongo"
+	"github.com/lanyardctl/lanyardctl/verify"
+)
+
+// verifyRun is one run of the command.
+type verifyRun struct {
+	*pairRun
+	options verifyOptions
+}
+
+// verify compares and reports.
+func (r *verifyRun) verify(ctx context.Context, source *redisSource, target *mongoTarget) error {
+	o := r.options
+	documents, err := target.Contents(ctx, o.only)
+	if err != nil {
+		return explainMongo(err, o.pairOptions)
+	}
+	job := verify.New(verify.Options{
+		Source: source.reading, Target: target.Holdings(mongo.HoldingsOptions{Users: o.users}), Kinds: o.only,
+		Compare:    record.CompareOptions{Policy: o.policy, Exact: o.exact, Now: o.now},
+		CountsOnly: o.countsOnly, Recheck: o.recheck, RecheckDelay: o.recheckDelay,
+		MaxDifferences: o.maxDifferences, Memory: o.memory,
+		Notify: func(message string) { r.log.Info(message) },
+	})
+	r.preflight(o.preflight(source, target, documents))
+
+	var expected int64
+	for _, n := range documents {
+		expected += n
+	}
+	if o.countsOnly || len(o.users) > 0 {
+		expected = 0
+	}
+	stop := r.startProgress(func() progress { return verifyProgress(job.Snapshot(), expected) })
+	r.began = true
+	report, err := job.Run(ctx)
+	stop(err == nil)
+	return r.report(report, err)
+}
+
+// verifyProgress adds up both sides, since either may be the slower one. Expected is about how many documents there are,
+// for as long as the comparison itself does not know.
+func verifyProgress(s verify.Snapshot, expected int64) progress {
+	if s.Expected > 0 {
+		expected = s.Expected
+	}
+	p := progress{
+		Phase: s.Phase, Done: s.Keys + s.Documents, Total: s.Total, Unit: "entries",
+		Beside: []tally{{"key", s.Keys}, {"document", s.Documents}},
+	}
+	if s.Total > 0 {
+		p.Total += expected
+	}
+	return p
+}
+
+// preflight says what is going to be done.
+func (o verifyOptions) preflight(source *redisSource, target *mongoTarget, documents map[record.Kind]int64) preflight {
+	p := o.pairOptions.preflight("compare", source, target, documents)
+	switch {
+	case o.countsOnly:
+		p.Rules = append(p.Rules, "numbers of records and documents alone, and no content")
+	case o.exact:
+		p.Rules = append(p.Rules, "both sides have to be equal")
+	case o.policy == record.PreferTarget:
+		p.Rules = append(p.Rules, "a target that is ahead is fine, and so is a value that somebody else wrote there")
+	default:
+		p.Rules = append(p.Rules, "a target that is ahead is fine; another value is a difference, whoever wrote it")
+	}
+	p.Rules = append(p.Rules, o.layoutRule()...)
+	p.Log = []any{"exact", o.exact, "counts_only", o.countsOnly}
+	return p
+}
+
+// report prints the report and writes its files, and returns the error that sets the exit code.
+func (r *verifyRun) report(report *verify.Report, runErr error) error {
+	err := runErr
+	switch {
+	case errors.Is(runErr, verify.ErrInterrupted):
+		err = &exitError{code: exitInterrupted, err: errInterrupted, hint: "what was found until then is no verdict: run the same command again"}
+	case runErr != nil:
+		err = r.explain(runErr, "the comparison did not come to its end: run the same command again")
+	case report.Total > 0:
+		err = exitSilently(exitDifferences)
+	case report.Rejects() > 0:
+		err = exitSilently(exitRejects)
+	}
+	v := r.verification(*report, runErr, exitCode(err))
+	if failed := errors.Join(r.print(v), v.write(r.options.reports)); failed != nil {
+		if exitCode(err) != exitInterrupted {
+			return errors.Join(failed, runErr)
+		}
+		return &exitError{code: exitInterrupted, err: errors.Join(failed, runErr)}
+	}
+	return err
+}
+
+// reportFailure writes the files of --report where the run ended with err before there was anything to compare, so that
+// a file of an earlier run is not taken for this one's. It returns err.
+func (r *verifyRun) reportFailure(ctx context.Context, err error) error {
+	if err == nil || r.began {
+		return err
+	}
+	cause := err
+	if ctx.Err() != nil {
+		cause = errBefore
+	}
+	report := verify.Report{Only: r.only, Exact: r.options.exact, CountsOnly: r.options.countsOnly, StartedAt: time.Now()}
+	v := r.verification(report, cause, exitCode(r.settled(ctx, err)))
+	if failed := v.write(r.options.reports); failed != nil {
+		r.log.Error(r.red.text(failed.Error()))
+	}
+	return err
+}
+
+// verification returns what the report shows.
+func (r *verifyRun) verification(report verify.Report, runErr error, exit int) verification {
+	// Names of fields are what users wrote: whatever looks like a secret is hidden in them, too.
+	listed := make([]record.Difference, len(report.Differences))
+	for i, d := range report.Differences {
+		d.Field, d.Name = r.red.text(d.Field), r.red.text(d.Name)
+		listed[i] = d
+	}
+	report.Differences = listed
+	v := verification{pairFacts: r.facts(runErr), Report: report}
+	v.Exit = exit
+	return v
+}

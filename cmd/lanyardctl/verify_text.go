@@ -1,0 +1,107 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/lanyardctl/lanyardctl/record"
+)
+
+// text returns v for people. It ends with a newline.
+func (v verification) text(l look) string {
+	t := &reportText{look: l}
+	text, colour := v.verdict()
+	t.wrap("", l.paint(colour, text))
+	t.line("  from  %s", v.Source)
+	t.line("  to    %s, database %s", v.Target, v.Database)
+	t.line("")
+	t.table(v.head(), v.rows(), map[string]string{"missing": red, "different": red, "rejected": yellow})
+	if v.Report.CountsOnly {
+		t.line("")
+		t.wrap("", countsOnlyRemark)
+	}
+	t.differences(v)
+	t.list("Notes:", v.notes())
+	t.keys(v.Report.Seen, v.Err == nil)
+	t.list("Rejected, and so not expected in the target:", countedTexts(v.Report.Reasons, reasonTexts))
+	t.warnings(v.Warnings)
+	t.line("")
+	t.line("Took %s%s.", duration(v.Report.Duration), v.howRead())
+	t.nextAfterVerify(v)
+	return t.b.String()
+}
+
+const countsOnlyRemark = "Only numbers were compared, and no content. Redis may return a key twice while it is scanned, so the source's numbers " +
+	"can be a little too high."
+
+// differences lists the differences. The names of fields stand last, since nobody knows how wide they are.
+func (t *reportText) differences(v verification) {
+	list := v.Report.Differences
+	if len(list) == 0 {
+		if more := v.unlisted(); more > 0 {
+			t.line("")
+			t.line("None of the %s is listed (--max-differences).", plural(more, "difference"))
+		}
+		return
+	}
+	t.line("")
+	t.line("%s", t.paint(bold, "Differences:"))
+	user := 0
+	for _, d := range list {
+		user = max(user, visible(whose(d)))
+	}
+	for _, d := range list {
+		name := whose(d)
+		t.line("  %-9s  %-*s  %s%s  %s", d.Type, longestKind, d.Kind, name, strings.Repeat(" ", user-visible(name)), where(d))
+	}
+	if more := v.unlisted(); more > 0 {
+		t.line("  … and %s more (--max-differences lists more)", thousands(more))
+	}
+}
+
+// longestKind is the length of the longest name of a kind.
+var longestKind = len(record.MonitoringSince.String())
+
+// nextAfterVerify says what to type now.
+func (t *reportText) nextAfterVerify(v verification) {
+	total, cmd := v.total(), v.Again
+	migrate := cmd.as(migrationName, "redis", "mongo", "database", "only", "user", "on-conflict", "kv-prefer", "timeout", "allow-empty")
+	t.line("")
+	switch {
+	case v.interrupted():
+		t.command("Next: run it again:", cmd)
+	case v.Err != nil:
+		t.command("Next: mend what the error names, then run it again:", cmd)
+	case v.Exit == exitDifferences && total.Missing+total.Different > 0:
+		t.command("Next: migrate, which writes what is missing and tells of conflicts:", migrate)
+		t.conflicts(v)
+		t.command("Then verify again:", cmd)
+	case v.Exit == exitDifferences:
+		t.wrap("", "Next: look at what only the target has. A migration removes nothing that somebody else wrote: an API key that "+
+			"lets somebody in, or a second document of a user, is yours to delete. Then verify again:")
+		t.line("  %s", t.paint(bold, cmd.String()))
+	case total.Mistyped > 0:
+		t.command("Next: migrate, which mends the types that Lanyard cannot read:", migrate)
+	case v.Exit == exitRejects:
+		t.command("Next: nothing is missing. A dry run writes what is rejected to a file, with the reasons:", migrate.with("dry-run"))
+	case v.Report.CountsOnly:
+		t.command("Next: compare the contents as well:", cmd.without("counts-only"))
+	default:
+		t.wrap("", "Nothing is left to do. Before you switch over, stop Lanyard's writes, migrate and verify a last time.")
+	}
+}
+
+// conflicts says what to do about values that somebody else wrote to the target.
+func (t *reportText) conflicts(v verification) {
+	policy := record.FailOnConflict.String()
+	for _, f := range v.Again.flags {
+		if f.name == "on-conflict" && len(f.values) == 1 {
+			policy = f.values[0]
+		}
+	}
+	if v.total().Different == 0 || policy != record.FailOnConflict.String() {
+		return
+	}
+	t.wrap("", fmt.Sprintf("What differs since somebody else wrote it stays as it is: decide it with --on-conflict %s (Redis wins) or %s "+
+		"(MongoDB wins), for both commands alike.", record.PreferSource, record.PreferTarget))
+}
