@@ -287,9 +287,10 @@ type migrated struct {
 	Reasons     map[string]int64 `json:"reasons"`
 }
 
-func migrateWorld(t testing.TB, redis, mongo string, wantExit int, args ...string) migrated {
+// runForJSON runs a command of the built binary, reads its report into the value, and returns its working folder.
+func runForJSON(t testing.TB, into any, wantExit int, args ...string) (folder string) {
 	t.Helper()
-	cmd := exec.Command(ferretdb.Build(t), append([]string{"migrate", "redis-to-mongo", "--redis", redis, "--mongo", mongo, "--output", "json", "--verbose"}, args...)...)
+	cmd := exec.Command(ferretdb.Build(t), append(args, "--output", "json", "--verbose")...)
 	cmd.Dir = t.TempDir()
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
@@ -299,15 +300,21 @@ func migrateWorld(t testing.TB, redis, mongo string, wantExit int, args ...strin
 		t.Fatal(err)
 	}
 	if got := cmd.ProcessState.ExitCode(); got != wantExit {
-		t.Fatalf("exit status %d, want %d\n%s", got, wantExit, &stderr)
+		t.Fatalf("exit status %d, want %d\n%s\n%s", got, wantExit, &stdout, &stderr)
 	}
 	if secret := secretText.FindString(stdout.String() + stderr.String()); secret != "" {
 		t.Errorf("the output shows %s", secret)
 	}
-	var m migrated
-	if err := json.Unmarshal(stdout.Bytes(), &m); err != nil {
+	if err := json.Unmarshal(stdout.Bytes(), into); err != nil {
 		t.Fatalf("%v: %s", err, &stdout)
 	}
+	return cmd.Dir
+}
+
+func migrateWorld(t testing.TB, redis, mongo string, wantExit int, args ...string) migrated {
+	t.Helper()
+	var m migrated
+	folder := runForJSON(t, &m, wantExit, append([]string{"migrate", "redis-to-mongo", "--redis", redis, "--mongo", mongo}, args...)...)
 	for kind, c := range m.Kinds {
 		if sum := c.Inserted + c.Updated + c.Unchanged + c.Conflicts + c.Rejected; sum != c.Read {
 			t.Errorf("%s: %d read, the columns add up to %d", kind, c.Read, sum)
@@ -317,7 +324,7 @@ func migrateWorld(t testing.TB, redis, mongo string, wantExit int, args ...strin
 		t.Errorf("ok is %v at exit status %d", m.OK, wantExit)
 	}
 	if m.RejectsFile != "" && !filepath.IsAbs(m.RejectsFile) {
-		m.RejectsFile = filepath.Join(cmd.Dir, m.RejectsFile)
+		m.RejectsFile = filepath.Join(folder, m.RejectsFile)
 	}
 	return m
 }
