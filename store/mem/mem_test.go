@@ -1,9 +1,89 @@
 package mem_test
 
 import (
+	"context"
+	"slices"
 	"testing"
 
+	"github.com/lanyardctl/lanyardctl/record"
+	"github.com/lanyardctl/lanyardctl/store/mem"
 	"github.com/lanyardctl/lanyardctl/store/storetest"
 )
 
 func TestConformance(t *testing.T) { storetest.Run(t, storetest.Mem) }
+
+func TestStraysAreDeliveredWithTheOthers(t *testing.T) {
+	ctx := context.Background()
+	store := mem.New(mem.Options{})
+	for user := range record.UserID(7) {
+		store.Put(record.LastSeen, user+1, mem.Document{Times: map[string]any{"timestamp": int64(1700000000000)}})
+	}
+	store.AddStray(record.Standing{Kind: record.LastSeen, Name: "nobody"})
+	store.AddStray(record.Standing{Kind: record.LastSeen, User: 1})
+	store.AddStray(record.Standing{Kind: record.KV, User: 1})
+	read := func() (of map[record.UserID]int, pages int) {
+		of = make(map[record.UserID]int)
+		err := store.Holdings().Standings(ctx, record.LastSeen, func(page []record.Standing) error {
+			pages++
+			for _, s := range page {
+				of[s.User]++
+				if !s.Held.Found || (s.User == 0) != (s.Name == "nobody") {
+					t.Errorf("%+v", s)
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return of, pages
+	}
+	if of, pages := read(); pages != 3 || len(of) != 8 || of[0] != 1 || of[1] != 2 || of[7] != 1 {
+		t.Errorf("%d pages of %v", pages, of)
+	}
+	if n, err := store.Holdings().Count(ctx, record.LastSeen); err != nil || n != 9 {
+		t.Errorf("%d documents are counted: %v", n, err)
+	}
+	if store.Count(record.LastSeen) != 7 {
+		t.Error("a sink meets the strays")
+	}
+	store.Drop()
+	if of, _ := read(); len(of) != 0 {
+		t.Errorf("%v after all was dropped", of)
+	}
+}
+
+func TestASourceReadsTheSameEachTime(t *testing.T) {
+	ctx := context.Background()
+	item := func(user record.UserID) record.Item {
+		return record.Item{Kind: record.LastSeen, Record: &record.Record{Kind: record.LastSeen, User: user, Time: 1700000000000}}
+	}
+	src := &mem.Source{Items: [][]record.Item{{item(1), item(2), item(3)}, {item(4)}}, Last: []record.Item{item(5)}, PageSize: 2, Pieces: true}
+	read := func() (users []record.UserID) {
+		page := func(p record.Page) error {
+			for _, it := range p.Items {
+				users = append(users, it.User())
+			}
+			clear(p.Items) // a page is its reader's own
+			return nil
+		}
+		parts, err := src.Parts(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, part := range parts {
+			if err := part.Read(ctx, "", page); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := src.Rest(ctx, page); err != nil {
+			t.Fatal(err)
+		}
+		return users
+	}
+	for range 3 {
+		if users := read(); !slices.Equal(users, []record.UserID{1, 2, 3, 4, 5}) {
+			t.Errorf("%v", users)
+		}
+	}
+}

@@ -8,10 +8,16 @@
 // The unique indexes on user_id (and on key, for API keys) make the app's own documents, which have other ids, show up
 // as duplicates too. On an empty collection they are made after the load; on one that holds documents before it.
 //
+// # How the database is read back
+//
+// One cursor streams a collection, a bounded page at a time: [Holdings]. A page's documents are decoded by the function
+// that also decodes what a batch has met, so that migrating and verifying see the same in a document.
+//
 // # FerretDB
 //
 // FerretDB scans a collection for every filter but a lone _id, refuses some names, and hangs for good when about a
 // hundred updates are under way on one database. The store reads documents there one by one by _id, sends one command of
 // at most 40 updates at a time, and leaves their guards out: somebody else's write between reading and writing the same
-// document can be lost there, on MongoDB it cannot.
+// document can be lost there, on MongoDB it cannot. FerretDB also hangs where the documents that a cursor asks for do not
+// fit into one reply, so the store asks for few until it knows how large they are.
 package mongo
