@@ -34,6 +34,8 @@ import (
 //	seed KEY VALUE | seed KEY FIELD=VALUE…  writes a string or a hash to $REDIS
 //	ferretdb                                starts a FerretDB, with $MONGO as its URI
 //	insert COLLECTION JSON…                 inserts documents at $MONGO
+//	set COLLECTION USER JSON                sets fields of a user's document at $MONGO; null removes one
+//	delete COLLECTION USER                  deletes a user's documents at $MONGO
 //	documents COLLECTION                    prints the documents at $MONGO, by user
 //	exits CODE lanyardctl ARGS…             runs the command and checks its exit code, and that it showed no secret
 //	rejects FILE                            prints the reasons in a rejects file, and checks that its values can be read
@@ -55,6 +57,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"redis": startRedis, "seed": seedRedis, "ferretdb": startFerretDB, "insert": insertDocuments,
+			"set": setFields, "delete": deleteDocuments,
 			"documents": printDocuments, "exits": runAndCheckExit, "clean": cleanOutput,
 			"rejects": countReasons,
 		},
@@ -132,6 +135,32 @@ func insertDocuments(ts *testscript.TestScript, neg bool, args []string) {
 			_, err := db.Collection(args[0]).InsertOne(ctx, doc)
 			ts.Check(err)
 		}
+	})
+}
+
+// setFields changes a user's document in place of an update, which FerretDB answers wrongly where only a name changes.
+func setFields(ts *testscript.TestScript, neg bool, args []string) {
+	withDatabase(ts, func(ctx context.Context, db *mongo.Database) {
+		user := bson.D{{Key: "user_id", Value: args[1]}}
+		var doc, fields bson.M
+		ts.Check(db.Collection(args[0]).FindOne(ctx, user).Decode(&doc))
+		ts.Check(bson.UnmarshalExtJSON([]byte(args[2]), false, &fields))
+		for name, value := range fields {
+			if value == nil {
+				delete(doc, name)
+			} else {
+				doc[name] = value
+			}
+		}
+		_, err := db.Collection(args[0]).ReplaceOne(ctx, user, doc)
+		ts.Check(err)
+	})
+}
+
+func deleteDocuments(ts *testscript.TestScript, neg bool, args []string) {
+	withDatabase(ts, func(ctx context.Context, db *mongo.Database) {
+		_, err := db.Collection(args[0]).DeleteMany(ctx, bson.D{{Key: "user_id", Value: args[1]}})
+		ts.Check(err)
 	})
 }
 
@@ -218,7 +247,9 @@ var variable = []struct {
 	instead string
 }{
 	{regexp.MustCompile(`[0-9]{8}T[0-9]{6}\.[0-9]{3}Z`), "TIME"},
-	{regexp.MustCompile(`Took .*\.`), "Took TIME."},
+	{regexp.MustCompile(`Took [0-9][^,\n]* s`), "Took TIME"},
+	{regexp.MustCompile(`, [0-9,]+ records/s`), ""},
+	{regexp.MustCompile(` time(stamp)?="[^"]*[1-9][^"]*"`), ` time$1="TIME"`},
 	{regexp.MustCompile(`, [0-9,]+ keys/s, in .* s`), ", RATE, in TIME"},
 	{regexp.MustCompile(`"started_at": ".*"`), `"started_at": "TIME"`},
 	{regexp.MustCompile(`"duration_ms": [0-9]+`), `"duration_ms": 0`},

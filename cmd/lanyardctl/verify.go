@@ -79,19 +79,22 @@ func newVerify() *cobra.Command {
 			return runVerify(cmd.Context(), o, s)
 		},
 	}
-	flags := cmd.Flags()
-	flags.SortFlags = false
+	cmd.Flags().SortFlags = false
+	f.bindAll(cmd.Flags())
+	return cmd
+}
+
+func (f *verifyFlags) bindAll(flags *pflag.FlagSet) {
 	f.bindPlaces(flags, "compare", "compare with")
-	f.bindRules(flags, "`who` wins, as migrate was told: source, target, fail")
+	f.bindRules(flags, "`who` wins, as for migrate: source, target, fail")
 	flags.BoolVar(&f.exact, "exact", false, "ask for equality: a target that is ahead, or has more, differs")
 	flags.BoolVar(&f.countsOnly, "counts-only", false, "compare numbers of records and documents alone")
-	flags.IntVar(&f.recheck, "recheck", 2, "read what differs again so `often` (an RDB file: 0)")
+	flags.IntVar(&f.recheck, "recheck", 2, "`times` to read what differs again (of an RDB file: 0)")
 	flags.DurationVar(&f.recheckDelay, "recheck-delay", 2*time.Second, "how long to wait before that")
-	flags.IntVar(&f.maxDifferences, "max-differences", 100, "how `many` differences to list; all are counted")
+	flags.IntVar(&f.maxDifferences, "max-differences", 100, "`number` of differences to list; all are counted")
 	flags.IntVar(&f.memory, "memory", verify.DefaultMemory>>20, "`MiB` for records that are compared one by one, about")
 	flags.StringArrayVar(&f.reports, "report", nil, "`file` for the report: .json, .xml (JUnit) or .md; can be repeated")
 	f.bindRun(flags)
-	return cmd
 }
 
 // verifyOptions are checked flags and variables.

@@ -45,9 +45,11 @@ func (v verification) mdDifferences(b *strings.Builder) {
 		return
 	}
 	fmt.Fprint(b, "\n### Differences\n\n")
-	if len(v.Report.Differences) > 0 {
-		fmt.Fprint(b, "| type | kind | user | field |\n|---|---|---|---|\n")
+	if len(v.Report.Differences) == 0 {
+		fmt.Fprintf(b, "%s, not listed (`--max-differences`).\n", plural(v.Report.Total, "difference"))
+		return
 	}
+	fmt.Fprint(b, "| type | kind | user | field |\n|---|---|---|---|\n")
 	for _, d := range v.Report.Differences {
 		field := mdText(where(d))
 		if d.HasField {
@@ -104,7 +106,7 @@ func mdText(text string) string {
 			b.WriteRune(r)
 		}
 	}
-	return b.String()
+	return strings.ReplaceAll(b.String(), "&#58; ", ": ") // a colon before a space means nothing either
 }
 
 // mdCode returns text as code. Inside the tag no character reference is left to be read as anything else.

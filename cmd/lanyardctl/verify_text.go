@@ -40,7 +40,7 @@ func (t *reportText) differences(v verification) {
 	if len(list) == 0 {
 		if more := v.unlisted(); more > 0 {
 			t.line("")
-			t.line("None of the %s is listed (--max-differences).", plural(more, "difference"))
+			t.line("%s, not listed (--max-differences).", plural(more, "difference"))
 		}
 		return
 	}

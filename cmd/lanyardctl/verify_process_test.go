@@ -1,0 +1,123 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/lanyardctl/lanyardctl/store/storetest/ferretdb"
+	"github.com/lanyardctl/lanyardctl/store/storetest/redisserver"
+)
+
+// cutShort is what the tests read of the report of a run that did not come to its end.
+type cutShort struct {
+	OK    bool
+	Error string
+}
+
+func readReport(t *testing.T, text []byte) cutShort {
+	t.Helper()
+	var r cutShort
+	if err := json.Unmarshal(text, &r); err != nil {
+		t.Fatalf("%v\n%s", err, text)
+	}
+	return r
+}
+
+func TestCtrlCEndsAComparisonWithAReport(t *testing.T) {
+	t.Parallel()
+	redis, target, dir := redisserver.Start(t), ferretdb.Start(t), t.TempDir()
+	fillRedis(t, redis.URI, 50)
+	// All is missing, so the run waits for an hour before it looks again.
+	cmd := exec.Command(ferretdb.Build(t), "verify", "--redis", redis.URI, "--mongo", target.URI, "--recheck-delay", "1h",
+		"--output", "json", "--report", "verify.json", "--report", "verify.xml", "--report", "verify.md")
+	cmd.Dir = dir
+	var stdout bytes.Buffer
+	cmd.Stdout = &stdout
+	pipe, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cmd.Process.Kill() })
+	stderr := bufio.NewReader(pipe)
+	for line := ""; line != "\n"; { // the end of the preflight
+		if line, err = stderr.ReadString('\n'); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	rest, err := io.ReadAll(stderr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait() // the exit code tells
+	if code := cmd.ProcessState.ExitCode(); code != exitInterrupted {
+		t.Errorf("exit %d", code)
+	}
+	if text := string(rest); !strings.Contains(text, "stopped: ") || !strings.Contains(text, "lanyardctl: interrupted\nhint: ") {
+		t.Errorf("stderr: %s", text)
+	}
+	if v := readReport(t, stdout.Bytes()); v.OK || !strings.Contains(v.Error, "interrupted") {
+		t.Errorf("%+v", v)
+	}
+	for name, want := range map[string]string{"verify.json": `"error": "interrupted`, "verify.xml": "<error ", "verify.md": "no verdict"} {
+		if text, err := os.ReadFile(filepath.Join(dir, name)); err != nil || !strings.Contains(string(text), want) {
+			t.Errorf("%s, %v: %s", name, err, text)
+		}
+	}
+}
+
+func TestARunThatFindsNoServerLeavesAReport(t *testing.T) {
+	t.Parallel()
+	redis, dir := redisserver.Start(t), t.TempDir()
+	cmd := exec.Command(ferretdb.Build(t), "verify", "--redis", redis.URI, "--mongo", "mongodb://127.0.0.1:1", "--timeout", "300ms",
+		"--report", "verify.json", "--verbose")
+	cmd.Dir = dir
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	redis.Pause()
+	defer redis.Resume()
+	_ = cmd.Run() // the exit code tells
+	if code := cmd.ProcessState.ExitCode(); code != exitFailed || stdout.Len() > 0 || !strings.Contains(stderr.String(), "hint: ") {
+		t.Errorf("exit %d\n%s%s", code, &stdout, &stderr)
+	}
+	text, err := os.ReadFile(filepath.Join(dir, "verify.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v := readReport(t, text); v.OK || v.Error == "" {
+		t.Errorf("%+v", v)
+	}
+}
+
+func TestAMigrationFromAFileIsGoneOnWith(t *testing.T) {
+	t.Parallel()
+	redis, target, dir := redisserver.Start(t), ferretdb.Start(t), t.TempDir()
+	fillRedis(t, redis.URI, manyUsers)
+	source := saved(t, redis.URI)
+	db := openDatabase(t, target.URI)
+
+	first := startMigration(t, dir, source, target.URI)
+	halfWay(t, db)
+	first.signal(syscall.SIGINT)
+	if code, report := first.wait(); code != exitInterrupted || report.OK || report.Kinds["kv"].Read >= manyUsers {
+		t.Fatalf("exit %d, %+v\n%s", code, report, &first.stderr)
+	}
+	code, report := startMigration(t, dir, source, target.URI, "--batch-size", "1000").wait()
+	if code != exitRejects || !report.Resumed {
+		t.Errorf("exit %d, %+v", code, report)
+	}
+	complete(t, db, manyUsers)
+}
