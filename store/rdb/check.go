@@ -35,8 +35,9 @@ func (f *File) checkBody(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if reason, detail := judge(fault, state, endInPlace); reason != nil {
-		return f.bad(reason, detail)
+	if bad := judge(fault, state, endInPlace); bad != nil {
+		bad.Path = f.path
+		return bad
 	}
 	return nil
 }

@@ -100,7 +100,7 @@ func (k *keyspace) draw(t *rapid.T) {
 		k.set(t, prefix, key)
 		if rapid.IntRange(0, 5).Draw(t, "expires") == 0 {
 			hours := rapid.SampledFrom([]time.Duration{1, 10}).Draw(t, "hours")
-			k.commands = append(k.commands, cmds("PEXPIRE", key, (hours * time.Hour).Milliseconds()))
+			k.commands = append(k.commands, cmds("PEXPIRE", key, (hours*time.Hour).Milliseconds()))
 			k.soon[key] = hours == 1
 		}
 	}

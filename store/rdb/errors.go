@@ -63,20 +63,17 @@ const (
 )
 
 // judge says why a file with the checksum cannot be read, given the fault at which following it ended, nil for none. The
-// end is in place where the mark of the end stands where it should. The reason is nil for a file that can be read.
-func judge(f *fault, sum checksum, endInPlace bool) (reason error, detail string) {
-	if f != nil {
-		detail = f.Error()
-	}
+// end is in place where the mark of the end stands where it should. It returns nil for a file that can be read.
+func judge(f *fault, sum checksum, endInPlace bool) *Error {
 	switch {
 	case f == nil && sum == differs:
-		return ErrCorrupt, "the checksum does not fit"
+		return &Error{Reason: ErrCorrupt, Detail: "the checksum does not fit"}
 	case f == nil:
-		return nil, ""
+		return nil
 	case sum == matches, sum == missing && f.kind == unknown:
-		return ErrUnsupported, detail
+		return &Error{Reason: ErrUnsupported, Detail: f.Error()}
 	case f.kind == ranOut && !endInPlace:
-		return ErrTruncated, detail
+		return &Error{Reason: ErrTruncated, Detail: f.Error()}
 	}
-	return ErrCorrupt, detail
+	return &Error{Reason: ErrCorrupt, Detail: f.Error()}
 }

@@ -169,3 +169,17 @@ func save(t testing.TB, srv *redisserver.Server, c *goredis.Client) string {
 	}
 	return filepath.Join(srv.Dir, "dump.rdb")
 }
+
+func appendTo(t testing.TB, path string, b []byte) {
+	t.Helper()
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.Write(b); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+}

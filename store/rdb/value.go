@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"io"
 
 	"github.com/hdt3213/rdb/core"
 	"github.com/hdt3213/rdb/model"
@@ -26,7 +25,7 @@ const (
 	unclearSize = 4 * manyPairs
 
 	// loadBuffer is how much is read of a key that stands somewhere else in the file.
-	loadBuffer = 4 << 10
+	loadBuffer = 1 << 10
 )
 
 // values fetches values, one at a time.
@@ -62,41 +61,65 @@ func (v *values) fetch(w *walker, e entry, l layout.Layout) (layout.Found, error
 		found.Type, found.Size = w.typeName(e.typ), w.size
 		return found, err
 	}
-	w.limit = layout.MaxValue
-	switch {
-	case l == layout.APIKey:
-		w.limit = longestID
-	case isCompactHash(e.typ):
-		w.limit += compactCost
+	var err error
+	if e.typ == typeString {
+		err = fetchText(w, &found)
+	} else {
+		err = v.fetchHash(w, e.typ, &found)
 	}
-	object, err := v.decode(w, e.typ)
 	if err != nil {
 		return layout.Found{}, err
 	}
-	size := w.size
-	switch object := object.(type) {
-	case *model.StringObject:
-		found.Text = string(object.Value)
-		size = int64(len(found.Text))
-	case *model.HashObject:
-		found.Hash = make(map[string]string, len(object.Hash))
-		size = 0
-		for name, value := range object.Hash {
-			found.Hash[name] = string(value)
-			size += int64(len(name) + len(value))
-		}
-		if isCompactHash(e.typ) && len(found.Hash) >= manyPairs {
-			return layout.Found{}, w.fault(unknown, fmt.Sprintf("a compact hash with more than %d fields", manyPairs-1))
-		}
-	}
-	if size != w.size && !isCompactHash(e.typ) {
-		return layout.Found{}, w.fault(broken, "a value has another size than the file says")
-	}
-	if size > layout.MaxValue {
-		found.State, found.Text, found.Hash = layout.TooLarge, "", nil
-		found.Type, found.Size = w.typeName(e.typ), size
+	if found.Size > layout.MaxValue {
+		found.State, found.Text, found.Hash, found.Type = layout.TooLarge, "", nil, w.typeName(e.typ)
+	} else {
+		found.Size = 0
 	}
 	return found, nil
+}
+
+func fetchText(w *walker, found *layout.Found) error {
+	limit := int64(layout.MaxValue)
+	if found.Layout == layout.APIKey {
+		limit = longestID
+	}
+	h, err := w.head()
+	if err != nil {
+		return err
+	}
+	w.size = int64(h.length)
+	found.Size = w.size
+	if w.size > limit {
+		return w.skip(h.stored)
+	}
+	text, err := w.body(h, nil)
+	found.Text = string(text)
+	return err
+}
+
+func (v *values) fetchHash(w *walker, typ byte, found *layout.Found) error {
+	compact := isCompactHash(typ)
+	w.limit = layout.MaxValue
+	if compact {
+		w.limit += compactCost
+	}
+	hash, whole, err := v.decode(w, typ)
+	found.Size = w.size
+	if err != nil || !whole {
+		return err
+	}
+	found.Size, found.Hash = 0, make(map[string]string, len(hash))
+	for name, value := range hash {
+		found.Hash[name] = string(value)
+		found.Size += int64(len(name) + len(value))
+	}
+	switch {
+	case compact && len(hash) >= manyPairs:
+		return w.fault(unknown, fmt.Sprintf("a compact hash with more than %d fields", manyPairs-1))
+	case !compact && found.Size != w.size:
+		return w.fault(broken, "a hash has another size than the file says")
+	}
+	return nil
 }
 
 // stateOf tells by the type alone what e holds.
@@ -111,38 +134,37 @@ func stateOf(e entry, l layout.Layout) layout.State {
 // name's length, the value and the mark of the end are added.
 const oneKey = magic + "0012"
 
-// decode walks over a value and has the library decode it. The object is nil where it is larger than the walker's limit.
-func (v *values) decode(w *walker, typ byte) (model.RedisObject, error) {
+// decode walks over a hash and has the library decode it. It reports false where the hash is larger than the walker's
+// limit.
+func (v *values) decode(w *walker, typ byte) (hash map[string][]byte, whole bool, err error) {
 	if typ == typeHashZipmap {
-		return nil, w.fault(unknown, "a hash in the form of Redis 2.4")
+		return nil, false, w.fault(unknown, "a hash in the form of Redis 2.4")
 	}
 	w.kept = append(append(v.kept[:0], oneKey...), typ, 0)
 	w.keeping = true
-	err := w.value(typ)
+	err = w.value(typ)
 	kept, whole := w.kept, w.keeping
 	w.kept, w.keeping = nil, false
 	if err != nil || !whole {
-		return nil, err
+		return nil, false, err
 	}
-	v.bytes.Reset(append(kept, opEnd))
-	length := int(v.bytes.Size())
+	kept = append(kept, opEnd)
+	v.bytes.Reset(kept)
+	v.in.Reset(&v.bytes)
+	decoder := core.NewDecoder(v.in)
+	err = decoder.Parse(func(o model.RedisObject) bool {
+		if o, ok := o.(*model.HashObject); ok {
+			hash = o.Hash
+		}
+		return true
+	})
 	if v.kept = kept; cap(kept) > maxBuffer {
 		v.kept = nil
 	}
-	v.in.Reset(&v.bytes)
-	defer v.bytes.Reset(nil)
-	var object model.RedisObject
-	decoder := core.NewDecoder(v.in)
-	err = decoder.Parse(func(o model.RedisObject) bool {
-		object = o
-		return true
-	})
-	if err == nil && (object == nil || decoder.GetReadCount() != length) {
-		err = io.ErrUnexpectedEOF
-	}
-	if err != nil {
+	v.bytes.Reset(nil)
+	if err != nil || hash == nil || decoder.GetReadCount() != len(kept) {
 		// The library's error may quote the value.
-		return nil, w.fault(broken, "a value cannot be decoded")
+		return nil, false, w.fault(broken, "a hash cannot be decoded")
 	}
-	return object, nil
+	return hash, true, nil
 }
