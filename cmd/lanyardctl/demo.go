@@ -111,9 +111,10 @@ func (d *demo) run(ctx context.Context) error {
 
 		d.tell("Migrate.", "The same without --dry-run, into a database in a folder (a MongoDB server's URI works the same)."),
 		d.do(ctx, command{migrate + " --rejects " + demoRejects, exitRejects}),
+		d.remark("What was written is in MongoDB's form now, and a second run would find nothing to do."),
 
 		d.tell("Is everything there?", "verify reads both sides in full and compares them, value by value."),
-		d.do(ctx, command{verify + " --report verify.md", exitRejects}),
+		d.do(ctx, command{verify, exitRejects}),
 		d.remark("Exit status 3 again: nothing is missing, and what was rejected is still rejected. Without rejects it is 0."),
 
 		d.tell("Now somebody meddles.", "Two documents are changed behind lanyardctl's back, as a MongoDB client would:"),
@@ -124,11 +125,13 @@ func (d *demo) run(ctx context.Context) error {
 		d.tell("Mend it.", "migrate can be run again at any time. The value that somebody else wrote is theirs unless you say "+
 			"otherwise: --on-conflict source says that Redis is right."),
 		d.do(ctx, command{migrate + changed + " --on-conflict source --quiet --rejects mended.ndjson", exitDone}),
+		d.remark("And all is well again, for these two users:"),
 		d.do(ctx, command{verify + changed + " --on-conflict source --quiet", exitDone}),
 		d.end,
 	}
 	d.line("%s", d.paint(bold, "lanyardctl demo"))
 	d.wrap("Each command below is really run, in " + d.folder + "; what follows it is its own output.")
+	d.line("")
 	for _, step := range steps {
 		if err := step(); err != nil {
 			return err
@@ -137,12 +140,15 @@ func (d *demo) run(ctx context.Context) error {
 	return nil
 }
 
+func (d *demo) heading(title string) {
+	d.step++
+	d.line("%s", d.paint(bold, fmt.Sprintf("%d. %s", d.step, title)))
+}
+
 // tell begins a step.
 func (d *demo) tell(title, text string) func() error {
 	return func() error {
-		d.step++
-		d.line("")
-		d.line("%s", d.paint(bold, fmt.Sprintf("%d. %s", d.step, title)))
+		d.heading(title)
 		d.wrap(text)
 		d.line("")
 		return nil
@@ -153,6 +159,7 @@ func (d *demo) remark(text string) func() error {
 	return func() error {
 		d.line("")
 		d.wrap(text)
+		d.line("")
 		return nil
 	}
 }
@@ -173,9 +180,8 @@ func (d *demo) do(ctx context.Context, c command) func() error {
 }
 
 func (d *demo) end() error {
-	d.step++
 	d.line("")
-	d.line("%s", d.paint(bold, fmt.Sprintf("%d. Your turn.", d.step)))
+	d.heading("Your turn.")
 	d.wrap("On your own servers, beginning with a dry run (passwords are better given by REDIS_URI and MONGODB_URI):")
 	d.line("")
 	for _, command := range []string{
