@@ -1,17 +1,20 @@
 package main
 
 import (
-	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
+	"github.com/lanyardctl/lanyardctl/store/embedded"
 	"github.com/lanyardctl/lanyardctl/testdata"
 )
 
@@ -58,6 +61,11 @@ func runDemo(ctx context.Context, keep bool, s streams) (err error) {
 			return fmt.Errorf("clear %s: %w", name, err)
 		}
 	}
+	if !embedded.Included {
+		return explainEmbedded(embedded.ErrNotIncluded)
+	}
+	// A reader that goes away must not end the process before it has cleaned up.
+	signal.Ignore(syscall.SIGPIPE)
 	folder, err := os.MkdirTemp("", "lanyardctl-demo-*")
 	if err != nil {
 		return failure(fmt.Errorf("make a folder for the demo: %w", err), "TMPDIR names another place")
@@ -91,6 +99,8 @@ type demo struct {
 	folder  string
 	keep    bool
 	step    int
+
+	printErr error
 }
 
 // command is a command of the demo, and the exit code that is right for it.
@@ -111,7 +121,7 @@ func (d *demo) run(ctx context.Context) error {
 
 		d.tell("Migrate.", "The same without --dry-run, into a database in a folder (a MongoDB server's URI works the same)."),
 		d.do(ctx, command{migrate + " --rejects " + demoRejects, exitRejects}),
-		d.remark("What was written is in MongoDB's form now, and a second run would find nothing to do."),
+		d.remark("Run it again, and nothing changes: every write is a merge."),
 
 		d.tell("Is everything there?", "verify reads both sides in full and compares them, value by value."),
 		d.do(ctx, command{verify, exitRejects}),
@@ -133,7 +143,7 @@ func (d *demo) run(ctx context.Context) error {
 	d.wrap("Each command below is really run, in " + d.folder + "; what follows it is its own output.")
 	d.line("")
 	for _, step := range steps {
-		if err := step(); err != nil {
+		if err := cmp.Or(step(), d.printErr); err != nil {
 			return err
 		}
 	}
@@ -204,18 +214,21 @@ func (d *demo) end() error {
 	return nil
 }
 
-func (d *demo) line(format string, args ...any) {
-	// A reader that has gone away ends the demo with the next command.
-	_, _ = fmt.Fprintf(d.streams.out, format+"\n", args...)
-}
+func (d *demo) line(format string, args ...any) { d.print(fmt.Sprintf(format+"\n", args...)) }
 
+// wrap prints a paragraph.
 func (d *demo) wrap(text string) {
-	var b bytes.Buffer
-	t := &reportText{look: look{Width: min(max(d.Width, 40), 100), Colour: d.Colour}}
-	if d.Width == 0 {
-		t.Width = 100
+	t := &reportText{look: look{Width: 100}}
+	if d.Width > 0 {
+		t.Width = min(d.Width, t.Width)
 	}
 	t.wrap("", text)
-	b.WriteString(t.b.String())
-	_, _ = io.Copy(d.streams.out, &b)
+	d.print(t.b.String())
+}
+
+// print keeps the first error, which ends the demo after the step.
+func (d *demo) print(text string) {
+	if _, err := io.WriteString(d.streams.out, text); err != nil && d.printErr == nil {
+		d.printErr = fmt.Errorf("print the demo: %w", err)
+	}
 }
