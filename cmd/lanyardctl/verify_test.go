@@ -390,9 +390,10 @@ func TestARunThatNeverBeganReplacesAnOlderReport(t *testing.T) {
 		cancelled bool
 		err       error
 		want      int
+		text      string
 	}{
-		"an error":        {false, failure(errors.New("no server"), "start it"), exitFailed},
-		"an interruption": {true, failure(context.Canceled, ""), exitInterrupted},
+		"an error":        {false, failure(errors.New("no server"), "start it"), exitFailed, "no server"},
+		"an interruption": {true, failure(context.Canceled, ""), exitInterrupted, "interrupted before the first record"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o, err := parseVerify(t, "--report", "verify.json")
@@ -419,7 +420,7 @@ func TestARunThatNeverBeganReplacesAnOlderReport(t *testing.T) {
 				OK    bool
 				Error string
 			}
-			if err := json.Unmarshal(text, &got); err != nil || got.OK || got.Error == "" {
+			if err := json.Unmarshal(text, &got); err != nil || got.OK || got.Error != test.text {
 				t.Errorf("%s, %v", text, err)
 			}
 		})
