@@ -1,21 +1,22 @@
 // Package rdb reads what Lanyard keeps in Redis from an RDB file (dump.rdb), formats 1 to 12.
 //
 // [Open] goes over the whole file once: its checksum is computed, and its structure followed from key to key up to the
-// end, so that of a damaged file nothing is ever delivered. [File.Source] then delivers the records that store/redis
+// end, so that a damaged file is known before anything is read. [File.Source] then delivers the records that store/redis
 // would deliver from the server that wrote the file; keys that have expired count as absent.
 //
 // # Structure and values
 //
-// Where a key begins and ends is followed here, in a [walker] that reads no value and allocates nothing by what the file
-// says. Only the values of Lanyard's keys are decoded, one at a time, by github.com/hdt3213/rdb: it gets a file of one
-// key each. So what it cannot read (Redis functions, cluster slots) or writes to stdout (values of modules) never
-// reaches it, and what other applications keep costs no memory.
+// Where a key begins and ends is followed here, in a walker that reads no value and allocates nothing by what the file
+// says. Texts are decoded here, as keys have to be; hashes of Lanyard's by github.com/hdt3213/rdb, one at a time, which
+// gets a file of one key each. So what it stops at (Redis functions, slots of a Cluster) or writes to stdout (values of
+// modules) never reaches it, and what other applications keep costs no memory.
 //
 // # One record a user and kind
 //
-// A file has no look-ups. A first pass counts, for each user, the keys of each kind. In the second, a key that has no
-// siblings delivers its item at once; else its offset in the file is noted, and the last of the siblings reads the others
-// back from there and delivers. The counts are kept, so that a further reading of the same source takes one pass.
+// A file has no look-ups. A first pass counts the keys of each user and kind and decodes all that is asked for, so that
+// nothing is delivered from a file that cannot be read to its end. In the second, a key that has no siblings delivers its
+// item at once; of others the offset in the file is noted, and the last of the siblings reads the others back from there
+// and delivers. The counts are kept, so that a further reading of the same source takes one pass.
 //
 // # Memory
 //

@@ -47,8 +47,8 @@ func (x *index) count(g group, l layout.Layout) int {
 	return bits.OnesCount16(k.layouts & family)
 }
 
-// indexAt returns the index of the keys that have not expired at a time. It goes over the file, unless the last one was
-// of the same time.
+// indexAt returns the index of the keys that have not expired at a time. It goes over the file and decodes all that is
+// asked for, unless it did so for the same time before.
 func (s *source) indexAt(ctx context.Context, at int64) (*index, error) {
 	if s.index != nil && s.index.at == at {
 		return s.index, nil
@@ -64,7 +64,7 @@ func (s *source) indexAt(ctx context.Context, at int64) (*index, error) {
 		if !more {
 			break
 		}
-		if err := s.indexEntry(ctx, x, w, v, e); err != nil {
+		if err := s.indexEntry(x, w, v, e); err != nil {
 			return nil, s.file.stopped(err)
 		}
 	}
@@ -75,7 +75,7 @@ func (s *source) indexAt(ctx context.Context, at int64) (*index, error) {
 	return x, nil
 }
 
-func (s *source) indexEntry(ctx context.Context, x *index, w *walker, v *values, e entry) error {
+func (s *source) indexEntry(x *index, w *walker, v *values, e entry) error {
 	if !s.present(e, x.at) {
 		return w.value(e.typ)
 	}
@@ -86,15 +86,13 @@ func (s *source) indexEntry(ctx context.Context, x *index, w *walker, v *values,
 	if seen.role == member && !x.add(seen.group, seen.layout) {
 		return w.fault(broken, "a key stands twice")
 	}
-	if seen.fetched {
-		return nil
-	}
-	if err := w.value(e.typ); err != nil {
-		return err
-	}
-	// What can fail must fail before anything is delivered.
-	if seen.role != none && (!s.file.info.Checksum || e.typ == typeHashZipmap || isCompactHash(e.typ) && w.size >= unclearSize) {
-		_, err = v.load(ctx, e.start, seen.layout)
+	switch {
+	case seen.fetched:
+	case seen.role == none:
+		err = w.value(e.typ)
+	default:
+		// What can fail must fail before anything is delivered.
+		_, err = v.fetch(w, e, seen.layout)
 	}
 	return err
 }

@@ -123,18 +123,26 @@ func TestAPositionOfAnotherFileIsRefused(t *testing.T) {
 }
 
 func TestAPageIsBoundedInBytes(t *testing.T) {
-	m := newMade(9)
-	for i := range 30 {
-		m.key(4, fmt.Sprint("lanyard_kv:", 94490510688792576+i), []byte{1}, str("a"), str(strings.Repeat("x", 1<<20)))
-	}
-	r := readAll(t, openBytes(t, m.end()).Source(rdb.SourceOptions{Now: now}))
-	for _, p := range r.pages {
-		if len(p.Items) > 4 {
-			t.Errorf("a page of %d items of 1 MiB", len(p.Items))
+	large, small := str(strings.Repeat("x", 1<<20)), str("y")
+	for rule, values := range map[string][][]byte{
+		"the only keys are large": {large}, "the first of two is large": {large, small}, "the last of two is large": {small, large},
+	} {
+		m := newMade(9)
+		for i, value := range values {
+			for user := range 30 {
+				prefix := []string{"lanyard_kv:", "lanyard:user_kv:"}[i]
+				m.key(4, fmt.Sprint(prefix, 94490510688792576+user), []byte{1}, str("a"), value)
+			}
 		}
-	}
-	if len(r.items) != 30 {
-		t.Errorf("%d items", len(r.items))
+		r := readAll(t, openBytes(t, m.end()).Source(rdb.SourceOptions{Now: now}))
+		for _, p := range r.pages {
+			if len(p.Items) > 4 {
+				t.Errorf("%s: a page of %d items of 1 MiB", rule, len(p.Items))
+			}
+		}
+		if len(r.items) != 30 {
+			t.Errorf("%s: %d items", rule, len(r.items))
+		}
 	}
 }
 

@@ -16,13 +16,8 @@ const (
 	// longestID is the length of the longest user id. What is longer is no owner of an API key.
 	longestID = 20
 
-	// compactCost is more than what a compact hash takes besides its texts.
-	compactCost = 1 << 20
-
-	// manyPairs is the number of pairs from which on a compact hash does not tell how many it has. Such a one has at
-	// least unclearSize bytes.
-	manyPairs   = 1 << 15
-	unclearSize = 4 * manyPairs
+	// manyPairs is the number of pairs from which on a compact hash does not tell how many it has.
+	manyPairs = 1 << 15
 
 	// loadBuffer is how much is read of a key that stands somewhere else in the file.
 	loadBuffer = 1 << 10
@@ -99,10 +94,6 @@ func fetchText(w *walker, found *layout.Found) error {
 
 func (v *values) fetchHash(w *walker, typ byte, found *layout.Found) error {
 	compact := isCompactHash(typ)
-	w.limit = layout.MaxValue
-	if compact {
-		w.limit += compactCost
-	}
 	hash, whole, err := v.decode(w, typ)
 	found.Size = w.size
 	if err != nil || !whole {
@@ -134,8 +125,8 @@ func stateOf(e entry, l layout.Layout) layout.State {
 // name's length, the value and the mark of the end are added.
 const oneKey = magic + "0012"
 
-// decode walks over a hash and has the library decode it. It reports false where the hash is larger than the walker's
-// limit.
+// decode walks over a hash and has the library decode it. It reports false where the hash is larger than
+// [layout.MaxValue].
 func (v *values) decode(w *walker, typ byte) (hash map[string][]byte, whole bool, err error) {
 	if typ == typeHashZipmap {
 		return nil, false, w.fault(unknown, "a hash in the form of Redis 2.4")

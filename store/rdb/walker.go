@@ -7,6 +7,8 @@ import (
 	"strconv"
 
 	"github.com/hdt3213/rdb/lzf"
+
+	"github.com/lanyardctl/lanyardctl/store/layout"
 )
 
 // walker follows the structure of a file. It reads keys, but of values only how long they are, unless it is told to keep
@@ -29,8 +31,7 @@ type walker struct {
 	module uint64 // the type's id, of a module's value
 
 	keeping bool
-	kept    []byte // what was read while keeping
-	limit   int64  // size above which nothing is kept
+	kept    []byte // what was read while keeping; nothing of a value over layout.MaxValue
 }
 
 func newWalker(r io.Reader, buffer int, at, end int64) *walker {
@@ -236,7 +237,7 @@ func (w *walker) string() error {
 		return err
 	}
 	w.size += int64(h.length)
-	if w.keeping && w.size > w.limit {
+	if w.keeping && w.size > layout.MaxValue {
 		w.keeping, w.kept = false, nil
 	}
 	return w.skip(h.stored)
