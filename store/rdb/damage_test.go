@@ -89,7 +89,7 @@ func TestWithoutAChecksumNothingWorseThanAnErrorHappens(t *testing.T) {
 	whole := read(t, save(t, srv, c))
 	noticed := 0
 	path := filepath.Join(t.TempDir(), "damaged.rdb")
-	for i := 9; i < len(whole)-8; i++ {
+	for i := 9; i < len(whole)-8; i += 2 {
 		damaged := bytes.Clone(whole)
 		damaged[i] ^= 1 << (i % 8)
 		if err := os.WriteFile(path, damaged, 0o600); err != nil {

@@ -129,7 +129,7 @@ func TestAPageIsBoundedInBytes(t *testing.T) {
 	} {
 		m := newMade(9)
 		for i, value := range values {
-			for user := range 30 {
+			for user := range 12 {
 				prefix := []string{"lanyard_kv:", "lanyard:user_kv:"}[i]
 				m.key(4, fmt.Sprint(prefix, 94490510688792576+user), []byte{1}, str("a"), value)
 			}
@@ -140,7 +140,7 @@ func TestAPageIsBoundedInBytes(t *testing.T) {
 				t.Errorf("%s: a page of %d items of 1 MiB", rule, len(p.Items))
 			}
 		}
-		if len(r.items) != 30 {
+		if len(r.items) != 12 {
 			t.Errorf("%s: %d items", rule, len(r.items))
 		}
 	}

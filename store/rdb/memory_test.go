@@ -18,9 +18,9 @@ func inUse() int64 {
 	return int64(m.HeapAlloc)
 }
 
-// TestMemoryDoesNotGrowWithTheFile reads 200 MiB of values that all have a sibling at the other end of the file.
+// TestMemoryDoesNotGrowWithTheFile reads 64 MiB of values that all have a sibling at the other end of the file.
 func TestMemoryDoesNotGrowWithTheFile(t *testing.T) {
-	const users, size, bound = 200, 1 << 20, 64 << 20
+	const users, size, bound = 64, 1 << 20, 32 << 20
 	path := put(t, nil)
 	out := newMade(3) // a format without checksum can be written in pieces
 	value := str(strings.Repeat("x", size/2))
@@ -56,7 +56,7 @@ func TestMemoryDoesNotGrowWithTheFile(t *testing.T) {
 }
 
 func TestAUserTakesAFewBytes(t *testing.T) {
-	const users, bound = 100_000, 64
+	const users, bound = 20_000, 64
 	m := newMade(9)
 	for _, prefix := range []string{"lanyard:user_last_seen:", "lanyard_last_seen:", "monitoring:"} {
 		for i := range users {
