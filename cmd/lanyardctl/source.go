@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/lanyardctl/lanyardctl/record"
+	"github.com/lanyardctl/lanyardctl/store/layout"
 	"github.com/lanyardctl/lanyardctl/store/redis"
 )
 
@@ -31,6 +32,11 @@ func openSource(ctx context.Context, o pairOptions) (*redisSource, error) {
 	return openRedis(ctx, o)
 }
 
+// request says what to read.
+func (o pairOptions) request() layout.Request {
+	return layout.Request{Kinds: o.only, Users: o.users, PreferUpstream: o.kvPrefer == preferUpstream, Now: o.now}
+}
+
 // explainSource gives an error of the source at p its exit code and the next step.
 func explainSource(err error, o pairOptions) error {
 	if rdbURI(o.source.URI) {
@@ -48,9 +54,7 @@ func openRedis(ctx context.Context, o pairOptions) (*redisSource, error) {
 	return &redisSource{
 		facts: describeRedis(info), db: info.DB, otherDB: "redis://HOST:PORT/N", warnings: redisWarnings(info),
 		reading: func() record.Source {
-			return store.Source(redis.SourceOptions{
-				Kinds: o.only, Users: o.users, PreferUpstream: o.kvPrefer == preferUpstream, Now: o.now,
-			})
+			return store.Source(redis.SourceOptions{Request: o.request()})
 		},
 		close: store.Close,
 	}, nil

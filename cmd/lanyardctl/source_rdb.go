@@ -21,9 +21,7 @@ func openRDB(ctx context.Context, o pairOptions) (*redisSource, error) {
 		return nil, explainRDB(err, o.source)
 	}
 	// A source keeps what it has learnt of the file for its next reading.
-	reading := file.Source(rdb.SourceOptions{
-		Kinds: o.only, Users: o.users, PreferUpstream: o.kvPrefer == preferUpstream, Now: o.now,
-	})
+	reading := file.Source(rdb.SourceOptions{Request: o.request()})
 	info := file.Info()
 	return &redisSource{
 		facts: describeRDB(info), db: info.DB, otherDB: "rdb:FILE?db=N", warnings: rdbWarnings(info),

@@ -8,6 +8,7 @@ import (
 	"github.com/hdt3213/rdb/parser"
 
 	"github.com/lanyardctl/lanyardctl/record"
+	"github.com/lanyardctl/lanyardctl/store/layout"
 	"github.com/lanyardctl/lanyardctl/store/rdb"
 	"github.com/lanyardctl/lanyardctl/store/storetest/redisserver"
 )
@@ -50,12 +51,12 @@ func BenchmarkRead(b *testing.B) {
 	}
 	b.Run("first reading", func(b *testing.B) {
 		for b.Loop() {
-			run(b, f.Source(rdb.SourceOptions{Now: now}))
+			run(b, f.Source(rdb.SourceOptions{Request: layout.Request{Now: now}}))
 		}
 		perKey(b)
 	})
 	b.Run("further readings", func(b *testing.B) {
-		src := f.Source(rdb.SourceOptions{Now: now})
+		src := f.Source(rdb.SourceOptions{Request: layout.Request{Now: now}})
 		run(b, src)
 		for b.Loop() {
 			run(b, src)

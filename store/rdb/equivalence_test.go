@@ -14,6 +14,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/lanyardctl/lanyardctl/record"
+	"github.com/lanyardctl/lanyardctl/store/layout"
 	"github.com/lanyardctl/lanyardctl/store/rdb"
 	"github.com/lanyardctl/lanyardctl/store/redis"
 	"github.com/lanyardctl/lanyardctl/store/storetest/redisserver"
@@ -45,8 +46,8 @@ func TestTheBundledDumpReadsAsFromItsServer(t *testing.T) {
 	}
 	srv := redisserver.Start(t, "--dir", dir)
 	f := open(t, rdb.Options{Path: bundled})
-	want := live(t, srv.URI, redis.SourceOptions{Now: now})
-	got := readAll(t, f.Source(rdb.SourceOptions{Now: now}))
+	want := live(t, srv.URI, redis.SourceOptions{Request: layout.Request{Now: now}})
+	got := readAll(t, f.Source(rdb.SourceOptions{Request: layout.Request{Now: now}}))
 	if len(got.items) < 100 || got.seen.Keys == 0 {
 		t.Fatalf("only %d items of %d keys", len(got.items), got.seen.Keys)
 	}
@@ -180,8 +181,8 @@ func TestAFileReadsAsItsServer(t *testing.T) {
 		}
 		defer f.Close()
 		compare := func(when string, at time.Time) {
-			want := live(t, srv.URI, redis.SourceOptions{Kinds: kinds, Users: users, PreferUpstream: upstream, Now: at})
-			src := f.Source(rdb.SourceOptions{Kinds: kinds, Users: users, PreferUpstream: upstream, Now: at, PageSize: rapid.IntRange(1, 9).Draw(rt, "page")})
+			want := live(t, srv.URI, redis.SourceOptions{Request: layout.Request{Kinds: kinds, Users: users, PreferUpstream: upstream, Now: at}})
+			src := f.Source(rdb.SourceOptions{Request: layout.Request{Kinds: kinds, Users: users, PreferUpstream: upstream, Now: at}, PageSize: rapid.IntRange(1, 9).Draw(rt, "page")})
 			for _, again := range []string{"", ", read again"} {
 				if d := difference(want, readAll(t, src)); d != "" {
 					rt.Fatalf("%s%s: the file differs from the server (-server +file):\n%s", when, again, d)
@@ -212,8 +213,8 @@ func TestLargeValuesReadAsFromTheServer(t *testing.T) {
 	}
 	fill(t, c, cmds("HSET", "lanyard_kv:"+bob, "a", "1"))
 	path := save(t, srv, c)
-	want := live(t, srv.URI, redis.SourceOptions{Now: now})
-	got := readAll(t, open(t, rdb.Options{Path: path}).Source(rdb.SourceOptions{Now: now}))
+	want := live(t, srv.URI, redis.SourceOptions{Request: layout.Request{Now: now}})
+	got := readAll(t, open(t, rdb.Options{Path: path}).Source(rdb.SourceOptions{Request: layout.Request{Now: now}}))
 	if d := difference(want, got); d != "" {
 		t.Errorf("the file differs from the server (-server +file):\n%.2000s", d)
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/hdt3213/rdb/core"
 
+	"github.com/lanyardctl/lanyardctl/store/layout"
 	"github.com/lanyardctl/lanyardctl/store/rdb"
 	"github.com/lanyardctl/lanyardctl/store/storetest/redisserver"
 )
@@ -117,7 +118,7 @@ func TestFormsThatNoServerAtHandWrites(t *testing.T) {
 			"last_seen 268473310986240001 1700000000001 [expiring]\nmonitoring_since 94490510688792576 1700000000 [expiring]", 2},
 	} {
 		t.Run(tc.rule, func(t *testing.T) {
-			got := readAll(t, openBytes(t, tc.file).Source(rdb.SourceOptions{Now: now}))
+			got := readAll(t, openBytes(t, tc.file).Source(rdb.SourceOptions{Request: layout.Request{Now: now}}))
 			if d := described(got); d != tc.want || got.seen.Keys != tc.keys {
 				t.Errorf("%d keys:\n%s\nwant %d:\n%s", got.seen.Keys, d, tc.keys, tc.want)
 			}
@@ -160,7 +161,7 @@ func tryFile(path string) (items int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	r, err := readFrom(f.Source(rdb.SourceOptions{Now: now, PageSize: 1}), "")
+	r, err := readFrom(f.Source(rdb.SourceOptions{Request: layout.Request{Now: now}, PageSize: 1}), "")
 	return len(r.items), errors.Join(err, f.Close())
 }
 
@@ -200,7 +201,7 @@ func TestACompactHashThatDoesNotTellItsLengthIsRefused(t *testing.T) {
 			t.Fatal(err)
 		}
 		f := open(t, rdb.Options{Path: filepath.Join(dir, "dump.rdb")})
-		r, err := readFrom(f.Source(rdb.SourceOptions{Now: now, PageSize: 1}), "")
+		r, err := readFrom(f.Source(rdb.SourceOptions{Request: layout.Request{Now: now}, PageSize: 1}), "")
 		switch {
 		case !refused && (err != nil || len(r.items) != 2 || len(r.items[0].Record.Fields)+len(r.items[1].Record.Fields) != fields):
 			t.Errorf("%d fields: %v", fields, err)
@@ -251,7 +252,7 @@ func TestIdentityIsOfTheContent(t *testing.T) {
 func TestTheFileMayBeReplacedButNotChanged(t *testing.T) {
 	path := put(t, read(t, bundled))
 	f := open(t, rdb.Options{Path: path})
-	src := f.Source(rdb.SourceOptions{Now: now})
+	src := f.Source(rdb.SourceOptions{Request: layout.Request{Now: now}})
 	before := readAll(t, src)
 	other := put(t, newMade(9).end())
 	if err := os.Rename(other, path); err != nil {
@@ -266,7 +267,7 @@ func TestTheFileMayBeReplacedButNotChanged(t *testing.T) {
 	if err := os.Truncate(path, 5000); err != nil {
 		t.Fatal(err)
 	}
-	if r, err := readFrom(f.Source(rdb.SourceOptions{Now: now}), ""); !errors.Is(err, rdb.ErrCorrupt) || len(r.items) > 0 {
+	if r, err := readFrom(f.Source(rdb.SourceOptions{Request: layout.Request{Now: now}}), ""); !errors.Is(err, rdb.ErrCorrupt) || len(r.items) > 0 {
 		t.Errorf("after the file was cut: %v, %d items", err, len(r.items))
 	}
 }

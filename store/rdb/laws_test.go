@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/lanyardctl/lanyardctl/record"
+	"github.com/lanyardctl/lanyardctl/store/layout"
 	"github.com/lanyardctl/lanyardctl/store/rdb"
 )
 
@@ -47,7 +48,7 @@ func fileOf(keys []func(*made) *made) []byte {
 
 func TestTheOrderOfKeysAndTheSizeOfPagesAreNothing(t *testing.T) {
 	keys := mixed()
-	want := readAll(t, openBytes(t, fileOf(keys)).Source(rdb.SourceOptions{Now: now}))
+	want := readAll(t, openBytes(t, fileOf(keys)).Source(rdb.SourceOptions{Request: layout.Request{Now: now}}))
 	if len(want.items) != 19 || want.seen.Keys != int64(len(keys)) {
 		t.Fatalf("%d items of %d keys:\n%s", len(want.items), want.seen.Keys, described(want))
 	}
@@ -55,7 +56,7 @@ func TestTheOrderOfKeysAndTheSizeOfPagesAreNothing(t *testing.T) {
 	for range 50 {
 		random.Shuffle(len(keys), func(i, j int) { keys[i], keys[j] = keys[j], keys[i] })
 		size := 1 + random.IntN(len(keys))
-		got := readAll(t, openBytes(t, fileOf(keys)).Source(rdb.SourceOptions{Now: now, PageSize: size}))
+		got := readAll(t, openBytes(t, fileOf(keys)).Source(rdb.SourceOptions{Request: layout.Request{Now: now}, PageSize: size}))
 		if d := difference(want, got); d != "" {
 			t.Fatalf("in another order, with pages of %d:\n%s", size, d)
 		}
@@ -79,7 +80,7 @@ func TestAReadingGoesOnFromEveryPosition(t *testing.T) {
 		key(expires)
 	}
 	f := openBytes(t, expires.end())
-	whole := readAll(t, f.Source(rdb.SourceOptions{Now: now, PageSize: 3}))
+	whole := readAll(t, f.Source(rdb.SourceOptions{Request: layout.Request{Now: now}, PageSize: 3}))
 	for i, p := range whole.pages {
 		var want reading
 		for j, rest := range whole.pages {
@@ -90,12 +91,12 @@ func TestAReadingGoesOnFromEveryPosition(t *testing.T) {
 				}
 			}
 		}
-		got, err := readFrom(f.Source(rdb.SourceOptions{Now: now.Add(2 * time.Hour), PageSize: 1 + i}), p.Next)
+		got, err := readFrom(f.Source(rdb.SourceOptions{Request: layout.Request{Now: now.Add(2 * time.Hour)}, PageSize: 1 + i}), p.Next)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if p.Next == "" {
-			want = readAll(t, f.Source(rdb.SourceOptions{Now: now.Add(2 * time.Hour)}))
+			want = readAll(t, f.Source(rdb.SourceOptions{Request: layout.Request{Now: now.Add(2 * time.Hour)}}))
 		}
 		if d := difference(want, got); d != "" {
 			t.Errorf("from %q, after page %d:\n%s", p.Next, i, d)
@@ -116,7 +117,7 @@ func isPiece(pages []record.Page, i int) bool {
 func TestAPositionOfAnotherFileIsRefused(t *testing.T) {
 	f := openBytes(t, fileOf(mixed()))
 	for _, from := range []string{"x", "12", "@", "3@1", "100000@1", "-1@0", "12@x"} {
-		if _, err := readFrom(f.Source(rdb.SourceOptions{Now: now}), from); err == nil {
+		if _, err := readFrom(f.Source(rdb.SourceOptions{Request: layout.Request{Now: now}}), from); err == nil {
 			t.Errorf("position %q is taken", from)
 		}
 	}
@@ -134,7 +135,7 @@ func TestAPageIsBoundedInBytes(t *testing.T) {
 				m.key(4, fmt.Sprint(prefix, 94490510688792576+user), []byte{1}, str("a"), value)
 			}
 		}
-		r := readAll(t, openBytes(t, m.end()).Source(rdb.SourceOptions{Now: now}))
+		r := readAll(t, openBytes(t, m.end()).Source(rdb.SourceOptions{Request: layout.Request{Now: now}}))
 		for _, p := range r.pages {
 			if len(p.Items) > 4 {
 				t.Errorf("%s: a page of %d items of 1 MiB", rule, len(p.Items))
@@ -149,7 +150,7 @@ func TestAPageIsBoundedInBytes(t *testing.T) {
 func TestAnErrorOfTheReaderEndsTheReading(t *testing.T) {
 	f := openBytes(t, fileOf(mixed()))
 	enough := errors.New("enough")
-	parts, err := f.Source(rdb.SourceOptions{Now: now, PageSize: 1}).Parts(t.Context())
+	parts, err := f.Source(rdb.SourceOptions{Request: layout.Request{Now: now}, PageSize: 1}).Parts(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -169,7 +170,7 @@ func TestACancelledReadingEnds(t *testing.T) {
 		m.text(fmt.Sprint("lanyard_last_seen:", 94490510688792576+i), "1700000000000")
 	}
 	f := openBytes(t, m.end())
-	src := f.Source(rdb.SourceOptions{Now: now})
+	src := f.Source(rdb.SourceOptions{Request: layout.Request{Now: now}})
 	parts, err := src.Parts(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -192,7 +193,7 @@ func TestACancelledReadingEnds(t *testing.T) {
 		t.Errorf("already cancelled: %v after %d pages", err, pages)
 	}
 	// In the first pass, which delivers nothing.
-	parts, err = f.Source(rdb.SourceOptions{Now: now}).Parts(t.Context())
+	parts, err = f.Source(rdb.SourceOptions{Request: layout.Request{Now: now}}).Parts(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/lanyardctl/lanyardctl/record"
+	"github.com/lanyardctl/lanyardctl/store/layout"
 	"github.com/lanyardctl/lanyardctl/store/rdb"
 )
 
@@ -32,7 +33,7 @@ func TestMemoryDoesNotGrowWithTheFile(t *testing.T) {
 	}
 	appendTo(t, path, []byte{0xff})
 	f := open(t, rdb.Options{Path: path})
-	parts, err := f.Source(rdb.SourceOptions{Now: now}).Parts(t.Context())
+	parts, err := f.Source(rdb.SourceOptions{Request: layout.Request{Now: now}}).Parts(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,7 +66,7 @@ func TestAUserTakesAFewBytes(t *testing.T) {
 	}
 	f := openBytes(t, m.end())
 	before := inUse()
-	src := f.Source(rdb.SourceOptions{Now: now})
+	src := f.Source(rdb.SourceOptions{Request: layout.Request{Now: now}})
 	parts, err := src.Parts(t.Context())
 	if err != nil {
 		t.Fatal(err)

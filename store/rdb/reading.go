@@ -140,48 +140,21 @@ func (r *reading) complete(s sighting, deliver bool) (items []record.Item, size 
 
 // items decodes the keys of a group.
 func (r *reading) items(g group, founds []layout.Found) []record.Item {
-	var it record.Item
-	var ok bool
-	switch of := (family{g.user, founds}).of; g.kind {
-	case record.APIKeys:
+	if g.kind == record.APIKeys {
 		return pair(g.user, founds)
-	case record.KV:
-		it, ok = layout.KV(g.user, of(layout.ForkKV), of(layout.UpstreamKV), r.prefer)
-	case record.LastSeen:
-		it, ok = layout.LastSeen(g.user, of(layout.ForkLastSeen), of(layout.UpstreamLastSeen), r.o.Now)
-	case record.MonitoringSince:
-		it, ok = layout.MonitoringSince(g.user, of(layout.ForkMonitoringSince), of(layout.OlderMonitoringSince),
-			of(layout.OldestMonitoringSince), r.o.Now)
 	}
-	if !ok {
-		return nil
+	if it, ok := r.wanted.Item(g.kind, g.user, founds); ok {
+		return []record.Item{it}
 	}
-	return []record.Item{it}
-}
-
-// family is the keys of one group.
-type family struct {
-	user   record.UserID
-	founds []layout.Found
-}
-
-// of returns the key of a layout, which may be absent.
-func (f family) of(l layout.Layout) layout.Found {
-	for _, found := range f.founds {
-		if found.Layout == l {
-			return found
-		}
-	}
-	return layout.Found{Key: l.Key(f.user.String()), Layout: l}
+	return nil
 }
 
 func pair(user record.UserID, founds []layout.Found) []record.Item {
-	current := family{user, founds}.of(layout.UserAPIKey)
 	var claims []layout.Found
 	for _, found := range founds {
 		if found.Layout == layout.APIKey {
 			claims = append(claims, found)
 		}
 	}
-	return layout.Pair(user, claims, current)
+	return layout.Pair(user, claims, layout.Among(founds, layout.UserAPIKey, user))
 }

@@ -52,12 +52,12 @@ func (s *source) sight(w *walker, v *values, e entry) (sighting, error) {
 		out.claim, out.fetched = claim, true
 		owner, ok := claim.Owner()
 		out.count(!ok)
-		if ok && s.wants(kind, owner) {
+		if ok && s.wanted.Has(kind, owner) {
 			out.role, out.group.user = member, owner
 		}
 	case l == layout.Counters:
 		out.count(false)
-		if s.wants(kind, 0) {
+		if s.wanted.Has(kind, 0) {
 			out.role = alone
 		}
 	default:
@@ -73,7 +73,7 @@ func (s *source) sightUser(out *sighting, id string) {
 	foreign := out.layout.Generic() && (!valid || state == layout.WrongType)
 	out.count(foreign)
 	switch {
-	case foreign, !s.wants(out.group.kind, user):
+	case foreign, !s.wanted.Has(out.group.kind, user):
 	case !valid, out.layout == layout.UserAPIKey && state == layout.WrongType:
 		out.role = alone
 	default:

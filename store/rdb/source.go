@@ -1,10 +1,10 @@
 package rdb
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"path/filepath"
-	"time"
 
 	"github.com/lanyardctl/lanyardctl/record"
 	"github.com/lanyardctl/lanyardctl/store/layout"
@@ -12,17 +12,7 @@ import (
 
 // SourceOptions says what to read and how.
 type SourceOptions struct {
-	Kinds record.Kinds // none means all
-
-	// Users are the only ones to read; none means all. With users the counters, which are nobody's, are left out, and so
-	// are keys with an invalid user id.
-	Users []record.UserID
-
-	// PreferUpstream lets upstream's key-value pair win where both layouts have the field; else the fork's wins.
-	PreferUpstream bool
-
-	// Now decides which times are plausible, and which keys have expired. Zero means the time of the call.
-	Now time.Time
+	layout.Request
 
 	PageSize int // keys and items of a page at most; zero means 1000
 }
@@ -33,39 +23,15 @@ const DefaultPageSize = 1000
 // Source returns the file as a source of records. It may be read any number of times, one after the other; all but the
 // first reading are faster.
 func (f *File) Source(o SourceOptions) record.Source {
-	if o.Kinds == 0 {
-		o.Kinds = record.AllKinds
-	}
-	if o.Now.IsZero() {
-		o.Now = time.Now()
-	}
-	if o.PageSize <= 0 {
-		o.PageSize = DefaultPageSize
-	}
-	s := &source{file: f, o: o, prefer: layout.ForkKV}
-	if o.PreferUpstream {
-		s.prefer = layout.UpstreamKV
-	}
-	if len(o.Users) > 0 {
-		s.users = make(map[record.UserID]bool, len(o.Users))
-		for _, u := range o.Users {
-			s.users[u] = true
-		}
-	}
-	return s
+	return &source{file: f, wanted: layout.NewWanted(o.Request), pageSize: cmp.Or(max(o.PageSize, 0), DefaultPageSize)}
 }
 
 // source is a file with what is to be read of it.
 type source struct {
-	file   *File
-	o      SourceOptions
-	users  map[record.UserID]bool // nil for all
-	prefer layout.Layout
-	index  *index // of the last reading; nil before the first
-}
-
-func (s *source) wants(kind record.Kind, user record.UserID) bool {
-	return s.o.Kinds.Has(kind) && (s.users == nil || s.users[user])
+	file     *File
+	wanted   layout.Wanted
+	pageSize int
+	index    *index // of the last reading; nil before the first
 }
 
 // Parts returns the file as the only part.
@@ -89,7 +55,7 @@ func (p part) Name() string { return filepath.Base(p.file.path) }
 
 // Read reads the file from a position to its end.
 func (p part) Read(ctx context.Context, from string, yield func(record.Page) error) error {
-	start := position{offset: int64(headerSize), at: p.o.Now.UnixMilli()}
+	start := position{offset: int64(headerSize), at: p.wanted.Now.UnixMilli()}
 	if from != "" {
 		var err error
 		if start, err = parsePosition(from, p.file.end); err != nil {
@@ -107,7 +73,7 @@ func (p part) Read(ctx context.Context, from string, yield func(record.Page) err
 		v:       newValues(ctx, p.file),
 		index:   index,
 		pending: make(map[group][]sibling),
-		out:     pager{ctx: ctx, yield: yield, pageSize: p.o.PageSize, before: from},
+		out:     pager{ctx: ctx, yield: yield, pageSize: p.pageSize, before: from},
 	}
 	r.out.page.Next = from
 	return r.run(start.offset)

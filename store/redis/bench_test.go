@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/lanyardctl/lanyardctl/record"
+	"github.com/lanyardctl/lanyardctl/store/layout"
 	"github.com/lanyardctl/lanyardctl/store/redis"
 	"github.com/lanyardctl/lanyardctl/store/storetest/redisserver"
 )
@@ -29,7 +30,7 @@ func BenchmarkRead(b *testing.B) {
 		b.Run(kinds.String(), func(b *testing.B) {
 			var keys, items int64
 			for b.Loop() {
-				parts, err := s.Source(redis.SourceOptions{Now: now, Kinds: kinds}).Parts(context.Background())
+				parts, err := s.Source(redis.SourceOptions{Request: layout.Request{Now: now, Kinds: kinds}}).Parts(context.Background())
 				if err != nil {
 					b.Fatal(err)
 				}

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/lanyardctl/lanyardctl/record"
+	"github.com/lanyardctl/lanyardctl/store/layout"
 	"github.com/lanyardctl/lanyardctl/store/redis"
 	"github.com/lanyardctl/lanyardctl/store/storetest/redisserver"
 )
@@ -25,7 +26,7 @@ func TestAClusterGivesTheSameRecordsAsOneServer(t *testing.T) {
 		if i.Mode != redis.Cluster || len(i.Nodes) != 3 || i.Keys != single.seen.Keys {
 			t.Errorf("%+v", i)
 		}
-		src := s.Source(redis.SourceOptions{Now: now, PageSize: 30})
+		src := s.Source(redis.SourceOptions{Request: layout.Request{Now: now}, PageSize: 30})
 		parts, err := src.Parts(context.Background())
 		if err != nil || len(parts) != 3 || !strings.HasPrefix(parts[0].Name(), "127.0.0.1:") {
 			t.Fatalf("parts %v, error %v", parts, err)
@@ -84,7 +85,7 @@ func TestSlotsThatMoveDuringTheScanAreAnError(t *testing.T) {
 	s := open(t, redis.Options{URI: c.URI})
 	before := s.Source(redis.SourceOptions{}).Identity()
 
-	err := readParts(s.Source(redis.SourceOptions{Now: now, PageSize: 10}), func() {
+	err := readParts(s.Source(redis.SourceOptions{Request: layout.Request{Now: now}, PageSize: 10}), func() {
 		from.Do("CLUSTER", "SETSLOT", slot, "MIGRATING", id)
 	})
 	if !errors.Is(err, redis.ErrResharded) {
@@ -92,7 +93,7 @@ func TestSlotsThatMoveDuringTheScanAreAnError(t *testing.T) {
 	}
 	from.Do("CLUSTER", "SETSLOT", slot, "STABLE")
 
-	err = readParts(s.Source(redis.SourceOptions{Now: now, PageSize: 10}), func() {
+	err = readParts(s.Source(redis.SourceOptions{Request: layout.Request{Now: now}, PageSize: 10}), func() {
 		to.Do("CLUSTER", "SETSLOT", slot, "NODE", id)
 		from.Do("CLUSTER", "SETSLOT", slot, "NODE", id)
 	})

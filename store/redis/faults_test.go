@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/lanyardctl/lanyardctl/record"
+	"github.com/lanyardctl/lanyardctl/store/layout"
 	"github.com/lanyardctl/lanyardctl/store/redis"
 	"github.com/lanyardctl/lanyardctl/store/storetest/redisserver"
 )
@@ -37,7 +38,7 @@ func during(t *testing.T, ctx context.Context, src record.Source, act func()) (r
 func TestACutConnectionLosesNothing(t *testing.T) {
 	srv := redisserver.Start(t)
 	fill(t, client(t, srv.URI), mixed(60)...)
-	o := redis.SourceOptions{Now: now, PageSize: 25}
+	o := redis.SourceOptions{Request: layout.Request{Now: now}, PageSize: 25}
 	want := shown(readAll(t, open(t, redis.Options{URI: srv.URI}).Source(o)).items)
 
 	p := startProxy(t, srv.Addr)
@@ -59,7 +60,7 @@ func TestAConnectionThatStaysCutIsUnavailable(t *testing.T) {
 	fill(t, client(t, srv.URI), mixed(60)...)
 	p := startProxy(t, srv.Addr)
 	s := open(t, redis.Options{URI: "redis://" + p.addr})
-	src := s.Source(redis.SourceOptions{Now: now, PageSize: 25})
+	src := s.Source(redis.SourceOptions{Request: layout.Request{Now: now}, PageSize: 25})
 	_, err := during(t, context.Background(), src, func() { p.cut.Store(1000) })
 	if !errors.Is(err, record.ErrUnavailable) {
 		t.Fatal(err)
@@ -69,7 +70,7 @@ func TestAConnectionThatStaysCutIsUnavailable(t *testing.T) {
 func TestARestartDuringTheScanIsAnError(t *testing.T) {
 	srv := redisserver.Start(t, "--appendonly", "yes")
 	fill(t, client(t, srv.URI), mixed(60)...)
-	src := open(t, redis.Options{URI: srv.URI}).Source(redis.SourceOptions{Now: now, PageSize: 25})
+	src := open(t, redis.Options{URI: srv.URI}).Source(redis.SourceOptions{Request: layout.Request{Now: now}, PageSize: 25})
 	r, err := during(t, context.Background(), src, srv.Restart)
 	if !errors.Is(err, redis.ErrRestarted) || !strings.Contains(err.Error(), srv.Addr) {
 		t.Fatalf("%d pages, error %v", r.pages, err)
@@ -79,7 +80,7 @@ func TestARestartDuringTheScanIsAnError(t *testing.T) {
 func TestAServerThatIsGoneIsUnavailable(t *testing.T) {
 	srv := redisserver.Start(t)
 	fill(t, client(t, srv.URI), mixed(60)...)
-	src := open(t, redis.Options{URI: srv.URI}).Source(redis.SourceOptions{Now: now, PageSize: 25})
+	src := open(t, redis.Options{URI: srv.URI}).Source(redis.SourceOptions{Request: layout.Request{Now: now}, PageSize: 25})
 	_, err := during(t, context.Background(), src, srv.Kill)
 	if !errors.Is(err, record.ErrUnavailable) || !strings.Contains(err.Error(), srv.Addr) {
 		t.Fatal(err)
@@ -89,7 +90,7 @@ func TestAServerThatIsGoneIsUnavailable(t *testing.T) {
 func TestReadingEndsWithItsContext(t *testing.T) {
 	srv := redisserver.Start(t)
 	fill(t, client(t, srv.URI), mixed(60)...)
-	src := open(t, redis.Options{URI: srv.URI}).Source(redis.SourceOptions{Now: now, PageSize: 25})
+	src := open(t, redis.Options{URI: srv.URI}).Source(redis.SourceOptions{Request: layout.Request{Now: now}, PageSize: 25})
 	why := errors.New("interrupted")
 	ctx, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
@@ -118,7 +119,7 @@ func TestErrorsShowNoAPIKey(t *testing.T) {
 	fill(t, client(t, limited.URI), cmd("SET", "api_key:"+secret, alice), cmd("SET", "user_api_key:"+alice, secret))
 	limited.Do("ACL", "SETUSER", "reader", "on", ">"+password, "~lanyard*", "+@all")
 	for _, uri := range []string{srv.URI, strings.Replace(limited.URI, "://", "://reader:"+password+"@", 1)} {
-		src := open(t, redis.Options{URI: uri}).Source(redis.SourceOptions{Now: now})
+		src := open(t, redis.Options{URI: uri}).Source(redis.SourceOptions{Request: layout.Request{Now: now}})
 		_, err := during(t, context.Background(), src, func() {})
 		if err == nil || strings.Contains(err.Error(), secret) || strings.Contains(err.Error(), password) {
 			t.Errorf("%v", err)

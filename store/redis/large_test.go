@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/lanyardctl/lanyardctl/record"
+	"github.com/lanyardctl/lanyardctl/store/layout"
 	"github.com/lanyardctl/lanyardctl/store/redis"
 	"github.com/lanyardctl/lanyardctl/store/storetest/redisserver"
 )
@@ -54,7 +55,7 @@ func TestATextOver32MiBCarriesTypeAndSize(t *testing.T) {
 	srv := redisserver.Start(t)
 	c := client(t, srv.URI)
 	fill(t, c, cmd("SETRANGE", "lanyard_last_seen:"+alice, 40<<20, "x"), cmd("SETRANGE", "user_api_key:"+alice, 40<<20, "x"))
-	r := readAll(t, open(t, redis.Options{URI: srv.URI}).Source(redis.SourceOptions{Now: now}))
+	r := readAll(t, open(t, redis.Options{URI: srv.URI}).Source(redis.SourceOptions{Request: layout.Request{Now: now}}))
 	if len(r.items) != 2 {
 		t.Fatalf("%d items", len(r.items))
 	}
@@ -74,7 +75,7 @@ func TestAPageOfLargeValuesIsDeliveredInPieces(t *testing.T) {
 	srv := redisserver.Start(t)
 	fill(t, client(t, srv.URI), commands...)
 	const budget = 5 << 20
-	src := open(t, redis.Options{URI: srv.URI}).Source(redis.SourceOptions{Now: now, Budget: budget})
+	src := open(t, redis.Options{URI: srv.URI}).Source(redis.SourceOptions{Request: layout.Request{Now: now}, Budget: budget})
 	parts, err := src.Parts(context.Background())
 	if err != nil {
 		t.Fatal(err)
@@ -110,11 +111,11 @@ func TestWithoutMEMORYHashesAreReadAllTheSame(t *testing.T) {
 		commands = append(commands, cmd("HSET", "lanyard_kv:"+bob, fmt.Sprint("f", i), i))
 	}
 	fill(t, client(t, srv.URI), commands...)
-	want := shown(readAll(t, open(t, redis.Options{URI: srv.URI}).Source(redis.SourceOptions{Now: now})).items)
+	want := shown(readAll(t, open(t, redis.Options{URI: srv.URI}).Source(redis.SourceOptions{Request: layout.Request{Now: now}})).items)
 
 	srv.Do("ACL", "SETUSER", "reader", "on", ">"+password, "~*", "+@all", "-memory")
 	uri := strings.Replace(srv.URI, "://", "://reader:"+password+"@", 1)
-	got := shown(readAll(t, open(t, redis.Options{URI: uri}).Source(redis.SourceOptions{Now: now})).items)
+	got := shown(readAll(t, open(t, redis.Options{URI: uri}).Source(redis.SourceOptions{Request: layout.Request{Now: now}})).items)
 	if strings.Join(want, "\n") != strings.Join(got, "\n") {
 		t.Errorf("want %d items, got %d", len(want), len(got))
 		t.Errorf("%s", strings.Join(got, "\n"))
@@ -124,7 +125,7 @@ func TestWithoutMEMORYHashesAreReadAllTheSame(t *testing.T) {
 func TestWithAnUnknownMEMORYHashesAreReadAllTheSame(t *testing.T) {
 	srv := redisserver.Start(t, "--rename-command", "MEMORY", "")
 	fill(t, client(t, srv.URI), cmd("HSET", "lanyard_kv:"+alice, "a", "1"), cmd("SET", "lanyard_kv:"+bob, "x"))
-	r := readAll(t, open(t, redis.Options{URI: srv.URI}).Source(redis.SourceOptions{Now: now}))
+	r := readAll(t, open(t, redis.Options{URI: srv.URI}).Source(redis.SourceOptions{Request: layout.Request{Now: now}}))
 	if got := strings.Join(shown(r.items), "\n"); got != "kv -; wrong-type lanyard_kv:268473310986240001 a string\n"+
 		`kv 94490510688792576 a="1"` {
 		t.Error(got)

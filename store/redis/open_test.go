@@ -21,6 +21,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/lanyardctl/lanyardctl/store/layout"
 	"github.com/lanyardctl/lanyardctl/store/redis"
 	"github.com/lanyardctl/lanyardctl/store/storetest/redisserver"
 )
@@ -72,7 +73,7 @@ func TestAUnixSocketIsOpened(t *testing.T) {
 	if i := s.Info(); i.DB != 2 || i.Keys != 1 || i.Nodes[0].Addr != path {
 		t.Fatalf("%+v", i)
 	}
-	if r := readAll(t, s.Source(redis.SourceOptions{Now: now})); len(r.items) != 1 {
+	if r := readAll(t, s.Source(redis.SourceOptions{Request: layout.Request{Now: now}})); len(r.items) != 1 {
 		t.Fatalf("%+v", r)
 	}
 }
@@ -94,7 +95,7 @@ func TestASentinelLeadsToItsMaster(t *testing.T) {
 	if i := s.Info(); i.Mode != redis.Sentinel || i.Nodes[0].Addr != master.Addr {
 		t.Fatalf("%+v", i)
 	}
-	if r := readAll(t, s.Source(redis.SourceOptions{Now: now})); len(r.items) != 1 {
+	if r := readAll(t, s.Source(redis.SourceOptions{Request: layout.Request{Now: now}})); len(r.items) != 1 {
 		t.Fatalf("%+v", r)
 	}
 }

@@ -43,7 +43,7 @@ func (r *reading) pair(ctx context.Context, emit bool) (held bool, err error) {
 func (r *reading) ownedClaims() []half {
 	var owned []half
 	for _, p := range r.halves.claims {
-		if user, ok := p.Owner(); ok && r.source.wants(record.APIKeys, user) {
+		if user, ok := p.Owner(); ok && r.source.wanted.Has(record.APIKeys, user) {
 			owned = append(owned, half{user: user, p: p})
 		}
 	}

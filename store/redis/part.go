@@ -71,7 +71,7 @@ func (p *part) deliver(
 // scan returns a page of keys, those that match where match is not empty, and the next cursor, zero at the end.
 func (p *part) scan(ctx context.Context, cursor uint64, match string) (keys []string, next uint64, err error) {
 	err = p.source.store.retry(ctx, "scan redis "+p.node.addr, func() error {
-		keys, next, err = p.node.client.Scan(ctx, cursor, match, int64(p.source.o.PageSize)).Result()
+		keys, next, err = p.node.client.Scan(ctx, cursor, match, int64(p.source.pageSize)).Result()
 		return err
 	})
 	return keys, next, err

@@ -89,7 +89,7 @@ func (r *reading) sort(key string) {
 		return
 	case l == layout.Counters:
 		r.seen.Lanyard++
-		if r.source.wants(kind, 0) {
+		if r.source.wanted.Has(kind, 0) {
 			r.jobs = append(r.jobs, job{met: r.probes.want(l, key)})
 		}
 		return
@@ -106,10 +106,10 @@ func (r *reading) sort(key string) {
 	}
 	switch {
 	case !valid:
-		if r.source.wants(kind, 0) {
+		if r.source.wanted.Has(kind, 0) {
 			r.jobs = append(r.jobs, job{met: r.probes.want(l, key)})
 		}
-	case !r.source.wants(kind, user):
+	case !r.source.wanted.Has(kind, user):
 	case l == layout.UserAPIKey:
 		r.halves.current = append(r.halves.current, half{user: user, p: r.probes.want(l, key)})
 	default:
@@ -143,7 +143,7 @@ func (r *reading) run(ctx context.Context, flush func([]record.Item) error) erro
 		size  int64
 	)
 	work := func() error {
-		if err := r.source.store.load(ctx, need, r.source.o.Budget); err != nil {
+		if err := r.source.store.load(ctx, need, r.source.budget); err != nil {
 			return err
 		}
 		for _, j := range group {
@@ -162,7 +162,7 @@ func (r *reading) run(ctx context.Context, flush func([]record.Item) error) erro
 		for _, p := range j.probes() {
 			bytes += p.size
 		}
-		if size > 0 && size+bytes > int64(r.source.o.Budget) {
+		if size > 0 && size+bytes > int64(r.source.budget) {
 			if err := work(); err != nil {
 				return err
 			}
@@ -195,17 +195,16 @@ func (j job) probes() []*probe {
 }
 
 func (r *reading) decode(j job) (record.Item, bool) {
-	kind, _ := j.met.Layout.Kind()
 	switch {
 	case j.damaged():
 		return layout.Damaged(j.met.Found)
-	case kind == record.KV:
-		return layout.KV(j.user, j.family[0].Found, j.family[1].Found, r.source.prefer)
-	case kind == record.LastSeen:
-		return layout.LastSeen(j.user, j.family[0].Found, j.family[1].Found, r.source.o.Now)
-	case kind == record.MonitoringSince:
-		f := j.family
-		return layout.MonitoringSince(j.user, f[0].Found, f[1].Found, f[2].Found, r.source.o.Now)
+	case j.family == nil:
+		return layout.Metrics(j.met.Found)
 	}
-	return layout.Metrics(j.met.Found)
+	kind, _ := j.met.Layout.Kind()
+	founds := make([]layout.Found, len(j.family))
+	for i, p := range j.family {
+		founds[i] = p.Found
+	}
+	return r.source.wanted.Item(kind, j.user, founds)
 }

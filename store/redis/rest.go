@@ -11,7 +11,7 @@ import (
 // Rest decides the API keys that were held, by what Redis holds of their users now.
 func (s *source) Rest(ctx context.Context, yield func(record.Page) error) error {
 	users, held := s.claims.list()
-	for chunk := range slices.Chunk(users, s.o.PageSize) {
+	for chunk := range slices.Chunk(users, s.pageSize) {
 		if err := s.decide(ctx, chunk, held, yield); err != nil {
 			return err
 		}
@@ -35,7 +35,7 @@ func (s *source) decide(
 	for _, p := range current {
 		size += p.size
 	}
-	if size > int64(s.o.Budget) && len(users) > 1 {
+	if size > int64(s.budget) && len(users) > 1 {
 		for i := range users {
 			if err := s.decide(ctx, users[i:i+1], held, yield); err != nil {
 				return err
@@ -44,7 +44,7 @@ func (s *source) decide(
 		return nil
 	}
 	// A current key of more than firstBytes is no key of any Lanyard, but it decides like one.
-	if err := s.store.load(ctx, current, s.o.Budget); err != nil {
+	if err := s.store.load(ctx, current, s.budget); err != nil {
 		return err
 	}
 	var claims []*probe

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/lanyardctl/lanyardctl/record"
+	"github.com/lanyardctl/lanyardctl/store/layout"
 	"github.com/lanyardctl/lanyardctl/store/redis"
 	"github.com/lanyardctl/lanyardctl/store/storetest/redisserver"
 )
@@ -52,7 +53,7 @@ func TestReadingGoesOnFromEveryPage(t *testing.T) {
 	srv := redisserver.Start(t)
 	fill(t, client(t, srv.URI), mixed(60)...)
 	s := open(t, redis.Options{URI: srv.URI})
-	o := redis.SourceOptions{Now: now, PageSize: 25}
+	o := redis.SourceOptions{Request: layout.Request{Now: now}, PageSize: 25}
 	want := shown(readAll(t, s.Source(o)).items)
 
 	for stop := 1; ; stop++ {
@@ -76,7 +77,7 @@ func TestAnEndedPartIsNotReadAgain(t *testing.T) {
 	srv := redisserver.Start(t)
 	fill(t, client(t, srv.URI), mixed(60)...)
 	s := open(t, redis.Options{URI: srv.URI})
-	o := redis.SourceOptions{Now: now, PageSize: 25}
+	o := redis.SourceOptions{Request: layout.Request{Now: now}, PageSize: 25}
 	end, whole, _ := readFrom(t, s, o, "", 0)
 	_, again, _ := readFrom(t, s, o, end, 0)
 	if again.seen.Keys != 0 {
@@ -114,7 +115,7 @@ func TestAKeyThatIsRegeneratedDuringTheScanIsNotBroughtBack(t *testing.T) {
 	c := client(t, srv.URI)
 	fill(t, c, cmd("SET", "api_key:old", alice), cmd("SET", "user_api_key:"+bob, "dead"))
 	ctx := context.Background()
-	src := open(t, redis.Options{URI: srv.URI}).Source(redis.SourceOptions{Now: now})
+	src := open(t, redis.Options{URI: srv.URI}).Source(redis.SourceOptions{Request: layout.Request{Now: now}})
 	parts, err := src.Parts(ctx)
 	if err != nil {
 		t.Fatal(err)
@@ -138,7 +139,7 @@ func TestNothingIsLostWhileRedisRehashes(t *testing.T) {
 	c := client(t, srv.URI)
 	fill(t, c, mixed(200)...)
 	s := open(t, redis.Options{URI: srv.URI})
-	o := redis.SourceOptions{Now: now, PageSize: 20}
+	o := redis.SourceOptions{Request: layout.Request{Now: now}, PageSize: 20}
 	want := shown(readAll(t, s.Source(o)).items)
 
 	ctx := context.Background()

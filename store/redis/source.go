@@ -1,12 +1,12 @@
 package redis
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/lanyardctl/lanyardctl/record"
 	"github.com/lanyardctl/lanyardctl/store/layout"
@@ -14,16 +14,7 @@ import (
 
 // SourceOptions says what to read and how.
 type SourceOptions struct {
-	Kinds record.Kinds // none means all
-
-	// Users are the only ones to read; none means all. With users the counters, which are nobody's, are left out, and so
-	// are keys with an invalid user id.
-	Users []record.UserID
-
-	// PreferUpstream lets upstream's key-value pair win where both layouts have the field; else the fork's wins.
-	PreferUpstream bool
-
-	Now time.Time // decides which times are plausible; zero means the time of the call
+	layout.Request
 
 	PageSize int // keys that SCAN is asked for at a time; zero means 1000
 	Budget   int // bytes of values fetched at a time; zero means 32 MiB
@@ -37,43 +28,22 @@ const (
 
 // Source returns the store as a source of records. Each source is read once.
 func (s *Store) Source(o SourceOptions) record.Source {
-	if o.Kinds == 0 {
-		o.Kinds = record.AllKinds
+	return &source{
+		store:    s,
+		wanted:   layout.NewWanted(o.Request),
+		pageSize: cmp.Or(max(o.PageSize, 0), DefaultPageSize),
+		budget:   cmp.Or(max(o.Budget, 0), DefaultBudget),
+		askTTL:   s.info.Expires,
 	}
-	if o.Now.IsZero() {
-		o.Now = time.Now()
-	}
-	if o.PageSize <= 0 {
-		o.PageSize = DefaultPageSize
-	}
-	if o.Budget <= 0 {
-		o.Budget = DefaultBudget
-	}
-	src := &source{store: s, o: o, prefer: layout.ForkKV, askTTL: s.info.Expires}
-	if o.PreferUpstream {
-		src.prefer = layout.UpstreamKV
-	}
-	if len(o.Users) > 0 {
-		src.users = make(map[record.UserID]bool, len(o.Users))
-		for _, u := range o.Users {
-			src.users[u] = true
-		}
-	}
-	return src
 }
 
 // source is what the parts of one reading share.
 type source struct {
-	store  *Store
-	o      SourceOptions
-	users  map[record.UserID]bool // nil for all
-	prefer layout.Layout
-	askTTL bool
-	claims claims
-}
-
-func (s *source) wants(kind record.Kind, user record.UserID) bool {
-	return s.o.Kinds.Has(kind) && (s.users == nil || s.users[user])
+	store            *Store
+	wanted           layout.Wanted
+	pageSize, budget int
+	askTTL           bool
+	claims           claims
 }
 
 // Parts returns a part for each master.

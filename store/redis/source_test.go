@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/lanyardctl/lanyardctl/record"
+	"github.com/lanyardctl/lanyardctl/store/layout"
 	"github.com/lanyardctl/lanyardctl/store/redis"
 )
 
@@ -205,7 +206,7 @@ func TestOnlyTheKindsAskedForAreRead(t *testing.T) {
 	all := load(t, redis.SourceOptions{}, mixed(50)...)
 	var union []string
 	for _, kind := range record.AllKinds.List() {
-		r := load(t, redis.SourceOptions{Kinds: record.Kinds(0).With(kind)}, mixed(50)...)
+		r := load(t, redis.SourceOptions{Request: layout.Request{Kinds: record.Kinds(0).With(kind)}}, mixed(50)...)
 		if len(r.items) == 0 {
 			t.Errorf("%s: nothing was read", kind)
 		}
@@ -228,7 +229,7 @@ func TestOnlyTheKindsAskedForAreRead(t *testing.T) {
 func TestOnlyTheUsersAskedForAreRead(t *testing.T) {
 	all := load(t, redis.SourceOptions{}, mixed(50)...)
 	wanted := []record.UserID{94490510688792576 + 2<<22, 94490510688792576 + 14<<22, 1}
-	r := load(t, redis.SourceOptions{Users: wanted}, append(mixed(50), cmd("HSET", "lanyard_kv:bad", "a", "1"))...)
+	r := load(t, redis.SourceOptions{Request: layout.Request{Users: wanted}}, append(mixed(50), cmd("HSET", "lanyard_kv:bad", "a", "1"))...)
 	var want []record.Item
 	for _, it := range all.items {
 		if slices.Contains(wanted, it.User()) {
@@ -248,7 +249,7 @@ func TestOnlyTheUsersAskedForAreRead(t *testing.T) {
 }
 
 func TestUpstreamCanBePreferred(t *testing.T) {
-	r := load(t, redis.SourceOptions{PreferUpstream: true},
+	r := load(t, redis.SourceOptions{Request: layout.Request{PreferUpstream: true}},
 		cmd("HSET", "lanyard:user_kv:"+alice, "a", `"1"`), cmd("HSET", "lanyard_kv:"+alice, "a", "2"))
 	want := []string{`kv 94490510688792576 a="2"; superseded lanyard:user_kv:94490510688792576 [a] "\"1\""; [both_layouts superseded]`}
 	if diff := cmp.Diff(want, shown(r.items)); diff != "" {

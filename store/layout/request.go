@@ -1,0 +1,81 @@
+package layout
+
+import (
+	"time"
+
+	"github.com/lanyardctl/lanyardctl/record"
+)
+
+// Request says what a reader of keys is asked for.
+type Request struct {
+	Kinds record.Kinds // none means all
+
+	// Users are the only ones to read; none means all. With users the counters, which are nobody's, are left out, and so
+	// are keys with an invalid user id.
+	Users []record.UserID
+
+	// PreferUpstream lets upstream's key-value pair win where both layouts have the field; else the fork's wins.
+	PreferUpstream bool
+
+	// Now decides which times are plausible, and in a file which keys have expired. Zero means the time of the call.
+	Now time.Time
+}
+
+// Wanted is a request that a reader works with.
+type Wanted struct {
+	Now    time.Time
+	kinds  record.Kinds
+	users  map[record.UserID]bool // nil for all
+	prefer Layout
+}
+
+// NewWanted returns the request with its defaults filled in.
+func NewWanted(r Request) Wanted {
+	w := Wanted{Now: r.Now, kinds: r.Kinds, prefer: ForkKV}
+	if w.Now.IsZero() {
+		w.Now = time.Now()
+	}
+	if w.kinds == 0 {
+		w.kinds = record.AllKinds
+	}
+	if r.PreferUpstream {
+		w.prefer = UpstreamKV
+	}
+	if len(r.Users) > 0 {
+		w.users = make(map[record.UserID]bool, len(r.Users))
+		for _, u := range r.Users {
+			w.users[u] = true
+		}
+	}
+	return w
+}
+
+// Has reports whether what the user has of the kind was asked for; zero is nobody.
+func (w Wanted) Has(kind record.Kind, user record.UserID) bool {
+	return w.kinds.Has(kind) && (w.users == nil || w.users[user])
+}
+
+// Item makes the item of a user's keys of one kind, which has a family of layouts. Keys that are not among founds are
+// absent. It reports false where none exists.
+func (w Wanted) Item(kind record.Kind, user record.UserID, founds []Found) (record.Item, bool) {
+	of := func(l Layout) Found { return Among(founds, l, user) }
+	switch kind {
+	case record.KV:
+		return KV(user, of(ForkKV), of(UpstreamKV), w.prefer)
+	case record.LastSeen:
+		return LastSeen(user, of(ForkLastSeen), of(UpstreamLastSeen), w.Now)
+	case record.MonitoringSince:
+		return MonitoringSince(user, of(ForkMonitoringSince), of(OlderMonitoringSince), of(OldestMonitoringSince), w.Now)
+	}
+	return record.Item{}, false
+}
+
+// Among returns the user's key of a layout, which is absent where it is not among founds.
+func Among(founds []Found, l Layout, user record.UserID) Found {
+	for _, f := range founds {
+		if f.Layout == l {
+			return f
+		}
+	}
+	return Found{Key: l.Key(user.String()), Layout: l}
+}
