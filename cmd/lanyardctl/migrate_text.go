@@ -114,7 +114,11 @@ func (t *reportText) rejects(r migrate.Report) {
 	}
 	if r.SupersededFile != "" {
 		t.line("")
-		t.wrap("", fmt.Sprintf("%s gave way to others and are kept in %s.", plural(r.Superseded, "value"), r.SupersededFile))
+		gaveWay := "values gave way to others and are kept in"
+		if r.Superseded == 1 {
+			gaveWay = "value gave way to another and is kept in"
+		}
+		t.wrap("", fmt.Sprintf("%s %s %s.", thousands(r.Superseded), gaveWay, r.SupersededFile))
 	}
 }
 
