@@ -37,6 +37,7 @@ type Difference struct {
 	Kind     Kind
 	User     UserID // zero for Metrics, and for a document that is no user's
 	Name     string // what the document has in place of a user id, where it is no user's
+	Numeric  bool   // Name is a number
 	Field    string // any bytes
 	HasField bool   // else the difference is the record as a whole
 	Type     DifferenceType
@@ -60,10 +61,18 @@ type CompareOptions struct {
 	Now time.Time
 }
 
-// Compare returns in what the document falls short of the record of its user and kind, by field, in order: what [Merge]
-// would change or refuse to. That a value stands in another type of the same meaning is no difference, though Merge
-// mends it.
-func Compare(r Record, s Standing, o CompareOptions) []Difference {
+// Comparison is what became of comparing one record.
+type Comparison struct {
+	// Differences are those of the record's fields, in order.
+	Differences []Difference
+
+	// Kept is how many of the source's values are not in the target, because the policy lets it keep its own.
+	Kept int
+}
+
+// Compare returns in what the document falls short of the record of its user and kind: what [Merge] would change or
+// refuse to. That a value stands in another type of the same meaning is no difference, though Merge mends it.
+func Compare(r Record, s Standing, o CompareOptions) Comparison {
 	bounds := TimeBounds(r.Kind, r.User, o.Now)
 	c := comparing{r: r, held: s.Held, exact: o.Exact, d: Merge(r, s.Held, bounds, o.Policy)}
 	switch r.Kind {
@@ -77,7 +86,10 @@ func Compare(r Record, s Standing, o CompareOptions) []Difference {
 		c.metrics()
 	}
 	slices.SortFunc(c.found, Difference.Compare)
-	return c.found
+	if c.exact {
+		c.d.Kept = 0 // those are differences
+	}
+	return Comparison{Differences: c.found, Kept: c.d.Kept}
 }
 
 // comparing is a comparison in the making.
@@ -155,6 +167,9 @@ func (c *comparing) time(bounds Bounds) {
 }
 
 func (c *comparing) metrics() {
+	if c.held.Hidden {
+		c.add("type", Different)
+	}
 	stand := make(map[string]Value, len(c.held.Fields))
 	for name, v := range c.held.Fields {
 		if counter, reason, _ := Counter(name, v); reason == "" {

@@ -61,7 +61,7 @@ func TestCompare(t *testing.T) {
 		"another pair of ours than the rejected":  {KV, leftOut(fields("a", "x"), "b"), Held{Written: true, Fields: held{"a": "x", "c": "old"}}, 0, "extra c", "extra c"},
 		"pairs beside a layout not to be read":    {KV, leftOut(fields("a", "x")), Held{Written: true, Fields: held{"a": "x", "b": "old"}}, 0, "", ""},
 		"rejected elsewhere, but different":       {KV, leftOut(fields("a", "x"), "a"), Held{Fields: held{"a": "y"}}, 0, "different a", "different a"},
-		"no document where pairs belong":          {KV, fields("a", "x"), Held{NoFields: "text"}, 0, "missing a", "missing a"},
+		"no document where pairs belong":          {KV, fields("a", "x"), Held{Junk: "text"}, 0, "missing a", "missing a"},
 		"several in order":                        {KV, fields("b", "x", "a", "x", "d", "x"), Held{Fields: held{"a": "y", "c": "z", "b": "x"}}, 0, "different a, missing d", "different a, extra c, missing d"},
 		"the same time":                           {LastSeen, Record{Time: 1664641326417}, times("timestamp", int64(1664641326417)), 0, "", ""},
 		"the same time as text":                   {LastSeen, Record{Time: 1664641326417}, times("timestamp", "1664641326417"), 0, "", ""},
@@ -103,7 +103,7 @@ func TestCompare(t *testing.T) {
 				if exact {
 					want = c.exactly
 				}
-				found := Compare(c.ours, s, CompareOptions{Policy: c.policy, Exact: exact, Now: now})
+				found := Compare(c.ours, s, CompareOptions{Policy: c.policy, Exact: exact, Now: now}).Differences
 				if got := told(found); got != want {
 					t.Errorf("exact %v: %q, want %q", exact, got, want)
 				}
@@ -154,14 +154,14 @@ func TestCompareFindsWhatMergeWouldDo(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		r, s := genPair(t)
 		policy := genPolicy().Draw(t, "policy")
-		found := Compare(r, s, CompareOptions{Policy: policy, Now: now})
+		found := Compare(r, s, CompareOptions{Policy: policy, Now: now}).Differences
 		d, after := merge(r, s.Held, policy)
 		then := Standing{Kind: s.Kind, User: s.User, Held: after}
 		nothing := len(d.Rejects) == 0 && s.Content(now).Record.Digest() == then.Content(now).Record.Digest()
 		if (len(found) == 0) != nothing {
 			t.Errorf("found %q, and merging decides %+v", told(found), d)
 		}
-		if left := Compare(r, then, CompareOptions{Policy: policy, Now: now}); len(d.Rejects) == 0 && len(left) > 0 {
+		if left := Compare(r, then, CompareOptions{Policy: policy, Now: now}).Differences; len(d.Rejects) == 0 && len(left) > 0 {
 			t.Errorf("after merging: %q", told(left))
 		}
 	})
@@ -171,7 +171,7 @@ func TestExactFindsWhatIsNotEqual(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		r, s := genPair(t)
 		policy := genPolicy().Draw(t, "policy")
-		found := Compare(r, s, CompareOptions{Policy: policy, Exact: true, Now: now})
+		found := Compare(r, s, CompareOptions{Policy: policy, Exact: true, Now: now}).Differences
 		c := s.Content(now)
 		excused := c.Record
 		excused.Fields = maps.Clone(c.Record.Fields)
@@ -182,7 +182,7 @@ func TestExactFindsWhatIsNotEqual(t *testing.T) {
 		if equal := excused.Digest() == r.Digest() && c.Plain; equal != (len(found) == 0) {
 			t.Errorf("equal %v (plain %v), and found %q", equal, c.Plain, told(found))
 		}
-		if more := Compare(r, s, CompareOptions{Policy: policy, Now: now}); len(more) > len(found) {
+		if more := Compare(r, s, CompareOptions{Policy: policy, Now: now}).Differences; len(more) > len(found) {
 			t.Errorf("%q where not exact, %q where exact", told(more), told(found))
 		}
 	})
@@ -198,7 +198,7 @@ func TestPlainContentOfOneDigestNeedsNoLook(t *testing.T) {
 		}
 		same++
 		for _, exact := range []bool{false, true} {
-			if found := Compare(r, s, CompareOptions{Policy: genPolicy().Draw(t, "policy"), Exact: exact, Now: now}); len(found) > 0 {
+			if found := Compare(r, s, CompareOptions{Policy: genPolicy().Draw(t, "policy"), Exact: exact, Now: now}).Differences; len(found) > 0 {
 				t.Errorf("found %q, exact %v", told(found), exact)
 			}
 		}
@@ -281,13 +281,13 @@ func TestEveryChangeOfOneFieldIsFound(t *testing.T) {
 		m := genMutation(t, r)
 		policy := rapid.SampledFrom([]Policy{FailOnConflict, PreferSource}).Draw(t, "policy")
 		want := fmt.Sprintf("%s %s", m.want, m.field)
-		if got := told(Compare(r, m.standing, CompareOptions{Policy: policy, Exact: true, Now: now})); got != want {
+		if got := told(Compare(r, m.standing, CompareOptions{Policy: policy, Exact: true, Now: now}).Differences); got != want {
 			t.Errorf("exact: %q, want %q", got, want)
 		}
 		if m.exactOnly {
 			want = ""
 		}
-		if got := told(Compare(r, m.standing, CompareOptions{Policy: policy, Now: now})); got != want {
+		if got := told(Compare(r, m.standing, CompareOptions{Policy: policy, Now: now}).Differences); got != want {
 			t.Errorf("%q, want %q", got, want)
 		}
 		if c := m.standing.Content(now); c.Record.Digest() == r.Digest() {
@@ -302,7 +302,7 @@ func TestExtraIsTheSourcesLossAlone(t *testing.T) {
 		r, s := genPair(t)
 		exact := rapid.Bool().Draw(t, "exact")
 		extra := make(map[string]bool)
-		for _, d := range Compare(r, s, CompareOptions{Policy: genPolicy().Draw(t, "policy"), Exact: exact, Now: now}) {
+		for _, d := range Compare(r, s, CompareOptions{Policy: genPolicy().Draw(t, "policy"), Exact: exact, Now: now}).Differences {
 			if d.Type == Extra {
 				extra[d.Field] = true
 			}
@@ -326,9 +326,9 @@ func TestWhereTheTargetWins(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		kind := rapid.SampledFrom([]Kind{APIKeys, KV}).Draw(t, "kind")
 		r, s := genRecord(kind).Draw(t, "record"), genStanding(kind).Draw(t, "standing")
-		target := told(Compare(r, s, CompareOptions{Policy: PreferTarget, Now: now}))
+		target := told(Compare(r, s, CompareOptions{Policy: PreferTarget, Now: now}).Differences)
 		if s.Held.Written {
-			if source := told(Compare(r, s, CompareOptions{Policy: PreferSource, Now: now})); target != source {
+			if source := told(Compare(r, s, CompareOptions{Policy: PreferSource, Now: now}).Differences); target != source {
 				t.Errorf("what lanyardctl wrote: %q, where the source wins %q", target, source)
 			}
 			return

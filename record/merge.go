@@ -54,8 +54,12 @@ type Held struct {
 	// Fields are the document's fields, for KV and Metrics.
 	Fields map[string]Value
 
-	// NoFields is what stands where KV keeps its fields, where that is no document.
-	NoFields Value
+	// Junk is what stands where the kind keeps its content and is none of it: for KV in place of the document of its
+	// fields, for APIKeys in place of the key's text.
+	Junk Value
+
+	// Hidden tells that the app does not find the document of the counters, as it lacks its type, for Metrics.
+	Hidden bool
 }
 
 // TimeField returns the name of the field in which the app keeps the kind's time.
@@ -90,6 +94,7 @@ type Decision struct {
 	Rejects    []Reject     // the conflicts, where the policy is FailOnConflict
 	Superseded []Superseded // values that give way
 	Conflicts  int          // fields among Rejects
+	Kept       int          // values of the source among Superseded: the target keeps its own
 }
 
 // Outcome returns the decision as an outcome.
@@ -157,6 +162,7 @@ func (m *merging) targetGaveWay(field string, v any) {
 
 // sourceGaveWay keeps a value of the source that the target's replaces.
 func (m *merging) sourceGaveWay(from Origin, field string, hasField bool) {
+	m.d.Kept++
 	m.d.Superseded = append(m.d.Superseded, Superseded{
 		Key: from.Key, Kind: m.r.Kind, User: m.r.User, Field: field, HasField: hasField,
 		Detail: "the source's value; the target keeps its own", Value: Raw(from.Raw),
@@ -174,7 +180,7 @@ func (m *merging) apiKey() {
 		detail = "in the target the key stands in a document whose user_id is a number"
 	case held.Holder != "":
 		detail = "in the target the key belongs to user " + held.Holder
-	case held.Found && !held.Written:
+	case held.APIKey != "" && !held.Written:
 		detail = "the target has another API key for this user, which lanyardctl did not write"
 	}
 	if detail != "" {
@@ -196,15 +202,18 @@ func (m *merging) apiKey() {
 			Detail: "the target's value of user " + held.Holder + ", text as it is; the key goes to user " + r.User.String(),
 		})
 	}
-	if held.Found && held.APIKey != r.APIKey {
+	if held.APIKey != "" && held.APIKey != r.APIKey {
 		m.targetGaveWay("key", held.APIKey)
+	}
+	if held.Junk != nil {
+		m.targetGaveWay("key", held.Junk)
 	}
 	m.d.APIKey, m.d.Mark, m.d.Write = r.APIKey, r.Digest().String(), true
 }
 
 func (m *merging) kv() {
-	if m.held.NoFields != nil {
-		m.targetGaveWay("", m.held.NoFields)
+	if m.held.Junk != nil {
+		m.targetGaveWay("", m.held.Junk)
 	}
 	for _, name := range m.r.FieldNames() {
 		ours := m.r.Fields[name]
@@ -275,8 +284,10 @@ func (m *merging) time(bounds Bounds) {
 	m.d.Time, m.d.Write = best, true
 }
 
-// metrics keeps the larger of two counters. What stands in a counter's place and is none gives way.
+// metrics keeps the larger of two counters. What stands in a counter's place and is none gives way. A document that the
+// app does not find is written also where all counters are right.
 func (m *merging) metrics() {
+	m.d.Write = m.held.Hidden
 	for _, name := range m.r.FieldNames() {
 		ours := m.r.Fields[name].Value
 		stands, exists := m.held.Fields[name]

@@ -37,8 +37,8 @@ type Record struct {
 	// Origin is for the kinds without Fields.
 	Origin Origin
 
-	// LeftOut tells which of a KV record's fields the source has though Fields has not: the rejected ones. What a target
-	// holds of them is not gone from the source.
+	// LeftOut tells which fields the source has though Fields has not: the rejected ones. What a target holds of them is
+	// not gone from the source.
 	LeftOut LeftOut
 }
 

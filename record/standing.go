@@ -12,8 +12,9 @@ type Standing struct {
 	// User is zero for Metrics, and for a document that is no user's as far as the app can see.
 	User UserID
 
-	// Name is what stands in place of a user id where User is zero: text that is none, or a number as JSON.
-	Name string
+	// Name is what stands in place of a user id where User is zero: text that is none, or, where Numeric says so, a number.
+	Name    string
+	Numeric bool
 
 	// Held is what the document holds. Found is true, and Holder is empty.
 	Held Held
@@ -49,7 +50,7 @@ func (s Standing) Content(now time.Time) Content {
 	case APIKeys:
 		c.Record.APIKey = s.Held.APIKey
 	case KV:
-		c.Plain = c.Plain && s.Held.NoFields == nil
+		c.Plain = c.Plain && s.Held.Junk == nil
 		c.Record.Fields = make(map[string]Field, len(s.Held.Fields))
 		for name, v := range s.Held.Fields {
 			c.Record.Fields[name] = Field{Value: v}
@@ -57,6 +58,7 @@ func (s Standing) Content(now time.Time) Content {
 	case LastSeen, MonitoringSince:
 		c.time(s, TimeBounds(s.Kind, s.User, now))
 	case Metrics:
+		c.Plain = !s.Held.Hidden
 		c.Record.Fields = make(map[string]Field, len(s.Held.Fields))
 		for name, stands := range s.Held.Fields {
 			v, reason, _ := Counter(name, stands)

@@ -20,7 +20,7 @@ func genStanding(kind Kind) *rapid.Generator[Standing] {
 			s.User = 0
 		}
 		if kind == KV && !s.Held.Written && rapid.IntRange(0, 9).Draw(t, "no fields") == 0 {
-			s.Held.Fields, s.Held.NoFields = nil, Array{"x"}
+			s.Held.Fields, s.Held.Junk = nil, Array{"x"}
 		}
 		if kind == KV && s.Held.Written && len(s.Held.Fields) == 0 {
 			s.Held.Written = false
@@ -56,7 +56,7 @@ func TestContent(t *testing.T) {
 		"a document without an API key":  {APIKeys, Held{}, Record{}, true, false},
 		"key-value pairs":                {KV, Held{Fields: map[string]Value{"a": int64(7), "b": nil}}, fields("a", int64(7), "b", nil), true, false},
 		"no key-value pairs":             {KV, Held{Fields: map[string]Value{}}, fields(), true, false},
-		"no document where pairs belong": {KV, Held{NoFields: "text"}, fields(), false, false},
+		"no document where pairs belong": {KV, Held{Junk: "text"}, fields(), false, false},
 
 		"milliseconds":                     {LastSeen, times("timestamp", int64(1664641326417)), Record{Time: 1664641326417}, true, false},
 		"seconds in place of milliseconds": {LastSeen, times("timestamp", int64(1664641326)), Record{Time: 1664641326000}, true, true},

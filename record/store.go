@@ -54,10 +54,10 @@ func (it Item) User() UserID {
 	return 0
 }
 
-// LeftOut tells which fields of the item's key-value pairs were rejected.
+// LeftOut tells which fields of the item's key-value pairs or counters were rejected.
 func (it Item) LeftOut() LeftOut {
 	var l LeftOut
-	if it.Kind != KV {
+	if it.Kind != KV && it.Kind != Metrics {
 		return l
 	}
 	for _, r := range it.Rejects {

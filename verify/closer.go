@@ -12,9 +12,10 @@ import (
 type closer struct {
 	compare record.CompareOptions
 	buckets buckets
-	wanted  map[int]*[record.KindCount]Counts // by bucket
+	wanted  map[int]*figures // by bucket
 
 	mu       sync.Mutex
+	seen     record.Seen
 	expected map[id]*expected
 	found    *differences
 	differ   map[int]bool // buckets with a difference
@@ -25,13 +26,13 @@ func (j *Job) lookCloser(ctx context.Context, list []int) (*closer, error) {
 	c := &closer{
 		compare:  j.opts.Compare,
 		buckets:  buckets(j.opts.Buckets),
-		wanted:   make(map[int]*[record.KindCount]Counts, len(list)),
+		wanted:   make(map[int]*figures, len(list)),
 		expected: make(map[id]*expected),
 		found:    &differences{limit: j.opts.MaxDifferences},
 		differ:   make(map[int]bool),
 	}
 	for _, b := range list {
-		c.wanted[b] = new([record.KindCount]Counts)
+		c.wanted[b] = new(figures)
 	}
 	if err := j.readSource(ctx, c.page); err != nil {
 		return nil, err
@@ -46,10 +47,13 @@ func (j *Job) lookCloser(ctx context.Context, list []int) (*closer, error) {
 func (c *closer) page(p record.Page) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.seen.Add(p.Seen)
 	for _, it := range p.Items {
-		if c.wanted[c.buckets.of(it.User(), "")] == nil {
+		wanted := c.wanted[c.buckets.of(it.User(), "")]
+		if wanted == nil {
 			continue
 		}
+		wanted.rejects(it)
 		of := id{it.Kind, it.User()}
 		e := c.expected[of]
 		if e == nil {
@@ -65,8 +69,8 @@ func (c *closer) standings(standings []record.Standing) {
 	defer c.mu.Unlock()
 	for _, s := range standings {
 		b := c.buckets.of(s.User, s.Name)
-		if counts := c.wanted[b]; counts != nil {
-			c.judge(s, b, &counts[s.Kind])
+		if wanted := c.wanted[b]; wanted != nil {
+			c.judge(s, b, &wanted.kinds[s.Kind])
 		}
 	}
 }
@@ -82,25 +86,33 @@ func (c *closer) judge(s record.Standing, bucket int, counts *Counts) {
 	if e == nil || !e.present || e.met {
 		counts.Extra++
 		if c.mindsExtra(s, e) {
-			c.add(bucket, record.Difference{Kind: s.Kind, User: s.User, Name: s.Name, Type: record.Extra})
+			c.add(bucket, record.Difference{Kind: s.Kind, User: s.User, Name: s.Name, Numeric: s.Numeric, Type: record.Extra})
+		}
+		if e != nil {
+			e.met = true
 		}
 		return
 	}
 	e.met = true
 	r, s := e.record(of), withStandIns(s)
-	if found := record.Compare(r, s, c.compare); len(found) > 0 {
+	found := record.Compare(r, s, c.compare)
+	if len(found.Differences) > 0 {
 		counts.Different++
-		c.add(bucket, found...)
+		c.add(bucket, found.Differences...)
 		return
 	}
 	counts.Agreeing++
-	if content := s.Content(c.compare.Now); !content.Plain || content.Record.Digest() != r.Digest() {
+	content := s.Content(c.compare.Now)
+	switch {
+	case found.Kept > 0:
+		counts.Kept++
+	case !content.Plain || content.Record.Digest() != r.Digest():
 		counts.Ahead++
 	}
 }
 
-// mindsExtra reports whether a document without a record is a difference: a second document of a user always is, since
-// the app reads either, and so is an API key that the source does not have, since it lets somebody in. Any other is one
+// mindsExtra reports whether a document without a record is a difference: a second document of a user whom the source
+// knows always is, since the app reads either, and so is an API key that the source does not have, since it lets somebody in. Any other is one
 // where equality is asked for, but for what stands there of values that were only rejected this time.
 func (c *closer) mindsExtra(s record.Standing, e *expected) bool {
 	switch {
@@ -108,9 +120,9 @@ func (c *closer) mindsExtra(s record.Standing, e *expected) bool {
 		return true
 	case s.Kind == record.APIKeys:
 		return c.compare.Exact || e == nil || !e.claims(s)
-	case c.compare.Exact && e != nil && s.Kind == record.KV:
+	case c.compare.Exact && e != nil && e.more != nil:
 		nothing := record.Record{Kind: s.Kind, User: s.User, LeftOut: e.more.leftOut}
-		return len(record.Compare(nothing, s, c.compare)) > 0
+		return len(record.Compare(nothing, s, c.compare).Differences) > 0
 	}
 	return c.compare.Exact
 }
@@ -127,7 +139,7 @@ func (c *closer) finish() {
 			continue
 		}
 		b := c.buckets.of(of.user, "")
-		counts := &c.wanted[b][of.kind]
+		counts := &c.wanted[b].kinds[of.kind]
 		counts.Source++
 		if !e.met {
 			counts.Missing++

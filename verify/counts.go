@@ -9,40 +9,23 @@ import (
 	"github.com/lanyardctl/lanyardctl/record"
 )
 
-func addCounts(to *[record.KindCount]Counts, from [record.KindCount]Counts) {
-	for kind := range to {
-		to[kind].add(from[kind])
-	}
-}
-
-func (c *Counts) add(o Counts) {
-	c.Source += o.Source
-	c.Target += o.Target
-	c.Missing += o.Missing
-	c.Different += o.Different
-	c.Extra += o.Extra
-	c.Rejected += o.Rejected
-	c.Agreeing += o.Agreeing
-	c.Ahead += o.Ahead
-	c.Mistyped += o.Mistyped
-}
-
 // compareCounts counts the records of the source and asks the target for the number of its documents.
 func (j *Job) compareCounts(ctx context.Context) error {
-	var counts [record.KindCount]Counts
 	var t *tally
 	err := j.pass(ctx, "counting", func() error {
-		counts = [record.KindCount]Counts{}
-		t = &tally{reasons: make(map[record.Reason]int64)}
+		t = newTally(1)
+		var all figures
 		var mu sync.Mutex
 		group, ctx := errgroup.WithContext(ctx)
 		group.Go(func() error {
 			return j.readSource(ctx, func(p record.Page) {
-				t.count(p)
+				t.countRejects(p)
 				mu.Lock()
 				defer mu.Unlock()
 				for _, it := range p.Items {
-					counts[it.Kind].Source++
+					if it.Record != nil {
+						all.kinds[it.Kind].Source++
+					}
 				}
 			})
 		})
@@ -51,26 +34,30 @@ func (j *Job) compareCounts(ctx context.Context) error {
 				n, err := j.opts.Target.Count(ctx, kind)
 				mu.Lock()
 				defer mu.Unlock()
-				counts[kind].Target = n
+				all.kinds[kind].Target = n
 				return err
 			})
 		}
-		return group.Wait()
+		err := group.Wait()
+		for kind := range all.kinds {
+			c := &all.kinds[kind]
+			c.Missing, c.Extra = max(0, c.Source-c.Target), max(0, c.Target-c.Source)
+		}
+		for _, rejects := range t.rejects {
+			all.add(*rejects)
+		}
+		j.report.Seen = t.seen
+		j.report.take(all)
+		return err
 	})
 	if err != nil {
 		return err
 	}
-	j.report.Seen, j.report.Reasons = t.seen, t.reasons
-	for kind := range counts {
-		c := &counts[kind]
-		c.Rejected = t.rejected[kind]
-		written := c.Source - c.Rejected
-		c.Missing, c.Extra = max(0, written-c.Target), max(0, c.Target-written)
+	for kind, c := range j.report.Kinds {
 		j.report.Total += c.Missing
 		if j.opts.Compare.Exact || record.Kind(kind) == record.APIKeys {
 			j.report.Total += c.Extra
 		}
 	}
-	j.report.Kinds = counts
 	return nil
 }

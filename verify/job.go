@@ -13,6 +13,11 @@ import (
 // ErrInterrupted is in the error of a run whose context was cancelled.
 var ErrInterrupted = errors.New("interrupted")
 
+// ErrEmptied tells that the source had keys of Lanyard's at first, and none when it was read again.
+var ErrEmptied = errors.New("the source was emptied while it was compared")
+
+func known(s record.Seen) int64 { return s.Lanyard + s.Analytics }
+
 // Job is one comparison.
 type Job struct {
 	opts   Options
@@ -71,15 +76,15 @@ func (j *Job) compareContent(ctx context.Context) error {
 	var t *tally
 	err := j.pass(ctx, "comparing", func() (err error) {
 		t, err = j.takeTally(ctx)
+		j.report.Seen = t.seen
+		j.report.take(t.settled())
 		return err
 	})
 	if err != nil {
 		return err
 	}
 	j.expected.Store(j.documents.Load())
-	j.report.Seen, j.report.Reasons = t.seen, t.reasons
 	settled, open := t.settled(), t.differing()
-	j.report.Kinds = settled
 	for round := 0; len(open) > 0; round++ {
 		if round > 0 {
 			if err := j.pause(ctx, round); err != nil {
@@ -90,11 +95,11 @@ func (j *Job) compareContent(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		j.report.Kinds = settled
-		addCounts(&j.report.Kinds, result.agreeing)
-		addCounts(&j.report.Kinds, result.differing)
+		settled.add(result.agreeing)
+		all := settled.clone()
+		all.add(result.differing)
+		j.report.take(all)
 		j.report.Differences, j.report.Total = result.found.sorted(), result.found.total
-		addCounts(&settled, result.agreeing)
 		open = result.open
 		if round == j.opts.Recheck {
 			break
@@ -106,8 +111,8 @@ func (j *Job) compareContent(ctx context.Context) error {
 // outcome is what a round of looking closer found.
 type outcome struct {
 	found               differences
-	open                []int                    // buckets that still differ
-	agreeing, differing [record.KindCount]Counts // of the other buckets, and of these
+	open                []int   // buckets that still differ
+	agreeing, differing figures // of the other buckets, and of these
 }
 
 // round compares the buckets one by one, in as many passes as the memory takes.
@@ -128,6 +133,9 @@ func (j *Job) round(ctx context.Context, t *tally, list []int, round int) (*outc
 		if err != nil {
 			return nil, err
 		}
+		if known(t.seen) > 0 && known(c.seen) == 0 {
+			return nil, ErrEmptied
+		}
 		o.take(c, list[:n])
 		list = list[n:]
 	}
@@ -136,12 +144,11 @@ func (j *Job) round(ctx context.Context, t *tally, list []int, round int) (*outc
 
 func (o *outcome) take(c *closer, list []int) {
 	for _, b := range list {
-		counts := c.wanted[b]
 		if c.differ[b] {
 			o.open = append(o.open, b)
-			addCounts(&o.differing, *counts)
+			o.differing.add(*c.wanted[b])
 		} else {
-			addCounts(&o.agreeing, *counts)
+			o.agreeing.add(*c.wanted[b])
 		}
 	}
 	o.found.total += c.found.total - int64(len(c.found.first))

@@ -26,7 +26,7 @@ type Options struct {
 	// MaxDifferences bounds the list of differences; all are counted.
 	MaxDifferences int
 
-	// Buckets is how many sums each side is divided into, of 56 bytes each; DefaultBuckets where zero.
+	// Buckets is how many sums each side is divided into, of 48 bytes each; DefaultBuckets where zero.
 	Buckets int
 
 	// Memory is about how many bytes the records that are compared one by one may take; DefaultMemory where zero.

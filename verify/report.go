@@ -8,8 +8,8 @@ import (
 
 // Counts is a report's row for one kind, in records and documents.
 //
-// Source is the sum of Rejected, Missing, Different and Agreeing; Target is the sum of Extra, Different and Agreeing.
-// Where only counts were compared, Different and Agreeing are not known, and zero.
+// Where content was compared, Source is the sum of Rejected, Missing, Different and Agreeing, and Target is the sum of
+// Extra, Different and Agreeing. Where only numbers were, Different and Agreeing are not known, and zero.
 type Counts struct {
 	Source    int64 `json:"source"`    // records of the source, those that are rejected among them
 	Target    int64 `json:"target"`    // documents of the target
@@ -19,6 +19,7 @@ type Counts struct {
 	Rejected  int64 `json:"rejected"`  // records of which nothing can be written
 	Agreeing  int64 `json:"agreeing"`  // records whose document holds them, or more
 	Ahead     int64 `json:"ahead"`     // of Agreeing, those whose document holds more, or later, or earlier
+	Kept      int64 `json:"kept"`      // of Agreeing, those of which the policy lets the target keep another value
 	Mistyped  int64 `json:"mistyped"`  // documents that say the right thing in a type that the app cannot read
 }
 
@@ -41,6 +42,11 @@ type Report struct {
 	Rechecks  int  // of Passes, those after a pause
 	StartedAt time.Time
 	Duration  time.Duration
+}
+
+// take makes f the report's figures.
+func (r *Report) take(f figures) {
+	r.Kinds, r.Reasons = f.kinds, f.reasons
 }
 
 // Rejects returns the number of values that are rejected.

@@ -88,9 +88,7 @@ func (e *expected) take(it record.Item) {
 	if it.APIKey != "" {
 		e.more.claims = append(e.more.claims, record.ValueDigest(it.APIKey))
 	}
-	if it.Kind == record.KV {
-		e.more.leftOut = it.LeftOut()
-	}
+	e.more.leftOut = it.LeftOut()
 	if it.Record == nil {
 		return
 	}

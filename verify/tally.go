@@ -16,15 +16,17 @@ type tally struct {
 
 	mu       sync.Mutex
 	seen     record.Seen
-	reasons  map[record.Reason]int64
-	rejected [record.KindCount]int64
+	rejects  map[int]*figures // by bucket
 	mistyped [record.KindCount]int64
 }
 
-// takeTally reads both sides at the same time.
+func newTally(n buckets) *tally {
+	return &tally{buckets: n, source: newSide(n), target: newSide(n), rejects: make(map[int]*figures)}
+}
+
+// takeTally reads both sides at the same time. Also after an error the tally is what was read until then.
 func (j *Job) takeTally(ctx context.Context) (*tally, error) {
-	n := buckets(j.opts.Buckets)
-	t := &tally{buckets: n, source: newSide(n), target: newSide(n), reasons: make(map[record.Reason]int64)}
+	t := newTally(buckets(j.opts.Buckets))
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return j.readSource(ctx, t.page) })
 	group.Go(func() error {
@@ -44,21 +46,23 @@ func (t *tally) page(p record.Page) {
 		entries = append(entries, e)
 	}
 	t.source.add(entries)
-	t.count(p)
+	t.countRejects(p)
 }
 
-// count counts what a page says of the source.
-func (t *tally) count(p record.Page) {
+// countRejects counts a page's keys, and what is rejected of its items.
+func (t *tally) countRejects(p record.Page) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.seen.Add(p.Seen)
 	for _, it := range p.Items {
-		if it.Record == nil {
-			t.rejected[it.Kind]++
+		if len(it.Rejects) == 0 {
+			continue
 		}
-		for _, reject := range it.Rejects {
-			t.reasons[reject.Reason]++
+		b := t.buckets.of(it.User(), "")
+		if t.rejects[b] == nil {
+			t.rejects[b] = new(figures)
 		}
+		t.rejects[b].rejects(it)
 	}
 }
 
@@ -100,22 +104,22 @@ func (t *tally) differing() []int {
 	return list
 }
 
-// settled returns what is known of the kinds from the buckets that do not differ.
-func (t *tally) settled() (counts [record.KindCount]Counts) {
+// settled returns what is known from the buckets that do not differ.
+func (t *tally) settled() figures {
+	var f figures
 	for b := range t.source.buckets {
 		if !t.source.buckets[b].same(&t.target.buckets[b]) {
 			continue
 		}
 		for kind, n := range t.source.buckets[b].records {
-			counts[kind].Source += int64(n)
-			counts[kind].Target += int64(n)
-			counts[kind].Agreeing += int64(n)
+			f.kinds[kind].Add(Counts{Source: int64(n), Target: int64(n), Agreeing: int64(n)})
+		}
+		if rejects := t.rejects[b]; rejects != nil {
+			f.add(*rejects)
 		}
 	}
-	for kind := range counts {
-		counts[kind].Rejected = t.rejected[kind]
-		counts[kind].Source += t.rejected[kind]
-		counts[kind].Mistyped = t.mistyped[kind]
+	for kind, n := range t.mistyped {
+		f.kinds[kind].Mistyped = n
 	}
-	return counts
+	return f
 }

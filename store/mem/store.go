@@ -17,7 +17,7 @@ type Document struct {
 	CreatedAt time.Time
 	Times     map[string]any
 	Fields    map[string]record.Value
-	NoFields  record.Value
+	Junk      record.Value
 	Mark      string // digest of what lanyardctl wrote; empty where somebody else wrote
 }
 
@@ -173,7 +173,7 @@ func (s *Store) held(r record.Record) record.Held {
 func (d Document) held(kind record.Kind, user record.UserID) record.Held {
 	return record.Held{
 		Found: true, Written: record.StillWritten(d.record(kind, user), d.Mark),
-		APIKey: d.APIKey, Times: d.Times, Fields: d.Fields, NoFields: d.NoFields,
+		APIKey: d.APIKey, Times: d.Times, Fields: d.Fields, Junk: d.Junk,
 	}
 }
 
@@ -217,7 +217,7 @@ func (d *Document) apply(r record.Record, decision record.Decision, now time.Tim
 		for _, name := range decision.Unset {
 			delete(d.Fields, name)
 		}
-		d.NoFields = nil
+		d.Junk = nil
 	}
 	d.Mark = decision.Mark
 }

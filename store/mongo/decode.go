@@ -76,7 +76,11 @@ func held(kind record.Kind, user record.UserID, doc bson.Raw) record.Held {
 	content := record.Record{Kind: kind, User: user}
 	switch kind {
 	case record.APIKeys:
-		h.APIKey, _ = lookup(doc, "key").StringValueOK()
+		key := lookup(doc, "key")
+		var ok bool
+		if h.APIKey, ok = key.StringValueOK(); !ok && key.Type != 0 && key.Type != bson.TypeNull {
+			h.Junk = value(key)
+		}
 		content.APIKey = h.APIKey
 		h.Written = record.StillWritten(content, markOf(doc))
 	case record.KV:
@@ -84,7 +88,7 @@ func held(kind record.Kind, user record.UserID, doc bson.Raw) record.Held {
 		fields, ok := kv.DocumentOK()
 		if !ok {
 			if kv.Type != 0 {
-				h.NoFields = value(kv)
+				h.Junk = value(kv)
 			}
 			return h
 		}
@@ -104,6 +108,7 @@ func held(kind record.Kind, user record.UserID, doc bson.Raw) record.Held {
 			}
 		}
 	case record.Metrics:
+		h.Hidden = doc != nil && !isGlobal(doc)
 		h.Fields = make(map[string]record.Value)
 		elements, _ := doc.Elements() // the driver validated the document when it was read
 		for _, e := range elements {
@@ -119,28 +124,29 @@ func held(kind record.Kind, user record.UserID, doc bson.Raw) record.Held {
 func standing(kind record.Kind, doc bson.Raw) record.Standing {
 	s := record.Standing{Kind: kind}
 	if kind != record.Metrics {
-		s.User, s.Name = owner(doc)
+		s.User, s.Name, s.Numeric = owner(doc)
 	}
 	s.Held = held(kind, s.User, doc)
 	return s
 }
 
-// owner returns the user whose document the app takes it for, or what the document has in place of a user id.
-func owner(doc bson.Raw) (record.UserID, string) {
+// owner returns the user whose document the app takes it for, or what the document has in place of a user id, which may
+// be a number.
+func owner(doc bson.Raw) (user record.UserID, name string, numeric bool) {
 	v := lookup(doc, "user_id")
 	if v.Type == 0 {
-		return 0, ""
+		return 0, "", false
 	}
-	name, ok := number(v).(string) // a decimal is its digits
+	text, ok := number(v).(string) // a decimal is its digits
 	if !ok {
-		name = string(record.JSON(value(v)))
+		text = string(record.JSON(value(v)))
 	}
 	if v.Type == bson.TypeString {
-		if user, ok := record.ParseUserID(name); ok {
-			return user, ""
+		if user, ok := record.ParseUserID(text); ok {
+			return user, "", false
 		}
 	}
-	return 0, name
+	return 0, text, v.IsNumber()
 }
 
 // timeFields returns the fields in which the app and its forks keep the time of a kind.

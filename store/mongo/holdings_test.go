@@ -102,8 +102,8 @@ func TestStandingsOfOddDocuments(t *testing.T) {
 		},
 		record.KV: {
 			{Name: "", Held: record.Held{}},
-			{Name: "nobody", Held: record.Held{NoFields: record.Array{"list"}}},
-			{User: bob, Held: record.Held{NoFields: "text"}},
+			{Name: "nobody", Held: record.Held{Junk: record.Array{"list"}}},
+			{User: bob, Held: record.Held{Junk: "text"}},
 			{User: alice, Held: record.Held{Fields: values{"when": date, "n": int64(7)}}},
 			{User: alice, Held: record.Held{}},
 		},

@@ -76,7 +76,7 @@ func heldIn(d mem.Document, kind record.Kind, user record.UserID) record.Held {
 	}
 	return record.Held{
 		Found: true, Written: record.StillWritten(content, d.Mark),
-		APIKey: d.APIKey, Times: d.Times, Fields: d.Fields, NoFields: d.NoFields,
+		APIKey: d.APIKey, Times: d.Times, Fields: d.Fields, Junk: d.Junk,
 	}
 }
 
@@ -102,7 +102,7 @@ func checkNothingIsLeftToDo(t failer, target Target, batch []record.Record, outc
 				t.Errorf("%s of user %s is in column %d, and not there", kind, user, outcomes[i].Column)
 				continue
 			}
-			if found := record.Compare(batch[i], s, o); len(found) > 0 {
+			if found := record.Compare(batch[i], s, o).Differences; len(found) > 0 {
 				t.Errorf("%s of user %s is in column %d, and differs: %v", kind, user, outcomes[i].Column, found)
 			}
 			if c := s.Content(o.Now); c.Mistyped && kind != record.Metrics { // another counter may be

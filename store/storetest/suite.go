@@ -159,5 +159,5 @@ func (d document) lines() []string {
 	for _, name := range slices.Sorted(maps.Keys(d.Fields)) {
 		lines = append(lines, fmt.Sprintf("%q is %s", name, record.JSON(d.Fields[name])))
 	}
-	return append(lines, "no fields but "+string(record.JSON(d.NoFields)))
+	return append(lines, "no fields but "+string(record.JSON(d.Junk)))
 }
