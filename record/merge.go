@@ -247,7 +247,8 @@ func (m *merging) kv() {
 // A field that was only rejected this time is not gone: the target keeps what it has of it.
 func (m *merging) withoutGoneFields() Record {
 	content := m.r
-	content.Fields = maps.Clone(m.r.Fields)
+	content.Fields = make(map[string]Field, len(m.r.Fields))
+	maps.Copy(content.Fields, m.r.Fields)
 	for _, name := range slices.Sorted(maps.Keys(m.held.Fields)) {
 		if _, exists := m.r.Fields[name]; exists {
 			continue

@@ -19,9 +19,10 @@ func naive(items []record.Item, standings []record.Standing, o record.CompareOpt
 	records := make(map[id]record.Record)
 	leftOut := make(map[id]record.LeftOut)
 	claims := make(map[string]bool)
+	known := make(map[id]bool)
 	for _, it := range items {
 		at := id{it.Kind, it.User()}
-		leftOut[at] = it.LeftOut()
+		leftOut[at], known[at] = it.LeftOut(), at.user != 0 || at.kind == record.Metrics
 		if it.APIKey != "" {
 			claims[at.user.String()+" "+it.APIKey] = true
 		}
@@ -34,12 +35,13 @@ func naive(items []record.Item, standings []record.Standing, o record.CompareOpt
 	met := make(map[id]bool)
 	for _, s := range standings {
 		at := id{s.Kind, s.User}
-		r, known := records[at]
+		r, present := records[at]
 		nobody := s.User == 0 && s.Kind != record.Metrics
 		switch {
-		case !nobody && known && !met[at]:
+		case !nobody && present && !met[at]:
 			met[at] = true
 			n.compare(r, s)
+			continue
 		case !nobody && met[at]:
 			n.add(s.Kind, s.User, s.Name, "", record.Extra)
 		case s.Kind == record.APIKeys:
@@ -47,7 +49,7 @@ func naive(items []record.Item, standings []record.Standing, o record.CompareOpt
 				n.add(s.Kind, s.User, s.Name, "", record.Extra)
 			}
 		case o.Exact:
-			excused := !nobody && s.Kind == record.KV && len(leftOut[at].Names) > 0
+			excused := !nobody && !s.Held.Hidden && known[at] && (s.Kind == record.KV || s.Kind == record.Metrics)
 			for name := range s.Held.Fields {
 				excused = excused && leftOut[at].Has(name)
 			}
@@ -55,6 +57,7 @@ func naive(items []record.Item, standings []record.Standing, o record.CompareOpt
 				n.add(s.Kind, s.User, s.Name, "", record.Extra)
 			}
 		}
+		met[at] = met[at] || known[at]
 	}
 	for at := range records {
 		if !met[at] {
@@ -87,7 +90,10 @@ func (n *naiveComparison) compare(r record.Record, s record.Standing) {
 	othersKeep := n.o.Policy == record.PreferTarget && !n.o.Exact && !s.Held.Written
 	switch r.Kind {
 	case record.APIKeys:
-		if s.Held.APIKey != r.APIKey && !othersKeep {
+		switch {
+		case s.Held.APIKey == "":
+			field("key", record.Missing)
+		case s.Held.APIKey != r.APIKey && !othersKeep:
 			field("key", record.Different)
 		}
 	case record.KV:
@@ -126,6 +132,9 @@ func (n *naiveComparison) compare(r record.Record, s record.Standing) {
 			field("since", record.Different) // merging would write the earlier one
 		}
 	case record.Metrics:
+		if s.Held.Hidden {
+			field("type", record.Different)
+		}
 		for name, f := range r.Fields {
 			theirs, exists := s.Held.Fields[name]
 			a, b := number(f.Value), number(theirs)
@@ -138,7 +147,7 @@ func (n *naiveComparison) compare(r record.Record, s record.Standing) {
 		}
 		if n.o.Exact {
 			for name := range s.Held.Fields {
-				if _, ours := r.Fields[name]; !ours {
+				if _, ours := r.Fields[name]; !ours && !r.LeftOut.Has(name) {
 					field(name, record.Extra)
 				}
 			}

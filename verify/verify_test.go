@@ -75,13 +75,16 @@ func genTarget(items []record.Item) *rapid.Generator[[]record.Standing] {
 // change makes one change to a target, whether it matters or not.
 func change(t *rapid.T, standings []record.Standing) []record.Standing {
 	if len(standings) == 0 || rapid.IntRange(0, 4).Draw(t, "new") == 0 {
-		n := rapid.IntRange(0, 40).Draw(t, "user")
+		n := rapid.IntRange(0, 12).Draw(t, "user")
 		it := genItem(record.Kind(rapid.IntRange(0, record.KindCount-1).Draw(t, "kind")), n).Draw(t, "like")
 		if it.Record == nil {
 			return standings
 		}
 		s := standingOf(*it.Record)
-		s.Held.Written = false
+		s.Held.Written = s.Held.Written && rapid.Bool().Draw(t, "written")
+		if s.Kind == record.APIKeys && rapid.Bool().Draw(t, "another key") {
+			s.Held.APIKey = key(99)
+		}
 		for _, o := range standings {
 			if o.Kind == s.Kind && o.User == s.User && o.Name == s.Name {
 				return standings // a second document of one user has a test of its own
@@ -100,7 +103,7 @@ func change(t *rapid.T, standings []record.Standing) []record.Standing {
 	s.Held.Written = s.Held.Written && rapid.Bool().Draw(t, "still written")
 	switch s.Kind {
 	case record.APIKeys:
-		s.Held.APIKey = key(rapid.IntRange(100, 102).Draw(t, "key"))
+		s.Held.APIKey = rapid.SampledFrom([]string{key(100), key(101), ""}).Draw(t, "key")
 	case record.LastSeen, record.MonitoringSince:
 		fields := []string{record.TimeField(s.Kind)}
 		if s.Kind == record.MonitoringSince {
@@ -120,6 +123,7 @@ func change(t *rapid.T, standings []record.Standing) []record.Standing {
 		}
 	case record.Metrics:
 		s.Held.Fields["c1"] = rapid.SampledFrom([]record.Value{int64(0), int64(13), 11.5, "12", "many", int64(-1)}).Draw(t, "counter")
+		s.Held.Hidden = rapid.IntRange(0, 3).Draw(t, "hidden") == 0
 	}
 	standings[i] = s
 	return standings
@@ -344,6 +348,15 @@ func TestWhatDiffersIsReadAgain(t *testing.T) {
 	report := run(t, o)
 	if report.Total != 0 || report.Rechecks != 1 {
 		t.Errorf("%d differences after %d rechecks", report.Total, report.Rechecks)
+	}
+	kv := int64(0)
+	for _, it := range items {
+		if it.Kind == record.KV {
+			kv++
+		}
+	}
+	if c := report.Kinds[record.KV]; c.Source != kv {
+		t.Errorf("%d records after a recheck, want %d: %+v", c.Source, kv, c)
 	}
 	passes, late.standings, o.Recheck = 0, all[:5], 0
 	if report := run(t, o); report.Total == 0 || report.Rechecks != 0 {

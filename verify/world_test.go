@@ -63,7 +63,15 @@ func (h *holdings) Count(_ context.Context, kind record.Kind) (int64, error) {
 func options(items [][]record.Item, standings []record.Standing, o record.CompareOptions) verify.Options {
 	o.Now = now
 	return verify.Options{
-		Source:         func() record.Source { return &mem.Source{Items: items, PageSize: 4} },
+		Source: func() record.Source {
+			// What only the sight of all parts decides comes last.
+			s := &mem.Source{Items: slices.Clone(items), PageSize: 4}
+			if n := len(items); n > 0 {
+				last := items[n-1]
+				s.Items[n-1], s.Last = last[:len(last)/2], last[len(last)/2:]
+			}
+			return s
+		},
 		Target:         &holdings{standings: standings},
 		Kinds:          record.AllKinds,
 		Compare:        o,
@@ -123,7 +131,14 @@ func genItem(kind record.Kind, n int) *rapid.Generator[record.Item] {
 			}
 			it.Rejects = append(it.Rejects, reject)
 		}
-		if kind == record.KV && (it.Record == nil || rapid.IntRange(0, 4).Draw(t, "field rejected") == 0) {
+		if kind == record.Metrics && it.Record != nil && rapid.Bool().Draw(t, "counter rejected") {
+			delete(r.Fields, "c1")
+			it.Rejects = append(it.Rejects, reject.At("c1", record.Origin{}))
+			if len(r.Fields) == 0 {
+				it.Record = nil
+			}
+		}
+		if kind == record.KV && (it.Record == nil || rapid.IntRange(0, 2).Draw(t, "field rejected") == 0) {
 			name := genName().Draw(t, "rejected field")
 			delete(r.Fields, name)
 			it.Rejects = append(it.Rejects[:0:0], reject.At(name, record.Origin{}))
@@ -145,6 +160,10 @@ func genItems(most int) *rapid.Generator[[]record.Item] {
 					items = append(items, genItem(kind, n).Draw(t, "item "+strconv.Itoa(n)))
 				}
 			}
+		}
+		if rapid.IntRange(0, 3).Draw(t, "nobody's") == 0 {
+			kind := rapid.SampledFrom([]record.Kind{record.APIKeys, record.KV, record.LastSeen}).Draw(t, "kind")
+			items = append(items, record.Item{Kind: kind, Rejects: []record.Reject{{Kind: kind, Reason: record.InvalidUserID}}})
 		}
 		return items
 	})
