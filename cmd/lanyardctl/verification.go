@@ -34,10 +34,10 @@ func (v verification) verdict() (text, colour string) {
 		return fmt.Sprintf("The numbers differ by %s.", thousands(r.Total)), red
 	case r.Total > 0:
 		return fmt.Sprintf("%s found.", plural(r.Total, "difference")), red
-	case r.CountsOnly && r.Rejects() > 0:
-		return "The target has a document for every record that can be written; some values cannot.", yellow
 	case r.CountsOnly:
-		return "The target has a document for every record.", green
+		return v.numbersVerdict()
+	case v.total().Kept > 0:
+		return v.keptVerdict(), yellow
 	case r.Exact && r.Rejects() > 0:
 		return "The target equals the source in everything that can be written; some values cannot.", yellow
 	case r.Exact:
@@ -46,6 +46,31 @@ func (v verification) verdict() (text, colour string) {
 		return "The target holds everything that can be written; some values cannot.", yellow
 	}
 	return "The target holds everything that the source holds.", green
+}
+
+// numbersVerdict is the verdict where the numbers fit. That says nothing of what is behind them.
+func (v verification) numbersVerdict() (text, colour string) {
+	text, colour = "There are at least as many documents as records", green
+	if v.Report.Exact {
+		text = "There are as many documents as records"
+	}
+	if v.Report.Rejects() > 0 {
+		return text + " that can be written; some values cannot.", yellow
+	}
+	return text + ".", colour
+}
+
+// keptVerdict is the verdict where nothing is missing but what the target's own values stand for.
+func (v verification) keptVerdict() string {
+	kept := "1 record keeps"
+	if n := v.total().Kept; n > 1 {
+		kept = plural(n, "record") + " keep"
+	}
+	kept += " another value there, by --on-conflict target."
+	if v.Report.Rejects() > 0 {
+		return "The target holds everything else that can be written, but some values cannot, and " + kept
+	}
+	return "The target holds everything else that the source holds, but " + kept
 }
 
 // unlisted returns how many differences are not in the list. Where only numbers were compared, there is no list.
@@ -60,16 +85,7 @@ func (v verification) unlisted() int64 {
 func (v verification) total() verify.Counts {
 	var t verify.Counts
 	for _, kind := range v.Report.Only.List() {
-		c := v.Report.Kinds[kind]
-		t.Source += c.Source
-		t.Target += c.Target
-		t.Missing += c.Missing
-		t.Different += c.Different
-		t.Extra += c.Extra
-		t.Rejected += c.Rejected
-		t.Agreeing += c.Agreeing
-		t.Ahead += c.Ahead
-		t.Mistyped += c.Mistyped
+		t.Add(v.Report.Kinds[kind])
 	}
 	return t
 }
@@ -107,6 +123,7 @@ func (v verification) notes() []counted {
 		}
 	}
 	add(total.Ahead, "ahead", "the target has more, a later last-seen time, an earlier date or a larger counter: that is fine")
+	add(total.Kept, "kept", "the target keeps another value, as --on-conflict target says: what Redis has is in no document")
 	add(total.Mistyped, "mistyped", "the target says the right thing in a type that Lanyard cannot read; migrate mends that")
 	switch {
 	case v.Report.Exact:
@@ -141,7 +158,7 @@ func whose(d record.Difference) string {
 	if d.Name == "" {
 		return "-"
 	}
-	if _, err := strconv.ParseFloat(d.Name, 64); err == nil {
+	if d.Numeric {
 		return "number " + d.Name
 	}
 	return quotedName(d.Name)

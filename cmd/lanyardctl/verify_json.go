@@ -34,10 +34,11 @@ type verificationJSON struct {
 
 // differenceJSON is one difference. A whole record has no field, and the counters have no user.
 type differenceJSON struct {
-	Kind   record.Kind           `json:"kind"`
-	UserID *string               `json:"user_id"`
-	Field  *string               `json:"field"`
-	Type   record.DifferenceType `json:"type"`
+	Kind    record.Kind           `json:"kind"`
+	UserID  *string               `json:"user_id"`
+	Numeric bool                  `json:"user_id_is_number,omitempty"` // where it should be text
+	Field   *string               `json:"field"`
+	Type    record.DifferenceType `json:"type"`
 }
 
 // writeJSON writes v as one indented JSON object.
@@ -54,7 +55,7 @@ func (v verification) writeJSON(w io.Writer) error {
 		OK: v.Exit == exitDone,
 	}
 	for _, d := range r.Differences {
-		shown := differenceJSON{Kind: d.Kind, UserID: orNull(d.Name), Type: d.Type}
+		shown := differenceJSON{Kind: d.Kind, UserID: orNull(d.Name), Numeric: d.Numeric, Type: d.Type}
 		if d.User != 0 {
 			id := d.User.String()
 			shown.UserID = &id

@@ -160,17 +160,29 @@ func (v verification) junitKind(kind record.Kind) []namedCase {
 	records := plural(c.Source, "record")
 	missing := namedCase{name: record.Missing.String()}
 	if c.Missing > 0 {
-		missing.outcome = failed(record.Missing, fmt.Sprintf("%s of %s without a document", thousands(c.Missing), records), v.lines(kind, record.Missing)...)
+		message := fmt.Sprintf("%s of %s without a document", thousands(c.Missing), records)
+		if v.Report.CountsOnly {
+			message = plural(c.Missing, "record") + " more than documents"
+		}
+		missing.outcome = failed(record.Missing, message, v.lines(kind, record.Missing)...)
 	}
 	different := namedCase{name: record.Different.String()}
 	if c.Different > 0 {
-		different.outcome = failed(record.Different, fmt.Sprintf("%s of %s fall short in the target", thousands(c.Different), records), v.lines(kind, record.Different)...)
+		fall := "fall"
+		if c.Different == 1 {
+			fall = "falls"
+		}
+		different.outcome = failed(record.Different, fmt.Sprintf("%s of %s %s short in the target", thousands(c.Different), records, fall), v.lines(kind, record.Different)...)
 	}
 	// Extra documents matter only where one is among the differences.
 	extra := namedCase{name: record.Extra.String()}
 	lines := v.lines(kind, record.Extra)
 	if len(lines) > 0 || v.Report.CountsOnly && c.Extra > 0 && (v.Report.Exact || kind == record.APIKeys) {
-		extra.outcome = failed(record.Extra, fmt.Sprintf("%s of %s without a record", thousands(c.Extra), plural(c.Target, "document")), lines...)
+		message := fmt.Sprintf("%s of %s without a record", thousands(c.Extra), plural(c.Target, "document"))
+		if v.Report.CountsOnly {
+			message = plural(c.Extra, "document") + " more than records"
+		}
+		extra.outcome = failed(record.Extra, message, lines...)
 	}
 	rejected := namedCase{name: "rejected"}
 	if c.Rejected > 0 {

@@ -55,6 +55,7 @@ func foundDifferences() verification {
 	k[record.Metrics] = verify.Counts{Source: 1, Target: 1, Different: 1}
 	const user = record.UserID(94490510688792576)
 	list := []record.Difference{
+		{Kind: record.APIKeys, Name: "7.5", Numeric: true, Type: record.Extra},
 		{Kind: record.APIKeys, Name: "7.5", Type: record.Extra},
 		{Kind: record.APIKeys, Name: "\x1b]0;owned\x07", Type: record.Extra},
 		{Kind: record.APIKeys, User: user, Type: record.Missing},
@@ -93,6 +94,22 @@ func goldenVerifications() map[string]verification {
 	counts.Report.Kinds[record.KV] = verify.Counts{Source: 3, Target: 2, Missing: 1}
 	counts.Report.Kinds[record.LastSeen] = verify.Counts{Source: 2, Target: 4, Extra: 2}
 	runs["counts"] = counts
+
+	counts.Exit, counts.Report.Total = exitDone, 0
+	counts.Report.Kinds[record.KV] = verify.Counts{Source: 3, Target: 4, Extra: 1}
+	runs["counts-fit"] = counts
+	counts.Report.Exact, counts.Report.Kinds[record.KV] = true, verify.Counts{Source: 4, Target: 4}
+	counts.Report.Kinds[record.LastSeen] = verify.Counts{Source: 4, Target: 4}
+	runs["counts-exact"] = counts
+	counts.Exit, counts.Report.Reasons = exitRejects, map[record.Reason]int64{record.NotATimestamp: 2}
+	runs["counts-rejects"] = counts
+
+	kept := clean
+	kept.Report.Kinds[record.KV] = verify.Counts{Source: 3, Target: 3, Agreeing: 3, Kept: 2}
+	runs["kept"] = kept
+	kept.Exit, kept.Report.Reasons = exitRejects, map[record.Reason]int64{record.NotATimestamp: 2}
+	kept.Report.Kinds[record.KV] = verify.Counts{Source: 3, Target: 3, Agreeing: 3, Kept: 1}
+	runs["kept-rejects"] = kept
 
 	unlisted := clean
 	unlisted.Exit, unlisted.Report.Total = exitDifferences, 1

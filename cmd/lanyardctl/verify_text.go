@@ -83,7 +83,7 @@ func (t *reportText) nextAfterVerify(v verification) {
 	case total.Mistyped > 0:
 		t.command("Next: migrate, which mends the types that Lanyard cannot read:", migrate)
 	case v.Exit == exitRejects:
-		t.command("Next: nothing is missing. A dry run writes what is rejected to a file, with the reasons:", migrate.with("dry-run"))
+		t.command("Next: a dry run writes what is rejected to a file, with the reasons:", migrate.with("dry-run"))
 	case v.Report.CountsOnly:
 		t.command("Next: compare the contents as well:", cmd.without("counts-only"))
 	default:
