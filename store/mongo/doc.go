@@ -18,6 +18,6 @@
 // FerretDB scans a collection for every filter but a lone _id, refuses some names, and hangs for good when about a
 // hundred updates are under way on one database. The store reads documents there one by one by _id, sends one command of
 // at most 40 updates at a time, and leaves their guards out: somebody else's write between reading and writing the same
-// document can be lost there, on MongoDB it cannot. FerretDB also hangs where the documents that a cursor asks for do not
-// fit into one reply, so the store asks for few until it knows how large they are.
+// document can be lost there, on MongoDB it cannot. Where the documents that a cursor asks for do not fit into one reply,
+// FerretDB fails or hangs. So the store asks for few until it knows how large they are, and for good once that was too many.
 package mongo

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/lanyardctl/lanyardctl/record"
 )
@@ -21,7 +22,8 @@ func (p pair) hopeless() bool { return p.count > 2 || p.count == 2 && p.ours == 
 
 func (s *Store) findPair(ctx context.Context, u uniqueField, v bson.RawValue) (pair, error) {
 	var p pair
-	cursor, err := s.collection(u.kind).Find(ctx, bson.D{{Key: u.field, Value: v}})
+	// Two documents fit into a reply of any server, however large they are.
+	cursor, err := s.collection(u.kind).Find(ctx, bson.D{{Key: u.field, Value: v}}, options.Find().SetBatchSize(firstWholeReply))
 	if err != nil {
 		return p, s.wrap("read the duplicates in "+collectionName(u.kind), err)
 	}

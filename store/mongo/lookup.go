@@ -30,8 +30,6 @@ func (f found) held(r record.Record) record.Held {
 
 // lookup reads what the target has for each of the records.
 func (w *writing) lookup(ctx context.Context, indexes []int) (map[int]*found, error) {
-	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
-	defer cancel()
 	l := newLookup(w, indexes)
 	var err error
 	switch {
@@ -109,7 +107,7 @@ const scanWorth = 30
 // findByID reads the documents one by one by their _id, where that is the only lookup that does not scan the collection,
 // and scans it once where that is cheaper or leaves a question.
 func (l *lookups) findByID(ctx context.Context) error {
-	total, err := l.w.collection(l.w.kind).EstimatedDocumentCount(ctx)
+	total, err := l.w.estimate(ctx, l.w.kind)
 	if err != nil {
 		return err
 	}
@@ -118,12 +116,12 @@ func (l *lookups) findByID(ctx context.Context) error {
 	}
 	open := false
 	for user, i := range l.byUser {
-		doc, err := l.w.collection(l.w.kind).FindOne(ctx, bson.D{{Key: "_id", Value: user}}).Raw()
+		doc, err := l.w.documentByID(ctx, l.w.kind, user)
 		switch {
-		case err == nil:
-			l.match(doc)
-		case !errors.Is(err, mongo.ErrNoDocuments):
+		case err != nil:
 			return err
+		case doc != nil:
+			l.match(doc)
 		}
 		own := l.found[i].own
 		if own == nil {
@@ -136,6 +134,17 @@ func (l *lookups) findByID(ctx context.Context) error {
 		return nil
 	}
 	return l.find(ctx, bson.D{})
+}
+
+// documentByID returns the document with the _id, or nil.
+func (s *Store) documentByID(ctx context.Context, kind record.Kind, id string) (bson.Raw, error) {
+	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
+	defer cancel()
+	doc, err := s.collection(kind).FindOne(ctx, bson.D{{Key: "_id", Value: id}}).Raw()
+	if errors.Is(err, mongo.ErrNoDocuments) {
+		return nil, nil
+	}
+	return doc, err
 }
 
 // match enters a document where it bears on a record. Documents of others pass by.

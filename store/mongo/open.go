@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -46,6 +47,9 @@ type Store struct {
 
 	// updating is held around a command with updates where a server bears only a few at once.
 	updating sync.Mutex
+
+	// shortReplies tells that documents were too large for one reply.
+	shortReplies atomic.Bool
 }
 
 // quirks is the care that a server needs which is not MongoDB.
@@ -175,13 +179,20 @@ func (s *Store) Close(ctx context.Context) error { return s.client.Disconnect(ct
 func (s *Store) Contents(ctx context.Context, kinds record.Kinds) (map[record.Kind]int64, error) {
 	contents := make(map[record.Kind]int64)
 	for _, kind := range kinds.List() {
-		n, err := s.collection(kind).EstimatedDocumentCount(ctx)
+		n, err := s.estimate(ctx, kind)
 		if err != nil {
 			return nil, s.wrap("count the documents of "+collectionName(kind), err)
 		}
 		contents[kind] = n
 	}
 	return contents, nil
+}
+
+// estimate returns about how many documents the kind's collection holds.
+func (s *Store) estimate(ctx context.Context, kind record.Kind) (int64, error) {
+	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
+	defer cancel()
+	return s.collection(kind).EstimatedDocumentCount(ctx)
 }
 
 // collectionName returns the name of a kind's collection.

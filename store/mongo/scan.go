@@ -3,6 +3,7 @@ package mongo
 import (
 	"context"
 	"iter"
+	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
@@ -19,13 +20,17 @@ const (
 	firstWholeReply = 2   // documents, each of which may be as large as documents can be
 	wholeReply      = 100 // documents
 	wholeReplyBytes = 32 << 20
+
+	// wholeReplyTimeout bounds a reply of more than the first few, which takes milliseconds where it can be sent at all.
+	wholeReplyTimeout = 20 * time.Second
 )
 
 // documents streams the documents of a kind's collection, each of which is good until the next. Without a projection
-// they are whole. An error is the last that comes.
+// they are whole. An error is the last that comes. Where it is that the documents were too large for a reply, later
+// streams ask for few at a time: trying again succeeds.
 func (s *Store) documents(ctx context.Context, kind record.Kind, filter, projection bson.D) iter.Seq2[bson.Raw, error] {
 	return func(yield func(bson.Raw, error) bool) {
-		length := replyLength
+		length, timeout := replyLength, commandTimeout
 		if s.quirks.wholeReplies {
 			length = firstWholeReply
 		}
@@ -39,20 +44,34 @@ func (s *Store) documents(ctx context.Context, kind record.Kind, filter, project
 			return
 		}
 		defer closeCursor(ctx, cursor)
-		for largest := 1; fetch(ctx, cursor); {
+		for largest := 1; fetch(ctx, cursor, timeout); {
 			if !yield(cursor.Current, nil) {
 				return
 			}
 			largest = max(largest, len(cursor.Current))
 			if s.quirks.wholeReplies && cursor.RemainingBatchLength() == 0 {
-				length = max(firstWholeReply, min(2*length, wholeReply, wholeReplyBytes/largest))
+				length, timeout = s.nextWholeReply(length, largest)
 				cursor.SetBatchSize(int32(length))
 			}
 		}
 		if err := cursor.Err(); err != nil {
+			// Large documents may come after any number of small ones.
+			if s.quirks.wholeReplies && length > firstWholeReply && ctx.Err() == nil && isUnavailable(err) {
+				s.shortReplies.Store(true)
+			}
 			yield(nil, err)
 		}
 	}
+}
+
+// nextWholeReply returns how many documents a reply may hold after one of length documents, where the largest so far has
+// that many bytes, and how long it may take.
+func (s *Store) nextWholeReply(length, largest int) (int, time.Duration) {
+	next := min(2*length, wholeReply, wholeReplyBytes/largest)
+	if next <= firstWholeReply || s.shortReplies.Load() {
+		return firstWholeReply, commandTimeout
+	}
+	return next, wholeReplyTimeout
 }
 
 func (s *Store) open(ctx context.Context, kind record.Kind, filter bson.D, opts *options.FindOptionsBuilder) (*mongo.Cursor, error) {
@@ -63,11 +82,11 @@ func (s *Store) open(ctx context.Context, kind record.Kind, filter bson.D, opts 
 
 // fetch moves on to the next document. Only where that takes a command is its time bounded, so that a scan may take as
 // long as it needs.
-func fetch(ctx context.Context, cursor *mongo.Cursor) bool {
+func fetch(ctx context.Context, cursor *mongo.Cursor, timeout time.Duration) bool {
 	if cursor.RemainingBatchLength() > 0 {
 		return cursor.Next(ctx)
 	}
-	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	return cursor.Next(ctx)
 }
