@@ -102,11 +102,10 @@ func (c *closer) judge(s record.Standing, bucket int, counts *Counts) {
 		return
 	}
 	counts.Agreeing++
-	content := s.Content(c.compare.Now)
 	switch {
 	case found.Kept > 0:
 		counts.Kept++
-	case !content.Plain || content.Record.Digest() != r.Digest():
+	case s.Content(c.compare.Now).Record.Digest() != r.Digest():
 		counts.Ahead++
 	}
 }

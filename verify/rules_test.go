@@ -134,6 +134,14 @@ func TestRules(t *testing.T) {
 			found: []string{`extra last_seen 0 "7" ""`, `extra last_seen 0 "somebody" ""`},
 		},
 		{
+			rule: "two documents of nobody are not two of one user", kind: record.LastSeen,
+			items: []record.Item{nobody}, target: []record.Standing{
+				{Kind: record.LastSeen, Name: "7", Numeric: true, Held: record.Held{Found: true}},
+				{Kind: record.LastSeen, Name: "somebody", Held: record.Held{Found: true}},
+			},
+			want: verify.Counts{Source: 1, Target: 2, Rejected: 1, Extra: 2},
+		},
+		{
 			rule: "a rejected counter is not extra", kind: record.Metrics, options: record.CompareOptions{Exact: true},
 			items: []record.Item{half}, target: []record.Standing{counters(false)},
 			want: verify.Counts{Source: 1, Target: 1, Agreeing: 1, Ahead: 1},
