@@ -12,6 +12,11 @@ import (
 // the guards and lookups that are for MongoDB run against a server, too.
 func (s *Store) AsMongoDB() { s.quirks = quirks{replace: true} }
 
+// LikeMongoDB returns another store on the same database, which is treated as MongoDB.
+func (s *Store) LikeMongoDB() *Store {
+	return &Store{client: s.client, db: s.db, info: s.info, limits: s.limits}
+}
+
 // NewDocument is newDocument, for tests.
 var NewDocument = newDocument
 

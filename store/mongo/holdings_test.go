@@ -89,9 +89,9 @@ func TestStandingsOfOddDocuments(t *testing.T) {
 		record.LastSeen: {
 			{Name: "", Held: record.Held{Times: times{"timestamp": int64(8)}}},
 			{Name: "0" + id, Held: record.Held{Times: times{"timestamp": nil}}},
-			{Name: "1.5", Held: record.Held{Times: times{"timestamp": 1.7e12}}},
-			{Name: "7", Held: record.Held{}},
-			{Name: id, Held: record.Held{Times: times{"timestamp": int64(5)}}},
+			{Name: "1.5", Numeric: true, Held: record.Held{Times: times{"timestamp": 1.7e12}}},
+			{Name: "7", Numeric: true, Held: record.Held{}},
+			{Name: id, Numeric: true, Held: record.Held{Times: times{"timestamp": int64(5)}}},
 			{Name: "null", Held: record.Held{Times: times{"timestamp": true}}},
 			{User: bob, Held: record.Held{Times: times{"timestamp": "1700000000000"}}},
 			{User: alice, Held: record.Held{Times: times{"timestamp": now}}},
@@ -109,9 +109,9 @@ func TestStandingsOfOddDocuments(t *testing.T) {
 		},
 		record.APIKeys: {
 			{Name: string(record.JSON(record.Opaque{Type: byte(bson.TypeObjectID), Data: oid[:]})), Held: record.Held{APIKey: "k"}},
-			{User: alice, Held: record.Held{}},
+			{User: alice, Held: record.Held{Junk: int64(5)}},
 		},
-		record.Metrics: {{Held: record.Held{Fields: values{"lanyard_2xx_responses": "12"}}}},
+		record.Metrics: {{Held: record.Held{Hidden: true, Fields: values{"lanyard_2xx_responses": "12"}}}},
 	} {
 		for i := range want {
 			want[i].Kind, want[i].Held.Found = kind, true
@@ -127,8 +127,21 @@ func TestStandingsOfOddDocuments(t *testing.T) {
 	}
 	// The app sees those whose user_id is text.
 	for kind, want := range map[record.Kind]int64{record.LastSeen: 3, record.MonitoringSince: 2, record.KV: 5, record.APIKeys: 1, record.Metrics: 0} {
-		if n, err := f.store.Holdings(mongo.HoldingsOptions{}).Count(context.Background(), kind); err != nil || n != want {
-			t.Errorf("%d documents of %s are counted, want %d: %v", n, kind, want, err)
+		checkCount(t, f.store.Holdings(mongo.HoldingsOptions{}), kind, want)
+	}
+	f.insert("metrics", bson.D{{Key: "type", Value: "global"}, {Key: "lanyard_2xx_responses", Value: 1}})
+	checkCount(t, f.store.Holdings(mongo.HoldingsOptions{}), record.Metrics, 1)
+	checkCount(t, f.store.Holdings(mongo.HoldingsOptions{Users: []record.UserID{alice, bob}}), record.KV, 3)
+}
+
+// checkCount counts a kind's documents in both ways.
+func checkCount(t *testing.T, h *mongo.Holdings, kind record.Kind, want int64) {
+	t.Helper()
+	mongoDB := *h
+	mongoDB.Store = h.Store.LikeMongoDB()
+	for name, h := range map[string]*mongo.Holdings{"the server's": h, "MongoDB's": &mongoDB} {
+		if n, err := h.Count(context.Background(), kind); err != nil || n != want {
+			t.Errorf("%d documents of %s are counted in %s way, want %d: %v", n, kind, name, want, err)
 		}
 	}
 }
@@ -266,6 +279,37 @@ func (w *watched) count(name string) int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.names[name]
+}
+
+// TestCountHoldsNoCollection counts without the command for which FerretDB loads all that it counts.
+func TestCountHoldsNoCollection(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, ferretdb.Start(t).URI)
+	var batch []record.Record
+	for i := range record.UserID(1234) {
+		batch = append(batch, kv(alice+i, values{"a": "1"}))
+	}
+	f.write(f.sink(record.AllKinds), &keeper{}, batch...)
+	w := &watched{names: make(map[string]int)}
+	client, err := driver.Connect(options.Client().ApplyURI(f.uri).SetMonitor(&event.CommandMonitor{Succeeded: w.succeeded}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Disconnect(context.Background())
+	store, err := mongo.OpenWith(context.Background(), client, f.name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := store.Holdings(mongo.HoldingsOptions{})
+	checkCount(t, h, record.KV, int64(len(batch)))
+	if n := w.count("aggregate"); n != 1 { // MongoDB's way
+		t.Errorf("%d aggregations", n)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := h.Count(ctx, record.KV); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
 }
 
 func TestCursorThatIsNotDrainedIsClosed(t *testing.T) {

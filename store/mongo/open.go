@@ -58,6 +58,7 @@ type quirks struct {
 	replace      bool // $set leaves a document as it is where the new one differs in names alone; replacing it does not
 	fewUpdates   bool // hangs for good when about a hundred updates are under way
 	wholeReplies bool // sends as many documents in a reply as it was asked for, also where they are too large for one
+	countLoads   bool // holds all the documents that it counts in memory
 }
 
 // Open connects to the server and asks what it is. Errors are one of [ErrURI], [ErrUnreachable], [ErrAuth],
@@ -129,7 +130,7 @@ func (s *Store) identify(ctx context.Context) error {
 	if version := build.FerretDB.Version + build.FerretDBVersion; version != "" {
 		s.info.Server, s.info.Version = "FerretDB", strings.TrimPrefix(strings.TrimPrefix(version, "v"), "unknown")
 		s.limits.NoDots, s.limits.NoDollars, s.limits.NoNestedArray = true, true, true
-		s.quirks = quirks{loneID: true, replace: true, fewUpdates: true, wholeReplies: true}
+		s.quirks = quirks{loneID: true, replace: true, fewUpdates: true, wholeReplies: true, countLoads: true}
 	} else {
 		major, minor := release(build.Version)
 		if major < oldestMajor || major == oldestMajor && minor < oldestMinor {
