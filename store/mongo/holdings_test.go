@@ -183,6 +183,36 @@ func TestStandingsOfDocumentsThatFerretDBRefuses(t *testing.T) {
 	}
 }
 
+func TestOnlyNumbersAreNumericUsers(t *testing.T) {
+	decimal, err := bson.ParseDecimal128("94490510688792576")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		id      any
+		name    string
+		numeric bool
+	}{
+		{int32(7), "7", true}, {int64(alice), alice.String(), true}, {1.5, "1.5", true}, {decimal, alice.String(), true},
+		{"NaN", "NaN", false}, {"1e5", "1e5", false}, {"-7", "-7", false}, {nil, "null", false}, {true, "true", false}, {bson.A{7}, "[7]", false},
+	} {
+		b, err := bson.Marshal(bson.D{{Key: "user_id", Value: c.id}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s := mongo.StandingIn(record.KV, b); s.User != 0 || s.Name != c.name || s.Numeric != c.numeric {
+			t.Errorf("user_id %v: user %d, named %q, numeric: %t", c.id, s.User, s.Name, s.Numeric)
+		}
+	}
+	b, err := bson.Marshal(bson.D{{Key: "a", Value: 1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s := mongo.StandingIn(record.KV, b); s.User != 0 || s.Name != "" || s.Numeric {
+		t.Errorf("without a user_id: %+v", s)
+	}
+}
+
 func TestHoldingsOfSomeUsers(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, ferretdb.MongoURI(t))

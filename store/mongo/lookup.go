@@ -177,7 +177,10 @@ func (l *lookups) match(doc bson.Raw) {
 		}
 		holder := user
 		if !text {
-			holder = string(record.JSON(number(lookup(doc, "user_id"))))
+			_, holder, _ = owner(doc)
+		}
+		if holder == "" {
+			holder = "nobody"
 		}
 		l.found[i].holder, l.found[i].holderID = doc, holder
 	}

@@ -44,7 +44,8 @@ func (s *Store) numericUsers(ctx context.Context, kind record.Kind) (Notice, err
 		}
 		notice.Count++
 		if len(notice.Users) < named {
-			notice.Users = append(notice.Users, string(record.JSON(number(lookup(doc, "user_id")))))
+			_, name, _ := owner(doc)
+			notice.Users = append(notice.Users, name)
 		}
 	}
 	return notice, nil

@@ -595,6 +595,26 @@ func TestKeyInADocumentWithANumericUserID(t *testing.T) {
 	}
 }
 
+func TestKeyInADocumentOfNobody(t *testing.T) {
+	t.Parallel()
+	const key = "lnyd_0123456789abcdef0123456789abcdef"
+	uri := ferretdb.MongoURI(t)
+	for name, doc := range map[string]bson.D{
+		"no user_id":       {{Key: "key", Value: key}},
+		"an empty user_id": {{Key: "user_id", Value: ""}, {Key: "key", Value: key}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t, uri)
+			f.insert("api_keys", doc)
+			outcomes := f.write(f.sink(record.AllKinds), &keeper{}, record.Record{Kind: record.APIKeys, User: alice, APIKey: key, Origin: record.Origin{Key: "api_key:" + key, Raw: alice.String()}})
+			if o := outcomes[0]; o.Column != record.Conflicted || !strings.Contains(o.Rejects[0].Detail, "nobody") {
+				t.Errorf("%+v", o)
+			}
+		})
+	}
+}
+
 // TestPairsOfAKilledRun starts again after a run that was killed before its indexes were made, while the app wrote.
 func TestPairsOfAKilledRun(t *testing.T) {
 	t.Parallel()
