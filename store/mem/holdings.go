@@ -38,8 +38,14 @@ func (h holdings) Standings(ctx context.Context, kind record.Kind, yield func([]
 }
 
 // Count implements [record.Holdings].
-func (h holdings) Count(_ context.Context, kind record.Kind) (int64, error) {
-	return int64(len(h.standings(kind))), nil
+func (h holdings) Count(ctx context.Context, kind record.Kind) (int64, error) {
+	var n int64
+	for _, s := range h.standings(kind) {
+		if !s.Numeric && !s.Held.Hidden {
+			n++
+		}
+	}
+	return n, ctx.Err()
 }
 
 // Limits implements [record.Holdings].

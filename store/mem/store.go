@@ -18,6 +18,7 @@ type Document struct {
 	Times     map[string]any
 	Fields    map[string]record.Value
 	Junk      record.Value
+	Hidden    bool
 	Mark      string // digest of what lanyardctl wrote; empty where somebody else wrote
 }
 
@@ -173,7 +174,7 @@ func (s *Store) held(r record.Record) record.Held {
 func (d Document) held(kind record.Kind, user record.UserID) record.Held {
 	return record.Held{
 		Found: true, Written: record.StillWritten(d.record(kind, user), d.Mark),
-		APIKey: d.APIKey, Times: d.Times, Fields: d.Fields, Junk: d.Junk,
+		APIKey: d.APIKey, Times: d.Times, Fields: d.Fields, Junk: d.Junk, Hidden: d.Hidden,
 	}
 }
 
@@ -200,7 +201,7 @@ func (d *Document) apply(r record.Record, decision record.Decision, now time.Tim
 			if d.APIKey != decision.APIKey {
 				d.CreatedAt = now
 			}
-			d.APIKey = decision.APIKey
+			d.APIKey, d.Junk = decision.APIKey, nil
 		}
 	case record.LastSeen, record.MonitoringSince:
 		if d.Times == nil {
@@ -217,7 +218,7 @@ func (d *Document) apply(r record.Record, decision record.Decision, now time.Tim
 		for _, name := range decision.Unset {
 			delete(d.Fields, name)
 		}
-		d.Junk = nil
+		d.Junk, d.Hidden = nil, false
 	}
 	d.Mark = decision.Mark
 }

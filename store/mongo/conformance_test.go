@@ -99,7 +99,13 @@ func (f *fixture) put(kind record.Kind, user record.UserID, d mem.Document) {
 	filter := bson.D{{Key: "user_id", Value: user.String()}}
 	switch kind {
 	case record.APIKeys:
-		doc = bson.D{{Key: "key", Value: d.APIKey}, {Key: "created_at", Value: d.CreatedAt}}
+		doc = bson.D{{Key: "created_at", Value: d.CreatedAt}}
+		switch {
+		case d.Junk != nil:
+			doc = append(doc, bson.E{Key: "key", Value: d.Junk})
+		case d.APIKey != "":
+			doc = append(doc, bson.E{Key: "key", Value: d.APIKey})
+		}
 	case record.KV:
 		doc = bson.D{{Key: "kv", Value: d.Fields}}
 	case record.LastSeen, record.MonitoringSince:
@@ -107,7 +113,15 @@ func (f *fixture) put(kind record.Kind, user record.UserID, d mem.Document) {
 			doc = append(doc, bson.E{Key: name, Value: v})
 		}
 	case record.Metrics:
+		// It stands in place of one of the other sort, too.
+		others := bson.D{{Key: "type", Value: bson.D{{Key: "$ne", Value: "global"}}}}
 		filter = bson.D{{Key: "type", Value: "global"}}
+		if d.Hidden {
+			filter, others = bson.D{{Key: "_id", Value: "global"}}, filter
+		}
+		if _, err := f.db.Collection("metrics").DeleteMany(context.Background(), others); err != nil {
+			f.t.Fatal(err)
+		}
 		for name, v := range d.Fields {
 			doc = append(doc, bson.E{Key: name, Value: v})
 		}
@@ -172,7 +186,10 @@ func (f *fixture) all(kind record.Kind) map[record.UserID]mem.Document {
 		}
 		switch kind {
 		case record.APIKeys:
-			d.APIKey = doc["key"].(string)
+			var ok bool
+			if d.APIKey, ok = doc["key"].(string); !ok && doc["key"] != nil {
+				d.Junk = plain(doc["key"])
+			}
 			d.CreatedAt = doc["created_at"].(bson.DateTime).Time()
 		case record.KV:
 			d.Fields = plain(doc["kv"]).(record.Object)
@@ -184,6 +201,7 @@ func (f *fixture) all(kind record.Kind) map[record.UserID]mem.Document {
 				}
 			}
 		case record.Metrics:
+			d.Hidden = doc["type"] != "global"
 			d.Fields = make(map[string]record.Value)
 			for name, v := range doc {
 				if name != "_id" && name != "type" && name != "updated_at" {

@@ -70,7 +70,7 @@ type put struct {
 }
 
 func keyIsFree(model Target, p put) bool {
-	if p.kind != record.APIKeys {
+	if p.kind != record.APIKeys || p.document.APIKey == "" {
 		return true
 	}
 	for user, d := range model.All(record.APIKeys) {
@@ -161,6 +161,15 @@ func genPut() *rapid.Generator[put] {
 			if rapid.Bool().Draw(t, "same") {
 				p.document.APIKey = fmt.Sprintf("lnyd_%032x", 1+uint64(r.User)%3)
 			}
+			switch rapid.IntRange(0, 5).Draw(t, "no key") {
+			case 0:
+				// An index on the key lets one document only be without one.
+				p.document.APIKey, p.document.Junk = "", int64(r.User)
+			case 1:
+				if r.User == alice {
+					p.document.APIKey = ""
+				}
+			}
 			p.document.CreatedAt = Now.AddDate(-1, 0, 0)
 		case record.KV:
 			p.document.Fields = make(map[string]record.Value)
@@ -181,6 +190,7 @@ func genPut() *rapid.Generator[put] {
 			if rapid.Bool().Draw(t, "junk") {
 				p.document.Fields["lanyard_2xx_responses"] = rapid.SampledFrom([]record.Value{"12", "many", int64(-1), nil}).Draw(t, "counter")
 			}
+			p.document.Hidden = rapid.IntRange(0, 3).Draw(t, "hidden") == 0
 		}
 		return p
 	})

@@ -159,5 +159,8 @@ func (d document) lines() []string {
 	for _, name := range slices.Sorted(maps.Keys(d.Fields)) {
 		lines = append(lines, fmt.Sprintf("%q is %s", name, record.JSON(d.Fields[name])))
 	}
-	return append(lines, "no fields but "+string(record.JSON(d.Junk)))
+	if d.Hidden {
+		lines = append(lines, "hidden")
+	}
+	return append(lines, "in place of its content "+string(record.JSON(d.Junk)))
 }
