@@ -61,6 +61,15 @@ func exitCode(err error) int {
 	return exitFailed
 }
 
+// alongside returns the error of a run that ended with err and then also failed in another way. A report that only sets
+// the exit code gives way.
+func alongside(err, failed error) error {
+	if exit, ok := errors.AsType[*exitError](err); err == nil || ok && exit.err == nil {
+		return failed
+	}
+	return errors.Join(err, failed)
+}
+
 // printError says once what went wrong and what to do next.
 func printError(w io.Writer, err error) {
 	exit, ok := errors.AsType[*exitError](err)

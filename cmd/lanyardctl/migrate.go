@@ -67,10 +67,7 @@ func newMigrateRedisToMongo() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			s := streams{out: cmd.OutOrStdout(), err: cmd.ErrOrStderr(), env: os.LookupEnv}
 			o, err := f.options(s.env, time.Now(), cmd.Flags())
-			if err != nil {
-				return err
-			}
-			return runMigrate(cmd.Context(), o, s)
+			return runMigrate(cmd.Context(), o, s, err)
 		},
 	}
 	flags := cmd.Flags()
@@ -111,12 +108,19 @@ func (f migrateFlags) options(env lookupFunc, now time.Time, flags *pflag.FlagSe
 	return o, checkRejectsFile(o.rejectsFile)
 }
 
-// runMigrate migrates and reports. Every text that it prints or returns has passed the redactor.
-func runMigrate(ctx context.Context, o migrateOptions, s streams) error {
+// runMigrate migrates and reports, unless the check of the options failed. Every text that it prints or returns has
+// passed the redactor.
+func runMigrate(ctx context.Context, o migrateOptions, s streams, checked error) error {
+	if exitCode(checked) == exitUsage {
+		return checked
+	}
 	run := &migrationRun{pairRun: newPairRun(o.pairOptions, s), options: o}
+	if checked != nil {
+		return run.ended(ctx, run.reportFailure(ctx, checked))
+	}
 	missing := makeFolder
 	if o.dryRun {
 		missing = emptyFolder
 	}
-	return run.ended(ctx, run.do(ctx, missing, run.migrate))
+	return run.ended(ctx, run.reportFailure(ctx, run.do(ctx, missing, run.migrate)))
 }

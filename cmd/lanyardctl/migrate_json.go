@@ -40,13 +40,10 @@ func (m migration) writeJSON(w io.Writer) error {
 		RejectsFile: orNull(r.RejectsFile), SupersededFile: orNull(r.SupersededFile),
 		Reasons: orEmpty(r.Reasons), Warnings: append([]string{}, m.Warnings...),
 		StartedAt: utc(r.StartedAt), DurationMS: r.Duration.Milliseconds(),
-		OK: m.Exit == 0,
+		OK: m.Exit == exitDone, Error: errorText(m.Err),
 	}
 	for kind := range out.Kinds.counts {
 		out.Kinds.counts[kind].Notes = orEmpty(out.Kinds.counts[kind].Notes)
-	}
-	if m.Err != nil {
-		out.Error = m.Err.Error()
 	}
 	return writeJSON(w, out)
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/lanyardctl/lanyardctl/migrate"
 	"github.com/lanyardctl/lanyardctl/record"
@@ -109,7 +110,19 @@ func (r *migrationRun) report(report *migrate.Report, runErr error) error {
 	}
 	m.Exit = exitCode(err)
 	if printErr := r.print(m); printErr != nil {
-		return errors.Join(printErr, runErr)
+		return alongside(err, printErr)
 	}
 	return err
+}
+
+// reportFailure prints the report, for scripts, where the run ended with err before there was anything to copy.
+func (r *migrationRun) reportFailure(ctx context.Context, err error) error {
+	if err == nil || r.began {
+		return err
+	}
+	said := r.settled(ctx, err)
+	m := migration{pairFacts: r.facts(said.err)}
+	m.Report.Only, m.Report.DryRun, m.Report.StartedAt = r.only, r.options.dryRun, time.Now()
+	m.Exit = said.code
+	return r.reportEarly(said, m)
 }

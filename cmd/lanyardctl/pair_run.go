@@ -151,26 +151,40 @@ func (r *pairRun) ended(ctx context.Context, err error) error {
 	return said
 }
 
-// settled returns err with its exit code, and its text without secrets. What ended a run before there was a report is an
+// settled returns err with its exit code, and its whole text without secrets. What ended a run before there was a report is an
 // interruption where there was one. It returns nil for nil.
 func (r *pairRun) settled(ctx context.Context, err error) *exitError {
 	if err == nil {
 		return nil
 	}
-	code := exitCode(err)
+	said := &exitError{code: exitCode(err)}
 	exit, ok := errors.AsType[*exitError](err)
 	switch {
 	case ok && exit.err == nil:
-		return &exitError{code: code}
+		return said
 	case ctx.Err() != nil && !r.began:
 		return &exitError{code: exitInterrupted, err: errBefore} // a driver says it in its own words
 	case ctx.Err() != nil:
-		code = exitInterrupted
+		said.code = exitInterrupted
 	}
-	if !ok {
-		exit = &exitError{err: err}
+	if ok {
+		said.hint = r.red.text(exit.hint)
 	}
-	return &exitError{code: code, err: r.red.err(exit.err), hint: r.red.text(exit.hint)}
+	said.err = r.red.err(err)
+	return said
+}
+
+// reportEarly prints the report of a run that ended with said before there was anything to report, for scripts. It
+// returns the error that the run ends with.
+func (r *pairRun) reportEarly(said *exitError, report pairReport) error {
+	r.began = true
+	if r.output != outputJSON || said.code == exitUsage {
+		return said
+	}
+	if err := r.print(report); err != nil {
+		return alongside(said, err)
+	}
+	return said
 }
 
 // errBefore says that a run was interrupted so early that there is nothing to report.

@@ -105,11 +105,16 @@ func (p preflight) plan() string {
 	if len(p.Users) == 0 {
 		return p.Verb + " " + kinds + " of all users"
 	}
-	users := names(p.Users)
+	return p.Verb + " " + kinds + " of these users alone: " + someUsers(p.Users)
+}
+
+// someUsers names the first of the users.
+func someUsers(ids []record.UserID) string {
+	users := names(ids)
 	if len(users) > namedUsers {
 		users = append(slices.Clip(users[:namedUsers]), fmt.Sprintf("%d more", len(users)-namedUsers))
 	}
-	return p.Verb + " " + kinds + " of these users alone: " + strings.Join(users, ", ")
+	return strings.Join(users, ", ")
 }
 
 func names[T fmt.Stringer](list []T) []string {

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 )
 
@@ -21,6 +23,16 @@ type pairFacts struct {
 	Exit     int   // the command's exit code
 	Err      error // why the run did not come to its end; nil where it did
 	Again    again // how to type the same command
+}
+
+// errorText returns what a report for scripts says of errors, nothing for none.
+func errorText(errs ...error) string {
+	err := errors.Join(errs...)
+	if err == nil {
+		return ""
+	}
+	// The engines say of a cancelled context that the run was interrupted, and so does its cause.
+	return strings.Replace(err.Error(), "interrupted: interrupted", "interrupted", 1)
 }
 
 func (r *pairRun) facts(err error) pairFacts {

@@ -15,7 +15,8 @@ import (
 // differences are whatever users wrote: only [shownName] makes them fit to be shown.
 type verification struct {
 	pairFacts
-	Report verify.Report
+	Report    verify.Report
+	Unwritten error // why files of the report could not be written; nil where all were
 }
 
 func (v verification) interrupted() bool {

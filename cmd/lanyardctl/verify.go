@@ -73,10 +73,7 @@ func newVerify() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			s := streams{out: cmd.OutOrStdout(), err: cmd.ErrOrStderr(), env: os.LookupEnv}
 			o, err := f.options(s.env, time.Now(), cmd.Flags())
-			if err != nil {
-				return err
-			}
-			return runVerify(cmd.Context(), o, s)
+			return runVerify(cmd.Context(), o, s, err)
 		},
 	}
 	cmd.Flags().SortFlags = false
@@ -131,10 +128,15 @@ func (f verifyFlags) options(env lookupFunc, now time.Time, flags *pflag.FlagSet
 	if rdbURI(o.source.URI) && !flags.Changed("recheck") {
 		o.recheck = 0 // a file does not move
 	}
-	if o.reports, err = parseReports(f.reports); err != nil {
+	reports, err := parseReports(f.reports)
+	if err != nil {
 		return o, err
 	}
-	return o, checkReports(o.reports)
+	if err := checkReports(reports); err != nil {
+		return o, err
+	}
+	o.reports = reports
+	return o, nil
 }
 
 // mostMemory bounds --memory, in MiB.
@@ -154,8 +156,15 @@ func (f verifyFlags) checkNumbers() error {
 	return nil
 }
 
-// runVerify compares and reports. Every text that it prints or returns has passed the redactor.
-func runVerify(ctx context.Context, o verifyOptions, s streams) error {
+// runVerify compares and reports, unless the check of the options failed. Every text that it prints or returns has
+// passed the redactor.
+func runVerify(ctx context.Context, o verifyOptions, s streams, checked error) error {
+	if exitCode(checked) == exitUsage {
+		return checked
+	}
 	run := &verifyRun{pairRun: newPairRun(o.pairOptions, s), options: o}
+	if checked != nil {
+		return run.ended(ctx, run.reportFailure(ctx, checked))
+	}
 	return run.ended(ctx, run.reportFailure(ctx, run.do(ctx, refuseFolder, run.verify)))
 }

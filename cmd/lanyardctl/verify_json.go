@@ -52,7 +52,7 @@ func (v verification) writeJSON(w io.Writer) error {
 		IgnoredKeys: r.Seen.Ignored, ForeignKeys: r.Seen.Foreign, AnalyticsKeys: r.Seen.Analytics,
 		Passes: r.Passes, Rechecks: r.Rechecks, Warnings: append([]string{}, v.Warnings...),
 		StartedAt: utc(r.StartedAt), DurationMS: r.Duration.Milliseconds(),
-		OK: v.Exit == exitDone,
+		OK: v.Exit == exitDone, Error: errorText(v.Err, v.Unwritten),
 	}
 	for _, d := range r.Differences {
 		shown := differenceJSON{Kind: d.Kind, UserID: orNull(d.Name), Numeric: d.Numeric, Type: d.Type}
@@ -64,9 +64,6 @@ func (v verification) writeJSON(w io.Writer) error {
 			shown.Field = &d.Field
 		}
 		out.Differences = append(out.Differences, shown)
-	}
-	if v.Err != nil {
-		out.Error = v.Err.Error()
 	}
 	return writeJSON(w, out)
 }

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 	"time"
 
 	"github.com/lanyardctl/lanyardctl/record"
@@ -80,45 +82,87 @@ func (o verifyOptions) preflight(source *redisSource, target *mongoTarget, docum
 	return p
 }
 
-// report prints the report and writes its files, and returns the error that sets the exit code.
+// report writes the report's files and prints it, and returns the error that sets the exit code.
 func (r *verifyRun) report(report *verify.Report, runErr error) error {
-	err := runErr
-	switch {
-	case errors.Is(runErr, verify.ErrInterrupted):
-		err = &exitError{code: exitInterrupted, err: errInterrupted, hint: "what was found until then is no verdict: run the same command again"}
-	case runErr != nil:
-		err = r.explain(runErr, "the comparison did not come to its end: run the same command again")
-	case report.Total > 0:
-		err = exitSilently(exitDifferences)
-	case report.Rejects() > 0:
-		err = exitSilently(exitRejects)
+	if runErr == nil {
+		runErr = r.foundNothing(report)
 	}
+	err := r.outcome(report, runErr)
 	v := r.verification(*report, runErr, exitCode(err))
-	if failed := errors.Join(r.print(v), v.write(r.options.reports)); failed != nil {
-		if exitCode(err) != exitInterrupted {
-			return errors.Join(failed, runErr)
-		}
-		return &exitError{code: exitInterrupted, err: errors.Join(failed, runErr)}
+	if failed := v.write(r.options.reports); failed != nil {
+		err = alongside(err, failed)
+		v.Exit, v.Unwritten = exitCode(err), r.red.err(failed)
+	}
+	if failed := r.print(v); failed != nil {
+		err = alongside(err, failed)
 	}
 	return err
 }
 
-// reportFailure writes the files of --report where the run ended with err before there was anything to compare, so that
-// a file of an earlier run is not taken for this one's. It returns err.
+// foundNothing returns an error where the source had nothing of what was to be compared, so that to be found in the
+// target says nothing.
+func (r *verifyRun) foundNothing(report *verify.Report) error {
+	if r.allowEmpty {
+		return nil
+	}
+	if report.Seen.Lanyard+report.Seen.Analytics == 0 {
+		return verify.ErrEmptied // there was a key of Lanyard's at the start
+	}
+	var total verify.Counts
+	for _, counts := range report.Kinds {
+		total.Add(counts)
+	}
+	if total.Source > 0 || report.Rejects() > 0 {
+		return nil
+	}
+	const hint = "--allow-empty goes on without anything to compare"
+	switch {
+	case len(r.users) > 0:
+		user, id := "user", "is the id"
+		if len(r.users) > 1 {
+			user, id = "users", "are the ids"
+		}
+		return failure(fmt.Errorf("the source has nothing of %s %s (%s): %s right?", user, someUsers(r.users), strings.Join(names(r.only.List()), ", "), id), hint)
+	case r.only != record.AllKinds:
+		return failure(fmt.Errorf("the source has nothing of %s: is it the right database?", strings.Join(names(r.only.List()), ", ")), hint)
+	}
+	return nil
+}
+
+// outcome returns the error that a comparison ends with.
+func (r *verifyRun) outcome(report *verify.Report, runErr error) error {
+	if exit, ok := errors.AsType[*exitError](runErr); ok {
+		return exit
+	}
+	switch {
+	case errors.Is(runErr, verify.ErrInterrupted):
+		return &exitError{code: exitInterrupted, err: errInterrupted, hint: "what was found until then is no verdict: run the same command again"}
+	case errors.Is(runErr, verify.ErrEmptied):
+		return failure(runErr, "is somebody flushing the source, or does it load its data? Run the same command again")
+	case runErr != nil:
+		return r.explain(runErr, "the comparison did not come to its end: run the same command again")
+	case report.Total > 0:
+		return exitSilently(exitDifferences)
+	case report.Rejects() > 0:
+		return exitSilently(exitRejects)
+	}
+	return nil
+}
+
+// reportFailure writes the report, to the files of --report and for scripts, where the run ended with err before there
+// was anything to compare, so that a file of an earlier run is not taken for this one's.
 func (r *verifyRun) reportFailure(ctx context.Context, err error) error {
 	if err == nil || r.began {
 		return err
 	}
-	cause := err
-	if ctx.Err() != nil {
-		cause = errBefore
-	}
+	said := r.settled(ctx, err)
 	report := verify.Report{Only: r.only, Exact: r.options.exact, CountsOnly: r.options.countsOnly, StartedAt: time.Now()}
-	v := r.verification(report, cause, exitCode(r.settled(ctx, err)))
+	v := r.verification(report, said.err, said.code)
 	if failed := v.write(r.options.reports); failed != nil {
-		r.log.Error(r.red.text(failed.Error()))
+		v.Unwritten = r.red.err(failed)
+		said = &exitError{code: said.code, err: errors.Join(said.err, failed), hint: said.hint}
 	}
-	return err
+	return r.reportEarly(said, v)
 }
 
 // verification returns what the report shows.

@@ -425,7 +425,9 @@ func TestARunThatNeverBeganReplacesAnOlderReport(t *testing.T) {
 			if test.cancelled {
 				cancel()
 			}
-			run := &verifyRun{pairRun: newPairRun(o.pairOptions, streams{out: io.Discard, err: io.Discard, env: envOf()}), options: o}
+			o.output = outputJSON
+			var stdout bytes.Buffer
+			run := &verifyRun{pairRun: newPairRun(o.pairOptions, streams{out: &stdout, err: io.Discard, env: envOf()}), options: o}
 			if err := run.ended(ctx, run.reportFailure(ctx, test.err)); exitCode(err) != test.want {
 				t.Errorf("exit %d", exitCode(err))
 			}
@@ -439,6 +441,105 @@ func TestARunThatNeverBeganReplacesAnOlderReport(t *testing.T) {
 			}
 			if err := json.Unmarshal(text, &got); err != nil || got.OK || got.Error != test.text {
 				t.Errorf("%s, %v", text, err)
+			}
+			if stdout.String() != string(text) {
+				t.Errorf("stdout differs from the file: %s", &stdout)
+			}
+		})
+	}
+}
+
+// runOfVerify is a run with what it prints.
+func runOfVerify(t *testing.T, args ...string) (run *verifyRun, stdout *bytes.Buffer) {
+	t.Helper()
+	o, err := parseVerify(t, args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdout = new(bytes.Buffer)
+	return &verifyRun{pairRun: newPairRun(o.pairOptions, streams{out: stdout, err: io.Discard, env: envOf()}), options: o}, stdout
+}
+
+func TestFilesThatCannotBeWrittenAreAllNamed(t *testing.T) {
+	for name, test := range map[string]struct {
+		total int64
+		err   error
+		want  int
+	}{
+		"nothing found":    {0, nil, exitFailed},
+		"differences":      {1, nil, exitFailed},
+		"a failure":        {0, errors.New("the server is gone"), exitFailed},
+		"an interruption":  {0, fmt.Errorf("%w: %w", verify.ErrInterrupted, errInterrupted), exitInterrupted},
+		"before the start": {0, failure(errors.New("no server"), "start it"), exitFailed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Chdir(t.TempDir())
+			if err := os.Mkdir("a", 0o755); err != nil {
+				t.Fatal(err)
+			}
+			run, stdout := runOfVerify(t, "--output", "json", "--report", "a/1.json", "--report", "a/2.xml", "--report", "3.md")
+			full := errors.New("no space left on device")
+			for i := range run.options.reports {
+				run.options.reports[i].write = func(verification, io.Writer) error { return full }
+			}
+			ctx, cancel := context.WithCancelCause(t.Context())
+			defer cancel(nil)
+			var err error
+			if name == "before the start" {
+				err = run.reportFailure(ctx, test.err)
+			} else {
+				run.began = true
+				if test.want == exitInterrupted {
+					cancel(errInterrupted)
+				}
+				report := &verify.Report{Only: record.AllKinds, Total: test.total, Seen: record.Seen{Lanyard: 1}}
+				err = run.report(report, test.err)
+			}
+			err = run.ended(ctx, err)
+			if exitCode(err) != test.want {
+				t.Errorf("exit %d", exitCode(err))
+			}
+			said := readReport(t, stdout.Bytes())
+			for _, file := range []string{"a/1.json", "a/2.xml", "3.md"} {
+				for where, text := range map[string]string{"stderr": err.Error(), "stdout": said.Error} {
+					if !strings.Contains(text, "the report "+file+" cannot be written: no space left") {
+						t.Errorf("%s does not name %s: %s", where, file, text)
+					}
+				}
+			}
+			if said.OK || test.err != nil && !strings.Contains(said.Error, strings.Split(test.err.Error(), ":")[0]) {
+				t.Errorf("%+v", said)
+			}
+		})
+	}
+}
+
+func TestASourceThatWasEmptiedIsNoVerdict(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for name, test := range map[string]struct {
+		args []string
+		seen record.Seen
+		err  error
+		want int
+	}{
+		"no key of Lanyard's any more": {nil, record.Seen{Keys: 7, Ignored: 7}, nil, exitFailed},
+		"but of its analytics":         {nil, record.Seen{Analytics: 1}, nil, exitDone},
+		"as was asked for":             {[]string{"--allow-empty"}, record.Seen{}, nil, exitDone},
+		"found in a later pass":        {nil, record.Seen{Lanyard: 1}, fmt.Errorf("look closer: %w", verify.ErrEmptied), exitFailed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			run, _ := runOfVerify(t, test.args...)
+			run.began = true
+			err := run.ended(t.Context(), run.report(&verify.Report{Only: record.AllKinds, Seen: test.seen}, test.err))
+			if exitCode(err) != test.want {
+				t.Fatalf("exit %d, %v", exitCode(err), err)
+			}
+			var said strings.Builder
+			if test.want != exitDone {
+				printError(&said, err)
+			}
+			if test.want != exitDone && (!strings.Contains(said.String(), "was emptied") || !strings.Contains(said.String(), "hint: is somebody flushing")) {
+				t.Error(said.String())
 			}
 		})
 	}
