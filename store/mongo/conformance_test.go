@@ -108,6 +108,9 @@ func (f *fixture) put(kind record.Kind, user record.UserID, d mem.Document) {
 		}
 	case record.KV:
 		doc = bson.D{{Key: "kv", Value: d.Fields}}
+		if d.Junk != nil {
+			doc[0].Value = d.Junk
+		}
 	case record.LastSeen, record.MonitoringSince:
 		for name, v := range d.Times {
 			doc = append(doc, bson.E{Key: name, Value: v})

@@ -46,7 +46,6 @@ func (w *writing) statement(c change) mongo.WriteModel {
 		}
 	case record.Metrics:
 		set = bson.D{{Key: "type", Value: globalType}, {Key: "updated_at", Value: now}}
-		guarded("type")
 		for _, name := range sortedNames(d.Set) {
 			set = append(set, bson.E{Key: name, Value: d.Set[name]})
 			guarded(name)

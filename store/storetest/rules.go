@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/lanyardctl/lanyardctl/record"
@@ -34,6 +35,14 @@ func since(user record.UserID, s int64) record.Record {
 	return record.Record{Kind: record.MonitoringSince, User: user, Time: s}
 }
 
+func counters(all map[string]record.Value) record.Record {
+	r := record.Record{Kind: record.Metrics, Fields: make(map[string]record.Field)}
+	for name, v := range all {
+		r.Fields[name] = record.Field{Value: v}
+	}
+	return r
+}
+
 // rule is a sequence of writes to a target that may hold somebody else's documents, and what has to come of it.
 type rule struct {
 	name    string
@@ -46,6 +55,9 @@ type rule struct {
 	user    record.UserID
 	want    mem.Document // times of creation and marks are not compared
 	lost    int          // superseded values of the last write
+
+	short []string // in what the target falls short of the last write before all of them; not compared where nil
+	kept  int      // values of the last write that the target does not take
 }
 
 func before(kind record.Kind, user record.UserID, d mem.Document) map[record.Kind]map[record.UserID]mem.Document {
@@ -109,7 +121,42 @@ var allRules = []rule{
 		before:  before(record.KV, alice, mem.Document{Fields: values{"a": "app"}}),
 		writes:  []record.Record{kv(alice, values{"a": "1"})},
 		columns: []record.Column{record.Unchanged},
-		kind:    record.KV, user: alice, want: mem.Document{Fields: values{"a": "app"}}, lost: 1,
+		kind:    record.KV, user: alice, want: mem.Document{Fields: values{"a": "app"}}, lost: 1, kept: 1,
+	},
+	{
+		name: "of several fields the target wins those that differ", policy: record.PreferTarget,
+		before:  before(record.KV, alice, mem.Document{Fields: values{"a": "app", "b": "app", "c": "same"}}),
+		writes:  []record.Record{kv(alice, values{"a": "1", "b": "2", "c": "same", "d": "new"})},
+		columns: []record.Column{record.Updated}, short: []string{"d missing"},
+		kind: record.KV, user: alice, want: mem.Document{Fields: values{"a": "app", "b": "app", "c": "same", "d": "new"}}, lost: 2, kept: 2,
+	},
+	{
+		name: "a key of the app's stays where the target wins", policy: record.PreferTarget,
+		before:  before(record.APIKeys, alice, mem.Document{APIKey: keyB}),
+		writes:  []record.Record{apiKey(alice, keyA)},
+		columns: []record.Column{record.Unchanged},
+		kind:    record.APIKeys, user: alice, want: mem.Document{APIKey: keyB}, lost: 1, kept: 1,
+	},
+	{
+		name:    "text in place of all fields gives way to fields",
+		before:  before(record.KV, alice, mem.Document{Junk: "text"}),
+		writes:  []record.Record{kv(alice, values{"a": "1"})},
+		columns: []record.Column{record.Updated}, short: []string{"a missing"},
+		kind: record.KV, user: alice, want: mem.Document{Fields: values{"a": "1"}}, lost: 1,
+	},
+	{
+		name:    "counters that the app does not find are made to be found, though all are right",
+		before:  before(record.Metrics, 0, mem.Document{Hidden: true, Fields: values{"x": int64(5), "other": "stays"}}),
+		writes:  []record.Record{counters(values{"x": int64(5)}), counters(values{"x": int64(5)})},
+		columns: []record.Column{record.Updated, record.Unchanged}, short: []string{"type different"},
+		kind: record.Metrics, want: mem.Document{Fields: values{"x": int64(5), "other": "stays"}},
+	},
+	{
+		name:    "counters that the app does not find are merged as others are",
+		before:  before(record.Metrics, 0, mem.Document{Hidden: true, Fields: values{"x": int64(5), "y": int64(7)}}),
+		writes:  []record.Record{counters(values{"x": int64(6), "y": int64(6), "z": int64(1)})},
+		columns: []record.Column{record.Updated}, short: []string{"type different", "x different", "z missing"},
+		kind: record.Metrics, want: mem.Document{Fields: values{"x": int64(6), "y": int64(7), "z": int64(1)}}, lost: 1,
 	},
 	{
 		name:    "dots and dollars aside, any name and type is kept",
@@ -148,14 +195,57 @@ var allRules = []rule{
 	{
 		name:    "the larger counter wins, whatever its number type",
 		before:  before(record.Metrics, 0, mem.Document{Fields: values{"x": int64(5), "y": 7.0, "z": "many", "other": "stays"}}),
-		writes:  []record.Record{{Kind: record.Metrics, Fields: map[string]record.Field{"x": {Value: 5.5}, "y": {Value: int64(6)}, "z": {Value: int64(1)}, "w": {Value: int64(0)}}}},
+		writes:  []record.Record{counters(values{"x": 5.5, "y": int64(6), "z": int64(1), "w": int64(0)})},
 		columns: []record.Column{record.Updated},
 		kind:    record.Metrics, want: mem.Document{Fields: values{"x": 5.5, "y": 7.0, "z": int64(1), "w": int64(0), "other": "stays"}}, lost: 2,
 	},
 }
 
+// rulesOfNoKey are those of a document that has no API key, or something else in its place: whatever the policy, nobody
+// misses it.
+func rulesOfNoKey() []rule {
+	var all []rule
+	for _, policy := range []record.Policy{record.FailOnConflict, record.PreferSource, record.PreferTarget} {
+		for name, d := range map[string]mem.Document{"no API key": {}, "a number": {Junk: int64(5)}, "a document": {Junk: record.Object{"k": "v"}}} {
+			r := rule{
+				name: name + " gives way to an API key, policy " + policy.String(), policy: policy,
+				before:  before(record.APIKeys, alice, d),
+				writes:  []record.Record{apiKey(alice, keyA)},
+				columns: []record.Column{record.Updated}, short: []string{"key missing"},
+				kind: record.APIKeys, user: alice, want: mem.Document{APIKey: keyA},
+			}
+			if d.Junk != nil {
+				r.lost = 1
+			}
+			all = append(all, r)
+			r.name += ", written twice"
+			r.writes, r.columns, r.lost = append(r.writes, r.writes[0]), append(r.columns, record.Unchanged), 0
+			all = append(all, r)
+		}
+	}
+	return all
+}
+
+// checkCompared compares the rule's last record with the document of its user.
+func (r rule) checkCompared(t *testing.T, target Target, when string, short []string, kept int) {
+	t.Helper()
+	last := r.writes[len(r.writes)-1]
+	s, exists := readBack(t, target, last.Kind)[last.User]
+	if !exists {
+		t.Fatalf("%s the writes user %s has no document", when, last.User)
+	}
+	found := record.Compare(last, s, record.CompareOptions{Policy: r.policy, Now: Now})
+	var said []string
+	for _, d := range found.Differences {
+		said = append(said, d.Field+" "+d.Type.String())
+	}
+	if !slices.Equal(said, short) || found.Kept != kept {
+		t.Errorf("%s the writes %q and %d values that the target keeps, want %q and %d", when, said, found.Kept, short, kept)
+	}
+}
+
 func rules(t *testing.T, open Open) {
-	for _, r := range allRules {
+	for _, r := range append(rulesOfNoKey(), allRules...) {
 		t.Run(r.name, func(t *testing.T) {
 			target := open(t, Options{Policy: r.policy, Now: clock, Before: func(put func(record.Kind, record.UserID, mem.Document)) {
 				for kind, documents := range r.before {
@@ -164,6 +254,9 @@ func rules(t *testing.T, open Open) {
 					}
 				}
 			}})
+			if r.short != nil {
+				r.checkCompared(t, target, "before", r.short, r.kept)
+			}
 			var last written
 			for i, rec := range r.writes {
 				last = write(t, target, []record.Record{rec})
@@ -181,6 +274,9 @@ func rules(t *testing.T, open Open) {
 			got.Mark, got.CreatedAt = "", r.want.CreatedAt
 			if d := difference(document(r.want), document(got)); d != "" {
 				t.Errorf("the document (-want +got):\n%s", d)
+			}
+			if r.columns[len(r.columns)-1] != record.Conflicted {
+				r.checkCompared(t, target, "after", nil, r.kept)
 			}
 			checkReadBack(t, target)
 		})
