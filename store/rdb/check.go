@@ -15,7 +15,7 @@ import (
 func (f *File) checkBody(ctx context.Context) error {
 	sum := crc64jones.New()
 	w := newWalker(io.TeeReader(f.from(ctx, 0), sum), readBuffer, 0, f.end)
-	w.skipKeys, w.aux = true, f.info.aux
+	w.skipKeys, w.aux = true, f.aux
 	err := f.follow(w)
 	var fault *fault
 	if err != nil && !errors.As(err, &fault) {
@@ -33,6 +33,9 @@ func (f *File) checkBody(ctx context.Context) error {
 	f.info.Checksum = state == matches
 	endInPlace, err := f.endInPlace()
 	if err != nil {
+		return err
+	}
+	if err := f.appendOnly(fault, state); err != nil {
 		return err
 	}
 	if bad := judge(fault, state, endInPlace); bad != nil {
@@ -54,6 +57,7 @@ func (f *File) follow(w *walker) error {
 		}
 		if e.db == uint64(f.info.DB) {
 			f.info.Keys++
+			f.info.Expires = f.info.Expires || e.expires != never
 		}
 		if err := w.value(e.typ); err != nil {
 			return err
@@ -62,15 +66,35 @@ func (f *File) follow(w *walker) error {
 }
 
 // aux takes a field that the server says of itself.
-func (i *Info) aux(name, value string) {
+func (f *File) aux(name, value string) {
 	switch name {
 	case "redis-ver", "valkey-ver":
-		i.RedisVersion = value
+		f.info.RedisVersion = value
 	case "ctime":
 		if seconds, err := strconv.ParseInt(value, 10, 64); err == nil {
-			i.SavedAt = time.Unix(seconds, 0)
+			f.info.SavedAt = time.Unix(seconds, 0)
+		}
+	case "aof-base", "aof-preamble": // since Redis 7, and before it; zero in a dump
+		f.base = f.base || value == "1"
+	}
+}
+
+// appendOnly returns an error where the file, whose structure was followed up to the fault, belongs to an append-only
+// file. Its commands follow the checksum, the first of them with an asterisk.
+func (f *File) appendOnly(fault *fault, sum checksum) error {
+	if fault != nil && fault.kind == goesOn {
+		var b [1]byte
+		if _, err := f.file.ReadAt(b[:], fault.offset+sumSize); err != nil && err != io.EOF {
+			return f.failed(err)
+		}
+		if f.base || b[0] == '*' {
+			return f.bad(ErrAppendOnly, "commands follow its end, which are not read")
 		}
 	}
+	if f.base && fault == nil && sum != differs {
+		return f.bad(ErrAppendOnly, "it is the base, which holds less than the server")
+	}
+	return nil
 }
 
 func (f *File) compareSum() (checksum, error) {

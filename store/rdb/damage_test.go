@@ -10,13 +10,15 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"unicode"
 
+	"github.com/lanyardctl/lanyardctl/store/layout"
 	"github.com/lanyardctl/lanyardctl/store/rdb"
 	"github.com/lanyardctl/lanyardctl/store/storetest/redisserver"
 )
 
 // reasons are all that an error of a damaged file can have.
-var reasons = []error{rdb.ErrNotRDB, rdb.ErrTooNew, rdb.ErrTruncated, rdb.ErrCorrupt, rdb.ErrUnsupported}
+var reasons = []error{rdb.ErrNotRDB, rdb.ErrTooNew, rdb.ErrTruncated, rdb.ErrCorrupt, rdb.ErrUnsupported, rdb.ErrAppendOnly}
 
 // mustFail tries a file that is not whole.
 func mustFail(t *testing.T, what string, content []byte, want ...error) {
@@ -57,17 +59,45 @@ func TestAFileThatWasCutIsTruncated(t *testing.T) {
 	}
 }
 
+// TestAFlippedByteIsNoticed flips each byte of a small file in turn, and some of the bundled dump.
 func TestAFlippedByteIsNoticed(t *testing.T) {
-	whole := read(t, bundled)
-	step := len(whole) / 1000
-	for i := 0; i < len(whole); i += step {
-		damaged := bytes.Clone(whole)
-		damaged[i] ^= byte(1 + i%255)
-		want := []error{rdb.ErrCorrupt}
-		if i < 9 {
-			want = reasons
+	for what, step := range map[string]int{"small": 1, "bundled": 1009} {
+		whole := read(t, bundled)
+		if what == "small" {
+			srv := redisserver.Start(t)
+			c := client(t, srv.URI)
+			fill(t, c, everyForm()...)
+			whole = read(t, save(t, srv, c))
 		}
-		mustFail(t, "flipped", damaged, want...)
+		if places := len(whole) / step; what == "small" && places < 1000 {
+			t.Fatalf("only %d places", places)
+		}
+		for i := 0; i < len(whole); i += step {
+			damaged := bytes.Clone(whole)
+			damaged[i] ^= byte(1 + i%255)
+			want := []error{rdb.ErrCorrupt}
+			switch i {
+			case 0, 1, 2, 3, 4, 5, 6, 7, 8:
+				want = reasons
+			case len(whole) - 9: // the mark of the end
+				want = append(want, rdb.ErrTruncated)
+			}
+			mustFail(t, fmt.Sprintf("byte %d of the %s file flipped", i, what), damaged, want...)
+		}
+	}
+}
+
+// everyForm fills a server with a little of everything.
+func everyForm() [][]any {
+	many := cmds("HSET", "lanyard:user_kv:"+bob)
+	for i := range 150 {
+		many = append(many, fmt.Sprint("f", i), fmt.Sprintf("%q", strings.Repeat("text ", i%9)))
+	}
+	return [][]any{
+		many, cmds("HSET", "lanyard_kv:"+alice, "a", "1", "b", "-70000", "c", "text", "d", strings.Repeat("ab", 30)),
+		cmds("SET", "lanyard_last_seen:"+alice, "1700000000000"), cmds("SET", "api_key:k", alice), cmds("SET", "user_api_key:"+alice, "k"),
+		cmds("XADD", "stream", "1-1", "a", "b"), cmds("ZADD", "zset", 1, "a"), cmds("SADD", "set", 1, 2, 3), cmds("RPUSH", "list", "a", 1),
+		cmds("HSET", "lanyard_kv:"+carol, "long", strings.Repeat("0123456789", 50)),
 	}
 }
 
@@ -76,16 +106,7 @@ func TestAFlippedByteIsNoticed(t *testing.T) {
 func TestWithoutAChecksumNothingWorseThanAnErrorHappens(t *testing.T) {
 	srv := redisserver.Start(t, "--rdbchecksum", "no")
 	c := client(t, srv.URI)
-	many := cmds("HSET", "lanyard:user_kv:"+bob)
-	for i := range 150 {
-		many = append(many, fmt.Sprint("f", i), fmt.Sprintf("%q", strings.Repeat("text ", i%9)))
-	}
-	fill(t, c, many,
-		cmds("HSET", "lanyard_kv:"+alice, "a", "1", "b", "-70000", "c", "text", "d", strings.Repeat("ab", 30)),
-		cmds("SET", "lanyard_last_seen:"+alice, "1700000000000"), cmds("SET", "api_key:k", alice), cmds("SET", "user_api_key:"+alice, "k"),
-		cmds("XADD", "stream", "1-1", "a", "b"), cmds("ZADD", "zset", 1, "a"), cmds("SADD", "set", 1, 2, 3), cmds("RPUSH", "list", "a", 1),
-		cmds("HSET", "lanyard_kv:"+carol, "long", strings.Repeat("0123456789", 50)),
-	)
+	fill(t, c, everyForm()...)
 	whole := read(t, save(t, srv, c))
 	noticed := 0
 	path := filepath.Join(t.TempDir(), "damaged.rdb")
@@ -125,7 +146,7 @@ func TestWhatIsNoRDBFile(t *testing.T) {
 		"its first letters":              {[]byte("REDIS"), rdb.ErrTruncated},
 		"its header":                     {whole[:9], rdb.ErrTruncated},
 		"a wrong checksum":               {append(whole[:len(whole)-8:len(whole)-8], "12345678"...), rdb.ErrCorrupt},
-		"an append-only file":            {append(bytes.Clone(whole), "*1\r\n$4\r\nPING\r\n"...), rdb.ErrCorrupt},
+		"an append-only file":            {append(bytes.Clone(whole), "*1\r\n$4\r\nPING\r\n"...), rdb.ErrAppendOnly},
 		"garbage behind a header":        {append([]byte("REDIS0011"), bytes.Repeat([]byte("garbage"), 5000)...), rdb.ErrCorrupt},
 		"an old format with data behind": {append(newMade(3).text("a", "b").end(), 0), rdb.ErrCorrupt},
 		"a length of most of the memory": {newMade(9).raw(0, 0x81, 0x7f, 0, 0, 0, 0, 0, 0, 0).unsummed(), rdb.ErrCorrupt},
@@ -135,6 +156,57 @@ func TestWhatIsNoRDBFile(t *testing.T) {
 		"a hash of more fields than bytes": {newMade(9).key(4, "k", []byte{0x81, 0x7f, 0, 0, 0, 0, 0, 0, 0}).unsummed(), rdb.ErrCorrupt},
 	} {
 		mustFail(t, what, tc.content, tc.want)
+	}
+}
+
+func TestWhatBelongsToAnAppendOnlyFileIsRefused(t *testing.T) {
+	srv := redisserver.Start(t, "--appendonly", "yes", "--aof-use-rdb-preamble", "yes")
+	c := client(t, srv.URI)
+	fill(t, c, cmds("SET", "lanyard_last_seen:"+alice, "1700000000000"))
+	one := func(pattern string) []byte {
+		t.Helper()
+		found, err := filepath.Glob(filepath.Join(srv.Dir, "appendonlydir", pattern))
+		if err != nil || len(found) != 1 {
+			t.Fatalf("%s: %q, %v", pattern, found, err)
+		}
+		return read(t, found[0])
+	}
+	base, commands := one("*.base.rdb"), one("*.incr.aof")
+	if !bytes.Contains(commands, []byte(alice)) {
+		t.Fatalf("the server wrote nothing behind the base: %q", commands)
+	}
+	mustFail(t, "the base", base, rdb.ErrAppendOnly)
+	mustFail(t, "the base without a checksum", withoutSum(base), rdb.ErrAppendOnly)
+	mustFail(t, "the base with commands behind it", append(bytes.Clone(base), commands...), rdb.ErrAppendOnly)
+	damaged := bytes.Clone(base)
+	damaged[len(damaged)-1] ^= 1
+	mustFail(t, "a damaged base", damaged, rdb.ErrCorrupt)
+	mustFail(t, "the base of before Redis 7", newMade(9).raw(250).raw(str("aof-preamble")...).raw(0xc0, 1).
+		text("lanyard_last_seen:"+alice, "1700000000000").end(), rdb.ErrAppendOnly)
+
+	// What such a server saves as a dump is whole.
+	r := readAll(t, open(t, rdb.Options{Path: save(t, srv, c)}).Source(rdb.SourceOptions{Request: layout.Request{Now: now}}))
+	if len(r.items) != 1 {
+		t.Errorf("%d items of the dump", len(r.items))
+	}
+}
+
+func TestErrorsShowNoControlCharacters(t *testing.T) {
+	dir := t.TempDir()
+	for name, content := range map[string][]byte{"\x1b[31mnone": nil, "line\nbreak.rdb": []byte("text"), "\u009b1m.rdb": read(t, bundled)[:5000]} {
+		path := filepath.Join(dir, name)
+		if content != nil {
+			if err := os.WriteFile(path, content, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		_, err := rdb.Open(t.Context(), rdb.Options{Path: path})
+		if err == nil || strings.ContainsFunc(err.Error(), unicode.IsControl) || !strings.Contains(err.Error(), filepath.Base(dir)) {
+			t.Errorf("%q", err)
+		}
+		if content == nil && !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%v", err)
+		}
 	}
 }
 

@@ -62,7 +62,7 @@ func (w *walker) next() (e entry, more bool, err error) {
 			err = w.skip(1)
 		case opEnd:
 			if w.at != w.end {
-				err = w.fault(broken, "data follows the mark of the end (is it an append-only file?)")
+				err = w.fault(goesOn, "data follows the mark of the end")
 			}
 			return entry{}, false, err
 		default:

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -36,7 +37,11 @@ func live(t testing.TB, uri string, o redis.SourceOptions) reading {
 
 // difference compares what two sources delivered.
 func difference(want, got reading) string {
-	return cmp.Diff(want.seen, got.seen) + cmp.Diff(inOrder(want.items), inOrder(got.items))
+	a, b := inOrder(want.items), inOrder(got.items)
+	if want.seen == got.seen && reflect.DeepEqual(a, b) { // which takes less time than to say in what they differ
+		return ""
+	}
+	return cmp.Diff(want.seen, got.seen) + cmp.Diff(a, b)
 }
 
 func TestTheBundledDumpReadsAsFromItsServer(t *testing.T) {

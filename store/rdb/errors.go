@@ -3,7 +3,9 @@ package rdb
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
+	"unicode"
 )
 
 // Why a file cannot be read. The error of [Open] and of a reading wraps one of these, or the operating system's or the
@@ -14,6 +16,10 @@ var (
 	ErrTruncated   = errors.New("its end is missing")
 	ErrCorrupt     = errors.New("it is damaged")
 	ErrUnsupported = errors.New("it holds something that cannot be read")
+
+	// ErrAppendOnly tells of a file that is a part of an append-only file: what was written later stands in others, or
+	// behind its end.
+	ErrAppendOnly = errors.New("it belongs to an append-only file")
 )
 
 // Error is a file that cannot be read. Its text holds nothing of the file's content.
@@ -25,11 +31,19 @@ type Error struct {
 
 // Error returns the path, the reason and the detail.
 func (e *Error) Error() string {
-	parts := []string{"rdb file " + e.Path, e.Reason.Error()}
+	parts := []string{"rdb file " + shownPath(e.Path), e.Reason.Error()}
 	if e.Detail != "" {
 		parts = append(parts, e.Detail)
 	}
 	return strings.Join(parts, ": ")
+}
+
+// shownPath returns the path as it is, unless a terminal would do something else with it than show it.
+func shownPath(path string) string {
+	if strings.ContainsFunc(path, func(r rune) bool { return r == unicode.ReplacementChar || !unicode.IsPrint(r) }) {
+		return strconv.Quote(path)
+	}
+	return path
 }
 
 // Unwrap returns the reason.
@@ -48,6 +62,7 @@ const (
 	broken  faultKind = iota // it makes no sense
 	ranOut                   // more bytes should follow than there are
 	unknown                  // a type or opcode that some newer or older Redis writes
+	goesOn                   // data follows the mark of the end
 )
 
 // Error returns what is wrong, and where.

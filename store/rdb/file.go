@@ -19,13 +19,14 @@ type Options struct {
 
 // Info is what a file says of itself.
 type Info struct {
-	FormatVersion int
+	FormatVersion int       // as its header has it, 1 to 12
 	RedisVersion  string    // empty where the file does not tell
 	SavedAt       time.Time // zero where the file does not tell
 	Size          int64     // bytes
 	DB            int
 	Keys          int64 // in the database, those that have expired among them
 	Checksum      bool  // there is one; without, a damaged value cannot be told from a good one
+	Expires       bool  // some key in the database has a time to live
 	Functions     int   // libraries of functions, which are left alone
 }
 
@@ -37,6 +38,7 @@ type File struct {
 	info   Info
 	end    int64  // offset behind the mark of the end
 	sum    uint64 // the checksum of all that is before end
+	base   bool   // the server says that it wrote the file for an append-only file
 }
 
 const (
@@ -61,13 +63,21 @@ func Open(ctx context.Context, o Options) (*File, error) {
 	}
 	file, err := os.Open(o.Path)
 	if err != nil {
-		return nil, fmt.Errorf("rdb file: %w", err)
+		return nil, fmt.Errorf("open rdb file %s: %w", shownPath(o.Path), withoutPath(err))
 	}
 	f := &File{path: o.Path, file: file, info: Info{DB: o.DB}}
 	if err := f.check(ctx); err != nil {
 		return nil, errors.Join(err, file.Close())
 	}
 	return f, nil
+}
+
+// withoutPath returns the operating system's reason alone, as its error shows the path whatever is in it.
+func withoutPath(err error) error {
+	if failed, ok := errors.AsType[*os.PathError](err); ok {
+		return failed.Err
+	}
+	return err
 }
 
 func notRegular(path string, info os.FileInfo) error {
@@ -131,7 +141,9 @@ func (f *File) bad(reason error, detail string) error {
 }
 
 // failed returns err, of reading the file, with the file's name.
-func (f *File) failed(err error) error { return fmt.Errorf("read rdb file %s: %w", f.path, err) }
+func (f *File) failed(err error) error {
+	return fmt.Errorf("read rdb file %s: %w", shownPath(f.path), withoutPath(err))
+}
 
 // Info returns what was learnt when the file was opened.
 func (f *File) Info() Info { return f.info }

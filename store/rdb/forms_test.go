@@ -14,6 +14,7 @@ import (
 
 	"github.com/hdt3213/rdb/core"
 
+	"github.com/lanyardctl/lanyardctl/record"
 	"github.com/lanyardctl/lanyardctl/store/layout"
 	"github.com/lanyardctl/lanyardctl/store/rdb"
 	"github.com/lanyardctl/lanyardctl/store/storetest/redisserver"
@@ -219,9 +220,14 @@ func TestInfo(t *testing.T) {
 	}
 	srv := redisserver.Start(t, "--rdbchecksum", "no")
 	c := client(t, srv.URI)
+	fill(t, c, cmds("SET", "here", "x", "EX", 1000))
 	fill(t, c, extras...)
-	info = open(t, rdb.Options{Path: save(t, srv, c), DB: 3}).Info()
-	if info.Checksum || info.Functions != 1 || info.DB != 3 || info.Keys != 2 || time.Since(info.SavedAt) > time.Hour {
+	path := save(t, srv, c)
+	if info = open(t, rdb.Options{Path: path}).Info(); !info.Expires || info.Keys != 1 {
+		t.Errorf("a key has a time to live: %+v", info)
+	}
+	info = open(t, rdb.Options{Path: path, DB: 3}).Info()
+	if info.Checksum || info.Expires || info.Functions != 1 || info.DB != 3 || info.Keys != 2 || time.Since(info.SavedAt) > time.Hour {
 		t.Errorf("%+v", info)
 	}
 }
@@ -250,7 +256,7 @@ func TestIdentityIsOfTheContent(t *testing.T) {
 }
 
 func TestTheFileMayBeReplacedButNotChanged(t *testing.T) {
-	path := put(t, read(t, bundled))
+	path := put(t, fileOf(mixed()))
 	f := open(t, rdb.Options{Path: path})
 	src := f.Source(rdb.SourceOptions{Request: layout.Request{Now: now}})
 	before := readAll(t, src)
@@ -269,6 +275,56 @@ func TestTheFileMayBeReplacedButNotChanged(t *testing.T) {
 	}
 	if r, err := readFrom(f.Source(rdb.SourceOptions{Request: layout.Request{Now: now}}), ""); !errors.Is(err, rdb.ErrCorrupt) || len(r.items) > 0 {
 		t.Errorf("after the file was cut: %v, %d items", err, len(r.items))
+	}
+}
+
+// touch makes the file one that was written to since, though its content and size are the same.
+func touch(t *testing.T, path string) {
+	t.Helper()
+	if err := os.Chtimes(path, time.Time{}, time.Now().Add(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestAFileThatIsWrittenToDeliversNothingMore(t *testing.T) {
+	request := rdb.SourceOptions{Request: layout.Request{Now: now}, PageSize: 1}
+	refused := func(what string, src record.Source) {
+		t.Helper()
+		if r, err := readFrom(src, ""); !errors.Is(err, rdb.ErrCorrupt) || !strings.Contains(err.Error(), "changed") || len(r.items) > 0 {
+			t.Errorf("%s: %v after %d items", what, err, len(r.items))
+		}
+	}
+	path := put(t, fileOf(mixed()))
+	src := open(t, rdb.Options{Path: path}).Source(request)
+	whole := readAll(t, src)
+	touch(t, path)
+	refused("before a further reading", src)
+
+	path = put(t, fileOf(mixed()))
+	src = open(t, rdb.Options{Path: path}).Source(request)
+	touch(t, path)
+	refused("before the first reading", src)
+
+	for _, first := range []bool{true, false} {
+		path = put(t, fileOf(mixed()))
+		src = open(t, rdb.Options{Path: path}).Source(request)
+		if !first {
+			readAll(t, src)
+		}
+		parts, err := src.Parts(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		pages := 0
+		err = parts[0].Read(t.Context(), "", func(record.Page) error {
+			if pages++; pages == 1 {
+				touch(t, path)
+			}
+			return nil
+		})
+		if !errors.Is(err, rdb.ErrCorrupt) || pages >= len(whole.pages) {
+			t.Errorf("during a reading, the first %v: %v after %d pages of %d", first, err, pages, len(whole.pages))
+		}
 	}
 }
 

@@ -51,7 +51,7 @@ func (x *index) count(g group, l layout.Layout) int {
 // asked for, unless it did so for the same time before.
 func (s *source) indexAt(ctx context.Context, at int64) (*index, error) {
 	if s.index != nil && s.index.at == at {
-		return s.index, nil
+		return s.index, s.file.unchanged()
 	}
 	x := &index{at: at, users: make(map[record.UserID]keys)}
 	v := newValues(ctx, s.file)

@@ -130,7 +130,7 @@ func TestAPageIsBoundedInBytes(t *testing.T) {
 	} {
 		m := newMade(9)
 		for i, value := range values {
-			for user := range 12 {
+			for user := range 6 {
 				prefix := []string{"lanyard_kv:", "lanyard:user_kv:"}[i]
 				m.key(4, fmt.Sprint(prefix, 94490510688792576+user), []byte{1}, str("a"), value)
 			}
@@ -141,7 +141,7 @@ func TestAPageIsBoundedInBytes(t *testing.T) {
 				t.Errorf("%s: a page of %d items of 1 MiB", rule, len(p.Items))
 			}
 		}
-		if len(r.items) != 12 {
+		if len(r.items) != 6 {
 			t.Errorf("%s: %d items", rule, len(r.items))
 		}
 	}
@@ -166,7 +166,7 @@ func TestAnErrorOfTheReaderEndsTheReading(t *testing.T) {
 
 func TestACancelledReadingEnds(t *testing.T) {
 	m := newMade(9)
-	for i := range 100_000 {
+	for i := range 10_000 {
 		m.text(fmt.Sprint("lanyard_last_seen:", 94490510688792576+i), "1700000000000")
 	}
 	f := openBytes(t, m.end())

@@ -142,8 +142,7 @@ func (v *values) decode(w *walker, typ byte) (hash map[string][]byte, whole bool
 	kept = append(kept, opEnd)
 	v.bytes.Reset(kept)
 	v.in.Reset(&v.bytes)
-	decoder := core.NewDecoder(v.in)
-	err = decoder.Parse(func(o model.RedisObject) bool {
+	err = core.NewDecoder(v.in).Parse(func(o model.RedisObject) bool {
 		if o, ok := o.(*model.HashObject); ok {
 			hash = o.Hash
 		}
@@ -153,7 +152,7 @@ func (v *values) decode(w *walker, typ byte) (hash map[string][]byte, whole bool
 		v.kept = nil
 	}
 	v.bytes.Reset(nil)
-	if err != nil || hash == nil || decoder.GetReadCount() != len(kept) {
+	if err != nil || hash == nil {
 		// The library's error may quote the value.
 		return nil, false, w.fault(broken, "a hash cannot be decoded")
 	}
