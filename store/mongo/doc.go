@@ -20,4 +20,5 @@
 // at most 40 updates at a time, and leaves their guards out: somebody else's write between reading and writing the same
 // document can be lost there, on MongoDB it cannot. Where the documents that a cursor asks for do not fit into one reply,
 // FerretDB fails or hangs. So the store asks for few until it knows how large they are, and for good once that was too many.
+// It counts by a stream as well, since FerretDB loads all that it counts.
 package mongo

@@ -90,7 +90,7 @@ func (h *Holdings) counters(ctx context.Context, yield func([]record.Standing) e
 	return yield(global)
 }
 
-// Count implements [record.Holdings]. It takes about as long as reading the collection.
+// Count implements [record.Holdings]. On FerretDB it takes about as long as reading the collection.
 func (h *Holdings) Count(ctx context.Context, kind record.Kind) (int64, error) {
 	var filter bson.D
 	field := "user_id"
