@@ -196,7 +196,7 @@ func (v logView) end(_ time.Time, p progress, complete bool) {
 func (v logView) write(phase string, p progress) {
 	attrs := []any{"phase", phase, p.Unit, p.Done, "total", p.Total}
 	for _, t := range p.Beside {
-		attrs = append(attrs, t.noun+"s", t.n)
+		attrs = append(attrs, several(t.noun), t.n)
 	}
 	v.log.Info("progress", attrs...)
 }

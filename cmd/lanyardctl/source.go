@@ -101,6 +101,8 @@ func describeRedis(i redis.Info) string {
 	return strings.Join(parts, ", ")
 }
 
+const expiringWarning = "some keys in the source have a time to live: what is written to MongoDB does not expire"
+
 // redisWarnings says what a person should know of the source.
 func redisWarnings(i redis.Info) []string {
 	var list []string
@@ -108,7 +110,7 @@ func redisWarnings(i redis.Info) []string {
 		list = append(list, "the source is a replica, which may lag behind its master")
 	}
 	if i.Expires {
-		list = append(list, "some keys in the source have a time to live: what is written to MongoDB does not expire")
+		list = append(list, expiringWarning)
 	}
 	return list
 }

@@ -42,6 +42,8 @@ func explainRDB(err error, p place) error {
 		return failure(err, serve)
 	case errors.Is(err, rdb.ErrTruncated), errors.Is(err, rdb.ErrCorrupt):
 		return failure(err, again)
+	case errors.Is(err, rdb.ErrAppendOnly):
+		return failure(err, "take a dump (redis-cli --rdb FILE, or SAVE and then the file that CONFIG GET dbfilename names)")
 	case errors.Is(err, rdb.ErrNotRDB):
 		return failure(err, "name the file that Redis saves (dump.rdb); an append-only file or an archive is none")
 	}
@@ -66,6 +68,9 @@ func rdbWarnings(i rdb.Info) []string {
 	var list []string
 	if !i.Checksum {
 		list = append(list, "the RDB file carries no checksum, so damage to it may go unnoticed (rdbchecksum yes in Redis's configuration writes one)")
+	}
+	if i.Expires {
+		list = append(list, expiringWarning)
 	}
 	if i.Functions > 0 {
 		list = append(list, plural(int64(i.Functions), "library")+" of Redis functions in the RDB file left alone: none is Lanyard's")

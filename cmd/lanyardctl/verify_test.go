@@ -20,6 +20,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/lanyardctl/lanyardctl/record"
+	"github.com/lanyardctl/lanyardctl/store/rdb"
 	"github.com/lanyardctl/lanyardctl/verify"
 )
 
@@ -311,6 +312,9 @@ func TestVerifyCalledWrong(t *testing.T) {
 		"--output xml":                              {"give text, json"},
 		"--timeout 0s":                              {"--timeout"},
 		"--redis rdb:dump.rdb?db=x":                 {"no number of a database"},
+		"--redis rdb:dump.rdb?db=-1":                {"no number of a database"},
+		"--redis rdb:dump.rdb?db=2147483648":        {"no number of a database"},
+		"--redis rdb:dump.rdb?db=99999999999":       {"no number of a database"},
 	} {
 		t.Run(line, func(t *testing.T) {
 			if strings.Contains(line, "./x/") {
@@ -555,6 +559,17 @@ func TestProgressOfAComparisonAddsBothSidesUp(t *testing.T) {
 	}
 	if p = verifyProgress(verify.Snapshot{Keys: 10}, 60); p.Total != 0 {
 		t.Errorf("a total of %d without one of the source", p.Total)
+	}
+}
+
+func TestPlurals(t *testing.T) {
+	for noun, want := range map[string]string{"key": "2 keys", "library": "2 libraries", "record": "2 records"} {
+		if one, got := plural(1, noun), plural(2, noun); got != want || one != "1 "+noun {
+			t.Errorf("%s, %s", one, got)
+		}
+	}
+	if list := rdbWarnings(rdb.Info{Checksum: true, Functions: 2}); len(list) != 1 || !strings.HasPrefix(list[0], "2 libraries of Redis functions") {
+		t.Errorf("%q", list)
 	}
 }
 

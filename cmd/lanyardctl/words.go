@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -23,7 +24,15 @@ func plural(n int64, noun string) string {
 	if n == 1 {
 		return "1 " + noun
 	}
-	return thousands(n) + " " + noun + "s"
+	return thousands(n) + " " + several(noun)
+}
+
+// several returns the plural of a noun.
+func several(noun string) string {
+	if stem, ok := strings.CutSuffix(noun, "y"); ok && strings.TrimRight(stem, "aeiou") == stem {
+		return stem + "ies"
+	}
+	return noun + "s"
 }
 
 // byteText writes n bytes as people say it: "216 KB".
