@@ -82,11 +82,15 @@ func (a again) String() string {
 	return strings.Join(words, " ")
 }
 
-// shellQuote returns s as one word of a POSIX shell.
+// shellQuote returns s as one word of a POSIX shell; with characters that do not print, of Bash or Zsh.
 func shellQuote(s string) string {
 	const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_=+:,./@%"
 	if s != "" && strings.Trim(s, plain) == "" {
 		return s
+	}
+	if shown := printableLine(s); shown != s {
+		// The form in which Bash and Zsh take escapes.
+		return "$'" + strings.NewReplacer(`\"`, `"`, "'", `\'`).Replace(insideQuotes(s)) + "'"
 	}
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }

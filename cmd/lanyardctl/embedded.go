@@ -61,7 +61,7 @@ func serveEmbedded(ctx context.Context, opts embedded.Options, stdout, stderr io
 	if err != nil {
 		return explainListen(err)
 	}
-	fmt.Fprintf(stderr, "serving %s; connect with any MongoDB client, stop with Ctrl-C\n", opts.Dir)
+	fmt.Fprintf(stderr, "serving %s; connect with any MongoDB client, stop with Ctrl-C\n", printableLine(opts.Dir))
 	if _, err := fmt.Fprintln(stdout, server.URI()); err != nil {
 		return errors.Join(fmt.Errorf("print the URI: %w", err), server.Close())
 	}

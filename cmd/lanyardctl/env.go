@@ -22,6 +22,9 @@ type place struct {
 	From string
 }
 
+// shown returns the URI without its password, as one line that is fit for a terminal.
+func (p place) shown() string { return printableLine(redactURI(p.URI)) }
+
 // onCommandLine tells whether everybody who can list processes can read the URI.
 func (p place) onCommandLine() bool { return strings.HasPrefix(p.From, "-") }
 

@@ -76,8 +76,8 @@ func printError(w io.Writer, err error) {
 	if ok && exit.err == nil {
 		return
 	}
-	fmt.Fprintf(w, "lanyardctl: %s\n", strings.TrimSpace(err.Error()))
+	fmt.Fprintf(w, "lanyardctl: %s\n", strings.TrimSpace(printable(err.Error())))
 	if ok && exit.hint != "" {
-		fmt.Fprintf(w, "hint: %s\n", exit.hint)
+		fmt.Fprintf(w, "hint: %s\n", printable(exit.hint))
 	}
 }

@@ -2,10 +2,10 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"log/slog"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 )
@@ -62,7 +62,7 @@ func (h *lineHandler) Handle(_ context.Context, r slog.Record) error {
 	case r.Level < slog.LevelInfo:
 		b.WriteString("debug: ")
 	}
-	b.WriteString(r.Message)
+	b.WriteString(printable(r.Message))
 	for _, a := range h.attrs {
 		writeAttr(&b, a)
 	}
@@ -80,8 +80,8 @@ func (h *lineHandler) Handle(_ context.Context, r slog.Record) error {
 
 func writeAttr(b *strings.Builder, a slog.Attr) {
 	value := a.Value.Resolve().String()
-	if strings.ContainsAny(value, " \t\n\"=") || value == "" {
-		value = fmt.Sprintf("%q", value)
+	if strings.ContainsAny(value, " \"=") || value == "" || printableLine(value) != value {
+		value = strconv.Quote(value)
 	}
 	b.WriteString(" " + a.Key + "=" + value)
 }

@@ -108,7 +108,7 @@ func (t *reportText) notes(r migrate.Report) {
 
 func (t *reportText) rejects(r migrate.Report) {
 	if r.RejectsFile != "" {
-		t.list("Left out, in "+r.RejectsFile+":", countedTexts(r.Reasons, reasonTexts))
+		t.list("Left out, in "+printableLine(r.RejectsFile)+":", countedTexts(r.Reasons, reasonTexts))
 	} else {
 		t.list("Left out:", countedTexts(r.Reasons, reasonTexts))
 	}
@@ -118,7 +118,7 @@ func (t *reportText) rejects(r migrate.Report) {
 		if r.Superseded == 1 {
 			gaveWay = "value gave way to another and is kept in"
 		}
-		t.wrap("", fmt.Sprintf("%s %s %s.", thousands(r.Superseded), gaveWay, r.SupersededFile))
+		t.wrap("", fmt.Sprintf("%s %s %s.", thousands(r.Superseded), gaveWay, printableLine(r.SupersededFile)))
 	}
 }
 

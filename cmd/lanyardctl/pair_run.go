@@ -36,7 +36,7 @@ func (r *pairRun) do(ctx context.Context, missing missingFolder, work func(conte
 		return err
 	}
 	defer func() { r.closed("the source", source.close()) }()
-	r.log.Debug("opened the source", "is", source.facts)
+	r.log.Debug("opened the source", "uri", r.source.shown(), "is", source.facts)
 	r.warn(source.warnings...)
 
 	target, err := openMongo(ctx, r.pairOptions, missing)
@@ -44,7 +44,7 @@ func (r *pairRun) do(ctx context.Context, missing missingFolder, work func(conte
 		return err
 	}
 	defer func() { r.closed("MongoDB", target.Close(context.WithoutCancel(ctx))) }()
-	r.log.Debug("opened MongoDB", "server", target.Info().Server, "version", target.Info().Version, "database", r.database)
+	r.log.Debug("opened the target", "uri", r.target.shown(), "is", describeMongo(target.Info()), "database", r.database)
 
 	if !r.allowEmpty {
 		if err := r.findLanyard(ctx, source); err != nil {
@@ -87,7 +87,7 @@ func (r *pairRun) findLanyard(ctx context.Context, source *redisSource) error {
 
 func (r *pairRun) warn(texts ...string) {
 	for _, text := range texts {
-		text = r.red.text(text)
+		text = r.red.said(text)
 		r.warned = append(r.warned, text)
 		r.log.Warn(text)
 	}
@@ -168,7 +168,7 @@ func (r *pairRun) settled(ctx context.Context, err error) *exitError {
 		said.code = exitInterrupted
 	}
 	if ok {
-		said.hint = r.red.text(exit.hint)
+		said.hint = r.red.said(exit.hint)
 	}
 	said.err = r.red.err(err)
 	return said

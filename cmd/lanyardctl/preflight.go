@@ -37,8 +37,8 @@ type endpoint struct {
 // preflight returns what both commands tell.
 func (o pairOptions) preflight(verb string, source *redisSource, target *mongoTarget, documents map[record.Kind]int64) preflight {
 	return preflight{
-		Source:   endpoint{redactURI(o.source.URI), source.facts},
-		Target:   endpoint{redactURI(o.target.URI), describeMongo(target.Info())},
+		Source:   endpoint{o.source.shown(), printableLine(source.facts)},
+		Target:   endpoint{o.target.shown(), printableLine(describeMongo(target.Info()))},
 		Database: o.database, Documents: documents,
 		Verb: verb, Only: o.only, Users: o.users, Policy: o.policy, KVPrefer: o.kvPrefer,
 	}

@@ -168,12 +168,15 @@ func secretsOf(uri string) []string {
 // text returns s without secrets.
 func (r *redactor) text(s string) string { return redactText(r.literals.Replace(s)) }
 
-// err returns an error of the same identity as err whose text holds no secret.
+// said returns s without secrets, fit for a terminal.
+func (r *redactor) said(s string) string { return printable(r.text(s)) }
+
+// err returns an error of the same identity as err whose text holds no secret and is fit for a terminal.
 func (r *redactor) err(err error) error {
 	if err == nil {
 		return nil
 	}
-	return &redactedError{cause: err, text: r.text(err.Error())}
+	return &redactedError{cause: err, text: r.said(err.Error())}
 }
 
 type redactedError struct {

@@ -37,7 +37,7 @@ func errorText(errs ...error) string {
 
 func (r *pairRun) facts(err error) pairFacts {
 	return pairFacts{
-		Source: redactURI(r.source.URI), Target: redactURI(r.target.URI), Database: r.database,
+		Source: r.source.shown(), Target: r.target.shown(), Database: r.database,
 		Warnings: r.warned, Err: r.red.err(err), Again: r.again,
 	}
 }
