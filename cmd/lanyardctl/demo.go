@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -143,8 +142,11 @@ func (d *demo) run(ctx context.Context) error {
 	d.wrap("Each command below is really run, in " + d.folder + "; what follows it is its own output.")
 	d.line("")
 	for _, step := range steps {
-		if err := cmp.Or(step(), d.printErr); err != nil {
+		if err := step(); err != nil {
 			return err
+		}
+		if d.printErr != nil {
+			return d.printErr
 		}
 	}
 	return nil

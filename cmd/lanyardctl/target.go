@@ -85,7 +85,11 @@ func explainMongo(err error, o pairOptions) error {
 	case errors.Is(err, mongo.ErrAuth):
 		return failure(err, "check the user, the password and authSource in "+from)
 	case errors.Is(err, mongo.ErrPermission):
-		return failure(err, "name a user in "+from+" and give it the role readWrite on the database")
+		role := "readWrite"
+		if o.again.name == verifyName {
+			role = "read"
+		}
+		return failure(err, "name a user in "+from+" and give it the role "+role+" on the database")
 	case errors.Is(err, mongo.ErrIndex):
 		return failure(err, "drop it (db.COLLECTION.dropIndex(\"NAME\")), and run the same command again, which makes the unique one")
 	case errors.Is(err, mongo.ErrTooOld):

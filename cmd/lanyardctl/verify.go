@@ -125,6 +125,9 @@ func (f verifyFlags) options(env lookupFunc, now time.Time, flags *pflag.FlagSet
 			}
 		}
 	}
+	if f.exact && flags.Changed("on-conflict") {
+		return o, usageError("--exact and --on-conflict contradict each other", "--exact asks for equality, whoever wrote a value; leave one of them out")
+	}
 	if rdbURI(o.source.URI) && !flags.Changed("recheck") {
 		o.recheck = 0 // a file does not move
 	}

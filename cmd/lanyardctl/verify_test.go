@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -20,6 +21,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/lanyardctl/lanyardctl/record"
+	"github.com/lanyardctl/lanyardctl/store/mongo"
 	"github.com/lanyardctl/lanyardctl/store/rdb"
 	"github.com/lanyardctl/lanyardctl/verify"
 )
@@ -303,6 +305,8 @@ func TestVerifyCalledWrong(t *testing.T) {
 		"--counts-only --max-differences 1":         {"--counts-only and --max-differences contradict"},
 		"--counts-only --memory 1":                  {"--counts-only and --memory contradict"},
 		"--counts-only --on-conflict source":        {"--counts-only and --on-conflict contradict"},
+		"--exact --on-conflict source":              {"--exact and --on-conflict contradict"},
+		"--exact --on-conflict fail":                {"--exact and --on-conflict contradict"},
 		"--on-conflict nobody":                      {"give fail, source or target"},
 		"--kv-prefer both":                          {"give fork, upstream"},
 		"--user 0":                                  {"no Discord user id"},
@@ -546,6 +550,55 @@ func TestASourceThatWasEmptiedIsNoVerdict(t *testing.T) {
 				t.Error(said.String())
 			}
 		})
+	}
+}
+
+func TestWhatToDoNext(t *testing.T) {
+	const migrate, decide, more, extra = "Next: migrate", "--on-conflict source (Redis wins)", "Equality is more", "look at what only the target has"
+	document := record.Difference{Kind: record.APIKeys, User: 1, Type: record.Extra}
+	field := record.Difference{Kind: record.KV, User: 1, Field: "a", HasField: true, Type: record.Extra}
+	changed := record.Difference{Kind: record.KV, User: 1, Field: "b", HasField: true, Type: record.Different}
+	missing := record.Difference{Kind: record.KV, User: 2, Type: record.Missing}
+	for name, test := range map[string]struct {
+		kv     verify.Counts
+		listed []record.Difference
+		exact  bool
+		counts bool
+		said   []string
+	}{
+		"missing":                         {kv: verify.Counts{Missing: 1}, listed: []record.Difference{missing}, said: []string{migrate}},
+		"different":                       {kv: verify.Counts{Different: 1}, listed: []record.Difference{changed}, said: []string{migrate, decide}},
+		"extra":                           {kv: verify.Counts{Extra: 1}, listed: []record.Difference{document}, said: []string{extra}},
+		"missing and extra":               {kv: verify.Counts{Missing: 1, Extra: 1}, listed: []record.Difference{document, missing}, said: []string{migrate, extra}},
+		"missing, and extra that is fine": {kv: verify.Counts{Missing: 1, Extra: 1}, listed: []record.Difference{missing}, said: []string{migrate}},
+		"a field that lanyardctl wrote":   {kv: verify.Counts{Different: 1}, listed: []record.Difference{field}, said: []string{migrate, decide}},
+		"exact, different":                {kv: verify.Counts{Different: 1}, listed: []record.Difference{changed}, exact: true, said: []string{migrate, more}},
+		"exact, a field more":             {kv: verify.Counts{Different: 1}, listed: []record.Difference{field}, exact: true, said: []string{migrate, more, extra}},
+		"numbers":                         {kv: verify.Counts{Missing: 1, Extra: 0}, counts: true, said: []string{migrate}},
+		"numbers, exact":                  {kv: verify.Counts{Missing: 1, Extra: 1}, counts: true, exact: true, said: []string{migrate, extra}},
+		"none listed":                     {kv: verify.Counts{Extra: 1}, said: []string{extra}},
+	} {
+		v := verification{Report: verify.Report{Only: record.AllKinds, Total: 1, Differences: test.listed, Exact: test.exact, CountsOnly: test.counts}}
+		v.Exit, v.Again, v.Report.Kinds[record.KV] = exitDifferences, again{name: verifyName}, test.kv
+		text := v.text(look{})
+		for _, advice := range []string{migrate, decide, more, extra} {
+			if said := strings.Contains(text, advice); said != slices.Contains(test.said, advice) {
+				t.Errorf("%s: %q is said: %v\n%s", name, advice, said, text)
+			}
+		}
+		if !strings.Contains(text, "Then verify again:\n  lanyardctl verify\n") {
+			t.Errorf("%s: %s", name, text)
+		}
+	}
+}
+
+func TestAUserWhoMayNotIsToldWhichRoleIsEnough(t *testing.T) {
+	for command, role := range map[string]string{verifyName: "the role read on", migrationName: "the role readWrite on"} {
+		var said strings.Builder
+		printError(&said, explainMongo(fmt.Errorf("find: %w", mongo.ErrPermission), pairOptions{again: again{name: command}}))
+		if !strings.Contains(said.String(), role) {
+			t.Errorf("%s: %s", command, &said)
+		}
 	}
 }
 

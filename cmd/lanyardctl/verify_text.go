@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/lanyardctl/lanyardctl/record"
@@ -72,14 +73,18 @@ func (t *reportText) nextAfterVerify(v verification) {
 		t.command("Next: run it again:", cmd)
 	case v.Err != nil:
 		t.command("Next: mend what the error names, then run it again:", cmd)
-	case v.Exit == exitDifferences && total.Missing+total.Different > 0:
-		t.command("Next: migrate, which writes what is missing and tells of conflicts:", migrate)
-		t.conflicts(v)
-		t.command("Then verify again:", cmd)
 	case v.Exit == exitDifferences:
-		t.wrap("", "Next: look at what only the target has. A migration removes nothing that somebody else wrote: an API key that "+
-			"lets somebody in, or a second document of a user, is yours to delete. Then verify again:")
-		t.line("  %s", t.paint(bold, cmd.String()))
+		migrates, look := total.Missing+total.Different > 0, "Next: look"
+		if migrates {
+			look = "Then look"
+			t.command("Next: migrate, which writes what is missing and tells of conflicts:", migrate)
+			t.conflicts(v)
+		}
+		if !migrates || v.listsExtra() {
+			t.wrap("", look+" at what only the target has. A migration removes nothing that somebody else wrote: an API key that "+
+				"lets somebody in, or a second document of a user, is yours to delete.")
+		}
+		t.command("Then verify again:", cmd)
 	case total.Mistyped > 0:
 		t.command("Next: migrate, which mends the types that Lanyard cannot read:", migrate)
 	case v.Exit == exitRejects:
@@ -91,6 +96,17 @@ func (t *reportText) nextAfterVerify(v verification) {
 	}
 }
 
+// listsExtra tells whether something that only the target has is among the differences that are listed, or that numbers
+// alone show. Fields that lanyardctl wrote are none: the next migration removes them.
+func (v verification) listsExtra() bool {
+	if v.Report.CountsOnly {
+		return v.Report.Only.Has(record.APIKeys) && v.Report.Kinds[record.APIKeys].Extra > 0 || v.Report.Exact && v.total().Extra > 0
+	}
+	return slices.ContainsFunc(v.Report.Differences, func(d record.Difference) bool {
+		return d.Type == record.Extra && (!d.HasField || v.Report.Exact)
+	})
+}
+
 // conflicts says what to do about values that somebody else wrote to the target.
 func (t *reportText) conflicts(v verification) {
 	policy := record.FailOnConflict.String()
@@ -100,6 +116,11 @@ func (t *reportText) conflicts(v verification) {
 		}
 	}
 	if v.total().Different == 0 || policy != record.FailOnConflict.String() {
+		return
+	}
+	if v.Report.Exact {
+		t.wrap("", fmt.Sprintf("Equality is more than that brings about: it leaves what the target is ahead in, and what somebody else "+
+			"wrote there, unless --on-conflict %s lets Redis win.", record.PreferSource))
 		return
 	}
 	t.wrap("", fmt.Sprintf("What differs since somebody else wrote it stays as it is: decide it with --on-conflict %s (Redis wins) or %s "+
