@@ -2,8 +2,9 @@ package main
 
 import (
 	"io"
+	"strings"
 
-	"github.com/spf13/pflag"
+	"github.com/spf13/cobra"
 )
 
 // streams are what a command writes to, and the environment that it reads.
@@ -24,23 +25,34 @@ type outputFlags struct {
 	logFormat        string
 }
 
-func (f *outputFlags) bind(flags *pflag.FlagSet) {
+func (f *outputFlags) bind(cmd *cobra.Command) {
+	flags := cmd.Flags()
 	flags.StringVar(&f.output, "output", outputText, "`format` of the report: text or json")
 	flags.StringVar(&f.progress, "progress", progressAuto, "`form` of the progress: auto, bar, plain or none")
 	flags.BoolVarP(&f.quiet, "quiet", "q", false, "nothing but errors on stderr")
 	flags.BoolVarP(&f.verbose, "verbose", "v", false, "more on stderr")
 	flags.StringVar(&f.logFormat, "log-format", logText, "`format` of the lines on stderr: text or json")
+	for _, choice := range f.choices() {
+		offer(cmd, strings.TrimPrefix(choice.flag, "--"), choice.known...)
+	}
 }
 
-func (f outputFlags) check() error {
-	for _, choice := range []struct {
-		flag, value string
-		known       []string
-	}{
+// choice is a flag that takes one of the known values.
+type choice struct {
+	flag, value string
+	known       []string
+}
+
+func (f outputFlags) choices() []choice {
+	return []choice{
 		{"--output", f.output, []string{outputText, outputJSON}},
 		{"--progress", f.progress, []string{progressAuto, progressBar, progressPlain, progressNone}},
 		{"--log-format", f.logFormat, []string{logText, logJSON}},
-	} {
+	}
+}
+
+func (f outputFlags) check() error {
+	for _, choice := range f.choices() {
 		if err := oneOf(choice.flag, choice.value, choice.known...); err != nil {
 			return err
 		}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/lanyardctl/lanyardctl/record"
@@ -28,25 +29,31 @@ const (
 )
 
 // bindPlaces adds the flags that say where to read and what. Does is what the command does with it: "copy".
-func (f *pairFlags) bindPlaces(flags *pflag.FlagSet, does, target string) {
+func (f *pairFlags) bindPlaces(cmd *cobra.Command, does, target string) {
+	flags := cmd.Flags()
 	flags.StringVar(&f.redis, "redis", "", "`URI` to read from: redis://, rediss://, unix:// or rdb:FILE")
 	flags.StringVar(&f.mongo, "mongo", "", "`URI` to "+target+": mongodb://, mongodb+srv:// or embedded:DIR")
 	flags.StringVar(&f.database, "database", "", "`name` of the MongoDB database (default lanyard)")
 	flags.StringSliceVar(&f.only, "only", nil, "`kinds` to "+does+", with commas between (default all)")
+	offerKinds(cmd, "only")
 	flags.StringSliceVar(&f.users, "user", nil, does+" this user `ID` alone; can be repeated")
 }
 
 // bindRules adds the flags that decide between values.
-func (f *pairFlags) bindRules(flags *pflag.FlagSet, onConflict string) {
+func (f *pairFlags) bindRules(cmd *cobra.Command, onConflict string) {
+	flags := cmd.Flags()
 	flags.StringVar(&f.onConflict, "on-conflict", record.FailOnConflict.String(), onConflict)
 	flags.StringVar(&f.kvPrefer, "kv-prefer", preferFork, "`layout` whose pairs win: fork or upstream")
+	offer(cmd, "on-conflict", record.PreferSource.String(), record.PreferTarget.String(), record.FailOnConflict.String())
+	offer(cmd, "kv-prefer", preferFork, preferUpstream)
 }
 
 // bindRun adds the flags that say how to run.
-func (f *pairFlags) bindRun(flags *pflag.FlagSet) {
+func (f *pairFlags) bindRun(cmd *cobra.Command) {
+	flags := cmd.Flags()
 	flags.DurationVar(&f.timeout, "timeout", 10*time.Second, "how long to wait for a server at the start")
 	flags.BoolVar(&f.allowEmpty, "allow-empty", false, "a source without any key of Lanyard's is no error")
-	f.outputFlags.bind(flags)
+	f.outputFlags.bind(cmd)
 }
 
 // pairOptions are the checked flags and variables of a command that reads a source and a target.

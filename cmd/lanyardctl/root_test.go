@@ -87,6 +87,22 @@ func TestCompletionScripts(t *testing.T) {
 	}
 }
 
+func TestShellsCompleteTheValuesOfFlags(t *testing.T) {
+	kinds := "api_keys,kv,last_seen,monitoring_since,metrics"
+	for line, want := range map[string]string{
+		"verify --on-conflict ": "source,target,fail", "migrate redis-to-mongo --kv-prefer ": "fork,upstream",
+		"verify --output ": "text,json", "migrate redis-to-mongo --progress ": "auto,bar,plain,none", "verify --log-format ": "text,json",
+		"version --output ": "text,json", "verify --report ": "json,xml,md", "migrate redis-to-mongo --only ": kinds,
+		"verify --only kv,": "kv,api_keys kv,last_seen kv,monitoring_since kv,metrics", "verify --only kv,last_seen,": "kv,last_seen,api_keys kv,last_seen,monitoring_since kv,last_seen,metrics",
+	} {
+		code, stdout, _ := call(append([]string{"__complete"}, strings.Split(line, " ")...)...)
+		shown, _, _ := strings.Cut(stdout, "\n:")
+		if got := strings.Split(shown, "\n"); code != exitDone || strings.Join(got, ",") != want && strings.Join(got, " ") != want {
+			t.Errorf("%s: exit %d, %q", line, code, got)
+		}
+	}
+}
+
 func TestExitCodes(t *testing.T) {
 	boom := errors.New("boom")
 	interrupted := fmt.Errorf("scan: %w", errInterrupted)

@@ -77,13 +77,14 @@ func newVerify() *cobra.Command {
 		},
 	}
 	cmd.Flags().SortFlags = false
-	f.bindAll(cmd.Flags())
+	f.bindAll(cmd)
 	return cmd
 }
 
-func (f *verifyFlags) bindAll(flags *pflag.FlagSet) {
-	f.bindPlaces(flags, "compare", "compare with")
-	f.bindRules(flags, "`who` wins, as for migrate: source, target, fail")
+func (f *verifyFlags) bindAll(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	f.bindPlaces(cmd, "compare", "compare with")
+	f.bindRules(cmd, "`who` wins, as for migrate: source, target, fail")
 	flags.BoolVar(&f.exact, "exact", false, "ask for equality: a target that is ahead, or has more, differs")
 	flags.BoolVar(&f.countsOnly, "counts-only", false, "compare numbers of records and documents alone")
 	flags.IntVar(&f.recheck, "recheck", 2, "`times` to read what differs again (of an RDB file: 0)")
@@ -91,7 +92,8 @@ func (f *verifyFlags) bindAll(flags *pflag.FlagSet) {
 	flags.IntVar(&f.maxDifferences, "max-differences", 100, "`number` of differences to list; all are counted")
 	flags.IntVar(&f.memory, "memory", verify.DefaultMemory>>20, "`MiB` for records that are compared one by one, about")
 	flags.StringArrayVar(&f.reports, "report", nil, "`file` for the report: .json, .xml (JUnit) or .md; can be repeated")
-	f.bindRun(flags)
+	offerFiles(cmd, "report", "json", "xml", "md")
+	f.bindRun(cmd)
 }
 
 // verifyOptions are checked flags and variables.

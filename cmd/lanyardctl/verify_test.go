@@ -280,7 +280,7 @@ func parseVerify(t *testing.T, args ...string) (verifyOptions, error) {
 	t.Helper()
 	var f verifyFlags
 	cmd := &cobra.Command{}
-	f.bindAll(cmd.Flags())
+	f.bindAll(cmd)
 	if err := cmd.ParseFlags(args); err != nil {
 		t.Fatal(err)
 	}
