@@ -2,10 +2,12 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -205,6 +207,44 @@ func TestNoLineIsWiderThanTheTerminal(t *testing.T) {
 		if n := len([]rune(line)); n > 80 && !strings.Contains(line, "lanyardctl") && !strings.Contains(line, "jq ") && !strings.Contains(line, "://") {
 			t.Errorf("%d columns: %s", n, line)
 		}
+	}
+}
+
+func TestAMigrationThatNeverBeganIsReportedToScripts(t *testing.T) {
+	for name, test := range map[string]struct {
+		format    string
+		cancelled bool
+		err       error
+		want      int
+		said      string // in the report; empty for none
+	}{
+		"an error":             {outputJSON, false, failure(errors.New("no server"), "start it"), exitFailed, "no server"},
+		"an interruption":      {outputJSON, true, failure(errors.New("no server"), "start it"), exitInterrupted, "interrupted before the first record"},
+		"a wrong call":         {outputJSON, false, usageError("no such parameter", "read"), exitUsage, ""},
+		"an error, for people": {outputText, false, failure(errors.New("no server"), "start it"), exitFailed, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ctx, cancel := context.WithCancelCause(t.Context())
+			defer cancel(nil)
+			if test.cancelled {
+				cancel(errInterrupted)
+			}
+			var stdout bytes.Buffer
+			o := migrateOptions{pairOptions: pairOptions{only: record.AllKinds, outputFlags: outputFlags{output: test.format}}}
+			run := &migrationRun{pairRun: newPairRun(o.pairOptions, streams{out: &stdout, err: io.Discard, env: envOf()}), options: o}
+			if err := run.ended(ctx, run.reportFailure(ctx, test.err)); exitCode(err) != test.want {
+				t.Errorf("exit %d, %v", exitCode(err), err)
+			}
+			if test.said == "" {
+				if stdout.Len() > 0 {
+					t.Errorf("stdout: %s", &stdout)
+				}
+				return
+			}
+			if r := readReport(t, stdout.Bytes()); r.OK || r.Error != test.said {
+				t.Errorf("%+v", r)
+			}
+		})
 	}
 }
 

@@ -178,6 +178,8 @@ func TestWhatBelongsToAnAppendOnlyFileIsRefused(t *testing.T) {
 	mustFail(t, "the base", base, rdb.ErrAppendOnly)
 	mustFail(t, "the base without a checksum", withoutSum(base), rdb.ErrAppendOnly)
 	mustFail(t, "the base with commands behind it", append(bytes.Clone(base), commands...), rdb.ErrAppendOnly)
+	stamped := append(append(bytes.Clone(base), "#TS:1700000000\r\n"...), commands...)
+	mustFail(t, "the base with commands behind it, after their time", stamped, rdb.ErrAppendOnly)
 	damaged := bytes.Clone(base)
 	damaged[len(damaged)-1] ^= 1
 	mustFail(t, "a damaged base", damaged, rdb.ErrCorrupt)

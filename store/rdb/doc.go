@@ -2,7 +2,8 @@
 //
 // [Open] goes over the whole file once: its checksum is computed, and its structure followed from key to key up to the
 // end, so that a damaged file is known before anything is read. [File.Source] then delivers the records that store/redis
-// would deliver from the server that wrote the file; keys that have expired count as absent.
+// would deliver from the server that wrote the file; keys that have expired count as absent. What belongs to an
+// append-only file is refused: it holds less than the server, or goes on in commands that are not read.
 //
 // # Structure and values
 //
