@@ -57,4 +57,5 @@ func (c *Counts) Add(o Counts) {
 	c.Ahead += o.Ahead
 	c.Kept += o.Kept
 	c.Mistyped += o.Mistyped
+	c.Numeric += o.Numeric
 }

@@ -11,16 +11,17 @@ import (
 // Where content was compared, Source is the sum of Rejected, Missing, Different and Agreeing, and Target is the sum of
 // Extra, Different and Agreeing. Where only numbers were, Different and Agreeing are not known, and zero.
 type Counts struct {
-	Source    int64 `json:"source"`    // records of the source, those that are rejected among them
-	Target    int64 `json:"target"`    // documents of the target
-	Missing   int64 `json:"missing"`   // records without a document
-	Different int64 `json:"different"` // records whose document falls short of them
-	Extra     int64 `json:"extra"`     // documents without a record
-	Rejected  int64 `json:"rejected"`  // records of which nothing can be written
-	Agreeing  int64 `json:"agreeing"`  // records whose document holds them, or more
-	Ahead     int64 `json:"ahead"`     // of Agreeing, those whose document holds more, or later, or earlier
-	Kept      int64 `json:"kept"`      // of Agreeing, those of which the policy lets the target keep another value
-	Mistyped  int64 `json:"mistyped"`  // documents that say the right thing in a type that the app cannot read
+	Source    int64 `json:"source"`           // records of the source, those that are rejected among them
+	Target    int64 `json:"target"`           // documents of the target
+	Missing   int64 `json:"missing"`          // records without a document
+	Different int64 `json:"different"`        // records whose document falls short of them
+	Extra     int64 `json:"extra"`            // documents without a record
+	Rejected  int64 `json:"rejected"`         // records of which nothing can be written
+	Agreeing  int64 `json:"agreeing"`         // records whose document holds them, or more
+	Ahead     int64 `json:"ahead"`            // of Agreeing, those whose document holds more, or later, or earlier
+	Kept      int64 `json:"kept"`             // of Agreeing, those of which the policy lets the target keep another value
+	Mistyped  int64 `json:"mistyped"`         // documents that say the right thing in a type that the app cannot read
+	Numeric   int64 `json:"numeric_user_ids"` // documents with a number as user id, which the app cannot see
 }
 
 // Report is what a comparison found, also where it was interrupted or failed.

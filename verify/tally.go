@@ -14,10 +14,10 @@ type tally struct {
 	buckets        buckets
 	source, target *side
 
-	mu       sync.Mutex
-	seen     record.Seen
-	rejects  map[int]*figures // by bucket
-	mistyped [record.KindCount]int64
+	mu      sync.Mutex
+	seen    record.Seen
+	rejects map[int]*figures         // by bucket
+	noted   [record.KindCount]Counts // of documents: Mistyped and Numeric
 }
 
 func newTally(n buckets) *tally {
@@ -71,7 +71,7 @@ var odd = record.ValueDigest("odd")
 
 func (t *tally) standings(standings []record.Standing, o record.CompareOptions) {
 	entries := make([]entry, 0, len(standings))
-	var mistyped [record.KindCount]int64
+	var noted [record.KindCount]Counts
 	for _, s := range standings {
 		c := s.Content(o.Now)
 		e := entry{bucket: t.buckets.of(s.User, s.Name), kind: s.Kind, digest: c.Record.Digest(), held: true}
@@ -81,15 +81,18 @@ func (t *tally) standings(standings []record.Standing, o record.CompareOptions) 
 			}
 		}
 		if c.Mistyped {
-			mistyped[s.Kind]++
+			noted[s.Kind].Mistyped++
+		}
+		if s.Numeric {
+			noted[s.Kind].Numeric++
 		}
 		entries = append(entries, e)
 	}
 	t.target.add(entries)
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for kind, n := range mistyped {
-		t.mistyped[kind] += n
+	for kind, counts := range noted {
+		t.noted[kind].Add(counts)
 	}
 }
 
@@ -118,8 +121,8 @@ func (t *tally) settled() figures {
 			f.add(*rejects)
 		}
 	}
-	for kind, n := range t.mistyped {
-		f.kinds[kind].Mistyped = n
+	for kind, counts := range t.noted {
+		f.kinds[kind].Add(counts)
 	}
 	return f
 }

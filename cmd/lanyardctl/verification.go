@@ -126,6 +126,7 @@ func (v verification) notes() []counted {
 	add(total.Ahead, "ahead", "the target has more, a later last-seen time, an earlier date or a larger counter: that is fine")
 	add(total.Kept, "kept", "the target keeps another value, as --on-conflict target says: what Redis has is in no document")
 	add(total.Mistyped, "mistyped", "the target says the right thing in a type that Lanyard cannot read; migrate mends that")
+	add(total.Numeric, string(record.NumericUserID), noteTexts[record.NumericUserID])
 	switch {
 	case v.Report.Exact:
 	case v.Report.CountsOnly:

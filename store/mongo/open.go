@@ -193,7 +193,14 @@ func (s *Store) Contents(ctx context.Context, kinds record.Kinds) (map[record.Ki
 func (s *Store) estimate(ctx context.Context, kind record.Kind) (int64, error) {
 	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
 	defer cancel()
-	return s.collection(kind).EstimatedDocumentCount(ctx)
+	if !s.quirks.countLoads {
+		return s.collection(kind).EstimatedDocumentCount(ctx)
+	}
+	var stats struct {
+		Count int64 `bson:"count"`
+	}
+	err := s.db.RunCommand(ctx, bson.D{{Key: "collStats", Value: collectionName(kind)}}).Decode(&stats)
+	return stats.Count, err
 }
 
 // collectionName returns the name of a kind's collection.
