@@ -52,6 +52,11 @@ func (a again) without(names ...string) again {
 	return again{name: a.name, flags: kept}
 }
 
+// narrowed reports whether the command reads only a part of what Lanyard keeps.
+func (a again) narrowed() bool {
+	return slices.ContainsFunc(a.flags, func(f typedFlag) bool { return f.name == "only" || f.name == "user" })
+}
+
 // with returns the command with one more flag.
 func (a again) with(name string, values ...string) again {
 	return again{name: a.name, flags: append(slices.Clone(a.flags), typedFlag{name, values})}

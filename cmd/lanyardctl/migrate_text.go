@@ -146,12 +146,28 @@ func (t *reportText) next(m migration) {
 			t.command("Decide the conflicts by running it again with --on-conflict source (Redis wins) or target "+
 				"(MongoDB wins; nothing is overwritten), such as:", cmd.without("restart", "on-conflict").with("on-conflict", "target"))
 		}
-		t.command("Then mend in Redis what is worth it and run it again; it only writes what has changed:", cmd.without("restart"))
+		if r.Rejects() > r.Reasons[record.ConflictReason] {
+			mend := "Then mend in Redis what is worth it and run it again; it only writes what has changed:"
+			if rdbURI(m.Source) {
+				mend = "Then mend in Redis what is worth it, take a new dump and run it again; it only writes what has changed:"
+			}
+			t.command(mend, cmd.without("restart"))
+		}
 	default:
-		t.command("Next: run it again at any time to catch up with what Lanyard writes meanwhile. Before you switch "+
-			"over, stop Lanyard's writes and run it a last time:", cmd.without("restart"))
+		t.command("Next: see whether anything is missing:",
+			cmd.as(verifyName, "redis", "mongo", "database", "only", "user", "on-conflict", "kv-prefer", "timeout", "allow-empty"))
+		switch {
+		case cmd.narrowed():
+			t.wrap("", limitedRemark)
+		case !rdbURI(m.Source):
+			t.command("Run it again at any time to catch up with what Lanyard writes meanwhile. Before you switch over, stop "+
+				"Lanyard's writes and run it a last time:", cmd.without("restart"))
+		}
 	}
 }
+
+// limitedRemark keeps a person from switching over on a part of the data.
+const limitedRemark = "This run was limited by --only or --user: before you switch over, run it without them."
 
 // lookAt says how to read the rejects file, where there is one.
 func (t *reportText) lookAt(r migrate.Report) {

@@ -94,6 +94,9 @@ func (t *reportText) nextAfterVerify(v verification) {
 	default:
 		t.wrap("", "Nothing is left to do. Before you switch over, stop Lanyard's writes, migrate and verify a last time.")
 	}
+	if cmd.narrowed() && v.Err == nil {
+		t.wrap("", limitedRemark)
+	}
 }
 
 // listsExtra tells whether something that only the target has is among the differences that are listed, or that numbers
@@ -120,7 +123,7 @@ func (t *reportText) conflicts(v verification) {
 	}
 	if v.Report.Exact {
 		t.wrap("", fmt.Sprintf("Equality is more than that brings about: it leaves what the target is ahead in, and what somebody else "+
-			"wrote there, unless --on-conflict %s lets Redis win.", record.PreferSource))
+			"wrote there, unless migrate --on-conflict %s lets Redis win.", record.PreferSource))
 		return
 	}
 	t.wrap("", fmt.Sprintf("What differs since somebody else wrote it stays as it is: decide it with --on-conflict %s (Redis wins) or %s "+
