@@ -157,11 +157,8 @@ func (c *comparing) time(bounds Bounds) {
 	field := TimeField(c.r.Kind)
 	stands, exists := c.held.Times[field]
 	theirs, reason, _ := Timestamp(c.r.Kind, stands, bounds)
-	good := exists && reason == ""
-	switch {
-	case c.exact && (!good || theirs.Time != c.r.Time):
-		c.standing(field, exists)
-	case c.d.Write && (!good || theirs.Time != c.d.Time):
+	is := func(time int64) bool { return exists && reason == "" && theirs.Time == time }
+	if c.exact && !is(c.r.Time) || c.d.Write && !is(c.d.Time) {
 		c.standing(field, exists)
 	}
 }
@@ -170,13 +167,7 @@ func (c *comparing) metrics() {
 	if c.held.Hidden {
 		c.add("type", Different)
 	}
-	stand := make(map[string]Value, len(c.held.Fields))
-	for name, v := range c.held.Fields {
-		if counter, reason, _ := Counter(name, v); reason == "" {
-			v = counter
-		}
-		stand[name] = v
-	}
+	stand := c.held.counters()
 	if c.exact {
 		c.exactFields(stand)
 		return

@@ -62,6 +62,18 @@ type Held struct {
 	Hidden bool
 }
 
+// counters returns the fields of Metrics as the counters that they mean; what is no counter is as it stands.
+func (h Held) counters() map[string]Value {
+	fields := make(map[string]Value, len(h.Fields))
+	for name, v := range h.Fields {
+		if counter, reason, _ := Counter(name, v); reason == "" {
+			v = counter
+		}
+		fields[name] = v
+	}
+	return fields
+}
+
 // TimeField returns the name of the field in which the app keeps the kind's time.
 func TimeField(kind Kind) string {
 	if kind == LastSeen {

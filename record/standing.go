@@ -60,13 +60,10 @@ func (s Standing) Content(now time.Time) Content {
 	case Metrics:
 		c.Plain = !s.Held.Hidden
 		c.Record.Fields = make(map[string]Field, len(s.Held.Fields))
-		for name, stands := range s.Held.Fields {
-			v, reason, _ := Counter(name, stands)
-			if reason != "" {
-				v = stands
-			}
-			_, text := stands.(string)
-			c.Mistyped = c.Mistyped || text && reason == ""
+		for name, v := range s.Held.counters() {
+			_, mistyped := s.Held.Fields[name].(string)
+			_, stays := v.(string)
+			c.Mistyped = c.Mistyped || mistyped && !stays
 			c.Record.Fields[name] = Field{Value: v}
 		}
 	}

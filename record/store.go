@@ -88,6 +88,10 @@ func (s *Seen) Add(o Seen) {
 	s.Analytics += o.Analytics
 }
 
+// Known returns how many keys are of some Lanyard, those of the removed feature among them: without one, it is hardly
+// Lanyard's source.
+func (s Seen) Known() int64 { return s.Lanyard + s.Analytics }
+
 // Page is a step of reading a part.
 type Page struct {
 	Items []Item

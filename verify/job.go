@@ -16,8 +16,6 @@ var ErrInterrupted = errors.New("interrupted")
 // ErrEmptied tells that the source had keys of Lanyard's at first, and none when it was read again.
 var ErrEmptied = errors.New("the source was emptied while it was compared")
 
-func known(s record.Seen) int64 { return s.Lanyard + s.Analytics }
-
 // Job is one comparison.
 type Job struct {
 	opts   Options
@@ -133,7 +131,7 @@ func (j *Job) round(ctx context.Context, t *tally, list []int, round int) (*outc
 		if err != nil {
 			return nil, err
 		}
-		if known(t.seen) > 0 && known(c.seen) == 0 {
+		if t.seen.Known() > 0 && c.seen.Known() == 0 {
 			return nil, ErrEmptied
 		}
 		o.take(c, list[:n])

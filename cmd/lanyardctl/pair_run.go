@@ -68,7 +68,7 @@ func (r *pairRun) findLanyard(ctx context.Context, source *redisSource) error {
 	for _, part := range parts {
 		err := part.Read(ctx, "", func(p record.Page) error {
 			seen.Add(p.Seen)
-			if seen.Lanyard+seen.Analytics > 0 {
+			if seen.Known() > 0 {
 				return errFound
 			}
 			return nil

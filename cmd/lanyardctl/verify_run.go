@@ -105,7 +105,7 @@ func (r *verifyRun) foundNothing(report *verify.Report) error {
 	if r.allowEmpty {
 		return nil
 	}
-	if report.Seen.Lanyard+report.Seen.Analytics == 0 {
+	if report.Seen.Known() == 0 {
 		return verify.ErrEmptied // there was a key of Lanyard's at the start
 	}
 	var total verify.Counts
