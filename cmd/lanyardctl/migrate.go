@@ -20,16 +20,7 @@ written goes to the rejects file, byte for byte, with the reason.
 The kinds are api_keys, kv, last_seen, monitoring_since and metrics. The report
 alone goes to standard output.
 
-Environment
-  REDIS_DSN, REDIS_URI, REDIS_URL, REDIS_HOST
-                    the Redis to read, in this order, as Lanyard finds it
-  REDIS_IPV6        "true" allows IPv6 alone
-  MONGODB_URI       the MongoDB to write to
-  MONGODB_DATABASE  the database, else "lanyard"
-  NO_COLOR          no colour
-  An empty variable counts as unset. Passwords are better given by a variable
-  than by a flag, which everybody on the machine can read.
-
+` + environmentHelp + `
 Exit status
   0    done
   1    error

@@ -155,7 +155,7 @@ func (t *reportText) next(m migration) {
 		}
 	default:
 		t.command("Next: see whether anything is missing:",
-			cmd.as(verifyName, "redis", "mongo", "database", "only", "user", "on-conflict", "kv-prefer", "timeout", "allow-empty"))
+			cmd.as(verifyName, sameFlags...))
 		switch {
 		case cmd.narrowed():
 			t.wrap("", limitedRemark)

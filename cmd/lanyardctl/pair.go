@@ -23,6 +23,21 @@ type pairFlags struct {
 	outputFlags
 }
 
+// environmentHelp is the part of the help about variables.
+const environmentHelp = `Environment
+  REDIS_DSN, REDIS_URI, REDIS_URL, REDIS_HOST
+                    the Redis to read, in this order, as Lanyard finds it
+  REDIS_IPV6        "true" allows IPv6 alone
+  MONGODB_URI       the MongoDB to use
+  MONGODB_DATABASE  the database, else "lanyard"
+  NO_COLOR          no colour
+  An empty variable counts as unset. Passwords are better given by a variable
+  than by a flag, which everybody on the machine can read.
+`
+
+// sameFlags are the flags by which one command goes on with what another did.
+var sameFlags = []string{"redis", "mongo", "database", "only", "user", "on-conflict", "kv-prefer", "timeout", "allow-empty"}
+
 const (
 	preferFork     = "fork"
 	preferUpstream = "upstream"

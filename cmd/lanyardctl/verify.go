@@ -24,16 +24,7 @@ after a pause (--recheck, --recheck-delay). The report alone goes to standard
 output; --report writes it to a file as well, as its name ends: .json, .xml
 (JUnit) or .md.
 
-Environment
-  REDIS_DSN, REDIS_URI, REDIS_URL, REDIS_HOST
-                    the Redis to read, in this order, as Lanyard finds it
-  REDIS_IPV6        "true" allows IPv6 alone
-  MONGODB_URI       the MongoDB to compare with
-  MONGODB_DATABASE  the database, else "lanyard"
-  NO_COLOR          no colour
-  An empty variable counts as unset. Passwords are better given by a variable
-  than by a flag, which everybody on the machine can read.
-
+` + environmentHelp + `
 Exit status
   0    the target holds everything
   1    error

@@ -66,7 +66,7 @@ var longestKind = len(record.MonitoringSince.String())
 // nextAfterVerify says what to type now.
 func (t *reportText) nextAfterVerify(v verification) {
 	total, cmd := v.total(), v.Again
-	migrate := cmd.as(migrationName, "redis", "mongo", "database", "only", "user", "on-conflict", "kv-prefer", "timeout", "allow-empty")
+	migrate := cmd.as(migrationName, sameFlags...)
 	t.line("")
 	switch {
 	case v.interrupted():
