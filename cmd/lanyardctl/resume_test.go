@@ -115,7 +115,7 @@ func (r *running) wait() (int, summary) {
 	return r.cmd.ProcessState.ExitCode(), s
 }
 
-func openDatabase(t *testing.T, uri string) *mongo.Database {
+func openDatabase(t testing.TB, uri string) *mongo.Database {
 	t.Helper()
 	client, err := mongo.Connect(options.Client().ApplyURI(uri))
 	if err != nil {
@@ -335,15 +335,10 @@ func TestAServerThatGoesAwayEndsWithAReport(t *testing.T) {
 	}
 }
 
-func TestCtrlCWhileConnectingNeedsNoReport(t *testing.T) {
-	t.Parallel()
-	redis := redisserver.Start(t)
-	redis.Pause()
-	defer redis.Resume()
-	cmd := exec.Command(ferretdb.Build(t), "migrate", "redis-to-mongo", "--redis", "redis://:hunter2@"+redis.Addr, "--mongo", "embedded:data", "--timeout", "1h")
-	cmd.Dir = t.TempDir()
-	var stdout bytes.Buffer
-	cmd.Stdout = &stdout
+// interrupted starts a command, interrupts it after the first line on stderr that fits, waits for its end and returns
+// what it said after that line.
+func interrupted(t *testing.T, cmd *exec.Cmd, fits func(line string) bool) (rest string) {
+	t.Helper()
 	pipe, err := cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -353,18 +348,42 @@ func TestCtrlCWhileConnectingNeedsNoReport(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = cmd.Process.Kill() })
 	stderr := bufio.NewReader(pipe)
-	if line, err := stderr.ReadString('\n'); err != nil || !strings.HasPrefix(line, "warning: ") {
-		t.Fatalf("%q, %v", line, err)
+	for {
+		line, err := stderr.ReadString('\n')
+		if err != nil {
+			t.Fatalf("%q, %v", line, err)
+		}
+		if fits(line) {
+			break
+		}
 	}
 	if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
 		t.Fatal(err)
 	}
-	rest, err := io.ReadAll(stderr)
+	text, err := io.ReadAll(stderr)
 	if err != nil {
 		t.Fatal(err)
 	}
 	_ = cmd.Wait() // the exit code tells
-	if code := cmd.ProcessState.ExitCode(); code != exitInterrupted || stdout.Len() > 0 || string(rest) != "lanyardctl: interrupted before the first record\n" {
+	return string(text)
+}
+
+func TestCtrlCWhileConnectingNeedsNoReport(t *testing.T) {
+	t.Parallel()
+	redis := redisserver.Start(t)
+	redis.Pause()
+	defer redis.Resume()
+	cmd := exec.Command(ferretdb.Build(t), "migrate", "redis-to-mongo", "--redis", "redis://:hunter2@"+redis.Addr, "--mongo", "embedded:data", "--timeout", "1h")
+	cmd.Dir = t.TempDir()
+	var stdout bytes.Buffer
+	cmd.Stdout = &stdout
+	rest := interrupted(t, cmd, func(line string) bool {
+		if !strings.HasPrefix(line, "warning: ") {
+			t.Fatalf("the first line is %q", line)
+		}
+		return true
+	})
+	if code := cmd.ProcessState.ExitCode(); code != exitInterrupted || stdout.Len() > 0 || rest != "lanyardctl: interrupted before the first record\n" {
 		t.Errorf("exit %d, stdout %q, stderr %q", code, &stdout, rest)
 	}
 }

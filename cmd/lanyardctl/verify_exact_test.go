@@ -94,16 +94,6 @@ type database struct {
 	db *mongo.Database
 }
 
-func meddleWith(t testing.TB, uri string) database {
-	t.Helper()
-	client, err := mongo.Connect(options.Client().ApplyURI(uri))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = client.Disconnect(context.Background()) })
-	return database{t, client.Database(defaultDatabase)}
-}
-
 // replace puts another document in place of the one with the _id, or deletes it where the other is nil.
 func (d database) replace(collection string, document, other bson.M) {
 	d.t.Helper()
@@ -274,7 +264,7 @@ func TestVerifyTellsWhatIsMissing(t *testing.T) {
 			if bad {
 				return
 			}
-			d := meddleWith(t, target.URI)
+			d := database{t, openDatabase(t, target.URI)}
 			for _, m := range meddlings {
 				want := m.make(d)
 				v := verifyWorld(t, redis.URI, target.URI, m.exit, m.args...)

@@ -1,10 +1,8 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -41,33 +39,12 @@ func TestCtrlCEndsAComparisonWithAReport(t *testing.T) {
 	cmd.Dir = dir
 	var stdout bytes.Buffer
 	cmd.Stdout = &stdout
-	pipe, err := cmd.StderrPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = cmd.Process.Kill() })
-	stderr := bufio.NewReader(pipe)
-	for line := ""; line != "\n"; { // the end of the preflight
-		if line, err = stderr.ReadString('\n'); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
-		t.Fatal(err)
-	}
-	rest, err := io.ReadAll(stderr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = cmd.Wait() // the exit code tells
+	rest := interrupted(t, cmd, func(line string) bool { return line == "\n" }) // the end of the preflight
 	if code := cmd.ProcessState.ExitCode(); code != exitInterrupted {
 		t.Errorf("exit %d", code)
 	}
-	if text := string(rest); !strings.Contains(text, "stopped: ") || !strings.Contains(text, "lanyardctl: interrupted\nhint: ") {
-		t.Errorf("stderr: %s", text)
+	if !strings.Contains(rest, "stopped: ") || !strings.Contains(rest, "lanyardctl: interrupted\nhint: ") {
+		t.Errorf("stderr: %s", rest)
 	}
 	if v := readReport(t, stdout.Bytes()); v.OK || !strings.Contains(v.Error, "interrupted") {
 		t.Errorf("%+v", v)

@@ -312,6 +312,22 @@ func (w *watched) count(name string) int {
 }
 
 // TestCountHoldsNoCollection counts without the command for which FerretDB loads all that it counts.
+// watched returns the holdings as read through a client that counts its commands.
+func (f *fixture) watched() (*mongo.Holdings, *watched) {
+	f.t.Helper()
+	w := &watched{names: make(map[string]int)}
+	client, err := driver.Connect(options.Client().ApplyURI(f.uri).SetMonitor(&event.CommandMonitor{Succeeded: w.succeeded}))
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	f.t.Cleanup(func() { _ = client.Disconnect(context.Background()) })
+	store, err := mongo.OpenWith(context.Background(), client, f.name)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return store.Holdings(mongo.HoldingsOptions{}), w
+}
+
 func TestCountHoldsNoCollection(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, ferretdb.Start(t).URI)
@@ -320,17 +336,7 @@ func TestCountHoldsNoCollection(t *testing.T) {
 		batch = append(batch, kv(alice+i, values{"a": "1"}))
 	}
 	f.write(f.sink(record.AllKinds), &keeper{}, batch...)
-	w := &watched{names: make(map[string]int)}
-	client, err := driver.Connect(options.Client().ApplyURI(f.uri).SetMonitor(&event.CommandMonitor{Succeeded: w.succeeded}))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer client.Disconnect(context.Background())
-	store, err := mongo.OpenWith(context.Background(), client, f.name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	h := store.Holdings(mongo.HoldingsOptions{})
+	h, w := f.watched()
 	checkCount(t, h, record.KV, int64(len(batch)))
 	if n := w.count("aggregate"); n != 1 { // MongoDB's way
 		t.Errorf("%d aggregations", n)
@@ -350,17 +356,7 @@ func TestCursorThatIsNotDrainedIsClosed(t *testing.T) {
 		batch = append(batch, record.Record{Kind: record.LastSeen, User: alice + i, Time: 1775185650417})
 	}
 	f.write(f.sink(record.AllKinds), &keeper{}, batch...)
-	w := &watched{names: make(map[string]int)}
-	client, err := driver.Connect(options.Client().ApplyURI(f.uri).SetMonitor(&event.CommandMonitor{Succeeded: w.succeeded}))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer client.Disconnect(context.Background())
-	store, err := mongo.OpenWith(context.Background(), client, f.name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	h := store.Holdings(mongo.HoldingsOptions{})
+	h, w := f.watched()
 	standings(t, h, record.LastSeen)
 	if n := w.count("killCursors"); n != 0 {
 		t.Errorf("%d cursors were closed that were drained", n)
@@ -374,7 +370,7 @@ func TestCursorThatIsNotDrainedIsClosed(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	err = h.Standings(ctx, record.LastSeen, func([]record.Standing) error {
+	err := h.Standings(ctx, record.LastSeen, func([]record.Standing) error {
 		cancel()
 		return nil
 	})
