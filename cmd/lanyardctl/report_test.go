@@ -137,6 +137,45 @@ func TestReportsForScripts(t *testing.T) {
 	}
 }
 
+func TestAdviceFitsTheRun(t *testing.T) {
+	whole := func(m migration) migration {
+		m.Again = m.Again.without("only", "user", "restart")
+		return m
+	}
+	file := func(m migration) migration {
+		m.Source = "rdb:dump.rdb"
+		return m
+	}
+	conflicts := fullRun()
+	conflicts.Report.Reasons = map[record.Reason]int64{record.ConflictReason: 10}
+	const mend, dump, again, limited = "mend in Redis", "take a new dump", "Run it again at any time", "limited by --only or --user"
+	for _, tc := range []struct {
+		run   string
+		m     migration
+		says  []string
+		omits []string
+	}{
+		{"conflicts alone leave nothing to mend", conflicts, []string{"--on-conflict target"}, []string{mend}},
+		{"rejects are mended in a server", fullRun(), []string{mend}, []string{dump}},
+		{"a file has to be taken anew", file(fullRun()), []string{mend, dump}, nil},
+		{"a server moves on", whole(cleanRun()), []string{"lanyardctl verify", again}, []string{limited}},
+		{"a file does not", file(whole(cleanRun())), []string{"lanyardctl verify"}, []string{again, limited}},
+		{"a part is not all", cleanRun(), []string{limited}, []string{again}},
+	} {
+		text := tc.m.text(look{})
+		for _, want := range tc.says {
+			if !strings.Contains(text, want) {
+				t.Errorf("%s: does not say %q", tc.run, want)
+			}
+		}
+		for _, no := range tc.omits {
+			if strings.Contains(text, no) {
+				t.Errorf("%s: says %q", tc.run, no)
+			}
+		}
+	}
+}
+
 func TestAReportForScriptsIsOKExactlyWhenTheExitCodeIsZero(t *testing.T) {
 	for _, code := range []int{exitDone, exitFailed, exitRejects, exitInterrupted} {
 		m := fullRun()

@@ -478,3 +478,21 @@ func BenchmarkForkValue(b *testing.B) {
 		})
 	}
 }
+
+func TestAKeyThatAuthenticatesIsNamedAlsoWhereItIsRejected(t *testing.T) {
+	claim := func(key string) Found {
+		return Found{Key: APIKey.Key(key), Layout: APIKey, State: Present, Text: userID}
+	}
+	current := text(UserAPIKey, "gone")
+	got := make(map[record.Reason][]string)
+	for _, it := range Pair(user, []Found{claim("a"), claim("b")}, current) {
+		got[it.Rejects[0].Reason] = append(got[it.Rejects[0].Reason], it.APIKey)
+	}
+	want := map[record.Reason][]string{record.AmbiguousAPIKey: {"a", "b"}, record.UnpairedAPIKey: {""}}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("-want +got:\n%s", d)
+	}
+	if it := Stale(user, claim("c")); it.APIKey != "c" {
+		t.Errorf("a stale key is named %q", it.APIKey)
+	}
+}

@@ -694,3 +694,29 @@ func TestAppChangesOursWhileItIsMerged(t *testing.T) {
 		t.Errorf("%v", got)
 	}
 }
+
+// TestADocumentUnderAnotherIDIsFoundAmongMany looks one user up in a collection that is so large that FerretDB is asked
+// by _id first, where the user's document has another.
+func TestADocumentUnderAnotherIDIsFoundAmongMany(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, ferretdb.MongoURI(t))
+	f.insert("last_seen", bson.D{{Key: "user_id", Value: alice.String()}, {Key: "timestamp", Value: int64(1775185650417)}})
+	var others []record.Record
+	for i := range record.UserID(600) {
+		others = append(others, record.Record{Kind: record.LastSeen, User: bob + i, Time: 1775185650417})
+	}
+	sink := f.sink(record.AllKinds)
+	f.write(sink, &keeper{}, others...)
+	later := record.Record{Kind: record.LastSeen, User: alice, Time: 1775185650418}
+	if got := f.write(sink, &keeper{}, later); got[0].Column != record.Updated {
+		t.Errorf("column %d, want that it is updated", got[0].Column)
+	}
+	for _, doc := range f.documents("last_seen") {
+		if doc["user_id"] == alice.String() && doc["timestamp"] != later.Time {
+			t.Errorf("%v", doc)
+		}
+	}
+	if n := len(f.documents("last_seen")); n != 601 {
+		t.Errorf("%d documents", n)
+	}
+}
