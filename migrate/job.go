@@ -32,8 +32,8 @@ func New(o Options) *Job {
 	o = o.withDefaults()
 	return &Job{
 		opts: o,
-		sink: retrying{Sink: o.Sink, backoff: o.Backoff, notify: o.Notify},
-		self: newOwner(),
+		sink: retrying{Sink: o.Sink, retry: record.Retry{Backoff: o.Backoff, Notify: o.Notify}},
+		self: record.NewOwner(),
 	}
 }
 
@@ -273,7 +273,7 @@ func (j *Job) claim(ctx context.Context) (record.Checkpoint, error) {
 		return record.Checkpoint{}, err
 	}
 	now := time.Now()
-	begin := chooseStart(found, target, j.opts.Restart, now, func(c record.Checkpoint) bool { return alive(c, j.self, now) })
+	begin := chooseStart(found, target, j.opts.Restart, now, func(c record.Checkpoint) bool { return c.Owner.Alive(c.Heartbeat, j.self, now) })
 	if begin.why != "" {
 		j.opts.Notify(begin.why)
 	}

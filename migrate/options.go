@@ -52,7 +52,7 @@ const (
 	DefaultBatchSize  = 1000
 	DefaultBatchBytes = 8 << 20
 	DefaultWorkers    = 4
-	DefaultSaveEvery  = 2 * time.Second
+	DefaultSaveEvery  = record.HeartbeatEvery
 	DefaultBackoff    = 200 * time.Millisecond
 )
 

@@ -2,15 +2,10 @@ package migrate
 
 import (
 	"cmp"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
-	"os"
-	"runtime"
 	"slices"
-	"syscall"
 	"time"
 
 	"github.com/lanyardctl/lanyardctl/record"
@@ -23,35 +18,6 @@ const formatVersion = "1"
 func scope(source, options string) string {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%s\x00%s\x00%s", formatVersion, source, options))
 	return hex.EncodeToString(sum[:12])
-}
-
-// newOwner returns this process as an owner of checkpoints.
-func newOwner() record.Owner {
-	host, _ := os.Hostname() // without a name, only the heartbeat tells whether an owner lives
-	return record.Owner{Host: host, PID: os.Getpid(), Run: rand.Text()}
-}
-
-// heartbeatLasts is how long after its last heartbeat an owner on another host counts as alive.
-const heartbeatLasts = 15 * time.Second
-
-// alive reports whether c's owner still runs, as seen from self at now. On the owner's own host its process is asked
-// for; elsewhere only the heartbeat can tell.
-func alive(c record.Checkpoint, self record.Owner, now time.Time) bool {
-	silence := now.Sub(c.Heartbeat)
-	if c.Owner.Host != "" && c.Owner.Host == self.Host && runtime.GOOS != "windows" {
-		// Process ids are used again, so one that was silent for long is another's.
-		return c.Owner.PID != self.PID && processExists(c.Owner.PID) && silence < 4*heartbeatLasts
-	}
-	return silence < heartbeatLasts
-}
-
-func processExists(pid int) bool {
-	process, err := os.FindProcess(pid)
-	if err != nil {
-		return false
-	}
-	err = process.Signal(syscall.Signal(0))
-	return err == nil || errors.Is(err, os.ErrPermission)
 }
 
 // start is how a run begins.

@@ -25,6 +25,10 @@ type Item struct {
 	// Notes are counted in the report, by their text.
 	Notes []Note
 
+	// Claims are, where monitoring dates alone were asked for, what the keys of the item say of one. Then there is nothing
+	// else in it.
+	Claims []Claim
+
 	// APIKey is, for an API key without a record, the key where it authenticates in the source though it is rejected.
 	APIKey string
 }
@@ -179,13 +183,6 @@ type Checkpoint struct {
 	RejectsFile string            // absolute path on the owner's host; empty where there is none yet
 	Positions   map[string]string // by part name: Page.Next up to which all is written
 	State       []byte            // the run's statistics up to the positions, in the engine's own form
-}
-
-// Owner is a process that runs.
-type Owner struct {
-	Host string
-	PID  int
-	Run  string // random, so that a reused PID is not taken for the same process
 }
 
 // Checkpoints keeps checkpoints in a target.

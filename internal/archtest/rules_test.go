@@ -9,12 +9,13 @@ const module = "github.com/lanyardctl/lanyardctl/"
 
 // Imports from outside, by what they are for.
 const (
-	syncs    = "golang.org/x/sync"
-	redisLib = "github.com/redis/go-redis/v9"
-	mongoLib = "go.mongodb.org/mongo-driver/v2"
-	ferretDB = "github.com/FerretDB/FerretDB/ferretdb"
-	flock    = "github.com/gofrs/flock"
-	rdbLib   = "github.com/hdt3213/rdb"
+	syncs      = "golang.org/x/sync"
+	redisLib   = "github.com/redis/go-redis/v9"
+	mongoLib   = "go.mongodb.org/mongo-driver/v2"
+	ferretDB   = "github.com/FerretDB/FerretDB/ferretdb"
+	flock      = "github.com/gofrs/flock"
+	rdbLib     = "github.com/hdt3213/rdb"
+	discordLib = "github.com/bwmarrin/discordgo"
 )
 
 // room is a package, or all packages below a folder where its name ends with "/...". Besides the standard library its
@@ -30,7 +31,9 @@ var rooms = []room{
 	{"record", nil},
 	{"migrate", []string{module + "record", syncs + "/..."}},
 	{"verify", []string{module + "record", syncs + "/..."}},
+	{"sweep", []string{module + "record", syncs + "/..."}},
 	{"store/layout", []string{module + "record"}},
+	{"store/discord", []string{module + "record", discordLib}},
 	{"store/rdb", []string{module + "record", module + "store/layout", rdbLib + "/..."}},
 	{"store/redis", []string{module + "record", module + "store/layout", redisLib + "/...", syncs + "/..."}},
 	{"store/mongo", []string{module + "record", mongoLib + "/...", syncs + "/..."}},

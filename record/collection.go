@@ -1,0 +1,67 @@
+package record
+
+// Collection is one of the collections in which Lanyard and its forks keep something.
+type Collection uint8
+
+// The collections. All but that of the counters hold documents of users.
+const (
+	MonitoringCollection Collection = iota
+	UsersCollection                 // of some forks; the app only reads it
+	KVCollection
+	LastSeenCollection
+	APIKeysCollection
+	MetricsCollection
+)
+
+// UserCollections are the collections that hold documents of users, in the order in which a sweep reads them.
+var UserCollections = []Collection{MonitoringCollection, UsersCollection, KVCollection, LastSeenCollection, APIKeysCollection}
+
+var collectionNames = [...]string{"monitoring", "users", "kv", "last_seen", "api_keys", "metrics"}
+
+// String returns the collection's name in the database.
+func (c Collection) String() string { return collectionNames[c] }
+
+// MarshalText returns [Collection.String].
+func (c Collection) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
+
+// ParseCollection returns the collection of the name.
+func ParseCollection(name string) (Collection, bool) {
+	for c, known := range collectionNames {
+		if name == known {
+			return Collection(c), true
+		}
+	}
+	return 0, false
+}
+
+// CollectionOf returns the collection of a kind.
+func CollectionOf(kind Kind) Collection {
+	switch kind {
+	case APIKeys:
+		return APIKeysCollection
+	case KV:
+		return KVCollection
+	case LastSeen:
+		return LastSeenCollection
+	case MonitoringSince:
+		return MonitoringCollection
+	}
+	return MetricsCollection
+}
+
+// Kind returns the kind that the collection keeps; it reports false for [UsersCollection], which keeps none.
+func (c Collection) Kind() (Kind, bool) {
+	switch c {
+	case MonitoringCollection:
+		return MonitoringSince, true
+	case KVCollection:
+		return KV, true
+	case LastSeenCollection:
+		return LastSeen, true
+	case APIKeysCollection:
+		return APIKeys, true
+	case MetricsCollection:
+		return Metrics, true
+	}
+	return 0, false
+}

@@ -1,0 +1,63 @@
+package record
+
+import "context"
+
+// Place is somewhere a user's monitoring date may stand.
+type Place struct {
+	Name string // as reports have it, such as "users.since"
+
+	// ByUser tells that users can write it themselves.
+	ByUser bool
+}
+
+// PlacesIn returns the places of monitoring dates in a collection, by the name of the field in [Held.Times], in the order
+// in which the app looks at them.
+func PlacesIn(c Collection) []FieldPlace {
+	switch c {
+	case MonitoringCollection, UsersCollection:
+		return []FieldPlace{
+			{TimeField(MonitoringSince), Place{Name: c.String() + "." + TimeField(MonitoringSince)}},
+			{OlderTimeField, Place{Name: c.String() + "." + OlderTimeField}},
+		}
+	case KVCollection:
+		return []FieldPlace{{OlderTimeField, Place{Name: c.String() + ".kv." + OlderTimeField, ByUser: true}}}
+	}
+	return nil
+}
+
+// FieldPlace is the place that a field is.
+type FieldPlace struct {
+	Field string
+	Place Place
+}
+
+// Claim is what stands at a place for one user.
+type Claim struct {
+	Place int // index in [DateSource.Places]
+
+	// User is zero where what stands in place of a user id is none: Name.
+	User UserID
+	Name string
+
+	// Has tells that there is a value. A hash of key-value pairs, say, may have none.
+	Has bool
+
+	// Value is the date as [Timestamp] takes it.
+	Value any
+
+	// Reason is why there is no Value that could be read, as for a key of another type; else empty. Detail is for people.
+	Reason Reason
+	Detail string
+}
+
+// DateSource delivers monitoring dates.
+type DateSource interface {
+	// Places returns the places that are read, in order of precedence. No two sources have places of the same name.
+	Places() []Place
+
+	// Claims delivers all claims in no order, some at a time. The same may come twice. It returns yield's error as it is.
+	Claims(ctx context.Context, yield func([]Claim) error) error
+
+	// Total returns about how many entries there are to read, for progress; zero where nobody knows.
+	Total(ctx context.Context) (int64, error)
+}
