@@ -1,8 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"io"
 	"os"
+	"strings"
 	"sync"
 
 	"golang.org/x/term"
@@ -65,6 +67,19 @@ func terminalWidth(w io.Writer) (int, bool) {
 		return 80, true
 	}
 	return width, true
+}
+
+// lookOf returns how a text for w is laid out.
+func lookOf(w io.Writer, env lookupFunc) look {
+	width, terminal := terminalWidth(w)
+	return look{Width: width, Colour: wantsColour(w, env), Blocks: terminal && drawsBlocks(env)}
+}
+
+// drawsBlocks tells whether the locale's encoding has block elements, as UTF-8 has, and the terminal is likely to have them.
+func drawsBlocks(env lookupFunc) bool {
+	locale := cmp.Or(env.value("LC_ALL"), env.value("LC_CTYPE"), env.value("LANG"))
+	encoding := strings.ReplaceAll(strings.ToLower(locale), "-", "")
+	return strings.Contains(encoding, "utf8") && env.value("TERM") != "dumb"
 }
 
 // wantsColour tells whether text for w may be coloured.

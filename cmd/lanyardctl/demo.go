@@ -86,8 +86,7 @@ func runDemo(ctx context.Context, keep bool, s streams) (err error) {
 		return fmt.Errorf("write the demo's dump: %w", err)
 	}
 	d := &demo{streams: s, folder: folder, keep: keep}
-	d.Width, _ = terminalWidth(s.out)
-	d.Colour = wantsColour(s.out, s.env)
+	d.look = lookOf(s.out, s.env)
 	return d.run(ctx)
 }
 

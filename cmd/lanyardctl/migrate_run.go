@@ -28,11 +28,11 @@ func (r *migrationRun) migrate(ctx context.Context, source *redisSource, target 
 	o := r.options
 	documents, err := target.Contents(ctx, o.only)
 	if err != nil {
-		return explainMongo(err, o.pairOptions)
+		return explainMongo(err, o.targetOptions)
 	}
 	sink, err := target.Sink(ctx, mongo.SinkOptions{Kinds: o.only, Policy: o.policy, DryRun: o.dryRun})
 	if err != nil {
-		return explainMongo(err, o.pairOptions)
+		return explainMongo(err, o.targetOptions)
 	}
 	r.warn(mongoWarnings(sink.Notices())...)
 
@@ -49,9 +49,9 @@ func (r *migrationRun) migrate(ctx context.Context, source *redisSource, target 
 	job := migrate.New(opts)
 	resumed, err := job.Prepare(ctx)
 	if err != nil {
-		return explainMongo(err, o.pairOptions)
+		return explainMongo(err, o.targetOptions)
 	}
-	r.preflight(o.preflight(source, target, documents, resumed))
+	r.announce(o.preflight(source, target, documents, resumed))
 	stop := r.startProgress(func() progress { return migrationProgress(job.Snapshot()) })
 	r.began = true
 	report, err := job.Run(ctx)

@@ -14,29 +14,16 @@ import (
 
 // pairFlags are the flags, as they were typed, of every command that reads a source and a target.
 type pairFlags struct {
-	redis, mongo, database string
-	only, users            []string
-	onlyGiven, usersGiven  bool // also where what was given is empty
-	onConflict, kvPrefer   string
-	timeout                time.Duration
-	allowEmpty             bool
-	outputFlags
+	targetFlags
+	redis                 string
+	only, users           []string
+	onlyGiven, usersGiven bool // also where what was given is empty
+	onConflict, kvPrefer  string
+	allowEmpty            bool
 }
 
-// environmentHelp is the part of the help about variables.
-const environmentHelp = `Environment
-  REDIS_DSN, REDIS_URI, REDIS_URL, REDIS_HOST
-                    the Redis to read, in this order, as Lanyard finds it
-  REDIS_IPV6        "true" allows IPv6 alone
-  MONGODB_URI       the MongoDB to use
-  MONGODB_DATABASE  the database, else "lanyard"
-  NO_COLOR          no colour
-  An empty variable counts as unset. Passwords are better given by a variable
-  than by a flag, which everybody on the machine can read.
-`
-
 // sameFlags are the flags by which one command goes on with what another did.
-var sameFlags = []string{"redis", "mongo", "database", "only", "user", "on-conflict", "kv-prefer", "timeout", "allow-empty"}
+var sameFlags = append([]string{"redis", "only", "user", "on-conflict", "kv-prefer", "allow-empty"}, sameTarget...)
 
 const (
 	preferFork     = "fork"
@@ -47,8 +34,7 @@ const (
 func (f *pairFlags) bindPlaces(cmd *cobra.Command, does, target string) {
 	flags := cmd.Flags()
 	flags.StringVar(&f.redis, "redis", "", "`URI` to read from: redis://, rediss://, unix:// or rdb:FILE")
-	flags.StringVar(&f.mongo, "mongo", "", "`URI` to "+target+": mongodb://, mongodb+srv:// or embedded:DIR")
-	flags.StringVar(&f.database, "database", "", "`name` of the MongoDB database (default lanyard)")
+	f.bindTarget(cmd, target)
 	flags.StringSliceVar(&f.only, "only", nil, "`kinds` to "+does+", with commas between (default all)")
 	offerKinds(cmd, "only")
 	flags.StringSliceVar(&f.users, "user", nil, does+" this user `ID` alone; can be repeated")
@@ -65,40 +51,35 @@ func (f *pairFlags) bindRules(cmd *cobra.Command, onConflict string) {
 
 // bindRun adds the flags that say how to run.
 func (f *pairFlags) bindRun(cmd *cobra.Command) {
-	flags := cmd.Flags()
-	flags.DurationVar(&f.timeout, "timeout", 10*time.Second, "how long to wait for a server at the start")
-	flags.BoolVar(&f.allowEmpty, "allow-empty", false, "a source without any key of Lanyard's is no error")
+	f.bindTimeout(cmd)
+	cmd.Flags().BoolVar(&f.allowEmpty, "allow-empty", false, "a source without any key of Lanyard's is no error")
 	f.outputFlags.bind(cmd)
 }
 
 // pairOptions are the checked flags and variables of a command that reads a source and a target.
 type pairOptions struct {
-	source, target place
-	ipv6           bool
-	database       string
-	only           record.Kinds
-	users          []record.UserID
-	policy         record.Policy
-	kvPrefer       string
-	timeout        time.Duration
-	allowEmpty     bool
-	now            time.Time // decides which times are plausible
-	warnings       []string
-	again          again
-	outputFlags
+	targetOptions
+	source     place
+	ipv6       bool
+	only       record.Kinds
+	users      []record.UserID
+	policy     record.Policy
+	kvPrefer   string
+	allowEmpty bool
 }
+
+// redis returns the source with how to reach it.
+func (o pairOptions) redis() redisPlace { return redisPlace{o.source, o.ipv6, o.timeout} }
 
 // options checks everything that can be checked before a server is asked. The flags are those of the command as typed.
 func (f pairFlags) options(env lookupFunc, now time.Time, flags *pflag.FlagSet, command string) (pairOptions, error) {
 	f.usersGiven, f.onlyGiven = flags.Changed("user"), flags.Changed("only")
-	o := pairOptions{
-		ipv6: forceIPv6(env), kvPrefer: f.kvPrefer, timeout: f.timeout, allowEmpty: f.allowEmpty, now: now,
-		again: typed(command, flags), outputFlags: f.outputFlags,
-	}
-	if err := f.check(); err != nil {
+	o := pairOptions{ipv6: forceIPv6(env), kvPrefer: f.kvPrefer, allowEmpty: f.allowEmpty}
+	var err, targetErr error
+	o.targetOptions, targetErr = f.targetFlags.options(env, now, flags, command)
+	if err := oneOf("--kv-prefer", f.kvPrefer, preferFork, preferUpstream); err != nil {
 		return o, err
 	}
-	var err error
 	if o.policy, err = record.ParsePolicy(f.onConflict); err != nil {
 		return o, usageError("--on-conflict: "+err.Error(), "give fail, source or target")
 	}
@@ -114,36 +95,11 @@ func (f pairFlags) options(env lookupFunc, now time.Time, flags *pflag.FlagSet, 
 	if o.source, err = resolveRedis(f.redis, env); err != nil {
 		return o, err
 	}
-	if o.target, err = resolveMongo(f.mongo, env); err != nil {
-		return o, err
+	if targetErr != nil {
+		return o, targetErr
 	}
-	var warning string
-	if o.database, warning, err = resolveDatabase(f.database, o.target.URI, env); err != nil {
-		return o, err
-	}
-	if warning != "" {
-		o.warnings = append(o.warnings, warning)
-	}
-	for _, p := range []struct {
-		place
-		instead string
-	}{{o.source, "REDIS_URI"}, {o.target, "MONGODB_URI"}} {
-		if p.onCommandLine() && hasPassword(p.URI) {
-			o.warnings = append(o.warnings, fmt.Sprintf("everybody on this machine can read the password in %s: set %s instead", p.From, p.instead))
-		}
-	}
+	o.warnOfPassword(o.source, "REDIS_URI")
 	return o, nil
-}
-
-// check looks at the flags that need no further reading.
-func (f pairFlags) check() error {
-	if err := oneOf("--kv-prefer", f.kvPrefer, preferFork, preferUpstream); err != nil {
-		return err
-	}
-	if f.timeout <= 0 {
-		return usageError(fmt.Sprintf("--timeout: %s is no time to wait", f.timeout), "give a duration such as 10s")
-	}
-	return f.outputFlags.check()
 }
 
 // oneOf returns a usage error where the flag has none of the known values.

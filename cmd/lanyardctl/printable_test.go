@@ -76,13 +76,14 @@ func TestNoPathReachesTheTerminalAsItIs(t *testing.T) {
 func TestNoReportAndNoLogObeysAPath(t *testing.T) {
 	var stderr strings.Builder
 	o := pairOptions{
-		source: place{URI: "rdb:" + nasty}, target: place{URI: "embedded:" + nasty}, database: "lanyard", only: record.AllKinds,
-		outputFlags: outputFlags{verbose: true}, again: again{name: verifyName, flags: []typedFlag{{"redis", []string{"rdb:" + nasty}}}},
+		source: place{URI: "rdb:" + nasty}, only: record.AllKinds,
+		targetOptions: targetOptions{target: place{URI: "embedded:" + nasty}, database: "lanyard",
+			outputFlags: outputFlags{verbose: true}, again: again{name: verifyName, flags: []typedFlag{{"redis", []string{"rdb:" + nasty}}}}},
 	}
 	run := &verifyRun{pairRun: newPairRun(o, streams{err: &stderr, env: envOf()})}
 	run.warn("the file " + nasty)
 	run.log.Info("said by a server: "+nasty, slog.String("path", nasty))
-	run.pairRun.preflight(preflight{Source: endpoint{URI: o.source.shown()}, Target: endpoint{URI: o.target.shown()}})
+	run.announce(preflight{Source: endpoint{URI: o.source.shown()}, Target: endpoint{URI: o.target.shown()}})
 	v := run.verification(verify.Report{Only: record.AllKinds}, nil, exitDone)
 	m := migration{pairFacts: v.pairFacts}
 	m.Report.RejectsFile, m.Report.SupersededFile, m.Report.Reasons = nasty, nasty, map[record.Reason]int64{record.TooDeep: 1}

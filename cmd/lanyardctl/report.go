@@ -8,15 +8,20 @@ import (
 	"time"
 )
 
-// pairReport is a report of either command.
-type pairReport interface {
+// report is what a command tells at its end.
+type report interface {
 	text(l look) string
 	writeJSON(w io.Writer) error
 }
 
 // pairFacts are what every report of a source and a target begins and ends with. The texts hold no secret.
 type pairFacts struct {
-	Source   string // redacted URI
+	runFacts
+	Source string // redacted URI
+}
+
+// runFacts are what every report of a target begins and ends with. The texts hold no secret.
+type runFacts struct {
 	Target   string // redacted URI
 	Database string
 	Warnings []string
@@ -35,17 +40,16 @@ func errorText(errs ...error) string {
 	return strings.Replace(err.Error(), "interrupted: interrupted", "interrupted", 1)
 }
 
-func (r *pairRun) facts(err error) pairFacts {
-	return pairFacts{
-		Source: r.source.shown(), Target: r.target.shown(), Database: r.database,
-		Warnings: r.warned, Err: r.red.err(err), Again: r.again,
+func (r *targetRun) facts(err error) runFacts {
+	return runFacts{
+		Target: r.on.target.shown(), Database: r.on.database, Warnings: r.warned, Err: r.red.err(err), Again: r.on.again,
 	}
 }
 
 // print writes the report to standard output.
-func (r *pairRun) print(report pairReport) error {
+func (r *targetRun) print(report report) error {
 	err := func() error {
-		if r.output == outputJSON {
+		if r.on.output == outputJSON {
 			return report.writeJSON(r.streams.out)
 		}
 		_, err := io.WriteString(r.streams.out, report.text(r.look(r.streams.out)))

@@ -57,14 +57,14 @@ func fullRun() migration {
 			StartedAt:      time.Date(2026, 4, 3, 5, 7, 30, 417e6, time.FixedZone("", 7200)),
 			Duration:       83*time.Second + 250*time.Millisecond,
 		},
-		pairFacts: pairFacts{Source: "redis://:xxxxx@localhost:6379/0", Target: "mongodb://lanyard:xxxxx@db1:27017,db2:27017/?replicaSet=rs0",
+		pairFacts: pairFacts{Source: "redis://:xxxxx@localhost:6379/0", runFacts: runFacts{Target: "mongodb://lanyard:xxxxx@db1:27017,db2:27017/?replicaSet=rs0",
 			Database: "lanyard",
 			Warnings: []string{"the password in --redis can be read by everybody who can list processes; set REDIS_URI instead"},
 			Exit:     exitRejects,
 			Again: again{name: migrationName, flags: []typedFlag{
 				{"mongo", []string{"mongodb://lanyard:hunter2@db1:27017,db2:27017/?replicaSet=rs0"}}, {"only", []string{"kv", "last_seen"}},
 				{"restart", nil}, {"user", []string{"94490510688792576"}},
-			}}},
+			}}}},
 	}
 	k := &m.Report.Kinds
 	k[record.APIKeys] = migrate.Counts{Read: 1200, Inserted: 1000, Updated: 2, Unchanged: 180, Conflicts: 1, Rejected: 17,
@@ -269,7 +269,7 @@ func TestAMigrationThatNeverBeganIsReportedToScripts(t *testing.T) {
 				cancel(errInterrupted)
 			}
 			var stdout bytes.Buffer
-			o := migrateOptions{pairOptions: pairOptions{only: record.AllKinds, outputFlags: outputFlags{output: test.format}}}
+			o := migrateOptions{pairOptions: pairOptions{only: record.AllKinds, targetOptions: targetOptions{outputFlags: outputFlags{output: test.format}}}}
 			run := &migrationRun{pairRun: newPairRun(o.pairOptions, streams{out: &stdout, err: io.Discard, env: envOf()}), options: o}
 			if err := run.ended(ctx, run.reportFailure(ctx, test.err)); exitCode(err) != test.want {
 				t.Errorf("exit %d, %v", exitCode(err), err)

@@ -17,6 +17,7 @@ import (
 type look struct {
 	Width  int // columns; zero for no limit
 	Colour bool
+	Blocks bool // bars may be of block elements
 }
 
 const (

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/lanyardctl/lanyardctl/record"
 	"github.com/lanyardctl/lanyardctl/store/layout"
@@ -24,12 +25,26 @@ type redisSource struct {
 	close func() error
 }
 
-// openSource opens the Redis or the RDB file that the options name. Its errors know the exit code and the next step.
-func openSource(ctx context.Context, o pairOptions) (*redisSource, error) {
-	if rdbURI(o.source.URI) {
-		return openRDB(ctx, o)
+// redisPlace is where a Redis is, or an RDB file of one.
+type redisPlace struct {
+	place
+	ipv6    bool // allow IPv6 alone
+	timeout time.Duration
+}
+
+// openSource opens the Redis or the RDB file at the place, to read what the request asks for. Its errors know the exit code
+// and the next step. The caller closes it by the returned function.
+func (r *targetRun) openSource(ctx context.Context, at redisPlace, request layout.Request) (source *redisSource, closeIt func(), err error) {
+	open := openRedis
+	if rdbURI(at.URI) {
+		open = openRDB
 	}
-	return openRedis(ctx, o)
+	if source, err = open(ctx, at, request); err != nil {
+		return nil, nil, err
+	}
+	r.log.Debug("opened the source", "uri", at.shown(), "is", source.facts)
+	r.warn(source.warnings...)
+	return source, func() { r.closed("the source", source.close()) }, nil
 }
 
 // request says what to read.
@@ -37,36 +52,36 @@ func (o pairOptions) request() layout.Request {
 	return layout.Request{Kinds: o.only, Users: o.users, PreferUpstream: o.kvPrefer == preferUpstream, Now: o.now}
 }
 
-// explainSource gives an error of the source at p its exit code and the next step.
-func explainSource(err error, o pairOptions) error {
-	if rdbURI(o.source.URI) {
-		return explainRDB(err, o.source)
+// explainSource gives an error of the source at the place its exit code and the next step.
+func explainSource(err error, at redisPlace) error {
+	if rdbURI(at.URI) {
+		return explainRDB(err, at.place)
 	}
-	return explainRedis(err, o)
+	return explainRedis(err, at)
 }
 
-func openRedis(ctx context.Context, o pairOptions) (*redisSource, error) {
-	store, err := redis.Open(ctx, redis.Options{URI: o.source.URI, Timeout: o.timeout, IPv6: o.ipv6})
+func openRedis(ctx context.Context, at redisPlace, request layout.Request) (*redisSource, error) {
+	store, err := redis.Open(ctx, redis.Options{URI: at.URI, Timeout: at.timeout, IPv6: at.ipv6})
 	if err != nil {
-		return nil, explainRedis(err, o)
+		return nil, explainRedis(err, at)
 	}
 	info := store.Info()
 	return &redisSource{
 		facts: describeRedis(info), db: info.DB, otherDB: "redis://HOST:PORT/N", warnings: redisWarnings(info),
 		reading: func() record.Source {
-			return store.Source(redis.SourceOptions{Request: o.request()})
+			return store.Source(redis.SourceOptions{Request: request})
 		},
 		close: store.Close,
 	}, nil
 }
 
-func explainRedis(err error, o pairOptions) error {
-	from := o.source.From
+func explainRedis(err error, at redisPlace) error {
+	from := at.From
 	switch {
 	case errors.Is(err, redis.ErrScheme), errors.Is(err, redis.ErrURI):
 		return usageError(fmt.Sprintf("%s: %v", from, err), "known are "+redisSchemes)
 	case errors.Is(err, redis.ErrUnreachable):
-		return failure(err, fmt.Sprintf("is the server running, and is %s right? (waited at most %s; --timeout waits longer)", from, o.timeout))
+		return failure(err, fmt.Sprintf("is the server running, and is %s right? (waited at most %s; --timeout waits longer)", from, at.timeout))
 	case errors.Is(err, redis.ErrAuth):
 		return failure(err, "check the user and the password in "+from+" (redis://USER:PASSWORD@HOST:PORT; without a user redis://:PASSWORD@HOST:PORT)")
 	case errors.Is(err, redis.ErrLoading):

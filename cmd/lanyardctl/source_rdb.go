@@ -8,20 +8,21 @@ import (
 	"strings"
 
 	"github.com/lanyardctl/lanyardctl/record"
+	"github.com/lanyardctl/lanyardctl/store/layout"
 	"github.com/lanyardctl/lanyardctl/store/rdb"
 )
 
-func openRDB(ctx context.Context, o pairOptions) (*redisSource, error) {
-	at, err := parseRDB(o.source)
+func openRDB(ctx context.Context, p redisPlace, request layout.Request) (*redisSource, error) {
+	at, err := parseRDB(p.place)
 	if err != nil {
 		return nil, err
 	}
 	file, err := rdb.Open(ctx, rdb.Options{Path: at.path, DB: at.db})
 	if err != nil {
-		return nil, explainRDB(err, o.source)
+		return nil, explainRDB(err, p.place)
 	}
 	// A source keeps what it has learnt of the file for its next reading.
-	reading := file.Source(rdb.SourceOptions{Request: o.request()})
+	reading := file.Source(rdb.SourceOptions{Request: request})
 	info := file.Info()
 	return &redisSource{
 		facts: describeRDB(info), db: info.DB, otherDB: "rdb:FILE?db=N", warnings: rdbWarnings(info),

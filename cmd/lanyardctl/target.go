@@ -31,7 +31,7 @@ const (
 
 // openMongo connects to the MongoDB that the options name, which it starts where it is an embedded one. Its errors know
 // the exit code and the next step.
-func openMongo(ctx context.Context, o pairOptions, missing missingFolder) (*mongoTarget, error) {
+func openMongo(ctx context.Context, o targetOptions, missing missingFolder) (*mongoTarget, error) {
 	t := &mongoTarget{}
 	uri := o.target.URI
 	if dir := embeddedDir(uri); dir != "" {
@@ -74,7 +74,7 @@ func (t *mongoTarget) folder(dir string, missing missingFolder) (string, error) 
 	return t.scratch, nil
 }
 
-func explainMongo(err error, o pairOptions) error {
+func explainMongo(err error, o targetOptions) error {
 	from := o.target.From
 	var duplicates *mongo.DuplicatesError
 	switch {
@@ -86,7 +86,7 @@ func explainMongo(err error, o pairOptions) error {
 		return failure(err, "check the user, the password and authSource in "+from)
 	case errors.Is(err, mongo.ErrPermission):
 		role := "readWrite"
-		if o.again.name == verifyName {
+		if o.readOnly {
 			role = "read"
 		}
 		return failure(err, "name a user in "+from+" and give it the role "+role+" on the database")

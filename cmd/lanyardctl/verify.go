@@ -108,6 +108,7 @@ func (f verifyFlags) options(env lookupFunc, now time.Time, flags *pflag.FlagSet
 	if o.pairOptions, err = f.pairFlags.options(env, now, flags, verifyName); err != nil {
 		return o, err
 	}
+	o.readOnly = true
 	if err := f.checkNumbers(); err != nil {
 		return o, err
 	}

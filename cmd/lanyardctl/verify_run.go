@@ -23,7 +23,7 @@ func (r *verifyRun) verify(ctx context.Context, source *redisSource, target *mon
 	o := r.options
 	documents, err := target.Contents(ctx, o.only)
 	if err != nil {
-		return explainMongo(err, o.pairOptions)
+		return explainMongo(err, o.targetOptions)
 	}
 	job := verify.New(verify.Options{
 		Source: source.reading, Target: target.Holdings(mongo.HoldingsOptions{Users: o.users}), Kinds: o.only,
@@ -32,7 +32,7 @@ func (r *verifyRun) verify(ctx context.Context, source *redisSource, target *mon
 		MaxDifferences: o.maxDifferences, Memory: o.memory,
 		Notify: func(message string) { r.log.Info(message) },
 	})
-	r.preflight(o.preflight(source, target, documents))
+	r.announce(o.preflight(source, target, documents))
 
 	var expected int64
 	for _, n := range documents {

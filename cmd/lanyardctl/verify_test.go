@@ -38,10 +38,11 @@ var nastyNames = []string{
 // foundDifferences is a run that found something of everything.
 func foundDifferences() verification {
 	run := &verifyRun{pairRun: newPairRun(pairOptions{
-		source: place{URI: "redis://:hunter2@localhost:6379/0"}, target: place{URI: "mongodb://lanyard:hunter2@db1:27017"},
-		database: "lanyard", again: again{name: verifyName, flags: []typedFlag{
-			{"mongo", []string{"mongodb://lanyard:hunter2@db1:27017"}}, {"only", []string{"kv", "metrics"}}, {"report", []string{"a b.md"}},
-		}},
+		source: place{URI: "redis://:hunter2@localhost:6379/0"},
+		targetOptions: targetOptions{target: place{URI: "mongodb://lanyard:hunter2@db1:27017"}, database: "lanyard",
+			again: again{name: verifyName, flags: []typedFlag{
+				{"mongo", []string{"mongodb://lanyard:hunter2@db1:27017"}}, {"only", []string{"kv", "metrics"}}, {"report", []string{"a b.md"}},
+			}}},
 	}, streams{err: io.Discard, env: envOf()})}
 	run.warned = []string{"the source is a replica, which may lag behind its master"}
 	report := verify.Report{
@@ -593,11 +594,11 @@ func TestWhatToDoNext(t *testing.T) {
 }
 
 func TestAUserWhoMayNotIsToldWhichRoleIsEnough(t *testing.T) {
-	for command, role := range map[string]string{verifyName: "the role read on", migrationName: "the role readWrite on"} {
+	for readOnly, role := range map[bool]string{true: "the role read on", false: "the role readWrite on"} {
 		var said strings.Builder
-		printError(&said, explainMongo(fmt.Errorf("find: %w", mongo.ErrPermission), pairOptions{again: again{name: command}}))
+		printError(&said, explainMongo(fmt.Errorf("find: %w", mongo.ErrPermission), targetOptions{readOnly: readOnly}))
 		if !strings.Contains(said.String(), role) {
-			t.Errorf("%s: %s", command, &said)
+			t.Errorf("only reads: %t: %s", readOnly, &said)
 		}
 	}
 }

@@ -1,0 +1,90 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// targetFlags are the flags, as they were typed, of every command that works on a target.
+type targetFlags struct {
+	mongo, database string
+	timeout         time.Duration
+	outputFlags
+}
+
+// The parts of the help about variables.
+const (
+	redisEnvironment = `  REDIS_DSN, REDIS_URI, REDIS_URL, REDIS_HOST
+                    the Redis to read, in this order, as Lanyard finds it
+  REDIS_IPV6        "true" allows IPv6 alone
+`
+	mongoEnvironment = `  MONGODB_URI       the MongoDB to use
+  MONGODB_DATABASE  the database, else "lanyard"
+  NO_COLOR          no colour
+  An empty variable counts as unset. Passwords are better given by a variable
+  than by a flag, which everybody on the machine can read.
+`
+	environmentHelp       = "Environment\n" + redisEnvironment + mongoEnvironment
+	targetEnvironmentHelp = "Environment\n" + mongoEnvironment
+)
+
+// sameTarget are the flags by which one command goes on with the target of another.
+var sameTarget = []string{"mongo", "database", "timeout"}
+
+// bindTarget adds the flags that say which database is meant. Target is what is done there: "write to".
+func (f *targetFlags) bindTarget(cmd *cobra.Command, target string) {
+	flags := cmd.Flags()
+	flags.StringVar(&f.mongo, "mongo", "", "`URI` to "+target+": mongodb://, mongodb+srv:// or embedded:DIR")
+	flags.StringVar(&f.database, "database", "", "`name` of the MongoDB database (default lanyard)")
+}
+
+// bindTimeout adds the flag about servers.
+func (f *targetFlags) bindTimeout(cmd *cobra.Command) {
+	cmd.Flags().DurationVar(&f.timeout, "timeout", 10*time.Second, "how long to wait for a server at the start")
+}
+
+// targetOptions are the checked flags and variables of a command that works on a target.
+type targetOptions struct {
+	target   place
+	database string
+	readOnly bool // nothing is written to the target
+	timeout  time.Duration
+	now      time.Time // decides which times are plausible
+	warnings []string
+	again    again
+	outputFlags
+}
+
+// options checks everything that can be checked before a server is asked. The flags are those of the command as typed.
+func (f targetFlags) options(env lookupFunc, now time.Time, flags *pflag.FlagSet, command string) (targetOptions, error) {
+	o := targetOptions{timeout: f.timeout, now: now, again: typed(command, flags), outputFlags: f.outputFlags}
+	if f.timeout <= 0 {
+		return o, usageError(fmt.Sprintf("--timeout: %s is no time to wait", f.timeout), "give a duration such as 10s")
+	}
+	if err := f.outputFlags.check(); err != nil {
+		return o, err
+	}
+	var err error
+	if o.target, err = resolveMongo(f.mongo, env); err != nil {
+		return o, err
+	}
+	var warning string
+	if o.database, warning, err = resolveDatabase(f.database, o.target.URI, env); err != nil {
+		return o, err
+	}
+	if warning != "" {
+		o.warnings = append(o.warnings, warning)
+	}
+	o.warnOfPassword(o.target, "MONGODB_URI")
+	return o, nil
+}
+
+// warnOfPassword warns where everybody can read the password of a place; the variable hides it.
+func (o *targetOptions) warnOfPassword(p place, variable string) {
+	if p.onCommandLine() && hasPassword(p.URI) {
+		o.warnings = append(o.warnings, fmt.Sprintf("everybody on this machine can read the password in %s: set %s instead", p.From, variable))
+	}
+}

@@ -1,0 +1,147 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+
+	"github.com/lanyardctl/lanyardctl/record"
+)
+
+// targetRun is one run of a command that works on a target. Every text that it prints or returns has passed the
+// redactor.
+type targetRun struct {
+	on      targetOptions
+	streams streams
+	red     *redactor
+	term    *console
+	log     *slog.Logger
+	warned  []string // the warnings so far, for the report
+	began   bool     // there is a report
+}
+
+// newTargetRun returns a run that shows nothing of what red hides.
+func newTargetRun(o targetOptions, s streams, red *redactor) *targetRun {
+	term := newConsole(s.err, red)
+	return &targetRun{on: o, streams: s, red: red, term: term, log: newLogger(term, o.logFormat, logLevel(o.quiet, o.verbose))}
+}
+
+// open opens the target. The caller closes it by the returned function.
+func (r *targetRun) open(ctx context.Context, missing missingFolder) (target *mongoTarget, closeIt func(), err error) {
+	target, err = openMongo(ctx, r.on, missing)
+	if err != nil {
+		return nil, nil, err
+	}
+	r.log.Debug("opened the target", "uri", r.on.target.shown(), "is", describeMongo(target.Info()), "database", r.on.database)
+	return target, func() { r.closed("MongoDB", target.Close(context.WithoutCancel(ctx))) }, nil
+}
+
+func (r *targetRun) warn(texts ...string) {
+	for _, text := range texts {
+		text = r.red.said(text)
+		r.warned = append(r.warned, text)
+		r.log.Warn(text)
+	}
+}
+
+// closed notes that something could not be closed, which is no failure of the run.
+func (r *targetRun) closed(what string, err error) {
+	if err != nil {
+		r.log.Warn("close "+what, "error", err.Error())
+	}
+}
+
+// plan is what a run tells before it begins.
+type plan interface {
+	text(l look) string
+	attrs() []any // for a log
+}
+
+// announce tells what is going to be done.
+func (r *targetRun) announce(p plan) {
+	switch {
+	case r.on.quiet:
+	case r.on.logFormat == logJSON:
+		r.log.Info("preflight", p.attrs()...)
+	default:
+		// A preflight that cannot be shown is no reason to stop.
+		_, _ = io.WriteString(r.term, p.text(r.look(r.streams.err))+"\n")
+	}
+}
+
+// look returns how a text for w is laid out.
+func (r *targetRun) look(w io.Writer) look { return lookOf(w, r.streams.env) }
+
+// startProgress shows the state until the returned function is called.
+func (r *targetRun) startProgress(state func() progress) (stop func(complete bool)) {
+	width, terminal := terminalWidth(r.streams.err)
+	var log *slog.Logger
+	if r.on.logFormat == logJSON {
+		log = r.log
+	}
+	return startProgress(progressMode(r.on.progress, r.on.quiet, terminal), log, r.term, width, state)
+}
+
+// explained returns the first of the explanations of an error that knows the next step. Otherwise is the next step where
+// none does.
+func explained(err error, otherwise string, explanations ...error) error {
+	for _, explanation := range explanations {
+		if exit, ok := errors.AsType[*exitError](explanation); ok && !errors.Is(err, record.ErrUnavailable) {
+			return exit
+		}
+	}
+	return failure(err, otherwise)
+}
+
+// ended returns the error that a run ends with, having told it where lines are JSON.
+func (r *targetRun) ended(ctx context.Context, err error) error {
+	said := r.settled(ctx, err)
+	if said == nil {
+		return nil
+	}
+	if said.err != nil && r.on.logFormat == logJSON {
+		r.log.Error(said.Error(), "hint", said.hint, "exit_status", said.code)
+		return exitSilently(said.code)
+	}
+	return said
+}
+
+// settled returns err with its exit code, and its whole text without secrets. What ended a run before there was a report is an
+// interruption where there was one. It returns nil for nil.
+func (r *targetRun) settled(ctx context.Context, err error) *exitError {
+	if err == nil {
+		return nil
+	}
+	said := &exitError{code: exitCode(err)}
+	exit, ok := errors.AsType[*exitError](err)
+	switch {
+	case ok && exit.err == nil:
+		return said
+	case ctx.Err() != nil && !r.began:
+		return &exitError{code: exitInterrupted, err: errBefore} // a driver says it in its own words
+	case ctx.Err() != nil:
+		said.code = exitInterrupted
+	}
+	if ok {
+		said.hint = r.red.said(exit.hint)
+	}
+	said.err = r.red.err(err)
+	return said
+}
+
+// reportEarly prints the report of a run that ended with said before there was anything to report, for scripts. It
+// returns the error that the run ends with.
+func (r *targetRun) reportEarly(said *exitError, report report) error {
+	r.began = true
+	if r.on.output != outputJSON || said.code == exitUsage {
+		return said
+	}
+	if err := r.print(report); err != nil {
+		return alongside(said, err)
+	}
+	return said
+}
+
+// errBefore says that a run was interrupted so early that there is nothing to report.
+var errBefore = errors.New("interrupted before the first record")
