@@ -17,6 +17,11 @@ type Request struct {
 	// PreferUpstream lets upstream's key-value pair win where both layouts have the field; else the fork's wins.
 	PreferUpstream bool
 
+	// Dates asks for what the keys say of monitoring dates, and for nothing else, whatever Kinds is: items have
+	// [record.Item.Claims] alone. Of a hash the field [DateField] is all that a reader needs to fetch, and nothing tells
+	// whether a key has a TTL.
+	Dates bool
+
 	// Now decides which times are plausible, and in a file which keys have expired. Zero means the time of the call.
 	Now time.Time
 }
@@ -24,6 +29,7 @@ type Request struct {
 // Wanted is a request that a reader works with.
 type Wanted struct {
 	Now    time.Time
+	Dates  bool
 	kinds  record.Kinds
 	users  map[record.UserID]bool // nil for all
 	prefer Layout
@@ -31,11 +37,14 @@ type Wanted struct {
 
 // NewWanted returns the request with its defaults filled in.
 func NewWanted(r Request) Wanted {
-	w := Wanted{Now: r.Now, kinds: r.Kinds, prefer: ForkKV}
+	w := Wanted{Now: r.Now, Dates: r.Dates, kinds: r.Kinds, prefer: ForkKV}
 	if w.Now.IsZero() {
 		w.Now = time.Now()
 	}
-	if w.kinds == 0 {
+	switch {
+	case w.Dates:
+		w.kinds = datedKinds
+	case w.kinds == 0:
 		w.kinds = record.AllKinds
 	}
 	if r.PreferUpstream {
@@ -58,6 +67,9 @@ func (w Wanted) Has(kind record.Kind, user record.UserID) bool {
 // Item makes the item of a user's keys of one kind, which has a family of layouts. Keys that are not among founds are
 // absent. It reports false where none exists.
 func (w Wanted) Item(kind record.Kind, user record.UserID, founds []Found) (record.Item, bool) {
+	if w.Dates {
+		return claims(kind, founds)
+	}
 	of := func(l Layout) Found { return Among(founds, l, user) }
 	switch kind {
 	case record.KV:
@@ -68,6 +80,16 @@ func (w Wanted) Item(kind record.Kind, user record.UserID, founds []Found) (reco
 		return MonitoringSince(user, of(ForkMonitoringSince), of(OlderMonitoringSince), of(OldestMonitoringSince), w.Now)
 	}
 	return record.Item{}, false
+}
+
+// Damaged makes the item of a key that no user's item can take up, as [Damaged] does. It reports false where there is
+// nothing of the kind.
+func (w Wanted) Damaged(f Found) (record.Item, bool) {
+	kind, ok := f.Layout.Kind()
+	if w.Dates && ok {
+		return claims(kind, []Found{f})
+	}
+	return Damaged(f)
 }
 
 // Among returns the user's key of a layout, which is absent where it is not among founds.

@@ -53,7 +53,7 @@ func momentOf(
 ) (record.Moment, record.Reject, bool) {
 	if reject, ok := f.unusable(kind, user); ok {
 		if f.State == TooLarge {
-			reject.Reason, reject.Detail = record.NotATimestamp, "text of more than 32 MiB"
+			reject.Reason, reject.Detail = longText()
 		}
 		return record.Moment{}, reject, false
 	}
@@ -65,3 +65,6 @@ func momentOf(
 	}
 	return m, record.Reject{}, true
 }
+
+// longText returns what is wrong with a text that is too large to be fetched, where it should be a time.
+func longText() (record.Reason, string) { return record.NotATimestamp, "text of more than 32 MiB" }

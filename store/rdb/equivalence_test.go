@@ -92,6 +92,13 @@ func genText() *rapid.Generator[string] {
 	)
 }
 
+// genDate generates what users and the app keep as a monitoring date.
+func genDate() *rapid.Generator[string] {
+	return rapid.OneOf(genText(), rapid.SampledFrom([]string{
+		"1664641326", `"1664641326"`, "1664641326.5", "2022-10-01T16:22:06Z", `"2022-10-01T16:22:06Z"`, "null", "1e400", "99999999999999999999",
+	}))
+}
+
 func (k *keyspace) draw(t *rapid.T) {
 	for range rapid.IntRange(0, 25).Draw(t, "keys") {
 		prefix := rapid.SampledFrom(prefixes).Draw(t, "prefix")
@@ -128,6 +135,9 @@ func (k *keyspace) set(t *rapid.T, prefix, key string) {
 		fields := cmds("HSET", key)
 		for name, value := range rapid.MapOfN(genText(), genText(), 1, 6).Draw(t, "fields") {
 			fields = append(fields, name, value)
+		}
+		if rapid.Bool().Draw(t, "date") {
+			fields = append(fields, layout.DateField, genDate().Draw(t, "date"))
 		}
 		for i := range rapid.SampledFrom([]int{0, 0, 0, 200}).Draw(t, "more fields") {
 			fields = append(fields, fmt.Sprint("f", i), i*i*i)
@@ -180,14 +190,16 @@ func TestAFileReadsAsItsServer(t *testing.T) {
 			users = append(users, user)
 		}
 		upstream := rapid.Bool().Draw(rt, "prefer upstream")
+		dates := rapid.Bool().Draw(rt, "dates")
 		f, err := rdb.Open(context.Background(), rdb.Options{Path: path})
 		if err != nil {
 			rt.Fatal(err)
 		}
 		defer f.Close()
 		compare := func(when string, at time.Time) {
-			want := live(t, srv.URI, redis.SourceOptions{Request: layout.Request{Kinds: kinds, Users: users, PreferUpstream: upstream, Now: at}})
-			src := f.Source(rdb.SourceOptions{Request: layout.Request{Kinds: kinds, Users: users, PreferUpstream: upstream, Now: at}, PageSize: rapid.IntRange(1, 9).Draw(rt, "page")})
+			request := layout.Request{Kinds: kinds, Users: users, PreferUpstream: upstream, Dates: dates, Now: at}
+			want := live(t, srv.URI, redis.SourceOptions{Request: request})
+			src := f.Source(rdb.SourceOptions{Request: request, PageSize: rapid.IntRange(1, 9).Draw(rt, "page")})
 			for _, again := range []string{"", ", read again"} {
 				if d := difference(want, readAll(t, src)); d != "" {
 					rt.Fatalf("%s%s: the file differs from the server (-server +file):\n%s", when, again, d)

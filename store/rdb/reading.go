@@ -89,7 +89,7 @@ func (r *reading) alone(s sighting) ([]record.Item, int64, error) {
 	if err != nil {
 		return nil, 0, r.file.stopped(err)
 	}
-	it, ok := layout.Damaged(found)
+	it, ok := r.wanted.Damaged(found)
 	if s.group.kind == record.Metrics {
 		it, ok = layout.Metrics(found)
 	}

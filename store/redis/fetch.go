@@ -26,7 +26,8 @@ const (
 // those that need one, and loading.
 type probe struct {
 	layout.Found
-	size   int64 // bytes that loading fetches, about
+	field  string // of a hash, what is asked for; empty for all
+	size   int64  // bytes that loading fetches, about
 	loaded bool
 	seen   bool // it was looked at
 }
@@ -50,6 +51,7 @@ type firstLook struct {
 	text  *goredis.StringCmd
 	bytes *goredis.IntCmd
 	count *goredis.IntCmd
+	field fieldLook
 	ttl   *goredis.DurationCmd
 }
 
@@ -66,6 +68,8 @@ func (s *Store) look(ctx context.Context, list []*probe, askTTL bool) error {
 			switch {
 			case !p.Layout.IsHash():
 				l.text = pipe.GetRange(ctx, p.Key, 0, firstBytes-1)
+			case p.field != "":
+				l.field = askField(ctx, pipe, p)
 			case s.noMemory.Load():
 				l.count = pipe.HLen(ctx, p.Key)
 			default:
@@ -123,6 +127,8 @@ func (l firstLook) take() clarity {
 			return isUnclear
 		}
 		p.State, p.loaded = layout.Present, true
+	case p.field != "":
+		return l.field.take(p)
 	case l.count != nil:
 		if isWrongType(l.count.Err()) {
 			p.State = layout.WrongType
@@ -251,7 +257,7 @@ func (s *Store) load(ctx context.Context, list []*probe, budget int) error {
 	for _, p := range list {
 		switch {
 		case p.loaded || p.State != layout.Present:
-		case p.Layout.IsHash() && p.size > int64(budget):
+		case p.Layout.IsHash() && p.field == "" && p.size > int64(budget):
 			large = append(large, p)
 		default:
 			whole = append(whole, p)
@@ -276,10 +282,13 @@ func (s *Store) loadWhole(ctx context.Context, list []*probe) error {
 	texts := make([]*goredis.StringCmd, len(list))
 	err := s.pipeline(ctx, "read values from redis", func(pipe goredis.Pipeliner) {
 		for i, p := range list {
-			if p.Layout.IsHash() {
-				hashes[i] = pipe.HGetAll(ctx, p.Key)
-			} else {
+			switch {
+			case !p.Layout.IsHash():
 				texts[i] = pipe.GetRange(ctx, p.Key, 0, layout.MaxValue-1)
+			case p.field != "":
+				texts[i] = pipe.HGet(ctx, p.Key, p.field)
+			default:
+				hashes[i] = pipe.HGetAll(ctx, p.Key)
 			}
 		}
 	})
@@ -289,8 +298,8 @@ func (s *Store) loadWhole(ctx context.Context, list []*probe) error {
 	var wrong []*probe
 	for i, p := range list {
 		p.loaded = true
-		if !p.Layout.IsHash() {
-			p.Text = texts[i].Val()
+		if texts[i] != nil {
+			p.takeText(texts[i])
 			if isWrongType(texts[i].Err()) {
 				wrong = append(wrong, p)
 			}

@@ -38,6 +38,9 @@ func (r *reading) page(ctx context.Context, keys []string, flush func([]record.I
 	for _, key := range slices.Compact(keys) {
 		r.sort(key)
 	}
+	if r.source.wanted.Dates {
+		r.probes.narrow(layout.DateField)
+	}
 	store := r.source.store
 	if err := store.look(ctx, r.probes.list(), r.source.askTTL); err != nil {
 		return false, err
@@ -197,7 +200,7 @@ func (j job) probes() []*probe {
 func (r *reading) decode(j job) (record.Item, bool) {
 	switch {
 	case j.damaged():
-		return layout.Damaged(j.met.Found)
+		return r.source.wanted.Damaged(j.met.Found)
 	case j.family == nil:
 		return layout.Metrics(j.met.Found)
 	}

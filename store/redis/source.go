@@ -33,7 +33,7 @@ func (s *Store) Source(o SourceOptions) record.Source {
 		wanted:   layout.NewWanted(o.Request),
 		pageSize: cmp.Or(max(o.PageSize, 0), DefaultPageSize),
 		budget:   cmp.Or(max(o.Budget, 0), DefaultBudget),
-		askTTL:   s.info.Expires,
+		askTTL:   s.info.Expires && !o.Dates,
 	}
 }
 
