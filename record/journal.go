@@ -13,7 +13,7 @@ const (
 	SweepRunning     SweepState = "running"     // or killed, where its owner lives no more
 	SweepDone        SweepState = "done"        // it came to its end
 	SweepInterrupted SweepState = "interrupted" // it stopped before its end, by itself or found dead
-	SweepUndoing     SweepState = "undoing"     // it is being taken back, or that was interrupted
+	SweepUndoing     SweepState = "undoing"     // it is being taken back, or was in part
 	SweepUndone      SweepState = "undone"      // it was taken back
 )
 

@@ -1,0 +1,108 @@
+package sweep
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/lanyardctl/lanyardctl/record"
+)
+
+// yearOf returns the year of a date in UTC.
+func yearOf(date int64) int { return time.Unix(date, 0).UTC().Year() }
+
+// changed counts a change.
+func (j *Job) changed() {
+	j.report.Changes++
+	j.changesMade.Store(j.report.Changes)
+}
+
+// implausible counts what never wins.
+func (j *Job) implausible(user record.UserID, f find) {
+	figures, fault := &j.report.Places[f.place], j.faults[f.fault-1]
+	if figures.Implausible == nil {
+		figures.Implausible = make(map[record.Reason]int64)
+	}
+	figures.Implausible[fault.reason]++
+	if j.opts.Implausible != nil {
+		j.opts.Implausible(Implausible{figures.Place.Name, user, fault.reason, fault.detail})
+	}
+}
+
+// settle counts a change that was made, or that there is none to make.
+func (j *Job) settle(c *change) {
+	t, r := c.task, c.ruling
+	if t.collection != record.MonitoringCollection {
+		j.settleDuplicates(t, r)
+		return
+	}
+	j.report.After[yearOf(t.winner.date)]++
+	switch r.action {
+	case record.ActionCreated:
+		j.report.Created++
+	case record.ActionMerged:
+		j.report.Merged++
+	case record.ActionChanged:
+		j.report.Changed++
+	default:
+		j.report.Unchanged++
+		return
+	}
+	if t.before == 0 || t.winner.date < t.before {
+		j.recovered(Recovery{User: t.user, From: t.before, To: t.winner.date, Place: j.places.list[t.winner.place].Name})
+	}
+}
+
+func (j *Job) settleDuplicates(t task, r ruling) {
+	figures := &j.report.Collections[t.collection]
+	figures.Removed += int64(r.emptied)
+	if r.join == nil {
+		return
+	}
+	if r.action == record.ActionMerged {
+		figures.Merged++
+		return
+	}
+	figures.Renamed++
+}
+
+// leave counts a change that cannot be made.
+func (j *Job) leave(t task, reason LeftReason) {
+	if t.collection == record.MonitoringCollection {
+		j.report.Left++
+		if t.before != 0 {
+			j.report.After[yearOf(t.before)]++
+		}
+	} else {
+		j.report.Collections[t.collection].Left++
+	}
+	j.report.LeftoversTotal++
+	j.report.Leftovers = insert(j.report.Leftovers, Leftover{t.collection, t.user, reason}, LeftoverCount, compareLeftovers)
+}
+
+func compareLeftovers(a, b Leftover) int {
+	return cmp.Or(cmp.Compare(a.Collection, b.Collection), cmp.Compare(a.User, b.User))
+}
+
+// recovered keeps a recovery where it is among the largest.
+func (j *Job) recovered(r Recovery) {
+	j.report.Largest = insert(j.report.Largest, r, LargestCount, func(a, b Recovery) int {
+		size := func(r Recovery) int64 {
+			if r.From == 0 {
+				return -r.To // below all that had a date, the earliest first
+			}
+			return r.From - r.To
+		}
+		return cmp.Or(cmp.Compare(size(b), size(a)), cmp.Compare(a.User, b.User))
+	})
+}
+
+// insert puts v into the ordered list, which keeps the first most.
+func insert[T any](list []T, v T, most int, compare func(a, b T) int) []T {
+	i, _ := slices.BinarySearchFunc(list, v, compare)
+	if i == most {
+		return list
+	}
+	list = slices.Insert(list, i, v)
+	return list[:min(len(list), most)]
+}

@@ -1,0 +1,278 @@
+package sweep
+
+import (
+	"context"
+
+	"github.com/lanyardctl/lanyardctl/record"
+)
+
+// task is one user's documents in a collection that should change.
+type task struct {
+	collection record.Collection
+	user       record.UserID
+	ids        []string
+	otherID    bool // the identity of a new document is taken
+
+	// For monitoring: the date that won, and the one that the app saw before.
+	winner candidate
+	before int64
+}
+
+// queue collects tasks of one collection, and works on as many at a time as memory allows.
+type queue struct {
+	tasks []task
+	ids   int
+	size  int // tasks at a time
+}
+
+const (
+	// firstPiece is how many users' documents are read at first, when nobody knows how large they are.
+	firstPiece = 16
+
+	// pieceBytes is about how many bytes of documents are read for changes at a time.
+	pieceBytes = 8 << 20
+)
+
+// rounds bounds how often a change is decided anew because somebody changed the documents in between.
+const rounds = 5
+
+// enqueue adds a task, and works on the queue where it is full.
+func (j *Job) enqueue(ctx context.Context, t task) error {
+	q := &j.queues[t.collection]
+	if len(q.tasks) > 0 && q.ids+len(t.ids) > record.MaxSteps {
+		if err := j.flush(ctx, q); err != nil {
+			return err
+		}
+	}
+	q.tasks, q.ids = append(q.tasks, t), q.ids+len(t.ids)
+	if len(q.tasks) < max(q.size, 1) {
+		return nil
+	}
+	return j.flush(ctx, q)
+}
+
+// flush works on the tasks of a queue. An interruption waits until they are done.
+func (j *Job) flush(ctx context.Context, q *queue) error {
+	if err := ctx.Err(); err != nil || len(q.tasks) == 0 {
+		return err
+	}
+	largest, err := j.work(context.WithoutCancel(ctx), q.tasks)
+	q.tasks, q.ids = q.tasks[:0], 0
+	if err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	q.size = min(2*q.size, j.opts.Chunk, max(1, pieceBytes/max(largest, 1)))
+	return nil
+}
+
+// change is a task on its way.
+type change struct {
+	task   task
+	ruling ruling
+	entry  record.Change
+	made   int  // steps that are done
+	failed bool // the next step could not be made, for the reason result
+	result record.StepResult
+}
+
+// work makes the changes of tasks of one collection, and returns the bytes of the largest user's documents.
+func (j *Job) work(ctx context.Context, tasks []task) (largest int, err error) {
+	for round := 0; len(tasks) > 0; round++ {
+		if round == rounds {
+			for _, t := range tasks {
+				j.leave(t, LeftMoved)
+			}
+			return largest, nil
+		}
+		documents, err := j.whole(ctx, tasks)
+		if err != nil {
+			return largest, err
+		}
+		var changes []*change
+		for _, t := range tasks {
+			docs := documents[t.user]
+			largest = max(largest, sizeOf(docs))
+			if c := j.decide(t, docs); c != nil {
+				changes = append(changes, c)
+			}
+		}
+		if j.opts.DryRun {
+			for _, c := range changes {
+				j.changed()
+				j.settle(c)
+			}
+			return largest, nil
+		}
+		if tasks, err = j.make(ctx, changes); err != nil {
+			return largest, err
+		}
+	}
+	return largest, nil
+}
+
+func sizeOf(docs []record.Document) int {
+	n := 0
+	for _, doc := range docs {
+		n += len(doc.Raw)
+	}
+	return n
+}
+
+// whole reads the tasks' documents, by user.
+func (j *Job) whole(ctx context.Context, tasks []task) (map[record.UserID][]record.Document, error) {
+	var ids []string
+	for _, t := range tasks {
+		ids = append(ids, t.ids...)
+	}
+	byUser := make(map[record.UserID][]record.Document, len(tasks))
+	if len(ids) == 0 {
+		return byUser, nil
+	}
+	var documents []record.Document
+	err := j.retry.Do(ctx, func() (err error) {
+		documents, err = j.opts.Documents.Whole(ctx, tasks[0].collection, ids)
+		return err
+	})
+	for _, doc := range documents {
+		byUser[doc.User] = append(byUser[doc.User], doc)
+	}
+	return byUser, err
+}
+
+// decide returns the change for a task, or nil where there is none, which it counts.
+func (j *Job) decide(t task, docs []record.Document) *change {
+	var r ruling
+	if t.collection == record.MonitoringCollection {
+		j.reconsider(&t, docs)
+		r = decideDate(t.user, docs, t.winner.date, t.otherID)
+	} else {
+		r = decideDuplicates(t.collection, t.user, docs, j.keyless > 1, j.opts.Now)
+	}
+	c := &change{task: t, ruling: r}
+	switch {
+	case r.left != "":
+		j.leave(t, r.left)
+		return nil
+	case r.nothing():
+		j.settle(c)
+		return nil
+	}
+	c.entry = record.Change{User: t.user, Collection: t.collection, Action: r.action, Steps: r.steps(j.opts.Documents)}
+	if t.collection == record.MonitoringCollection {
+		c.entry.Place, c.entry.From, c.entry.To = j.places.list[t.winner.place].Name, t.before, t.winner.date
+	}
+	if j.tooLarge(c.entry.Steps) {
+		j.leave(t, LeftSize)
+		return nil
+	}
+	return c
+}
+
+// reconsider takes up an earlier date that came into the documents since they were outlined.
+func (j *Job) reconsider(t *task, docs []record.Document) {
+	bounds := j.bounds(t.user)
+	for _, doc := range docs {
+		for i, p := range record.PlacesIn(doc.Collection) {
+			m, reason, _ := record.Timestamp(record.MonitoringSince, doc.Held.Times[p.Field], bounds)
+			if reason != "" || m.Time >= t.winner.date {
+				continue
+			}
+			j.report.Places[t.winner.place].Won--
+			t.winner = candidate{m.Time, uint16(j.places.first[doc.Collection] + i)}
+			j.report.Places[t.winner.place].Won++
+		}
+	}
+}
+
+// journalOverhead is what a change takes in the journal beside the documents' bytes, about and at most.
+const journalOverhead = 64 << 10
+
+// tooLarge reports whether a document would be larger than the target holds, or the change larger than its journal does.
+func (j *Job) tooLarge(steps []record.Step) bool {
+	limit := j.opts.Documents.Limits().MaxDocument
+	if limit <= 0 {
+		return false
+	}
+	total := journalOverhead
+	for _, s := range steps {
+		total += len(s.Before) + len(s.After)
+	}
+	return total > limit
+}
+
+// make journals the changes and makes them. It returns the tasks that have to be decided anew.
+func (j *Job) make(ctx context.Context, changes []*change) ([]task, error) {
+	if len(changes) == 0 {
+		return nil, nil
+	}
+	if err := j.journalled(ctx, changes); err != nil {
+		return nil, err
+	}
+	if err := j.apply(ctx, changes); err != nil {
+		return nil, err
+	}
+	var again []task
+	var amended []record.Change
+	for _, c := range changes {
+		if !c.failed {
+			j.changed()
+			j.settle(c)
+			continue
+		}
+		if c.made > 0 {
+			j.changed()
+		}
+		c.entry.Steps = c.entry.Steps[:c.made]
+		amended = append(amended, c.entry)
+		switch {
+		case c.result == record.StepTaken && c.ruling.action == record.ActionCreated && !c.task.otherID:
+			c.task.otherID = true
+			again = append(again, c.task)
+		case c.result == record.StepTaken:
+			j.leave(c.task, LeftTaken)
+		case c.result == record.StepRefused:
+			j.leave(c.task, LeftRefused)
+		default:
+			again = append(again, c.task)
+		}
+	}
+	if len(amended) == 0 {
+		return nil, nil
+	}
+	return again, j.retry.Do(ctx, func() error { return j.opts.Journal.Amend(ctx, amended) })
+}
+
+// apply makes the first steps of all changes, then their second ones, and so on.
+func (j *Job) apply(ctx context.Context, changes []*change) error {
+	for {
+		var steps []record.Step
+		var of []*change
+		for _, c := range changes {
+			if !c.failed && c.made < len(c.entry.Steps) && len(steps) < record.MaxSteps {
+				steps, of = append(steps, c.entry.Steps[c.made]), append(of, c)
+			}
+		}
+		if len(steps) == 0 {
+			return nil
+		}
+		var results []record.StepResult
+		err := j.retry.Do(ctx, func() (err error) {
+			results, err = j.opts.Documents.Apply(ctx, steps)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		for i, c := range of {
+			switch results[i] {
+			case record.StepDone, record.StepAlready:
+				c.made++
+			default:
+				c.failed, c.result = true, results[i]
+			}
+		}
+	}
+}

@@ -1,0 +1,127 @@
+package sweep
+
+import (
+	"context"
+
+	"github.com/lanyardctl/lanyardctl/record"
+)
+
+// walk goes through the sorted entries user by user.
+func (j *Job) walk(ctx context.Context, s *sorter) error {
+	var p person
+	var e, last entry
+	err := s.sorted(func(b []byte) error {
+		e.decode(b)
+		j.done.Add(1)
+		if e.same(last) {
+			return nil // it came twice
+		}
+		if e.user != p.user {
+			if err := j.finish(ctx, &p); err != nil {
+				return err
+			}
+			p.reset(e.user)
+		}
+		p.take(j, e)
+		last.user, last.group, last.id = e.user, e.group, e.id
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if err := j.finish(ctx, &p); err != nil {
+		return err
+	}
+	for i := range j.queues {
+		if err := j.flush(ctx, &j.queues[i]); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+// finish decides what is to be done for a user of whom all is known.
+func (j *Job) finish(ctx context.Context, p *person) error {
+	if p.user == 0 {
+		return nil
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if p.dated {
+		if err := j.finishDate(ctx, p); err != nil {
+			return err
+		}
+	}
+	for _, c := range record.UserCollections {
+		if err := j.finishDuplicates(ctx, p, c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (j *Job) finishDate(ctx context.Context, p *person) error {
+	j.report.Users++
+	if p.before != 0 {
+		j.report.Before[yearOf(p.before)]++
+	}
+	w, ok := p.winner(j.opts.UserDates)
+	if !ok {
+		j.report.Undated++
+		return nil
+	}
+	figures := &j.report.Places[w.place]
+	figures.Won++
+	if figures.Place.ByUser {
+		j.report.ByUsers++
+	}
+	t := task{collection: record.MonitoringCollection, user: p.user, winner: w, before: p.before}
+	switch {
+	case p.right(w.date):
+		j.settle(&change{task: t})
+		return nil
+	case p.many[record.MonitoringCollection]:
+		j.leave(t, LeftMany)
+		return nil
+	}
+	t.ids = p.ids(record.MonitoringCollection)
+	return j.enqueue(ctx, t)
+}
+
+// examples is how many users are named who have several documents, or a number.
+const examples = 5
+
+func (j *Job) finishDuplicates(ctx context.Context, p *person, c record.Collection) error {
+	figures := &j.report.Collections[c]
+	docs := p.documents[c]
+	var number, empty bool
+	for _, d := range docs {
+		number = number || d.flags&numeric != 0
+		empty = empty || d.flags&keyless != 0 && j.keyless > 1
+	}
+	if len(docs) > 1 {
+		figures.Duplicates++
+	}
+	if (len(docs) > 1 || number) && len(figures.Examples) < examples {
+		figures.Examples = append(figures.Examples, p.user.String())
+	}
+	if !j.opts.Dedupe || c == record.MonitoringCollection || c == record.UsersCollection || len(docs) < 2 && !number && !empty {
+		return nil
+	}
+	t := task{collection: c, user: p.user, ids: p.ids(c)}
+	if p.many[c] {
+		j.leave(t, LeftMany)
+		return nil
+	}
+	return j.enqueue(ctx, t)
+}
+
+// ids returns the IDs of the user's documents in a collection.
+func (p *person) ids(c record.Collection) []string {
+	var ids []string
+	for _, d := range p.documents[c] {
+		ids = append(ids, d.id)
+	}
+	return ids
+}
