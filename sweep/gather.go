@@ -21,8 +21,7 @@ type gather struct {
 	faults []fault
 	known  map[fault]uint16
 
-	// Of the collection that is read: documents that are nobody's, and of API keys without a key.
-	nobodys, keyless int64
+	keyless int64 // documents without a key in the collection that is read
 }
 
 // run reads all sources.
@@ -44,7 +43,7 @@ func (g *gather) run(ctx context.Context) error {
 // collection reads a collection. What an earlier attempt read comes twice then, and is counted once.
 func (g *gather) collection(ctx context.Context, c record.Collection) error {
 	g.job.phase("reading "+c.String(), g.job.expected[c], unitDocuments)
-	g.nobodys, g.keyless = 0, 0
+	g.keyless = 0
 	err := g.job.opts.Documents.Outline(ctx, c, func(page []record.Document) error {
 		for _, doc := range page {
 			if err := g.document(doc); err != nil {
@@ -58,12 +57,6 @@ func (g *gather) collection(ctx context.Context, c record.Collection) error {
 		return err
 	}
 	g.job.keyless += g.keyless
-	figures := &g.job.report.Collections[c]
-	figures.Documents, figures.Nobodys = g.nobodys, g.nobodys
-	from, to := g.job.places.in(uint16(c))
-	for i := from; i < to; i++ {
-		g.job.report.Places[i].Documents, g.job.report.Places[i].Nobodys = g.nobodys, g.nobodys
-	}
 	return nil
 }
 
@@ -100,8 +93,7 @@ func (g *gather) add(e entry) error {
 
 func (g *gather) document(doc record.Document) error {
 	if doc.User == 0 {
-		g.nobodys++
-		return nil
+		return g.add(entry{group: uint16(doc.Collection), id: doc.ID})
 	}
 	from, _ := g.job.places.in(uint16(doc.Collection))
 	e := entry{user: doc.User, group: uint16(doc.Collection), id: doc.ID}
@@ -126,9 +118,7 @@ func (g *gather) document(doc record.Document) error {
 
 func (g *gather) claim(place uint16, c record.Claim) error {
 	if c.User == 0 {
-		g.job.report.Places[place].Documents++
-		g.job.report.Places[place].Nobodys++
-		return nil
+		return g.add(entry{group: g.job.places.group(place), id: c.Name})
 	}
 	e := entry{user: c.User, group: g.job.places.group(place)}
 	switch {

@@ -17,6 +17,19 @@ func (j *Job) changed() {
 	j.changesMade.Store(j.report.Changes)
 }
 
+// nobodys counts what is no user's.
+func (j *Job) nobodys(e entry) {
+	from, to := j.places.in(e.group)
+	for i := from; i < to; i++ {
+		j.report.Places[i].Documents++
+		j.report.Places[i].Nobodys++
+	}
+	if e.group < firstClaim {
+		j.report.Collections[e.group].Documents++
+		j.report.Collections[e.group].Nobodys++
+	}
+}
+
 // implausible counts what never wins.
 func (j *Job) implausible(user record.UserID, f find) {
 	figures, fault := &j.report.Places[f.place], j.faults[f.fault-1]

@@ -2,6 +2,7 @@ package sweep
 
 import (
 	"context"
+	"math"
 
 	"github.com/lanyardctl/lanyardctl/record"
 )
@@ -9,7 +10,8 @@ import (
 // walk goes through the sorted entries user by user.
 func (j *Job) walk(ctx context.Context, s *sorter) error {
 	var p person
-	var e, last entry
+	var e entry
+	last := entry{group: math.MaxUint16} // no entry's
 	err := s.sorted(func(b []byte) error {
 		e.decode(b)
 		j.done.Add(1)
@@ -22,7 +24,11 @@ func (j *Job) walk(ctx context.Context, s *sorter) error {
 			}
 			p.reset(e.user)
 		}
-		p.take(j, e)
+		if p.user == 0 {
+			j.nobodys(e)
+		} else {
+			p.take(j, e)
+		}
 		last.user, last.group, last.id = e.user, e.group, e.id
 		return nil
 	})

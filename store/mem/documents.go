@@ -180,8 +180,8 @@ func (s *Documents) apply(step record.Step) record.StepResult {
 	if max := s.limits.MaxDocument; max > 0 && len(step.After) > max {
 		return record.StepRefused
 	}
-	for id, other := range s.collections[c] {
-		for _, field := range s.unique[c] {
+	for _, field := range s.unique[c] {
+		for id, other := range s.collections[c] {
 			if id != step.ID && equalValues(other[field], doc[field]) {
 				return record.StepTaken
 			}

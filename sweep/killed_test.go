@@ -1,0 +1,134 @@
+package sweep_test
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"testing"
+
+	"github.com/lanyardctl/lanyardctl/record"
+	"github.com/lanyardctl/lanyardctl/store/mem"
+	"github.com/lanyardctl/lanyardctl/store/storetest/dated"
+	"github.com/lanyardctl/lanyardctl/sweep"
+)
+
+var errKilled = errors.New("killed")
+
+// life is how many more writes a process makes before it is dead. The last of them takes effect, but nobody hears of it.
+type life struct{ left atomic.Int64 }
+
+func (l *life) write(call func() error) error {
+	switch n := l.left.Add(-1); {
+	case n < 0:
+		return errKilled
+	case n == 0:
+		_ = call()
+		return errKilled
+	}
+	return call()
+}
+
+// mortalDocuments and mortalJournal are a target as a process sees it that is killed.
+type mortalDocuments struct {
+	record.Documents
+	life *life
+}
+
+func (d mortalDocuments) Apply(ctx context.Context, steps []record.Step) ([]record.StepResult, error) {
+	// A process may be killed, and a server lose its connection, in the middle of the steps.
+	results := make([]record.StepResult, len(steps))
+	for i, s := range steps {
+		err := d.life.write(func() error {
+			one, err := d.Documents.Apply(ctx, []record.Step{s})
+			results[i] = one[0]
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return results, nil
+}
+
+type mortalJournal struct {
+	*mem.Journal
+	life *life
+}
+
+func (j mortalJournal) SaveSweep(ctx context.Context, s record.Sweep) error {
+	return j.life.write(func() error { return j.Journal.SaveSweep(ctx, s) })
+}
+
+func (j mortalJournal) Append(ctx context.Context, changes []record.Change) error {
+	for _, c := range changes {
+		if err := j.life.write(func() error { return j.Journal.Append(ctx, []record.Change{c}) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (j mortalJournal) Amend(ctx context.Context, changes []record.Change) error {
+	return j.life.write(func() error { return j.Journal.Amend(ctx, changes) })
+}
+
+func (j mortalJournal) EndLease(ctx context.Context, o record.Owner) error {
+	return j.life.write(func() error { return j.Journal.EndLease(ctx, o) })
+}
+
+// TestKilledAtEveryWrite kills a sweep at each of its writes, and then takes it back, or sweeps again and takes both back.
+func TestKilledAtEveryWrite(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	world := dated.New(4, 25)
+	full := fill(world)
+	addDuplicates(full, world)
+	journal := mem.NewJournal()
+	run(t, sweep.Options{Documents: full, Journal: journal, Dedupe: true, Chunk: 4})
+	want := dump(full)
+	begin := func() (*mem.Documents, map[record.Collection]map[string][]byte) {
+		docs := fill(world)
+		addDuplicates(docs, world)
+		return docs, dump(docs)
+	}
+	for writes := int64(1); ; writes++ {
+		alive := false
+		for _, rerun := range []bool{false, true} {
+			docs, before := begin()
+			journal := mem.NewJournal()
+			l := &life{}
+			l.left.Store(writes)
+			_, err := sweep.New(sweep.Options{
+				Documents: mortalDocuments{docs, l}, Journal: mortalJournal{journal, l}, Dedupe: true, Chunk: 4, Now: dated.Now,
+			}).Run(ctx)
+			if alive = err == nil; alive {
+				break
+			}
+			if !errors.Is(err, errKilled) {
+				t.Fatal(err)
+			}
+			if rerun {
+				run(t, sweep.Options{Documents: docs, Journal: journal, Dedupe: true})
+				if got := dump(docs); !sameDump(got, want) {
+					t.Fatalf("killed at write %d: swept again, the documents are not what they should be", writes)
+				}
+			}
+			sweeps, _ := journal.Sweeps(ctx)
+			for _, s := range sweeps {
+				if rerun && s.State == record.SweepRunning {
+					t.Fatalf("killed at write %d: sweep %s counts as running", writes, s.ID)
+				}
+				if u := undo(t, docs, journal, s.ID); u.Moved+u.Refused > 0 {
+					t.Fatalf("killed at write %d: %+v", writes, u)
+				}
+			}
+			if !sameDump(before, dump(docs)) {
+				t.Fatalf("killed at write %d: taken back (swept again: %t), the documents are not what they were", writes, rerun)
+			}
+		}
+		if alive {
+			t.Logf("a sweep of %d writes", writes-1)
+			return
+		}
+	}
+}

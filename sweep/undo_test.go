@@ -1,0 +1,127 @@
+package sweep_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/lanyardctl/lanyardctl/record"
+	"github.com/lanyardctl/lanyardctl/store/mem"
+	"github.com/lanyardctl/lanyardctl/store/storetest/dated"
+	"github.com/lanyardctl/lanyardctl/sweep"
+)
+
+// undo takes a sweep back, and fails the test where that fails.
+func undo(t testing.TB, docs record.Documents, journal record.Journal, id string) *sweep.UndoReport {
+	t.Helper()
+	r, err := sweep.NewUndo(sweep.UndoOptions{Documents: docs, Journal: journal, ID: id}).Run(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// addDuplicates gives some users several documents, or a number, in the collections without dates.
+func addDuplicates(docs *mem.Documents, w *dated.World) {
+	for i, user := range slices.Sorted(maps.Keys(w.Users)) {
+		id, key := user.String(), "key of "+user.String()
+		switch i % 8 {
+		case 0:
+			docs.Insert(record.KVCollection, map[string]any{"user_id": int64(user), "kv": map[string]any{"a": "1"}})
+			docs.Insert(record.KVCollection, map[string]any{"user_id": id, "kv": map[string]any{"b": "2"}, "x": int32(1)})
+		case 1:
+			docs.Insert(record.LastSeenCollection, map[string]any{"user_id": int64(user), "timestamp": "1700000000000"})
+		case 2:
+			docs.Insert(record.APIKeysCollection, map[string]any{"user_id": int64(user), "key": key})
+			docs.Insert(record.APIKeysCollection, map[string]any{"user_id": id})
+		case 3:
+			docs.Insert(record.APIKeysCollection, map[string]any{"user_id": id, "key": nil})
+		}
+	}
+}
+
+func TestUndoGivesEverythingBack(t *testing.T) {
+	t.Parallel()
+	world := dated.New(3, 500)
+	docs, journal := fill(world), mem.NewJournal()
+	addDuplicates(docs, world)
+	before := dump(docs)
+	r := run(t, sweep.Options{Documents: docs, Journal: journal, Dedupe: true})
+	if r.Changes == 0 || sameDump(before, dump(docs)) {
+		t.Fatal("the sweep changed nothing")
+	}
+	foreseen, err := sweep.NewUndo(sweep.UndoOptions{Documents: docs, Journal: journal, ID: r.ID, DryRun: true}).Run(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	u := undo(t, docs, journal, r.ID)
+	if !sameDump(before, dump(docs)) {
+		t.Error("the documents are not what they were")
+	}
+	if u.Already+u.Moved+u.Refused != 0 || u.Restored != foreseen.Restored {
+		t.Errorf("%+v, foreseen %+v", u, foreseen)
+	}
+	if _, err := sweep.NewUndo(sweep.UndoOptions{Documents: docs, Journal: journal, ID: r.ID}).Run(t.Context()); !errors.Is(err, sweep.ErrUndone) {
+		t.Errorf("undone twice: %v", err)
+	}
+}
+
+func TestUndoKeepsWhatSomebodyChanged(t *testing.T) {
+	t.Parallel()
+	docs, journal := mem.NewDocuments(record.Limits{}), mem.NewJournal()
+	var ids []string
+	for i := range 4 {
+		ids = append(ids, docs.Insert(record.MonitoringCollection, map[string]any{
+			"_id": fmt.Sprint("doc ", i), "user_id": fmt.Sprint(94490510688792576 + i), "since": "1650000000",
+		}))
+	}
+	r := run(t, sweep.Options{Documents: docs, Journal: journal})
+	docs.Insert(record.MonitoringCollection, map[string]any{"_id": "doc 0", "user_id": "94490510688792576", "since": int64(1640000000)})
+	docs.Remove(record.MonitoringCollection, ids[1])
+	docs.Insert(record.MonitoringCollection, map[string]any{"_id": "doc 2", "user_id": "94490510688792578", "since": "1650000000"})
+	u := undo(t, docs, journal, r.ID)
+	if u.Restored != 1 || u.Moved != 2 || u.Already != 1 || len(u.Kept) != 2 {
+		t.Errorf("%+v", u)
+	}
+	all := docs.All(record.MonitoringCollection)
+	if len(all) != 3 || all[ids[0]]["since"] != int64(1640000000) || all[ids[3]]["since"] != "1650000000" {
+		t.Errorf("%v", all)
+	}
+	if again := undo(t, docs, journal, r.ID); again.Restored != 0 || again.Already != 2 || again.Moved != 2 {
+		t.Errorf("again: %+v", again)
+	}
+}
+
+func TestUndoOfNothingKnown(t *testing.T) {
+	t.Parallel()
+	_, err := sweep.NewUndo(sweep.UndoOptions{Documents: mem.NewDocuments(record.Limits{}), Journal: mem.NewJournal(), ID: "x"}).Run(t.Context())
+	if !errors.Is(err, sweep.ErrUnknown) {
+		t.Error(err)
+	}
+}
+
+func TestLaterSweepsAreNamed(t *testing.T) {
+	t.Parallel()
+	docs, journal := mem.NewDocuments(record.Limits{}), mem.NewJournal()
+	id := docs.Insert(record.MonitoringCollection, map[string]any{"user_id": "94490510688792576", "since": "1650000000"})
+	first := run(t, sweep.Options{Documents: docs, Journal: journal})
+	before := docs.Dump(record.MonitoringCollection)[id]
+	docs.Insert(record.UsersCollection, map[string]any{"user_id": int64(94490510688792576), "since": int64(1600000000)})
+	time.Sleep(time.Millisecond) // IDs and times of sweeps are ordered by the clock
+	second := run(t, sweep.Options{Documents: docs, Journal: journal})
+	u := undo(t, docs, journal, first.ID)
+	if len(u.Later) != 1 || u.Later[0] != second.ID || u.Moved != 1 {
+		t.Errorf("%+v", u)
+	}
+	undo(t, docs, journal, second.ID)
+	if string(before) != string(docs.Dump(record.MonitoringCollection)[id]) {
+		t.Error("the second sweep was not taken back")
+	}
+	if u := undo(t, docs, journal, first.ID); u.Restored != 1 || len(u.Later) != 0 {
+		t.Errorf("%+v", u)
+	}
+}
