@@ -75,7 +75,12 @@ func (a again) as(name string, flags ...string) again {
 
 // String returns the command as it is typed into a shell.
 func (a again) String() string {
-	words := []string{"lanyardctl", a.name}
+	return strings.TrimRight("lanyardctl "+a.name+" "+a.flagText(), " ")
+}
+
+// flagText returns the flags alone, as they are typed.
+func (a again) flagText() string {
+	var words []string
 	for _, f := range a.flags {
 		if len(f.values) == 0 {
 			words = append(words, "--"+f.name)

@@ -13,8 +13,8 @@ const (
 	exitDone        = 0
 	exitFailed      = 1
 	exitUsage       = 2
-	exitRejects     = 3 // done, with rejects or undecided conflicts
-	exitDifferences = 4
+	exitRejects     = 3 // done, with rejects, undecided conflicts or other leftovers
+	exitDifferences = 4 // differences, or something that a sweep would change
 	exitInterrupted = 130
 )
 

@@ -93,7 +93,7 @@ var noteTexts = map[record.Note]string{
 	record.SupersededNote: "a value gives way to another; a migration keeps it in the superseded file",
 	record.Expiring:       "a key has a time to live in Redis; what was written has none",
 	record.BothLayouts:    "a user has key-value pairs in both layouts",
-	record.NumericUserID:  "a document in the target has a number as its user_id: Lanyard cannot see it",
+	record.NumericUserID:  "a document in the target has a number as its user_id: Lanyard cannot see it; sweep --dedupe mends that",
 }
 
 func (t *reportText) notes(r migrate.Report) {

@@ -20,6 +20,9 @@ func (r *pairRun) do(ctx context.Context, missing missingFolder, work func(conte
 		return err
 	}
 	defer closeSource()
+	if source.expires {
+		r.warn(expiringWarning)
+	}
 	target, closeTarget, err := r.open(ctx, missing)
 	if err != nil {
 		return err

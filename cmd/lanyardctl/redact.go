@@ -86,7 +86,9 @@ func redactText(text string) string {
 // redactor hides secrets in text: those that can be told by their form, and those of the URIs that it was made for,
 // wherever they stand.
 type redactor struct {
-	literals *strings.Replacer
+	known map[string]string // what stands where each secret was
+
+	literals *strings.Replacer // of known
 }
 
 // shortestLiteral is the length below which a password is too common a text to be hidden wherever it stands.
@@ -117,8 +119,25 @@ func newRedactor(uris ...string) *redactor {
 			}
 		}
 	}
+	r := &redactor{known: known}
+	r.learn()
+	return r
+}
+
+// hiding makes r hide the secret as well, wherever it stands, and returns r.
+func (r *redactor) hiding(secret string) *redactor {
+	if len(secret) >= shortestLiteral {
+		r.known[secret] = hidden
+		r.known[insideQuotes(secret)] = hidden
+		r.learn()
+	}
+	return r
+}
+
+// learn makes the replacer of all that is known.
+func (r *redactor) learn() {
 	var texts []string
-	for text := range known {
+	for text := range r.known {
 		texts = append(texts, text)
 	}
 	// The longest first, since a password stands inside its URI.
@@ -130,9 +149,9 @@ func newRedactor(uris ...string) *redactor {
 	})
 	var pairs []string
 	for _, text := range texts {
-		pairs = append(pairs, text, known[text])
+		pairs = append(pairs, text, r.known[text])
 	}
-	return &redactor{literals: strings.NewReplacer(pairs...)}
+	r.literals = strings.NewReplacer(pairs...)
 }
 
 // insideQuotes returns s as it stands inside a quoted string.

@@ -4,7 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
+	"regexp"
 	"time"
 )
 
@@ -37,7 +37,7 @@ func errorText(errs ...error) string {
 		return ""
 	}
 	// The engines say of a cancelled context that the run was interrupted, and so does its cause.
-	return strings.Replace(err.Error(), "interrupted: interrupted", "interrupted", 1)
+	return twice.ReplaceAllString(err.Error(), "interrupted")
 }
 
 func (r *targetRun) facts(err error) runFacts {
@@ -60,6 +60,9 @@ func (r *targetRun) print(report report) error {
 	}
 	return nil
 }
+
+// twice matches an interruption that is told by the engine and by its cause.
+var twice = regexp.MustCompile(`interrupted[:\n] ?interrupted`)
 
 // jsonTime is how reports write a time: RFC 3339 in UTC, with milliseconds.
 const jsonTime = "2006-01-02T15:04:05.000Z"

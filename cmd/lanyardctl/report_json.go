@@ -20,18 +20,40 @@ type byKind[T any] struct {
 
 // MarshalJSON writes the members in order, which a map would not.
 func (k byKind[T]) MarshalJSON() ([]byte, error) {
+	var o object
+	for _, kind := range k.only.List() {
+		o = append(o, member{kind.String(), k.counts[kind]})
+	}
+	return json.Marshal(o)
+}
+
+// object is an object whose members keep their order.
+type object []member
+
+type member struct {
+	name  string
+	value any
+}
+
+// MarshalJSON implements [json.Marshaler].
+func (o object) MarshalJSON() ([]byte, error) {
 	var b bytes.Buffer
 	b.WriteByte('{')
-	for i, kind := range k.only.List() {
+	for i, m := range o {
 		if i > 0 {
 			b.WriteByte(',')
 		}
-		text, err := json.Marshal(k.counts[kind])
+		name, err := json.Marshal(m.name)
 		if err != nil {
 			return nil, err
 		}
-		b.WriteString(`"` + kind.String() + `":`)
-		b.Write(text)
+		value, err := json.Marshal(m.value)
+		if err != nil {
+			return nil, err
+		}
+		b.Write(name)
+		b.WriteByte(':')
+		b.Write(value)
 	}
 	b.WriteByte('}')
 	return b.Bytes(), nil
@@ -39,15 +61,24 @@ func (k byKind[T]) MarshalJSON() ([]byte, error) {
 
 // writeJSON writes v as one indented JSON object, in which a terminal finds nothing to obey.
 func writeJSON(w io.Writer, v any) error {
+	text, err := indented(v)
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(text)
+	return err
+}
+
+// indented returns what [writeJSON] writes.
+func indented(v any) ([]byte, error) {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
 	if err := enc.Encode(v); err != nil {
-		return err
+		return nil, err
 	}
-	_, err := w.Write(escapeUnprintable(b.Bytes()))
-	return err
+	return escapeUnprintable(b.Bytes()), nil
 }
 
 // escapeUnprintable escapes in JSON text what the encoder leaves as it is: DEL, the controls above it, and whatever else

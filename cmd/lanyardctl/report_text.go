@@ -45,7 +45,7 @@ func (t *reportText) line(format string, args ...any) {
 }
 
 // table writes rows below their head. The first column is text, the others are numbers; the last row is the sum of those
-// above it. Numbers other than zero have their column's colour.
+// above it, with nothing where they do not add up. Numbers other than zero have their column's colour.
 func (t *reportText) table(head []string, rows [][]string, colours map[string]string) {
 	width := make([]int, len(head))
 	for _, row := range append(rows, head) {
@@ -57,7 +57,7 @@ func (t *reportText) table(head []string, rows [][]string, colours map[string]st
 		text := fmt.Sprintf("%-*s", width[0], row[0])
 		for i, cell := range row[1:] {
 			cell, column := fmt.Sprintf("%*s", width[i+1], cell), head[i+1]
-			if strings.TrimSpace(cell) != "0" && colours[column] != "" {
+			if n := strings.TrimSpace(cell); n != "" && n != "0" && colours[column] != "" {
 				cell = t.paint(colours[column], cell)
 			}
 			text += "  " + cell
@@ -74,7 +74,7 @@ func (t *reportText) table(head []string, rows [][]string, colours map[string]st
 		if i == len(rows)-1 {
 			t.line("%s", strings.Repeat("-", sum(width)+2*(len(head)-1)))
 		}
-		t.line("%s", line(row))
+		t.line("%s", strings.TrimRight(line(row), " "))
 	}
 }
 

@@ -18,14 +18,15 @@ const exitStatus = `Exit status
   130  interrupted`
 
 const rootLong = `lanyardctl moves what Lanyard keeps in Redis to MongoDB: exactly, and again as
-often as needed until the switch. It proves that nothing is missing.
+often as needed until the switch. It proves that nothing is missing, and recovers
+monitoring dates that forks of Lanyard have hidden.
 
 Exit status
   0    done
   1    error
   2    the command was called in a wrong way
-  3    done, with rejects or undecided conflicts
-  4    differences found
+  3    done, with something left to decide: rejects, conflicts, documents
+  4    verify found differences, or sweep --check something to change
   130  interrupted`
 
 // suggestionDistance is the number of letters by which a suggested name may differ from what was typed.
@@ -39,6 +40,7 @@ func newRoot() *cobra.Command {
 		Long:  rootLong,
 		Example: `  lanyardctl migrate redis-to-mongo --redis redis://localhost:6379 --mongo embedded:./try
   lanyardctl verify --redis redis://localhost:6379 --mongo embedded:./try
+  lanyardctl sweep --mongo embedded:./try --dry-run
   lanyardctl version
   lanyardctl embedded serve ./try`,
 		Version:            readBuildVersion().Version,
@@ -48,7 +50,7 @@ func newRoot() *cobra.Command {
 
 		SuggestionsMinimumDistance: suggestionDistance,
 	}
-	root.AddCommand(newMigrate(), newVerify(), newDemo(), newEmbedded(), newVersion(), newCompletion())
+	root.AddCommand(newMigrate(), newVerify(), newSweep(), newDemo(), newEmbedded(), newVersion(), newCompletion())
 	root.SetHelpCommand(newHelp())
 	root.InitDefaultHelpCmd()
 	markRun(root)
@@ -140,6 +142,9 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 
 // calledWrong makes a usage error of an error from cobra.
 func calledWrong(root, cmd *cobra.Command, args []string, err error) error {
+	if _, ok := errors.AsType[*exitError](err); ok {
+		return err // it is one of ours, which knows the next step
+	}
 	if cmd == root {
 		if found, rest, findErr := root.Find(args); findErr != nil && found == root && len(rest) > 0 {
 			return unknownCommand(root, firstName(rest))

@@ -18,6 +18,7 @@ type redisSource struct {
 	db       int
 	otherDB  string   // how its URI names database N
 	warnings []string // what a person should know of it
+	expires  bool     // some keys have a time to live
 
 	// reading returns a new reading of what was asked for. They follow each other.
 	reading func() record.Source
@@ -67,7 +68,7 @@ func openRedis(ctx context.Context, at redisPlace, request layout.Request) (*red
 	}
 	info := store.Info()
 	return &redisSource{
-		facts: describeRedis(info), db: info.DB, otherDB: "redis://HOST:PORT/N", warnings: redisWarnings(info),
+		facts: describeRedis(info), db: info.DB, otherDB: "redis://HOST:PORT/N", warnings: redisWarnings(info), expires: info.Expires,
 		reading: func() record.Source {
 			return store.Source(redis.SourceOptions{Request: request})
 		},
@@ -123,9 +124,6 @@ func redisWarnings(i redis.Info) []string {
 	var list []string
 	if i.Replica() {
 		list = append(list, "the source is a replica, which may lag behind its master")
-	}
-	if i.Expires {
-		list = append(list, expiringWarning)
 	}
 	return list
 }

@@ -25,7 +25,7 @@ func openRDB(ctx context.Context, p redisPlace, request layout.Request) (*redisS
 	reading := file.Source(rdb.SourceOptions{Request: request})
 	info := file.Info()
 	return &redisSource{
-		facts: describeRDB(info), db: info.DB, otherDB: "rdb:FILE?db=N", warnings: rdbWarnings(info),
+		facts: describeRDB(info), db: info.DB, otherDB: "rdb:FILE?db=N", warnings: rdbWarnings(info), expires: info.Expires,
 		reading: func() record.Source { return reading },
 		close:   file.Close,
 	}, nil
@@ -69,9 +69,6 @@ func rdbWarnings(i rdb.Info) []string {
 	var list []string
 	if !i.Checksum {
 		list = append(list, "the RDB file carries no checksum, so damage to it may go unnoticed (rdbchecksum yes in Redis's configuration writes one)")
-	}
-	if i.Expires {
-		list = append(list, expiringWarning)
 	}
 	if i.Functions > 0 {
 		list = append(list, plural(int64(i.Functions), "library")+" of Redis functions in the RDB file left alone: none is Lanyard's")

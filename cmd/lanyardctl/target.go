@@ -94,8 +94,11 @@ func explainMongo(err error, o targetOptions) error {
 		return failure(err, "drop it (db.COLLECTION.dropIndex(\"NAME\")), and run the same command again, which makes the unique one")
 	case errors.Is(err, mongo.ErrTooOld):
 		return failure(err, "upgrade the server, or name another with --mongo")
+	case errors.As(err, &duplicates) && duplicates.Field == "type":
+		return failure(err, "Lanyard reads any one of them: keep the right one, delete the others, and run the same command again")
 	case errors.As(err, &duplicates):
-		return failure(err, "Lanyard reads any one of them: keep the right one of each, delete the others, and run the same command again")
+		return failure(err, "Lanyard reads any one of them. A sweep makes one document of those that agree and names the others, which are yours to decide; "+
+			"then run the same command again: "+o.again.as(sweepName, sameTarget...).with("dedupe").String())
 	}
 	return err
 }
@@ -143,7 +146,7 @@ func mongoWarnings(notices []mongo.Notice) []string {
 		if int64(len(n.Users)) < n.Count {
 			users += ", …"
 		}
-		list = append(list, fmt.Sprintf("%s of %s in the target with a number as user_id, which Lanyard cannot see: %s",
+		list = append(list, fmt.Sprintf("%s of %s in the target with a number as user_id, which Lanyard cannot see (sweep --dedupe makes text of it): %s",
 			plural(n.Count, "document"), n.Kind, users))
 	}
 	return list

@@ -1,0 +1,286 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/lanyardctl/lanyardctl/record"
+	"github.com/lanyardctl/lanyardctl/store/discord"
+	"github.com/lanyardctl/lanyardctl/sweep"
+)
+
+const sweepLong = `Find the earliest plausible monitoring date of every user, wherever Lanyard and its
+forks left one, and keep it in the collection monitoring, where Lanyard looks
+first: as an integer of seconds, in one document with the user's id as text.
+
+The dates are those of the collections monitoring, users and kv; with --redis
+those that Redis holds as well; with --guild or --members the days on which the
+members of a Discord guild joined it. A date that cannot be true never wins.
+
+Every change is journalled in the database before it is made: "sweep list" names
+the sweeps, "sweep show" tells what one changed, "sweep undo" takes it back.
+The report alone goes to standard output.
+
+` + "Environment\n" + `  BOT_TOKEN         the Discord bot's token, which --guild needs
+  TMPDIR            the folder for what does not fit into --memory
+  REDIS_DSN, REDIS_URI, REDIS_URL, REDIS_HOST, REDIS_IPV6
+                    what --redis env reads, as Lanyard finds it; else unused
+` + mongoEnvironment + sweepExit + `
+  4    --check: a sweep would change something
+  130  interrupted; what was done is journalled, and the same command goes on`
+
+// sweepExit is how the exit status of sweep and of sweep undo begins.
+const sweepExit = `
+Exit status
+  0    done, or nothing to do
+  1    error
+  2    the command was called in a wrong way
+  3    done, with something left that a person has to decide`
+
+const sweepExample = `  lanyardctl sweep --mongo mongodb://localhost:27017 --dry-run
+  lanyardctl sweep --redis env --kv-dates last-resort
+  BOT_TOKEN=… lanyardctl sweep --guild 911655453283848242
+  lanyardctl sweep --check --output json --progress none | jq .changes`
+
+// sweepName is how the command is called, in its report and in what to type next.
+const sweepName = "sweep"
+
+// sweepFlags are the flags as they were typed.
+type sweepFlags struct {
+	targetFlags
+	redis, kvDates        string
+	guilds, members       []string
+	dryRun, check, dedupe bool
+	memory                int // MiB
+	tempDir, discordAPI   string
+	allowEmpty            bool
+}
+
+func newSweep() *cobra.Command {
+	var f sweepFlags
+	cmd := &cobra.Command{
+		Use:        "sweep",
+		Short:      "Recover every user's earliest monitoring date, reversibly",
+		Long:       sweepLong,
+		Example:    sweepExample,
+		Args:       noCommand,
+		SuggestFor: []string{"recover", "dedupe"},
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			s := streams{out: cmd.OutOrStdout(), err: cmd.ErrOrStderr(), env: os.LookupEnv}
+			o, err := f.options(s.env, time.Now(), cmd.Flags())
+			return runSweep(cmd.Context(), o, s, err)
+		},
+		SuggestionsMinimumDistance: suggestionDistance,
+	}
+	// A flag that only a command below has must not hide that what was typed is no such command.
+	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		if names := cmd.Flags().Args(); cmd.HasSubCommands() && len(names) > 0 {
+			return unknownCommand(cmd, names[0])
+		}
+		return err
+	})
+	cmd.Flags().SortFlags = false
+	f.bind(cmd)
+	cmd.AddCommand(newSweepList(), newSweepShow(), newSweepUndo())
+	return cmd
+}
+
+// noCommand refuses the arguments of a command that has commands below it.
+func noCommand(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return unknownCommand(cmd, args[0])
+	}
+	return nil
+}
+
+func (f *sweepFlags) bind(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	f.bindTarget(cmd, "sweep")
+	flags.StringVar(&f.redis, "redis", "", "`URI` to read dates from as well: redis://…, rdb:FILE, or env for Lanyard's variables")
+	flags.StringSliceVar(&f.guilds, "guild", nil, "`ID` of a Discord guild whose members' join dates count; can be repeated")
+	flags.StringArrayVar(&f.members, "members", nil, "`file` of guild members, JSON or NDJSON, in place of --guild; can be repeated")
+	flags.StringVar(&f.kvDates, "kv-dates", sweep.CountUserDates.String(), "`how` dates count that users write themselves: count, last-resort, never")
+	flags.BoolVar(&f.dryRun, "dry-run", false, "report what would be done, and write nothing")
+	flags.BoolVar(&f.check, "check", false, "a dry run that ends with 4 where a sweep would change something")
+	flags.BoolVar(&f.dedupe, "dedupe", false, "also merge several documents of one user, and make text of numeric user ids")
+	flags.IntVar(&f.memory, "memory", sweep.DefaultMemory>>20, "`MiB` for what is sorted at a time, about")
+	flags.StringVar(&f.tempDir, "temp-dir", "", "`folder` for what does not fit (default TMPDIR)")
+	flags.StringVar(&f.discordAPI, "discord-api", "", "`URL` of Discord's API, where it is another")
+	f.bindTimeout(cmd)
+	flags.BoolVar(&f.allowEmpty, "allow-empty", false, "a Redis without any key of Lanyard's is no error")
+	f.outputFlags.bind(cmd)
+	offer(cmd, "kv-dates", sweep.CountUserDates.String(), sweep.LastResortUserDates.String(), sweep.NeverUserDates.String())
+	offer(cmd, "redis", redisFromEnvironment)
+	offerFiles(cmd, "members", "json", "ndjson", "jsonl")
+	completed(cmd.MarkFlagDirname("temp-dir"))
+}
+
+// redisFromEnvironment is the value of --redis for the Redis that Lanyard's own variables name.
+const redisFromEnvironment = "env"
+
+// sweepOptions are checked flags and variables.
+type sweepOptions struct {
+	targetOptions
+	redis                 *redisPlace // nil for none
+	guilds                []record.UserID
+	members               []string
+	token                 string // of Discord, a secret
+	discordAPI            string // empty for Discord's own
+	userDates             sweep.UserDates
+	dryRun, check, dedupe bool
+	memory                int // bytes
+	tempDir               string
+	allowEmpty            bool
+}
+
+// options checks everything that can be checked before a server is asked.
+func (f sweepFlags) options(env lookupFunc, now time.Time, flags *pflag.FlagSet) (sweepOptions, error) {
+	o := sweepOptions{
+		members: f.members, discordAPI: f.discordAPI, dryRun: f.dryRun || f.check, check: f.check, dedupe: f.dedupe,
+		memory: f.memory << 20, tempDir: f.tempDir, allowEmpty: f.allowEmpty,
+	}
+	var err error
+	if o.targetOptions, err = f.targetFlags.options(env, now, flags, sweepName); err != nil {
+		return o, err
+	}
+	o.readOnly = o.dryRun
+	if o.userDates, err = sweep.ParseUserDates(f.kvDates); err != nil {
+		return o, usageError("--kv-dates: "+err.Error(), "give count, last-resort or never")
+	}
+	if f.memory < 1 || f.memory > mostMemory {
+		return o, usageError(fmt.Sprintf("--memory: %d MiB cannot be", f.memory), fmt.Sprintf("give 1 to %d", mostMemory))
+	}
+	if err := o.readRedis(f.redis, env, flags); err != nil {
+		return o, err
+	}
+	if err := o.readDiscord(f, env, flags); err != nil {
+		return o, err
+	}
+	if info, err := os.Stat(f.tempDir); f.tempDir != "" && (err != nil || !info.IsDir()) {
+		if err == nil {
+			err = fmt.Errorf("%s is no folder", f.tempDir)
+		}
+		return o, failure(fmt.Errorf("--temp-dir: %w", err), "name a folder that exists and has room")
+	}
+	return o, nil
+}
+
+// readRedis reads --redis. Redis is read where it is named alone.
+func (o *sweepOptions) readRedis(flag string, env lookupFunc, flags *pflag.FlagSet) error {
+	if !flags.Changed("redis") {
+		return nil
+	}
+	if flag == "" {
+		return usageError("--redis is empty", "give a URI, rdb:FILE, or env for what Lanyard's variables name; leave --redis out to read no Redis")
+	}
+	if flag == redisFromEnvironment {
+		flag = ""
+	}
+	source, err := resolveRedis(flag, env)
+	if err != nil {
+		return err
+	}
+	o.redis = &redisPlace{source, forceIPv6(env), o.timeout}
+	o.warnOfPassword(source, "REDIS_URI")
+	return nil
+}
+
+// tokenVariable names the variable with the Discord bot's token.
+const tokenVariable = "BOT_TOKEN"
+
+// readDiscord reads what says which guild members count.
+func (o *sweepOptions) readDiscord(f sweepFlags, env lookupFunc, flags *pflag.FlagSet) error {
+	o.token = strings.TrimSpace(env.value(tokenVariable))
+	for _, text := range f.guilds {
+		id, ok := record.ParseUserID(strings.TrimSpace(text))
+		if !ok {
+			return usageError("--guild: a value is no Discord guild id", "give the digits alone, such as 911655453283848242")
+		}
+		o.guilds = append(o.guilds, id)
+	}
+	slices.Sort(o.guilds)
+	o.guilds = slices.Compact(o.guilds)
+	switch {
+	case flags.Changed("guild") && len(o.guilds) == 0:
+		return usageError("--guild: no guild id given", "give one, or leave --guild out")
+	case slices.Contains(f.members, ""):
+		return usageError("--members: no file named", "give one, or leave --members out")
+	case len(o.guilds) > 0 && o.token == "":
+		return usageError("--guild needs the token of a Discord bot, and "+tokenVariable+" is not set",
+			"set "+tokenVariable+" (there is no flag, since everybody on the machine can read flags), or give --members FILE")
+	case flags.Changed("discord-api") && len(o.guilds) == 0:
+		return usageError("--discord-api without --guild: nobody is asked there", "give --guild ID as well")
+	}
+	return o.checkDiscord()
+}
+
+// checkDiscord looks at the token and at the address of Discord's API, without asking there.
+func (o *sweepOptions) checkDiscord() error {
+	if len(o.guilds) == 0 {
+		return nil
+	}
+	client, err := discord.Open(o.discordOptions(nil))
+	if err != nil {
+		return explainDiscord(err)
+	}
+	client.Close()
+	if at, err := url.Parse(o.discordAPI); err == nil && at.Scheme == "http" && !loopback(at.Hostname()) {
+		o.warnings = append(o.warnings, "the Discord token goes to --discord-api without encryption: use https://")
+	}
+	return nil
+}
+
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// journalled are the flags that decide what a sweep does, which the journal keeps for people.
+var journalled = []string{"redis", "guild", "members", "kv-dates", "dedupe"}
+
+// described returns the options for the journal, without secrets.
+func (o sweepOptions) described() string { return o.again.as("", journalled...).flagText() }
+
+// runSweep sweeps and reports, unless the check of the options failed. Every text that it prints or returns has passed
+// the redactor.
+func runSweep(ctx context.Context, o sweepOptions, s streams, checked error) error {
+	if exitCode(checked) == exitUsage {
+		return checked
+	}
+	uris := []string{o.target.URI}
+	if o.redis != nil {
+		uris = append(uris, o.redis.URI)
+	}
+	run := &sweepRun{newTargetRun(o.targetOptions, s, newRedactor(uris...).hiding(strings.TrimPrefix(o.token, "Bot "))), o}
+	if checked != nil {
+		return run.ended(ctx, run.reportFailure(ctx, checked))
+	}
+	return run.ended(ctx, run.reportFailure(ctx, run.do(ctx)))
+}
+
+// explainSweep gives an error of a sweep, or of taking one back, its next step. It returns other errors as they are.
+func explainSweep(err error, a again) error {
+	list := a.as(sweepListName, sameTarget...).String()
+	var busy *sweep.BusyError
+	switch {
+	case errors.As(err, &busy):
+		return failure(err, "wait until it has ended, then run the same command again; what there is shows "+list)
+	case errors.Is(err, sweep.ErrLeaseLost):
+		return failure(err, "what was done until then is journalled; see what the other one does, then run the same command again: "+list)
+	case errors.Is(err, sweep.ErrUnknown):
+		return failure(err, "see which sweeps there are: "+list)
+	case errors.Is(err, sweep.ErrUndone):
+		return failure(err, "nothing is left to do; see which sweeps there are: "+list)
+	}
+	return err
+}

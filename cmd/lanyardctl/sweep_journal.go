@@ -1,0 +1,133 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/lanyardctl/lanyardctl/record"
+	"github.com/lanyardctl/lanyardctl/sweep"
+)
+
+// journalCommand is a command about the sweeps that a target's journal knows.
+type journalCommand struct {
+	name string // "sweep list"
+
+	// check looks at the flags that the command has of its own; may be nil.
+	check func(flags *pflag.FlagSet) error
+
+	// writes tells whether the command writes to the target.
+	writes func() bool
+
+	// work does what the command is for. It sets began once it reports by itself.
+	work func(ctx context.Context, r *targetRun, target *mongoTarget, id string) error
+
+	// failed returns the report of a run that ended before there was anything to report.
+	failed func(f runFacts, id string) report
+}
+
+// bind makes cmd the command.
+func (c journalCommand) bind(cmd *cobra.Command, own func(flags *pflag.FlagSet)) *cobra.Command {
+	var f targetFlags
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		s := streams{out: cmd.OutOrStdout(), err: cmd.ErrOrStderr(), env: os.LookupEnv}
+		o, err := f.options(s.env, time.Now(), cmd.Flags(), c.called(args))
+		if err == nil && c.check != nil {
+			err = c.check(cmd.Flags())
+		}
+		if err != nil {
+			return err
+		}
+		o.readOnly = !c.writes()
+		id := ""
+		if len(args) > 0 {
+			id = args[0]
+		}
+		return c.run(cmd.Context(), newTargetRun(o, s, newRedactor(o.target.URI)), id)
+	}
+	cmd.Flags().SortFlags = false
+	f.bindTarget(cmd, "look into")
+	own(cmd.Flags())
+	f.bindTimeout(cmd)
+	f.outputFlags.bind(cmd)
+	return cmd
+}
+
+// called returns how the command was called, with its argument.
+func (c journalCommand) called(args []string) string {
+	name := c.name
+	for _, arg := range args {
+		name += " " + shellQuote(arg)
+	}
+	return name
+}
+
+func (c journalCommand) run(ctx context.Context, r *targetRun, id string) error {
+	err := func() error {
+		r.warn(r.on.warnings...)
+		target, closeTarget, err := r.open(ctx, refuseFolder)
+		if err != nil {
+			return err
+		}
+		defer closeTarget()
+		return c.work(ctx, r, target, id)
+	}()
+	if err != nil && !r.began {
+		said := r.settled(ctx, explained(err, "", explainSweep(err, r.on.again), explainMongo(err, r.on)))
+		facts := r.facts(said.err)
+		facts.Exit = said.code
+		err = r.reportEarly(said, c.failed(facts, id))
+	}
+	return r.ended(ctx, err)
+}
+
+// known is what the journal knows of the sweeps, and what goes on.
+type known struct {
+	sweeps []record.Sweep // the newest first
+	lease  record.Lease   // of a process that lives; zero where none does
+}
+
+func readJournal(ctx context.Context, journal record.Journal, now time.Time) (known, error) {
+	var k known
+	var err error
+	if k.sweeps, err = journal.Sweeps(ctx); err != nil {
+		return k, err
+	}
+	lease, held, err := journal.Lease(ctx)
+	if err == nil && held && lease.Owner.Alive(lease.Heartbeat, record.NewOwner(), now) {
+		k.lease = lease
+	}
+	return k, err
+}
+
+// find returns the sweep with the ID.
+func (k known) find(id string) (record.Sweep, error) {
+	i := slices.IndexFunc(k.sweeps, func(s record.Sweep) bool { return s.ID == id })
+	if i < 0 {
+		return record.Sweep{}, fmt.Errorf("%w: %s", sweep.ErrUnknown, shownName(id))
+	}
+	return k.sweeps[i], nil
+}
+
+// States that a person is shown beside those of [record.SweepState].
+const (
+	stateKilled       = "killed"        // running once, in a process that lives no more
+	statePartlyUndone = "partly-undone" // taken back in part, because of an interruption or of documents that were changed
+)
+
+// state returns what the sweep is at.
+func (k known) state(s record.Sweep) string {
+	alive := k.lease.Owner != record.Owner{}
+	switch {
+	case s.State == record.SweepRunning && (!alive || k.lease.Owner != s.Owner):
+		return stateKilled
+	case s.State == record.SweepUndoing && (!alive || !s.UndoneAt.IsZero()):
+		return statePartlyUndone
+	}
+	return string(s.State)
+}

@@ -1,0 +1,148 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/lanyardctl/lanyardctl/record"
+)
+
+const sweepListName = sweepName + " list"
+
+const sweepListLong = `List the sweeps that the database's journal knows, the newest first.
+
+The states are running, killed (its process lives no more: it can be taken back),
+interrupted, done, undoing, partly-undone and undone.
+
+` + targetEnvironmentHelp + `
+` + exitStatus
+
+func newSweepList() *cobra.Command {
+	return journalCommand{
+		name:   sweepListName,
+		writes: func() bool { return false },
+		work:   listSweeps,
+		failed: func(f runFacts, _ string) report { return listing{runFacts: f} },
+	}.bind(&cobra.Command{
+		Use:     "list",
+		Short:   "List the sweeps of a database",
+		Long:    sweepListLong,
+		Example: "  lanyardctl sweep list --mongo mongodb://localhost:27017",
+		Args:    cobra.NoArgs,
+	}, func(*pflag.FlagSet) {})
+}
+
+func listSweeps(ctx context.Context, r *targetRun, target *mongoTarget, _ string) error {
+	k, err := readJournal(ctx, target.Journal(), r.on.now)
+	if err != nil {
+		return err
+	}
+	r.began = true
+	return r.print(listing{runFacts: r.facts(nil), known: k})
+}
+
+// listing is the report of the command.
+type listing struct {
+	runFacts
+	known
+}
+
+// text returns l for people. It ends with a newline.
+func (l listing) text(look look) string {
+	t := &reportText{look: look}
+	if len(l.sweeps) == 0 {
+		t.line("No sweep of %s, database %s, changed anything yet.", l.Target, l.Database)
+		t.warnings(l.Warnings)
+		return t.b.String()
+	}
+	rows := [][]string{{"sweep", "started (UTC)", "state", "changes", "host", "options"}}
+	for _, s := range l.sweeps {
+		rows = append(rows, []string{printableLine(s.ID), s.StartedAt.UTC().Format(recoveryTime), l.state(s), thousands(s.Changes),
+			printableLine(s.Owner.Host), printableLine(redactText(s.Options))})
+	}
+	t.columns(rows)
+	t.warnings(l.Warnings)
+	t.line("")
+	newest := printableLine(l.sweeps[0].ID)
+	t.command("To see what one changed, such as the newest:", l.Again.as(sweepShowName+" "+newest, sameTarget...))
+	t.command("To take it back:", l.Again.as(sweepUndoName+" "+newest, sameTarget...))
+	return t.b.String()
+}
+
+// columns writes rows of text below each other, the first of which is the head.
+func (t *reportText) columns(rows [][]string) {
+	width := make([]int, len(rows[0]))
+	for _, row := range rows {
+		for i, cell := range row {
+			width[i] = max(width[i], visible(cell))
+		}
+	}
+	for i, row := range rows {
+		var line strings.Builder
+		for column, cell := range row {
+			line.WriteString(cell + strings.Repeat(" ", width[column]-visible(cell)+2))
+		}
+		text := strings.TrimRight(line.String(), " ")
+		if i == 0 {
+			text = t.paint(bold, text)
+		}
+		t.line("%s", text)
+	}
+}
+
+// sweepJSON is a sweep as the journal knows it. Times are null until they are.
+type sweepJSON struct {
+	SweepID   string  `json:"sweep_id"`
+	State     string  `json:"state"`
+	Changes   int64   `json:"changes"`
+	Version   string  `json:"version"`
+	Options   string  `json:"options"`
+	Host      string  `json:"host"`
+	PID       int     `json:"pid"`
+	StartedAt string  `json:"sweep_started_at"`
+	EndedAt   *string `json:"sweep_ended_at"`
+	UndoneAt  *string `json:"undone_at"`
+}
+
+func (k known) json(s record.Sweep) sweepJSON {
+	return sweepJSON{s.ID, k.state(s), s.Changes, s.Version, redactText(s.Options), s.Owner.Host, s.Owner.PID,
+		utc(s.StartedAt), timeOrNull(s.EndedAt), timeOrNull(s.UndoneAt)}
+}
+
+func timeOrNull(t time.Time) *string {
+	if t.IsZero() {
+		return nil
+	}
+	return orNull(utc(t))
+}
+
+// writeJSON writes l as one indented JSON object.
+func (l listing) writeJSON(w io.Writer) error {
+	out := struct {
+		Command  string      `json:"command"`
+		Target   string      `json:"target"`
+		Database string      `json:"database"`
+		Sweeps   []sweepJSON `json:"sweeps"`
+		Warnings []string    `json:"warnings"`
+		OK       bool        `json:"ok"`
+		Error    string      `json:"error,omitempty"`
+	}{sweepListName, l.Target, l.Database, []sweepJSON{}, append([]string{}, l.Warnings...), l.Exit == exitDone, errorText(l.Err)}
+	for _, s := range l.sweeps {
+		out.Sweeps = append(out.Sweeps, l.json(s))
+	}
+	return writeJSON(w, out)
+}
+
+// when says when a sweep was, for people.
+func when(t time.Time) string {
+	if t.IsZero() {
+		return "-"
+	}
+	return fmt.Sprintf("%s UTC", t.UTC().Format(recoveryTime))
+}

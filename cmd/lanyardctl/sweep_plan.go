@@ -1,0 +1,71 @@
+package main
+
+import (
+	"strings"
+
+	"github.com/lanyardctl/lanyardctl/record"
+	"github.com/lanyardctl/lanyardctl/sweep"
+)
+
+// sweepPlan is what a sweep tells before it begins. Its texts hold no secret.
+type sweepPlan struct {
+	options  sweepOptions
+	target   endpoint
+	contents map[record.Collection]int64
+	dates    []endpoint // the sources beside the target
+}
+
+func (p sweepPlan) text(l look) string {
+	t := &reportText{look: l}
+	t.row("target", p.target.URI)
+	t.row("", p.target.Facts+", database "+p.options.database)
+	t.row("", holds(p.contents))
+	t.row("dates", "of monitoring, users and kv in the target")
+	for _, source := range p.dates {
+		t.row("", source.URI)
+		t.row("", "  "+source.Facts)
+	}
+	t.row("plan", "keep each user's earliest plausible date in monitoring, as Lanyard reads it")
+	t.row("", "dates that users can write themselves "+userDatesTexts[p.options.userDates])
+	if p.options.dedupe {
+		t.row("", "merge several documents of one user in kv, last_seen and api_keys, and make text of numeric user ids")
+	}
+	if p.options.dryRun {
+		t.row("", l.paint(yellow, "dry run: nothing is written to the target"))
+	} else {
+		t.row("", "each change is journalled before it is made")
+	}
+	return t.b.String()
+}
+
+// attrs returns p for a log.
+func (p sweepPlan) attrs() []any {
+	var sources []string
+	for _, source := range p.dates {
+		sources = append(sources, source.URI)
+	}
+	return []any{
+		"target", p.target.URI, "target_is", p.target.Facts, "database", p.options.database, "target_holds", holds(p.contents),
+		"sources", strings.Join(sources, " "), "kv_dates", p.options.userDates.String(), "dedupe", p.options.dedupe, "dry_run", p.options.dryRun,
+	}
+}
+
+var userDatesTexts = map[sweep.UserDates]string{
+	sweep.CountUserDates:      "count like the others",
+	sweep.LastResortUserDates: "count where a user has no other",
+	sweep.NeverUserDates:      "do not count",
+}
+
+// holds tells what the collections of users hold.
+func holds(contents map[record.Collection]int64) string {
+	var parts []string
+	for _, c := range record.UserCollections {
+		if n := contents[c]; n > 0 {
+			parts = append(parts, c.String()+" "+thousands(n))
+		}
+	}
+	if len(parts) == 0 {
+		return "holds no documents of users"
+	}
+	return "holds, in documents: " + strings.Join(parts, ", ")
+}

@@ -1,0 +1,159 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/lanyardctl/lanyardctl/record"
+	"github.com/lanyardctl/lanyardctl/store/layout"
+	"github.com/lanyardctl/lanyardctl/sweep"
+)
+
+// sweepRun is one run of the command.
+type sweepRun struct {
+	*targetRun
+	options sweepOptions
+}
+
+// do opens what is to be read, sweeps and reports.
+func (r *sweepRun) do(ctx context.Context) error {
+	o := r.options
+	r.warn(o.warnings...)
+	dates, closeDates, err := r.openDates(ctx)
+	if err != nil {
+		return err
+	}
+	defer closeDates()
+	target, closeTarget, err := r.open(ctx, refuseFolder)
+	if err != nil {
+		return err
+	}
+	defer closeTarget()
+	documents := target.Documents()
+	contents, err := documents.Contents(ctx)
+	if err != nil {
+		return explainMongo(err, o.targetOptions)
+	}
+	opts := sweep.Options{
+		Documents: documents, Journal: target.Journal(), Dates: dates.sources, UserDates: o.userDates, Dedupe: o.dedupe,
+		DryRun: o.dryRun, Now: o.now, Version: readBuildVersion().Version, Described: o.described(),
+		Memory: o.memory, TempDir: o.tempDir, Notify: func(message string) { r.log.Info(message) },
+	}
+	if o.verbose {
+		opts.Implausible = func(i sweep.Implausible) {
+			r.log.Debug("implausible", "place", i.Place, "user", i.User.String(), "reason", string(i.Reason), "detail", i.Detail)
+		}
+	}
+	job := sweep.New(opts)
+	r.announce(sweepPlan{options: o, target: endpoint{o.target.shown(), printableLine(describeMongo(target.Info()))}, contents: contents, dates: dates.said})
+	stop := r.startProgress(func() progress { return sweepProgress(job.Snapshot()) })
+	r.began = true
+	report, err := job.Run(ctx)
+	stop(err == nil)
+	return r.report(report, err)
+}
+
+func sweepProgress(s sweep.Snapshot) progress {
+	return progress{Phase: s.Phase, Done: s.Done, Total: s.Total, Unit: s.Unit, Beside: []tally{{"change", s.Changes}}}
+}
+
+// openedDates are the sources of dates beside the target.
+type openedDates struct {
+	sources []record.DateSource
+	said    []endpoint // what they are, for people
+	close   []func()
+}
+
+// openDates opens the sources of dates. The caller closes them by the returned function.
+func (r *sweepRun) openDates(ctx context.Context) (opened *openedDates, closeAll func(), err error) {
+	opened = &openedDates{}
+	closeAll = func() {
+		for _, closeIt := range opened.close {
+			closeIt()
+		}
+	}
+	for _, open := range []func(context.Context, *openedDates) error{r.openRedisDates, r.openDiscordDates} {
+		if err := open(ctx, opened); err != nil {
+			closeAll()
+			return nil, nil, err
+		}
+	}
+	return opened, closeAll, nil
+}
+
+func (r *sweepRun) openRedisDates(ctx context.Context, opened *openedDates) error {
+	at := r.options.redis
+	if at == nil {
+		return nil
+	}
+	source, closeIt, err := r.openSource(ctx, *at, layout.Request{Dates: true, Now: r.options.now})
+	if err != nil {
+		return err
+	}
+	opened.close = append(opened.close, closeIt)
+	if !r.options.allowEmpty {
+		if err := findLanyard(ctx, source, *at); err != nil {
+			return err
+		}
+	}
+	opened.sources = append(opened.sources, layout.DateSource(source.reading()))
+	opened.said = append(opened.said, endpoint{at.shown(), printableLine(source.facts)})
+	return nil
+}
+
+// report prints the report and returns the error that sets the exit code.
+func (r *sweepRun) report(report *sweep.Report, runErr error) error {
+	err := r.outcome(report, runErr)
+	if printErr := r.print(r.sweeping(*report, runErr, exitCode(err))); printErr != nil {
+		return alongside(err, printErr)
+	}
+	return err
+}
+
+// outcome returns the error that a sweep ends with.
+func (r *sweepRun) outcome(report *sweep.Report, runErr error) error {
+	switch {
+	case errors.Is(runErr, sweep.ErrInterrupted) && report.DryRun:
+		return &exitError{code: exitInterrupted, err: errInterrupted}
+	case errors.Is(runErr, sweep.ErrInterrupted):
+		return &exitError{code: exitInterrupted, err: errInterrupted, hint: "what was done is journalled: the same command goes on, and sweep undo takes it back"}
+	case runErr != nil:
+		return r.explain(runErr)
+	case r.options.check && report.Changes > 0:
+		return exitSilently(exitDifferences)
+	case report.LeftoversTotal > 0:
+		return exitSilently(exitRejects)
+	}
+	return nil
+}
+
+// explain gives the error that ended a sweep its next step.
+func (r *sweepRun) explain(err error) error {
+	explanations := []error{explainSweep(err, r.on.again), explainDiscord(err), explainMongo(err, r.on)}
+	if r.options.redis != nil {
+		explanations = append(explanations, explainSource(err, *r.options.redis))
+	}
+	otherwise := "what was done until then is journalled; mend what the error names, then run the same command again"
+	if r.options.dryRun {
+		otherwise = "nothing was changed; mend what the error names, then run the same command again"
+	}
+	return explained(err, otherwise, explanations...)
+}
+
+// reportFailure prints the report, for scripts, where the run ended with err before there was anything to sweep.
+func (r *sweepRun) reportFailure(ctx context.Context, err error) error {
+	if err == nil || r.began {
+		return err
+	}
+	said := r.settled(ctx, err)
+	report := sweep.Report{DryRun: r.options.dryRun, Dedupe: r.options.dedupe, StartedAt: time.Now()}
+	return r.reportEarly(said, r.sweeping(report, said.err, said.code))
+}
+
+// sweeping returns what the report shows.
+func (r *sweepRun) sweeping(report sweep.Report, runErr error, exit int) sweeping {
+	s := sweeping{runFacts: r.facts(runErr), Report: report, Check: r.options.check, UserDates: r.options.userDates}
+	s.Exit = exit
+	return s
+}

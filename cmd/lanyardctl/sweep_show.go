@@ -1,0 +1,253 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/lanyardctl/lanyardctl/record"
+)
+
+const sweepShowName = sweepName + " show"
+
+const sweepShowLong = `Show what a sweep changed: the user, the collection, what was done, the dates before
+and after, and where the date came from; the newest change first. Documents are
+never shown, since they may hold API keys.
+
+` + targetEnvironmentHelp + `
+` + exitStatus
+
+func newSweepShow() *cobra.Command {
+	most := 0
+	c := journalCommand{
+		name:   sweepShowName,
+		writes: func() bool { return false },
+		check: func(*pflag.FlagSet) error {
+			if most < 0 {
+				return usageError(fmt.Sprintf("--max-changes: %d is less than nothing", most), "give 0 to show all")
+			}
+			return nil
+		},
+		work: func(ctx context.Context, r *targetRun, target *mongoTarget, id string) error {
+			return showSweep(ctx, r, target.Journal(), id, most)
+		},
+		failed: func(f runFacts, id string) report { return showing{runFacts: f, id: id} },
+	}
+	return c.bind(&cobra.Command{
+		Use:   "show ID",
+		Short: "Show what a sweep changed",
+		Long:  sweepShowLong,
+		Example: `  lanyardctl sweep show 20261122-010203-ab12
+  lanyardctl sweep show 20261122-010203-ab12 --max-changes 0 --output json | jq '.list[].user_id'`,
+		Args: cobra.ExactArgs(1),
+	}, func(flags *pflag.FlagSet) {
+		flags.IntVar(&most, "max-changes", 100, "`number` of changes to show; 0 for all")
+	})
+}
+
+// showSweep prints a sweep and its changes as they come.
+func showSweep(ctx context.Context, r *targetRun, journal record.Journal, id string, most int) error {
+	k, err := readJournal(ctx, journal, r.on.now)
+	if err != nil {
+		return err
+	}
+	s, err := k.find(id)
+	if err != nil {
+		return err
+	}
+	r.began = true
+	show := showing{runFacts: r.facts(nil), id: id, sweep: s, known: k}
+	out := bufio.NewWriter(r.streams.out)
+	var page changePage = &textPage{out: out, look: r.look(r.streams.out), showing: show}
+	if r.on.output == outputJSON {
+		page = &jsonPage{out: out, showing: show}
+	}
+	truncated, readErr := eachChange(ctx, journal, id, most, page)
+	if readErr != nil {
+		readErr = explained(readErr, "run the same command again", explainMongo(readErr, r.on))
+		if said := r.settled(ctx, readErr); said != nil {
+			readErr = said
+		}
+	}
+	if err := errors.Join(page.end(truncated, readErr), out.Flush()); err != nil {
+		return alongside(readErr, fmt.Errorf("print the report: %w", err))
+	}
+	return readErr
+}
+
+// errEnough ends the reading of changes.
+var errEnough = errors.New("enough")
+
+// eachChange hands at most so many changes to page, all where most is zero, and reports whether there were more.
+func eachChange(ctx context.Context, journal record.Journal, id string, most int, page changePage) (truncated bool, err error) {
+	if err := page.begin(); err != nil {
+		return false, err
+	}
+	shown := 0
+	err = journal.Changes(ctx, id, func(list []record.Change) error {
+		for _, c := range list {
+			if most > 0 && shown == most {
+				return errEnough
+			}
+			shown++
+			if err := page.change(c); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if errors.Is(err, errEnough) {
+		return true, nil
+	}
+	return false, err
+}
+
+// changePage is where changes are printed one by one.
+type changePage interface {
+	begin() error
+	change(c record.Change) error
+	end(truncated bool, err error) error
+}
+
+// showing is a sweep that is shown.
+type showing struct {
+	runFacts
+	known
+	id    string
+	sweep record.Sweep
+}
+
+// text returns the report of a run that failed, of which the error says everything.
+func (s showing) text(look) string { return "" }
+
+// writeJSON writes the report without changes.
+func (s showing) writeJSON(w io.Writer) error {
+	page := &jsonPage{out: w, showing: s}
+	if err := page.begin(); err != nil {
+		return err
+	}
+	return page.end(false, s.Err)
+}
+
+// textPage prints for people.
+type textPage struct {
+	showing
+	look look
+	out  io.Writer
+	n    int
+}
+
+func (p *textPage) begin() error {
+	t := &reportText{look: p.look}
+	s := p.sweep
+	t.line("%s", p.look.paint(bold, "Sweep "+printableLine(s.ID)))
+	t.line("  in       %s, database %s", p.Target, p.Database)
+	t.line("  state    %s", p.state(s))
+	t.line("  started  %s, on %s (process %d), by lanyardctl %s", when(s.StartedAt), printableLine(s.Owner.Host), s.Owner.PID, printableLine(s.Version))
+	t.line("  ended    %s", when(s.EndedAt))
+	if !s.UndoneAt.IsZero() {
+		t.line("  undone   %s", when(s.UndoneAt))
+	}
+	if s.Options != "" {
+		t.line("  options  %s", printableLine(redactText(s.Options)))
+	}
+	t.line("  changes  %s", thousands(s.Changes))
+	t.line("")
+	_, err := io.WriteString(p.out, t.b.String())
+	return err
+}
+
+func (p *textPage) change(c record.Change) error {
+	p.n++
+	line := fmt.Sprintf("  %-20s  %-*s  %-8s", ownerText(c.User), longestCollection, c.Collection, printableLine(string(c.Action)))
+	if c.Collection == record.MonitoringCollection {
+		line += fmt.Sprintf("  %*s → %s  %s", len(recoveryTime), shownDate(c.From), shownDate(c.To), printableLine(c.Place))
+	}
+	_, err := fmt.Fprintln(p.out, strings.TrimRight(line, " "))
+	return err
+}
+
+func (p *textPage) end(truncated bool, err error) error {
+	t := &reportText{look: p.look}
+	if truncated {
+		t.line("  … and more (--max-changes 0 shows all)")
+	}
+	if p.n > 0 {
+		t.line("")
+	}
+	t.warnings(p.Warnings)
+	if err == nil && p.sweep.State != record.SweepUndone {
+		t.command("To take this sweep back:", p.Again.as(sweepUndoName+" "+printableLine(p.id), sameTarget...))
+	}
+	_, writeErr := io.WriteString(p.out, t.b.String())
+	return writeErr
+}
+
+// changeJSON is a change without its documents. Dates are Unix seconds, and null where there is none.
+type changeJSON struct {
+	UserID     *string           `json:"user_id"`
+	Collection record.Collection `json:"collection"`
+	Action     record.Action     `json:"action"`
+	From       *int64            `json:"from"`
+	To         *int64            `json:"to"`
+	Source     *string           `json:"source"`
+}
+
+// jsonPage prints one object for scripts, the list in it as it comes.
+type jsonPage struct {
+	showing
+	out io.Writer
+	n   int
+}
+
+func (p *jsonPage) begin() error {
+	head := object{{"command", sweepShowName}, {"target", p.Target}, {"database", p.Database}, {"sweep_id", p.id}}
+	if p.sweep.ID != "" {
+		head = append(head, member{"sweep", p.json(p.sweep)})
+	}
+	text, err := indented(head)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(p.out, "%s,\n  \"list\": [", bytes.TrimSuffix(text, []byte("\n}\n")))
+	return err
+}
+
+func (p *jsonPage) change(c record.Change) error {
+	text, err := json.Marshal(changeJSON{userOrNull(c.User), c.Collection, c.Action, secondsOrNull(c.From), secondsOrNull(c.To), orNull(c.Place)})
+	if err != nil {
+		return err
+	}
+	separator := ","
+	if p.n == 0 {
+		separator = ""
+	}
+	p.n++
+	_, err = fmt.Fprintf(p.out, "%s\n    %s", separator, escapeUnprintable(text))
+	return err
+}
+
+func (p *jsonPage) end(truncated bool, err error) error {
+	tail := object{{"list_truncated", truncated}, {"warnings", append([]string{}, p.Warnings...)}, {"ok", err == nil && p.Exit == exitDone}}
+	if text := errorText(err); text != "" {
+		tail = append(tail, member{"error", text})
+	}
+	text, marshalErr := indented(tail)
+	if marshalErr != nil {
+		return marshalErr
+	}
+	close := "],"
+	if p.n > 0 {
+		close = "\n  ],"
+	}
+	_, writeErr := fmt.Fprintf(p.out, "%s%s", close, bytes.TrimPrefix(text, []byte("{")))
+	return writeErr
+}

@@ -1,0 +1,221 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/lanyardctl/lanyardctl/sweep"
+)
+
+const sweepUndoName = sweepName + " undo"
+
+const sweepUndoLong = `Take a sweep back: each document that still is as the sweep left it becomes what it
+was before, byte for byte. One that somebody changed since stays as it is, and is
+named. It can be run again at any time, also after it was killed; with --dry-run
+it writes nothing.
+
+` + targetEnvironmentHelp + sweepExit + `
+  130  interrupted; the same command goes on`
+
+func newSweepUndo() *cobra.Command {
+	dryRun := false
+	return journalCommand{
+		name:   sweepUndoName,
+		writes: func() bool { return !dryRun },
+		work: func(ctx context.Context, r *targetRun, target *mongoTarget, id string) error {
+			return undoSweep(ctx, r, target, id, dryRun)
+		},
+		failed: func(f runFacts, id string) report {
+			return undoing{runFacts: f, id: id, Report: sweep.UndoReport{DryRun: dryRun, StartedAt: time.Now()}}
+		},
+	}.bind(&cobra.Command{
+		Use:   "undo ID",
+		Short: "Take a sweep back",
+		Long:  sweepUndoLong,
+		Example: `  lanyardctl sweep undo 20261122-010203-ab12 --dry-run
+  lanyardctl sweep undo 20261122-010203-ab12`,
+		Args: cobra.ExactArgs(1),
+	}, func(flags *pflag.FlagSet) {
+		flags.BoolVar(&dryRun, "dry-run", false, "report what would be done, and write nothing")
+	})
+}
+
+func undoSweep(ctx context.Context, r *targetRun, target *mongoTarget, id string, dryRun bool) error {
+	journal := target.Journal()
+	k, err := readJournal(ctx, journal, r.on.now)
+	if err != nil {
+		return err
+	}
+	s, err := k.find(id)
+	if err != nil {
+		return err
+	}
+	job := sweep.NewUndo(sweep.UndoOptions{
+		Documents: target.Documents(), Journal: journal, ID: id, DryRun: dryRun,
+		Notify: func(message string) { r.log.Info(message) },
+	})
+	r.announce(undoPlan{
+		target: endpoint{r.on.target.shown(), printableLine(describeMongo(target.Info()))}, database: r.on.database,
+		sweep: k.json(s), dryRun: dryRun,
+	})
+	stop := r.startProgress(func() progress {
+		now := job.Snapshot()
+		return progress{Phase: now.Phase, Done: now.Done, Total: now.Total, Unit: now.Unit}
+	})
+	report, runErr := job.Run(ctx)
+	stop(runErr == nil)
+	if errors.Is(runErr, sweep.ErrUndone) {
+		return runErr // there is nothing to report
+	}
+	r.began = true
+	err = undoOutcome(r, report, runErr)
+	u := undoing{runFacts: r.facts(runErr), id: id, Report: *report}
+	u.Exit = exitCode(err)
+	if printErr := r.print(u); printErr != nil {
+		return alongside(err, printErr)
+	}
+	return err
+}
+
+// undoOutcome returns the error that taking a sweep back ends with.
+func undoOutcome(r *targetRun, report *sweep.UndoReport, err error) error {
+	switch {
+	case errors.Is(err, sweep.ErrInterrupted):
+		return &exitError{code: exitInterrupted, err: errInterrupted, hint: "the same command goes on"}
+	case err != nil:
+		return explained(err, "the same command goes on", explainSweep(err, r.on.again), explainMongo(err, r.on))
+	case report.Moved+report.Refused > 0:
+		return exitSilently(exitRejects)
+	}
+	return nil
+}
+
+// undoPlan is what is told before a sweep is taken back.
+type undoPlan struct {
+	target   endpoint
+	database string
+	sweep    sweepJSON
+	dryRun   bool
+}
+
+func (p undoPlan) text(l look) string {
+	t := &reportText{look: l}
+	t.row("target", p.target.URI)
+	t.row("", p.target.Facts+", database "+p.database)
+	t.row("sweep", printableLine(p.sweep.SweepID)+", "+p.sweep.State+", "+plural(p.sweep.Changes, "change"))
+	t.row("", "started "+p.sweep.StartedAt+" on "+printableLine(p.sweep.Host))
+	t.row("plan", "restore each document that still is as the sweep left it, and name the others")
+	if p.dryRun {
+		t.row("", l.paint(yellow, "dry run: nothing is written to the target"))
+	}
+	return t.b.String()
+}
+
+// attrs returns p for a log.
+func (p undoPlan) attrs() []any {
+	return []any{"target", p.target.URI, "target_is", p.target.Facts, "database", p.database, "sweep", p.sweep.SweepID,
+		"state", p.sweep.State, "changes", p.sweep.Changes, "dry_run", p.dryRun}
+}
+
+// undoing is the report of taking a sweep back.
+type undoing struct {
+	runFacts
+	id     string
+	Report sweep.UndoReport
+}
+
+func (u undoing) interrupted() bool {
+	return errors.Is(u.Err, sweep.ErrInterrupted) || errors.Is(u.Err, errBefore)
+}
+
+// text returns u for people. It ends with a newline.
+func (u undoing) text(l look) string {
+	t := &reportText{look: l}
+	text, colour := u.verdict()
+	t.wrap("", l.paint(colour, text))
+	t.line("  in     %s, database %s", u.Target, u.Database)
+	t.line("  sweep  %s", printableLine(u.id))
+	t.line("")
+	r := u.Report
+	t.items([]counted{
+		{r.Restored, "restored", "documents that are as before the sweep now"},
+		{r.Already, "already", "documents that were as before the sweep"},
+		{r.Moved, "changed since", "documents that are not as the sweep left them, and stay"},
+		{r.Refused, "refused", "documents that the database does not take back"},
+	})
+	t.leftovers("Not taken back:", r.Kept, r.Moved+r.Refused)
+	t.warnings(u.Warnings)
+	t.line("")
+	t.line("Took %s.", duration(r.Duration))
+	t.nextAfterUndo(u)
+	return t.b.String()
+}
+
+func (u undoing) verdict() (text, colour string) {
+	r := u.Report
+	switch {
+	case u.interrupted():
+		return "Interrupted. What was done until then:", yellow
+	case u.Err != nil:
+		return "Failed: " + u.Err.Error() + ". What was done until then:", red
+	case r.DryRun && r.Moved+r.Refused > 0:
+		return "Dry run: nothing was changed. Some documents could not be taken back.", yellow
+	case r.DryRun:
+		return "Dry run: nothing was changed. The whole sweep would be taken back.", green
+	case r.Moved+r.Refused > 0:
+		return "Taken back, but for some documents.", yellow
+	}
+	return "Taken back: the documents are as before the sweep.", green
+}
+
+func (t *reportText) nextAfterUndo(u undoing) {
+	r, cmd := u.Report, u.Again
+	t.line("")
+	switch {
+	case u.Err != nil && !u.interrupted():
+		t.command("Next: mend what the error names; the same command then goes on:", cmd)
+	case u.Err != nil:
+		t.command("Next: the same command goes on:", cmd)
+	case r.Moved+r.Refused > 0 && len(r.Later) > 0:
+		t.wrap("", "Later sweeps may have changed these documents. Take those back first, the newest first:")
+		for _, id := range r.Later {
+			t.line("  %s", t.paint(bold, cmd.as(sweepUndoName+" "+printableLine(id), sameTarget...).String()))
+		}
+		t.command("Then go on with this one:", cmd)
+	case r.Moved+r.Refused > 0:
+		t.wrap("", "Somebody changed these documents since: what they hold now stays. Decide them in the database.")
+	case r.DryRun:
+		t.command("Next: take it back, with the same command without --dry-run:", cmd.without("dry-run"))
+	default:
+		t.wrap("", "Nothing is left to do. A Lanyard that runs keeps the newer dates in memory: restart it.")
+	}
+}
+
+// writeJSON writes u as one indented JSON object.
+func (u undoing) writeJSON(w io.Writer) error {
+	r := u.Report
+	return writeJSON(w, struct {
+		Command   string         `json:"command"`
+		SweepID   string         `json:"sweep_id"`
+		Target    string         `json:"target"`
+		Database  string         `json:"database"`
+		Restored  int64          `json:"restored"`
+		Already   int64          `json:"already"`
+		Moved     int64          `json:"moved"`
+		Refused   int64          `json:"refused"`
+		Kept      []leftoverJSON `json:"kept"`
+		KeptTotal int64          `json:"kept_total"`
+		Later     []string       `json:"later"`
+		DryRun    bool           `json:"dry_run"`
+		endJSON
+	}{
+		sweepUndoName, u.id, u.Target, u.Database, r.Restored, r.Already, r.Moved, r.Refused,
+		leftoversJSON(r.Kept), r.Moved + r.Refused, append([]string{}, r.Later...), r.DryRun,
+		u.end(utc(r.StartedAt), r.Duration.Milliseconds()),
+	})
+}
