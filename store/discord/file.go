@@ -1,0 +1,118 @@
+package discord
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"syscall"
+
+	"github.com/lanyardctl/lanyardctl/record"
+)
+
+// chunk is how many members of a file are delivered at a time.
+const chunk = 500
+
+// Members is a file of guild members as a source of the dates on which they joined.
+type Members struct {
+	path string
+	file *os.File
+	once bool // what was read of it is gone, as of a pipe
+	read bool
+}
+
+// OpenMembers opens a file that holds a JSON array of guild members, or one member a line. A file that begins otherwise
+// is refused at once. Its error is an [*Error], or wraps the operating system's.
+func OpenMembers(path string) (*Members, error) {
+	m := &Members{path: path}
+	var err error
+	if m.file, err = os.Open(path); err != nil {
+		return nil, m.failed(err)
+	}
+	if err := m.check(); err != nil {
+		return nil, errors.Join(err, m.file.Close())
+	}
+	return m, nil
+}
+
+func (m *Members) check() error {
+	info, err := m.file.Stat()
+	switch {
+	case err != nil:
+		return m.failed(err)
+	case info.IsDir():
+		return m.failed(syscall.EISDIR)
+	case !info.Mode().IsRegular():
+		m.once = true
+		return nil
+	}
+	_, err = begin(m.file)
+	return m.failed(err)
+}
+
+// failed wraps what went wrong with the file; nil stays nil.
+func (m *Members) failed(err error) error {
+	op := "read the members in " + shownPath(m.path)
+	var (
+		f       *fileFault
+		pathErr *os.PathError
+	)
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &f):
+		return &Error{Op: op, Reason: ErrNotMembers, Detail: f.detail}
+	case errors.As(err, &pathErr):
+		err = pathErr.Err
+	}
+	return fmt.Errorf("%s: %w", op, err)
+}
+
+// Close closes the file.
+func (m *Members) Close() error { return m.failed(m.file.Close()) }
+
+// Places returns the only place.
+func (*Members) Places() []record.Place { return []record.Place{{Name: "members"}} }
+
+// Total returns zero: a file does not tell.
+func (*Members) Total(context.Context) (int64, error) { return 0, nil }
+
+// Claims delivers when each member joined. A pipe can be read once. Its error is an [*Error], or wraps the operating
+// system's or the context's.
+func (m *Members) Claims(ctx context.Context, yield func([]record.Claim) error) error {
+	if m.read && m.once {
+		return m.failed(errors.New("what was read of it cannot be read again"))
+	}
+	m.read = true
+	if !m.once {
+		if _, err := m.file.Seek(0, io.SeekStart); err != nil {
+			return m.failed(err)
+		}
+	}
+	list, err := begin(m.file)
+	if err != nil {
+		return m.failed(err)
+	}
+	for claims := make([]record.Claim, 0, chunk); ; {
+		if ctx.Err() != nil {
+			return m.failed(context.Cause(ctx))
+		}
+		c, more, err := list.next()
+		if err != nil {
+			return m.failed(err)
+		}
+		if more {
+			claims = append(claims, c)
+		}
+		if len(claims) == chunk || !more && len(claims) > 0 {
+			if err := yield(claims); err != nil {
+				return err
+			}
+			claims = make([]record.Claim, 0, chunk)
+		}
+		if !more {
+			return nil
+		}
+	}
+}
