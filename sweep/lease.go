@@ -3,6 +3,7 @@ package sweep
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/lanyardctl/lanyardctl/record"
@@ -90,7 +91,7 @@ func because(ctx context.Context, err error) error {
 	if errors.Is(cause, ErrLeaseLost) {
 		return cause
 	}
-	return errors.Join(ErrInterrupted, cause)
+	return fmt.Errorf("%w: %w", ErrInterrupted, cause)
 }
 
 // found marks what a process that lives no more left behind.

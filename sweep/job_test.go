@@ -1,0 +1,329 @@
+package sweep_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/lanyardctl/lanyardctl/record"
+	"github.com/lanyardctl/lanyardctl/store/mem"
+	"github.com/lanyardctl/lanyardctl/store/storetest/dated"
+	"github.com/lanyardctl/lanyardctl/sweep"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const (
+	alice = "94490510688792576"
+	bob   = "156114103033790464"
+)
+
+// meddled are documents that somebody changes before steps are applied.
+type meddled struct {
+	*mem.Documents
+	before func(call int)
+	calls  int
+	fail   func(call int) error
+}
+
+func (m *meddled) Apply(ctx context.Context, steps []record.Step) ([]record.StepResult, error) {
+	m.calls++
+	if m.before != nil {
+		m.before(m.calls)
+	}
+	if m.fail != nil {
+		if err := m.fail(m.calls); err != nil {
+			return nil, err
+		}
+	}
+	return m.Documents.Apply(ctx, steps)
+}
+
+// monitoring returns the only document of a user in monitoring.
+func monitoring(t *testing.T, docs *mem.Documents, user string) map[string]any {
+	t.Helper()
+	var found []map[string]any
+	for _, d := range docs.All(record.MonitoringCollection) {
+		if d["user_id"] == user {
+			found = append(found, d)
+		}
+	}
+	if len(found) != 1 {
+		t.Fatalf("user %s has %d documents: %v", user, len(found), found)
+	}
+	return found[0]
+}
+
+func TestTheEarliestPlausibleDateWins(t *testing.T) {
+	t.Parallel()
+	docs := mem.NewDocuments(record.Limits{})
+	docs.Insert(record.MonitoringCollection, map[string]any{"user_id": alice, "since": int64(1767225600)}) // 2026
+	docs.Insert(record.UsersCollection, map[string]any{"user_id": alice, "since": int64(1650000000)})      // 2022
+	docs.Insert(record.MonitoringCollection, map[string]any{"user_id": bob, "since": "2022-10-01T16:22:06Z"})
+	docs.Insert(record.KVCollection, map[string]any{"user_id": bob, "kv": map[string]any{"monitoring_since": "1230768000"}}) // 2009
+	r := run(t, sweep.Options{Documents: docs, Journal: mem.NewJournal()})
+	if since := monitoring(t, docs, alice)["since"]; since != int64(1650000000) {
+		t.Errorf("alice: %v", since)
+	}
+	if since := monitoring(t, docs, bob)["since"]; since != int64(1664641326) {
+		t.Errorf("bob: %v", since)
+	}
+	want := sweep.Recovery{User: 94490510688792576, From: 1767225600, To: 1650000000, Place: "users.since"}
+	if len(r.Largest) != 1 || r.Largest[0] != want {
+		t.Errorf("%+v", r.Largest)
+	}
+}
+
+func TestTheLargestRecoveriesAreNamed(t *testing.T) {
+	t.Parallel()
+	docs := mem.NewDocuments(record.Limits{})
+	const day = 86400
+	for i := range int64(9) {
+		user := fmt.Sprint(94490510688792576 + i)
+		docs.Insert(record.UsersCollection, map[string]any{"user_id": user, "since": int64(1650000000 - i*day)})
+		if i < 3 {
+			docs.Insert(record.MonitoringCollection, map[string]any{"user_id": user, "since": int64(1650000000 + day)})
+		}
+	}
+	// What was right or unseen is no recovery, or none from a date.
+	docs.Insert(record.MonitoringCollection, map[string]any{"user_id": bob, "since": "1650000000"})
+	r := run(t, sweep.Options{Documents: docs, Journal: mem.NewJournal()})
+	var got []string
+	for _, l := range r.Largest {
+		got = append(got, fmt.Sprint(l.User-94490510688792576, " ", (l.From-l.To)/day))
+	}
+	from := -1650000000 / day
+	want := fmt.Sprintf("[2 3 1 2 0 1 8 %d 7 %d]", from+8, from+7)
+	if fmt.Sprint(got) != want {
+		t.Errorf("%v, want %s", got, want)
+	}
+}
+
+func TestWhatChangesMeanwhileIsDecidedAnew(t *testing.T) {
+	t.Parallel()
+	docs := mem.NewDocuments(record.Limits{})
+	docs.Insert(record.MonitoringCollection, map[string]any{"_id": "a", "user_id": alice, "since": "1650000000"})
+	docs.Insert(record.MonitoringCollection, map[string]any{"_id": "b", "user_id": alice, "since": "1660000000"})
+	m := &meddled{Documents: docs, before: func(call int) {
+		if call == 1 {
+			docs.Insert(record.MonitoringCollection, map[string]any{"_id": "a", "user_id": alice, "since": "1640000000", "note": "new"})
+		}
+	}}
+	journal := mem.NewJournal()
+	r := run(t, sweep.Options{Documents: m, Journal: journal})
+	if d := monitoring(t, docs, alice); d["since"] != int64(1640000000) || d["note"] != "new" {
+		t.Errorf("%v", d)
+	}
+	if r.Merged != 1 || r.Changes != 1 {
+		t.Errorf("%+v", r)
+	}
+	undo(t, docs, journal, r.ID)
+	if all := docs.All(record.MonitoringCollection); len(all) != 2 {
+		t.Errorf("taken back: %v", all)
+	}
+}
+
+func TestWhatKeepsChangingIsLeft(t *testing.T) {
+	t.Parallel()
+	docs := mem.NewDocuments(record.Limits{})
+	put := func(n int) {
+		docs.Insert(record.MonitoringCollection, map[string]any{"_id": "a", "user_id": alice, "since": "1650000000", "n": int64(n)})
+	}
+	put(0)
+	docs.Insert(record.MonitoringCollection, map[string]any{"user_id": bob, "since": "1650000000"})
+	journal := mem.NewJournal()
+	r := run(t, sweep.Options{Documents: &meddled{Documents: docs, before: put}, Journal: journal})
+	if r.Left != 1 || r.LeftoversTotal != 1 || r.Leftovers[0].Reason != sweep.LeftMoved || r.Changed != 1 || r.Changes != 1 {
+		t.Errorf("%+v", r)
+	}
+	if u := undo(t, docs, journal, r.ID); u.Restored != 1 || u.Moved != 0 {
+		t.Errorf("the journal knows of changes that were not made: %+v", u)
+	}
+}
+
+func TestAnIdentityThatIsTakenIsNoObstacle(t *testing.T) {
+	t.Parallel()
+	docs := mem.NewDocuments(record.Limits{})
+	docs.Insert(record.MonitoringCollection, map[string]any{"_id": alice, "user_id": "nobody"})
+	docs.Insert(record.UsersCollection, map[string]any{"user_id": alice, "since": int64(1650000000)})
+	r := run(t, sweep.Options{Documents: docs, Journal: mem.NewJournal()})
+	if d := monitoring(t, docs, alice); d["since"] != int64(1650000000) || r.Created != 1 {
+		t.Errorf("%v, %+v", d, r)
+	}
+}
+
+func TestAUniqueIndexIsObeyed(t *testing.T) {
+	t.Parallel()
+	docs := mem.NewDocuments(record.Limits{})
+	docs.Unique(record.MonitoringCollection, "user_id")
+	docs.Insert(record.UsersCollection, map[string]any{"user_id": alice, "since": int64(1650000000)})
+	m := &meddled{Documents: docs, before: func(int) {
+		docs.Insert(record.MonitoringCollection, map[string]any{"_id": "app's", "user_id": alice, "since": int64(1700000000)})
+	}}
+	journal := mem.NewJournal()
+	r := run(t, sweep.Options{Documents: m, Journal: journal})
+	if r.Left != 1 || r.Leftovers[0].Reason != sweep.LeftTaken {
+		t.Errorf("%+v", r)
+	}
+	if again := run(t, sweep.Options{Documents: docs, Journal: journal}); again.Changed != 1 {
+		t.Errorf("%+v", again)
+	}
+}
+
+func TestWhatIsTooLargeOrTooManyIsLeft(t *testing.T) {
+	t.Parallel()
+	docs := mem.NewDocuments(record.Limits{MaxDocument: 100 << 10})
+	docs.Insert(record.MonitoringCollection, map[string]any{"user_id": alice, "since": "1650000000", "x": strings.Repeat("x", 40<<10)})
+	for range 101 {
+		docs.Insert(record.MonitoringCollection, map[string]any{"user_id": bob, "since": int64(1650000000)})
+	}
+	before := dump(docs)
+	r := run(t, sweep.Options{Documents: docs, Journal: mem.NewJournal()})
+	if r.Left != 2 || r.Leftovers[0].Reason != sweep.LeftSize || r.Leftovers[1].Reason != sweep.LeftMany || !sameDump(before, dump(docs)) {
+		t.Errorf("%+v", r)
+	}
+}
+
+func TestAnUnavailableServerIsTriedAgain(t *testing.T) {
+	t.Parallel()
+	docs := mem.NewDocuments(record.Limits{})
+	docs.Insert(record.MonitoringCollection, map[string]any{"user_id": alice, "since": "1650000000"})
+	var said []string
+	r := run(t, sweep.Options{
+		Documents: &meddled{Documents: docs, fail: func(call int) error {
+			if call < 3 {
+				return fmt.Errorf("write: %w", record.ErrUnavailable)
+			}
+			return nil
+		}},
+		Journal: mem.NewJournal(), Backoff: time.Millisecond, Notify: func(s string) { said = append(said, s) },
+	})
+	if r.Changed != 1 || len(said) != 2 {
+		t.Errorf("%+v, said %q", r, said)
+	}
+}
+
+func TestAnInterruptedSweepFinishesWhatItBegan(t *testing.T) {
+	t.Parallel()
+	world := dated.New(5, 200)
+	docs, journal := fill(world), mem.NewJournal()
+	before := dump(docs)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	m := &meddled{Documents: docs, before: func(int) { cancel(errors.New("Ctrl-C")) }}
+	r, err := sweep.New(sweep.Options{Documents: m, Journal: journal, Now: dated.Now, Chunk: 8}).Run(ctx)
+	if !errors.Is(err, sweep.ErrInterrupted) || r.Complete || r.Changes == 0 {
+		t.Fatalf("%v, %+v", err, r)
+	}
+	sweeps, _ := journal.Sweeps(t.Context())
+	if len(sweeps) != 1 || sweeps[0].State != record.SweepInterrupted || sweeps[0].Changes != r.Changes {
+		t.Errorf("%+v", sweeps)
+	}
+	if _, held, _ := journal.Lease(t.Context()); held {
+		t.Error("the lease is still held")
+	}
+	if u := undo(t, docs, journal, r.ID); u.Already != 0 || !sameDump(before, dump(docs)) {
+		t.Errorf("%+v", u)
+	}
+}
+
+// another is a process that runs.
+func another() record.Owner {
+	host, _ := os.Hostname()
+	return record.Owner{Host: host, PID: os.Getppid(), Run: "another"}
+}
+
+func TestOneSweepAtATime(t *testing.T) {
+	t.Parallel()
+	docs, journal := mem.NewDocuments(record.Limits{}), mem.NewJournal()
+	docs.Insert(record.MonitoringCollection, map[string]any{"user_id": alice, "since": "1650000000"})
+	lease := record.Lease{Owner: another(), Heartbeat: time.Now(), Doing: "sweep x"}
+	take := func(l record.Lease) {
+		if won, err := journal.TakeLease(t.Context(), l, l.Owner); err != nil || !won {
+			t.Fatal(won, err)
+		}
+	}
+	take(lease)
+	_, err := sweep.New(sweep.Options{Documents: docs, Journal: journal}).Run(t.Context())
+	if busy, ok := errors.AsType[*sweep.BusyError](err); !ok || busy.Lease.Doing != "sweep x" || docs.Writes() != 0 {
+		t.Errorf("%v", err)
+	}
+	// Whoever was silent for so long lives no more, and what it was at is marked.
+	lease.Heartbeat = time.Now().Add(-time.Hour)
+	take(lease)
+	if err := journal.SaveSweep(t.Context(), record.Sweep{ID: "x", State: record.SweepRunning, Owner: lease.Owner}); err != nil {
+		t.Fatal(err)
+	}
+	run(t, sweep.Options{Documents: docs, Journal: journal})
+	sweeps, _ := journal.Sweeps(t.Context())
+	for _, s := range sweeps {
+		if want := map[bool]record.SweepState{true: record.SweepInterrupted, false: record.SweepDone}[s.ID == "x"]; s.State != want {
+			t.Errorf("%s is %s", s.ID, s.State)
+		}
+	}
+}
+
+func TestALeaseThatIsLostEndsASweep(t *testing.T) {
+	t.Parallel()
+	docs, journal := mem.NewDocuments(record.Limits{}), mem.NewJournal()
+	_, err := sweep.New(sweep.Options{Documents: docs, Journal: journal, Dates: []record.DateSource{waiting{func() {
+		l, _, _ := journal.Lease(t.Context())
+		if won, err := journal.TakeLease(t.Context(), record.Lease{Owner: another(), Heartbeat: time.Now()}, l.Owner); !won || err != nil {
+			t.Error(won, err)
+		}
+	}}}}).Run(t.Context())
+	if !errors.Is(err, sweep.ErrLeaseLost) {
+		t.Error(err)
+	}
+	if l, held, _ := journal.Lease(t.Context()); !held || l.Owner.Run != "another" {
+		t.Error("the other's lease was given back")
+	}
+}
+
+// waiting is a source of dates that comes to its end only when it is interrupted.
+type waiting struct{ begin func() }
+
+func (waiting) Places() []record.Place { return []record.Place{{Name: "waiting"}} }
+
+func (waiting) Total(context.Context) (int64, error) { return 0, nil }
+
+func (w waiting) Claims(ctx context.Context, _ func([]record.Claim) error) error {
+	w.begin()
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+func TestASourceThatFailsChangesNothing(t *testing.T) {
+	t.Parallel()
+	docs, journal := mem.NewDocuments(record.Limits{}), mem.NewJournal()
+	docs.Insert(record.MonitoringCollection, map[string]any{"user_id": alice, "since": "1650000000"})
+	_, err := sweep.New(sweep.Options{Documents: docs, Journal: journal, Dates: []record.DateSource{failing{}}}).Run(t.Context())
+	sweeps, _ := journal.Sweeps(t.Context())
+	if !errors.Is(err, errKilled) || docs.Writes() != 0 || len(sweeps) != 0 {
+		t.Errorf("%v, %v", err, sweeps)
+	}
+}
+
+type failing struct{ waiting }
+
+func (failing) Claims(context.Context, func([]record.Claim) error) error { return errKilled }
+
+func TestImplausibleValuesAreTold(t *testing.T) {
+	t.Parallel()
+	docs := mem.NewDocuments(record.Limits{})
+	docs.Insert(record.UsersCollection, map[string]any{"user_id": alice, "since": int64(1230768000), "monitoring_since": "soon"})
+	var told []sweep.Implausible
+	r := run(t, sweep.Options{Documents: docs, DryRun: true, Implausible: func(i sweep.Implausible) { told = append(told, i) }})
+	want := []sweep.Implausible{
+		{Place: "users.since", User: 94490510688792576, Reason: record.ImplausibleTimestamp, Detail: "before 2015-01-01"},
+		{Place: "users.monitoring_since", User: 94490510688792576, Reason: record.NotATimestamp, Detail: "neither a number nor an ISO 8601 time"},
+	}
+	if fmt.Sprint(told) != fmt.Sprint(want) || r.Undated != 1 {
+		t.Errorf("%+v, %+v", told, r)
+	}
+}
