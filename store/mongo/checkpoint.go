@@ -69,27 +69,11 @@ func (c Checkpoints) Save(ctx context.Context, r record.Checkpoint, from record.
 		Heartbeat: r.Heartbeat, Target: toPositions(r.Target), RejectsFile: r.RejectsFile,
 		Positions: toPositions(r.Positions), State: r.State,
 	}
-	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
-	defer cancel()
-	if c.quirks.fewUpdates {
-		c.updating.Lock()
-		defer c.updating.Unlock()
-	}
-	res, err := c.collection().ReplaceOne(ctx, bson.D{{Key: "_id", Value: r.ID}, {Key: "run", Value: from.Run}}, s)
+	saved, err := c.replaceOwned(ctx, CheckpointCollection, r.ID, from, s)
 	if err != nil {
 		return false, c.wrap("save the run's progress", err)
 	}
-	if res.MatchedCount == 1 {
-		return true, nil
-	}
-	_, err = c.collection().InsertOne(ctx, s)
-	switch {
-	case err == nil:
-		return true, nil
-	case mongo.IsDuplicateKeyError(err):
-		return false, nil
-	}
-	return false, c.wrap("save the run's progress", err)
+	return saved, nil
 }
 
 // Remove implements [record.Checkpoints].

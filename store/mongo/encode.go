@@ -96,23 +96,30 @@ func appendElement(doc []byte, name string, v record.Value) []byte {
 }
 
 // mergedKV returns the kv document of doc with the decision's changes: fields that stay keep their place and their exact
-// encoding.
-func mergedKV(doc bson.Raw, d record.Decision) bson.Raw {
+// encoding, and those of exact come in theirs.
+func mergedKV(doc bson.Raw, d record.Decision, exact map[string]bson.RawElement) bson.Raw {
 	i, kv := bsoncore.AppendDocumentStart(nil)
+	set := func(name string) {
+		if e, ok := exact[name]; ok {
+			kv = append(kv, e...)
+		} else {
+			kv = appendElement(kv, name, d.Set[name])
+		}
+	}
 	written := make(map[string]bool)
 	gone := make(map[string]bool, len(d.Unset))
 	for _, name := range d.Unset {
 		gone[name] = true
 	}
-	if old, ok := doc.Lookup("kv").DocumentOK(); ok {
+	if old, ok := lookup(doc, "kv").DocumentOK(); ok {
 		elements, _ := old.Elements() // the driver validated the document when it was read
 		for _, e := range elements {
 			name := e.Key()
-			v, changed := d.Set[name]
+			_, changed := d.Set[name]
 			switch {
 			case gone[name] || written[name]:
 			case changed:
-				kv = appendElement(kv, name, v)
+				set(name)
 			default:
 				kv = append(kv, e...)
 			}
@@ -121,7 +128,7 @@ func mergedKV(doc bson.Raw, d record.Decision) bson.Raw {
 	}
 	for _, name := range sortedNames(d.Set) {
 		if !written[name] {
-			kv = appendElement(kv, name, d.Set[name])
+			set(name)
 		}
 	}
 	return finish(kv, i)

@@ -8,9 +8,11 @@ import (
 	"github.com/lanyardctl/lanyardctl/record"
 )
 
-// AsMongoDB makes the store treat FerretDB as it treats MongoDB, but for a fault that only whole replacements avoid: so
+// AsMongoDB makes the store treat FerretDB as it treats MongoDB, but for what FerretDB cannot do or does not survive: so
 // the guards and lookups that are for MongoDB run against a server, too.
-func (s *Store) AsMongoDB() { s.quirks = quirks{replace: true} }
+func (s *Store) AsMongoDB() {
+	s.quirks = quirks{replace: true, fewUpdates: true, vagueErrors: true, noExpressions: true}
+}
 
 // LikeMongoDB returns another store on the same database, which is treated as MongoDB.
 func (s *Store) LikeMongoDB() *Store {

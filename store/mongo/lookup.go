@@ -108,7 +108,7 @@ const scanWorth = 120
 // findByID reads the documents one by one by their _id, where that is the only lookup that does not scan the collection,
 // and scans it once where that is cheaper or leaves a question.
 func (l *lookups) findByID(ctx context.Context) error {
-	total, err := l.w.estimate(ctx, l.w.kind)
+	total, err := l.w.estimate(ctx, collectionName(l.w.kind))
 	if err != nil {
 		return err
 	}
@@ -116,7 +116,7 @@ func (l *lookups) findByID(ctx context.Context) error {
 		return l.find(ctx, bson.D{})
 	}
 	for user, i := range l.byUser {
-		doc, err := l.w.documentByID(ctx, l.w.kind, user)
+		doc, err := l.w.documentByID(ctx, collectionName(l.w.kind), user)
 		switch {
 		case err != nil:
 			return err
@@ -133,10 +133,10 @@ func (l *lookups) findByID(ctx context.Context) error {
 }
 
 // documentByID returns the document with the _id, or nil.
-func (s *Store) documentByID(ctx context.Context, kind record.Kind, id string) (bson.Raw, error) {
+func (s *Store) documentByID(ctx context.Context, collection string, id any) (bson.Raw, error) {
 	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
 	defer cancel()
-	doc, err := s.collection(kind).FindOne(ctx, bson.D{{Key: "_id", Value: id}}).Raw()
+	doc, err := s.db.Collection(collection).FindOne(ctx, bson.D{{Key: "_id", Value: id}}).Raw()
 	if errors.Is(err, mongo.ErrNoDocuments) {
 		return nil, nil
 	}

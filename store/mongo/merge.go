@@ -22,7 +22,7 @@ func (w *writing) newChange(index int, f *found) change {
 	c := change{index: index, found: f}
 	c.decision = record.Merge(r, f.held(r), record.TimeBounds(r.Kind, r.User, w.opts.Now()), w.policy)
 	if r.Kind == record.KV && c.decision.Write && f.own != nil {
-		c.kv = mergedKV(f.own, c.decision)
+		c.kv = mergedKV(f.own, c.decision, nil)
 	}
 	return c
 }
@@ -150,8 +150,8 @@ func (w *writing) update(ctx context.Context, updates []change) (again []int, er
 }
 
 // updatesAtOnce is how many updates a command may hold.
-func (w *writing) updatesAtOnce() int {
-	if w.quirks.fewUpdates {
+func (s *Store) updatesAtOnce() int {
+	if s.quirks.fewUpdates {
 		return 40
 	}
 	return 1000
@@ -164,10 +164,7 @@ func (w *writing) updateSome(ctx context.Context, updates []change) (again []int
 		indexes[n] = c.index
 		statements[c.index] = w.statement(c)
 	}
-	if w.quirks.fewUpdates {
-		w.updating.Lock()
-		defer w.updating.Unlock()
-	}
+	defer w.lockUpdates()()
 	err = w.halving(ctx, indexes, func(ctx context.Context, indexes []int) error {
 		models := make([]mongo.WriteModel, len(indexes))
 		for n, i := range indexes {

@@ -55,10 +55,14 @@ type Store struct {
 // quirks is the care that a server needs which is not MongoDB.
 type quirks struct {
 	loneID       bool // every filter but a lone _id scans the collection
-	replace      bool // $set leaves a document as it is where the new one differs in names alone; replacing it does not
+	replace      bool // $set leaves a document as it is where the new one differs in names alone; replacing it, in types of numbers alone
 	fewUpdates   bool // hangs for good when about a hundred updates are under way
 	wholeReplies bool // sends as many documents in a reply as it was asked for, also where they are too large for one
 	countLoads   bool // holds all the documents that it counts in memory
+	sortLoads    bool // holds all the documents that it sorts in memory, also where an index has their order
+	vagueErrors  bool // does not tell which of several updates failed
+
+	noExpressions bool // cannot compare whole documents in a filter
 }
 
 // Open connects to the server and asks what it is. Errors are one of [ErrURI], [ErrUnreachable], [ErrAuth],
@@ -130,7 +134,10 @@ func (s *Store) identify(ctx context.Context) error {
 	if version := build.FerretDB.Version + build.FerretDBVersion; version != "" {
 		s.info.Server, s.info.Version = "FerretDB", strings.TrimPrefix(strings.TrimPrefix(version, "v"), "unknown")
 		s.limits.NoDots, s.limits.NoDollars, s.limits.NoNestedArray = true, true, true
-		s.quirks = quirks{loneID: true, replace: true, fewUpdates: true, wholeReplies: true, countLoads: true}
+		s.quirks = quirks{
+			loneID: true, replace: true, fewUpdates: true, wholeReplies: true, countLoads: true, sortLoads: true,
+			vagueErrors: true, noExpressions: true,
+		}
 	} else {
 		major, minor := release(build.Version)
 		if major < oldestMajor || major == oldestMajor && minor < oldestMinor {
@@ -180,7 +187,7 @@ func (s *Store) Close(ctx context.Context) error { return s.client.Disconnect(ct
 func (s *Store) Contents(ctx context.Context, kinds record.Kinds) (map[record.Kind]int64, error) {
 	contents := make(map[record.Kind]int64)
 	for _, kind := range kinds.List() {
-		n, err := s.estimate(ctx, kind)
+		n, err := s.estimate(ctx, collectionName(kind))
 		if err != nil {
 			return nil, s.wrap("count the documents of "+collectionName(kind), err)
 		}
@@ -189,27 +196,22 @@ func (s *Store) Contents(ctx context.Context, kinds record.Kinds) (map[record.Ki
 	return contents, nil
 }
 
-// estimate returns about how many documents the kind's collection holds.
-func (s *Store) estimate(ctx context.Context, kind record.Kind) (int64, error) {
+// estimate returns about how many documents the collection holds.
+func (s *Store) estimate(ctx context.Context, collection string) (int64, error) {
 	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
 	defer cancel()
 	if !s.quirks.countLoads {
-		return s.collection(kind).EstimatedDocumentCount(ctx)
+		return s.db.Collection(collection).EstimatedDocumentCount(ctx)
 	}
 	var stats struct {
 		Count int64 `bson:"count"`
 	}
-	err := s.db.RunCommand(ctx, bson.D{{Key: "collStats", Value: collectionName(kind)}}).Decode(&stats)
+	err := s.db.RunCommand(ctx, bson.D{{Key: "collStats", Value: collection}}).Decode(&stats)
 	return stats.Count, err
 }
 
 // collectionName returns the name of a kind's collection.
-func collectionName(kind record.Kind) string {
-	if kind == record.MonitoringSince {
-		return "monitoring"
-	}
-	return kind.String()
-}
+func collectionName(kind record.Kind) string { return record.CollectionOf(kind).String() }
 
 func (s *Store) collection(kind record.Kind) *mongo.Collection {
 	return s.db.Collection(collectionName(kind))

@@ -25,20 +25,34 @@ const (
 	wholeReplyTimeout = 20 * time.Second
 )
 
-// documents streams the documents of a kind's collection, each of which is good until the next. Without a projection
-// they are whole. An error is the last that comes. Where it is that the documents were too large for a reply, later
-// streams ask for few at a time: trying again succeeds.
+// query says what to read of a collection.
+type query struct {
+	filter     bson.D // nil for all documents
+	projection bson.D // nil for whole documents
+	sort       bson.D // nil for no order
+}
+
+// documents streams the documents of a kind's collection as [Store.stream] does.
 func (s *Store) documents(ctx context.Context, kind record.Kind, filter, projection bson.D) iter.Seq2[bson.Raw, error] {
+	return s.stream(ctx, collectionName(kind), query{filter: filter, projection: projection})
+}
+
+// stream streams documents of a collection, each of which is good until the next. An error is the last that comes. Where
+// it is that the documents were too large for a reply, later streams ask for few at a time: trying again succeeds.
+func (s *Store) stream(ctx context.Context, collection string, q query) iter.Seq2[bson.Raw, error] {
 	return func(yield func(bson.Raw, error) bool) {
 		length, timeout := replyLength, commandTimeout
 		if s.quirks.wholeReplies {
 			length = firstWholeReply
 		}
 		opts := options.Find().SetBatchSize(int32(length))
-		if projection != nil {
-			opts.SetProjection(projection)
+		if q.projection != nil {
+			opts.SetProjection(q.projection)
 		}
-		cursor, err := s.open(ctx, kind, filter, opts)
+		if q.sort != nil {
+			opts.SetSort(q.sort)
+		}
+		cursor, err := s.open(ctx, collection, q.filter, opts)
 		if err != nil {
 			yield(nil, err)
 			return
@@ -74,10 +88,13 @@ func (s *Store) nextWholeReply(length, largest int) (int, time.Duration) {
 	return next, wholeReplyTimeout
 }
 
-func (s *Store) open(ctx context.Context, kind record.Kind, filter bson.D, opts *options.FindOptionsBuilder) (*mongo.Cursor, error) {
+func (s *Store) open(ctx context.Context, collection string, filter bson.D, opts *options.FindOptionsBuilder) (*mongo.Cursor, error) {
 	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
 	defer cancel()
-	return s.collection(kind).Find(ctx, filter, opts)
+	if filter == nil {
+		filter = bson.D{}
+	}
+	return s.db.Collection(collection).Find(ctx, filter, opts)
 }
 
 // fetch moves on to the next document. Only where that takes a command is its time bounded, so that a scan may take as

@@ -1,0 +1,11 @@
+package mem_test
+
+import (
+	"testing"
+
+	"github.com/lanyardctl/lanyardctl/store/storetest"
+)
+
+func TestDocumentsConform(t *testing.T) { storetest.Documents(t, storetest.MemDocuments) }
+
+func TestJournalConforms(t *testing.T) { storetest.Journal(t, storetest.MemJournal) }

@@ -1,0 +1,202 @@
+package mongo
+
+import (
+	"context"
+	"math"
+	"math/big"
+	"slices"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"github.com/lanyardctl/lanyardctl/record"
+)
+
+// Documents reads the documents of users one by one, and changes single ones. See [record.Documents].
+//
+// The ID of a document is its _id as BSON: a byte for the type, and the value's own bytes.
+type Documents struct{ *Store }
+
+// Documents returns the database's documents.
+func (s *Store) Documents() *Documents { return &Documents{s} }
+
+// Contents implements [record.Documents].
+func (d *Documents) Contents(ctx context.Context) (map[record.Collection]int64, error) {
+	contents := make(map[record.Collection]int64, len(record.UserCollections))
+	for _, c := range record.UserCollections {
+		n, err := d.estimate(ctx, c.String())
+		if err != nil {
+			return nil, d.wrap("count the documents of "+c.String(), err)
+		}
+		contents[c] = n
+	}
+	return contents, nil
+}
+
+// Whole implements [record.Documents]. On FerretDB it reads the whole collection, unless the documents are few.
+func (d *Documents) Whole(ctx context.Context, c record.Collection, ids []string) ([]record.Document, error) {
+	var whole []record.Document
+	at := make(map[string]int, len(ids))
+	err := d.byIDs(ctx, c.String(), ids, func(id string, doc bson.Raw) {
+		found := document(c, doc)
+		found.Held, found.Raw = content(c, found.User, doc), slices.Clone(doc)
+		if i, again := at[id]; again { // it was changed while it was read
+			whole[i] = found
+			return
+		}
+		at[id] = len(whole)
+		whole = append(whole, found)
+	})
+	if err != nil {
+		return nil, d.wrap("read single documents of "+c.String(), err)
+	}
+	return whole, nil
+}
+
+// byIDs calls found with those documents of a collection that have the IDs, each of which is good until the call returns.
+// One that is changed meanwhile may come twice.
+func (s *Store) byIDs(ctx context.Context, collection string, ids []string, found func(id string, doc bson.Raw)) error {
+	asked := make(map[string]bson.RawValue, len(ids))
+	values := bson.A{}
+	lone := true // a lookup by each of them needs no scan
+	for _, id := range ids {
+		v, ok := idValue(id)
+		if _, again := asked[id]; !ok || again {
+			continue
+		}
+		asked[id] = v
+		values = append(values, v)
+		lone = lone && (v.Type == bson.TypeString || v.Type == bson.TypeObjectID)
+	}
+	if len(asked) == 0 {
+		return nil
+	}
+	q := query{filter: bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: values}}}}}
+	if s.quirks.loneID {
+		total, err := s.estimate(ctx, collection)
+		if err != nil {
+			return err
+		}
+		if lone && total >= int64(len(asked))*scanWorth {
+			return s.oneByOne(ctx, collection, asked, found)
+		}
+		q.filter = nil // each document would be compared with each _id
+	}
+	for doc, err := range s.stream(ctx, collection, q) {
+		if err != nil {
+			return err
+		}
+		id := idOf(doc)
+		if _, ok := asked[id]; ok {
+			found(id, doc)
+		}
+	}
+	return nil
+}
+
+func (s *Store) oneByOne(ctx context.Context, collection string, ids map[string]bson.RawValue, found func(id string, doc bson.Raw)) error {
+	for id, v := range ids {
+		doc, err := s.documentByID(ctx, collection, v)
+		if err != nil {
+			return err
+		}
+		if doc != nil {
+			found(id, doc)
+		}
+	}
+	return nil
+}
+
+// idOf returns the document's ID.
+func idOf(doc bson.Raw) string {
+	v := lookup(doc, "_id")
+	return string(append([]byte{byte(v.Type)}, v.Value...))
+}
+
+// idValue returns the _id of an ID. It reports false for text that is the ID of nothing.
+func idValue(id string) (bson.RawValue, bool) {
+	if id == "" {
+		return bson.RawValue{}, false
+	}
+	v := bson.RawValue{Type: bson.Type(id[0]), Value: []byte(id[1:])}
+	return v, v.Validate() == nil
+}
+
+// document returns what identifies a document, and whose it is. The rest is empty.
+func document(c record.Collection, doc bson.Raw) record.Document {
+	d := record.Document{Collection: c, ID: idOf(doc)}
+	d.User, d.Name, d.Numeric = owner(doc)
+	if d.Numeric {
+		if user, ok := wholeUser(lookup(doc, "user_id")); ok {
+			d.User, d.Name = user, ""
+		}
+	}
+	return d
+}
+
+// wholeUser returns the user whose id is the number, where the number gives it exactly.
+func wholeUser(v bson.RawValue) (record.UserID, bool) {
+	switch v.Type {
+	case bson.TypeInt32, bson.TypeInt64:
+		n := v.AsInt64()
+		return record.UserID(n), n > 0
+	case bson.TypeDouble:
+		f := v.Double()
+		if f < 1 || f > 1<<53 || f != math.Trunc(f) {
+			return 0, false // a larger one may have been rounded
+		}
+		return record.UserID(f), true
+	case bson.TypeDecimal128:
+		digits, exponent, err := v.Decimal128().BigInt()
+		if err != nil || exponent < -decimalDigits || exponent > decimalDigits {
+			return 0, false
+		}
+		scale := new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(max(exponent, -exponent))), nil)
+		rest := new(big.Int)
+		if exponent >= 0 {
+			digits.Mul(digits, scale)
+		} else {
+			digits.QuoRem(digits, scale, rest)
+		}
+		return record.UserID(digits.Uint64()), rest.Sign() == 0 && digits.Sign() > 0 && digits.IsUint64()
+	}
+	return 0, false
+}
+
+// decimalDigits is how many digits a Decimal128 has.
+const decimalDigits = 34
+
+// outlined returns what bears on a sweep in a document of which nothing else may be there.
+func outlined(c record.Collection, user record.UserID, doc bson.Raw) record.Held {
+	switch c {
+	case record.MonitoringCollection, record.UsersCollection:
+		return held(record.MonitoringSince, user, doc)
+	case record.KVCollection:
+		return record.Held{Found: true, Times: pairTimes(doc)}
+	case record.APIKeysCollection:
+		return held(record.APIKeys, user, doc)
+	}
+	return record.Held{Found: true}
+}
+
+// content returns all that a whole document holds.
+func content(c record.Collection, user record.UserID, doc bson.Raw) record.Held {
+	kind, ok := c.Kind()
+	if !ok {
+		kind = record.MonitoringSince // in its forks' form
+	}
+	h := held(kind, user, doc)
+	if c == record.KVCollection {
+		h.Times = pairTimes(doc)
+	}
+	return h
+}
+
+// pairTimes returns the date among a user's key-value pairs.
+func pairTimes(doc bson.Raw) map[string]any {
+	pairs, _ := lookup(doc, "kv").DocumentOK()
+	v := lookup(pairs, record.OlderTimeField)
+	if v.Type == 0 {
+		return nil
+	}
+	return map[string]any{record.OlderTimeField: moment(v)}
+}

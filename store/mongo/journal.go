@@ -1,0 +1,233 @@
+package mongo
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/lanyardctl/lanyardctl/record"
+)
+
+// The collections of the journal. That of the sweeps also holds the lease, under an _id of its own.
+const (
+	SweepsCollection       = "lanyardctl_sweeps"
+	SweepChangesCollection = "lanyardctl_sweep_changes"
+	leaseID                = "lease"
+)
+
+// Journal keeps the journal of sweeps in the database. See [record.Journal].
+type Journal struct{ *Store }
+
+// Journal returns the database's journal.
+func (s *Store) Journal() *Journal { return &Journal{s} }
+
+// sweepDocument is the form of a sweep in the database.
+type sweepDocument struct {
+	ID        string            `bson:"_id"`
+	State     record.SweepState `bson:"state"`
+	Host      string            `bson:"host"`
+	PID       int64             `bson:"pid"`
+	Run       string            `bson:"run"`
+	Version   string            `bson:"version"`
+	Options   string            `bson:"options"`
+	StartedAt time.Time         `bson:"started_at"`
+	EndedAt   *time.Time        `bson:"ended_at"`
+	UndoneAt  *time.Time        `bson:"undone_at"`
+	Changes   int64             `bson:"changes"`
+	Report    any               `bson:"report"` // text where it is some
+}
+
+// Sweeps implements [record.Journal].
+func (j *Journal) Sweeps(ctx context.Context) ([]record.Sweep, error) {
+	var sweeps []record.Sweep
+	for doc, err := range j.stream(ctx, SweepsCollection, query{}) {
+		if err != nil {
+			return nil, j.wrap("read the sweeps", err)
+		}
+		if id, _ := lookup(doc, "_id").StringValueOK(); id == leaseID {
+			continue
+		}
+		var d sweepDocument
+		if err := bson.Unmarshal(doc, &d); err != nil {
+			return nil, j.wrap("read the sweeps", err)
+		}
+		sweeps = append(sweeps, record.Sweep{
+			ID: d.ID, State: d.State, Owner: record.Owner{Host: d.Host, PID: int(d.PID), Run: d.Run},
+			Version: d.Version, Options: d.Options,
+			StartedAt: d.StartedAt.UTC(), EndedAt: fromOptional(d.EndedAt), UndoneAt: fromOptional(d.UndoneAt),
+			Changes: d.Changes, Report: fromReport(d.Report),
+		})
+	}
+	slices.SortFunc(sweeps, func(a, b record.Sweep) int {
+		return cmp.Or(b.StartedAt.Compare(a.StartedAt), strings.Compare(b.ID, a.ID))
+	})
+	return sweeps, nil
+}
+
+// SaveSweep implements [record.Journal].
+func (j *Journal) SaveSweep(ctx context.Context, s record.Sweep) error {
+	err := j.save(ctx, SweepsCollection, s.ID, sweepDocument{
+		ID: s.ID, State: s.State, Host: s.Owner.Host, PID: int64(s.Owner.PID), Run: s.Owner.Run,
+		Version: s.Version, Options: s.Options,
+		StartedAt: s.StartedAt, EndedAt: toOptional(s.EndedAt), UndoneAt: toOptional(s.UndoneAt),
+		Changes: s.Changes, Report: toReport(s.Report),
+	})
+	if err != nil {
+		return j.wrap("save the sweep", err)
+	}
+	return nil
+}
+
+// toOptional returns nil for the zero time, which BSON would keep as a date of the year 1.
+func toOptional(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}
+
+func fromOptional(t *time.Time) time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	return t.UTC()
+}
+
+func toReport(report []byte) any {
+	switch {
+	case report == nil:
+		return nil
+	case utf8.Valid(report):
+		return string(report)
+	}
+	return bson.Binary{Data: report}
+}
+
+func fromReport(stands any) []byte {
+	switch stands := stands.(type) {
+	case string:
+		return []byte(stands)
+	case bson.Binary:
+		return stands.Data
+	}
+	return nil
+}
+
+// Append implements [record.Journal].
+func (j *Journal) Append(ctx context.Context, changes []record.Change) error {
+	const operation = "append to the journal"
+	if len(changes) == 0 {
+		return nil
+	}
+	documents := make([]bson.Raw, len(changes))
+	for i, c := range changes {
+		documents[i] = changeDocument(c)
+	}
+	inserting, cancel := context.WithTimeout(ctx, commandTimeout)
+	defer cancel()
+	_, err := j.db.Collection(SweepChangesCollection).InsertMany(inserting, documents, options.InsertMany().SetOrdered(false))
+	failed, err := writeErrors(err)
+	if err != nil {
+		return j.wrap(operation, err)
+	}
+	for _, e := range failed {
+		if e.Code != codeDuplicateKey {
+			return j.wrap(operation, fmt.Errorf("the server refuses change %d with error %d %s", changes[e.Index].Seq, e.Code, codeName(e.WriteError)))
+		}
+		// It was written by a call that did not learn so.
+		stands, err := j.documentByID(ctx, SweepChangesCollection, changeID(changes[e.Index]))
+		if err != nil {
+			return j.wrap(operation, err)
+		}
+		if !slices.Equal(stands, documents[e.Index]) {
+			return j.wrap(operation, fmt.Errorf("another change %d of sweep %s is there", changes[e.Index].Seq, changes[e.Index].Sweep))
+		}
+	}
+	return nil
+}
+
+// Amend implements [record.Journal].
+func (j *Journal) Amend(ctx context.Context, changes []record.Change) error {
+	for some := range slices.Chunk(changes, j.updatesAtOnce()) {
+		if err := j.amendSome(ctx, some); err != nil {
+			return j.wrap("amend the journal", err)
+		}
+	}
+	return nil
+}
+
+func (j *Journal) amendSome(ctx context.Context, changes []record.Change) error {
+	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
+	defer cancel()
+	defer j.lockUpdates()()
+	models := make([]mongo.WriteModel, len(changes))
+	for i, c := range changes {
+		filter := bson.D{{Key: "_id", Value: changeID(c)}}
+		if len(c.Steps) == 0 {
+			models[i] = mongo.NewDeleteOneModel().SetFilter(filter)
+		} else {
+			models[i] = mongo.NewReplaceOneModel().SetFilter(filter).SetReplacement(changeDocument(c)).SetUpsert(true)
+		}
+	}
+	_, err := j.db.Collection(SweepChangesCollection).BulkWrite(ctx, models, bulkOptions)
+	failed, err := writeErrors(err)
+	if err == nil && len(failed) > 0 {
+		err = fmt.Errorf("the server refuses a change with error %d %s", failed[0].Code, codeName(failed[0].WriteError))
+	}
+	return err
+}
+
+// leaseDocument is the form of the lease in the database.
+type leaseDocument struct {
+	ID        string    `bson:"_id"`
+	Host      string    `bson:"host"`
+	PID       int64     `bson:"pid"`
+	Run       string    `bson:"run"`
+	Heartbeat time.Time `bson:"heartbeat"`
+	Doing     string    `bson:"doing"`
+}
+
+// Lease implements [record.Journal].
+func (j *Journal) Lease(ctx context.Context) (record.Lease, bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
+	defer cancel()
+	var d leaseDocument
+	err := j.db.Collection(SweepsCollection).FindOne(ctx, bson.D{{Key: "_id", Value: leaseID}}).Decode(&d)
+	switch {
+	case errors.Is(err, mongo.ErrNoDocuments):
+		return record.Lease{}, false, nil
+	case err != nil:
+		return record.Lease{}, false, j.wrap("read who has the lease", err)
+	}
+	return record.Lease{Owner: record.Owner{Host: d.Host, PID: int(d.PID), Run: d.Run}, Heartbeat: d.Heartbeat.UTC(), Doing: d.Doing}, true, nil
+}
+
+// TakeLease implements [record.Journal].
+func (j *Journal) TakeLease(ctx context.Context, l record.Lease, from record.Owner) (bool, error) {
+	taken, err := j.replaceOwned(ctx, SweepsCollection, leaseID, from, leaseDocument{
+		ID: leaseID, Host: l.Owner.Host, PID: int64(l.Owner.PID), Run: l.Owner.Run, Heartbeat: l.Heartbeat, Doing: l.Doing,
+	})
+	if err != nil {
+		return false, j.wrap("take the lease", err)
+	}
+	return taken, nil
+}
+
+// EndLease implements [record.Journal].
+func (j *Journal) EndLease(ctx context.Context, owner record.Owner) error {
+	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
+	defer cancel()
+	if _, err := j.db.Collection(SweepsCollection).DeleteOne(ctx, ownedBy(leaseID, owner)); err != nil {
+		return j.wrap("give the lease back", err)
+	}
+	return nil
+}

@@ -1,0 +1,51 @@
+package mongo
+
+import (
+	"context"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"github.com/lanyardctl/lanyardctl/record"
+)
+
+// Outline implements [record.Documents]. Each page is a slice of its own. The server leaves out of the documents what
+// does not bear on them, such as all other key-value pairs.
+func (d *Documents) Outline(ctx context.Context, c record.Collection, yield func([]record.Document) error) error {
+	var page []record.Document
+	size := 0
+	for doc, err := range d.stream(ctx, c.String(), query{projection: outlineOf(c)}) {
+		if err != nil {
+			return d.wrap("read "+c.String(), err)
+		}
+		found := document(c, doc)
+		found.Held = outlined(c, found.User, doc)
+		page = append(page, found)
+		if size += len(doc); len(page) < pageLength && size < pageBytes {
+			continue
+		}
+		if err := yield(page); err != nil {
+			return err
+		}
+		page, size = make([]record.Document, 0, len(page)), 0
+	}
+	if len(page) == 0 {
+		return nil
+	}
+	return yield(page)
+}
+
+// outlineOf returns the projection on what an outline of the collection's documents has.
+func outlineOf(c record.Collection) bson.D {
+	projection := bson.D{{Key: "_id", Value: 1}, {Key: "user_id", Value: 1}}
+	prefix := ""
+	if c == record.KVCollection {
+		prefix = "kv."
+	}
+	for _, p := range record.PlacesIn(c) {
+		projection = append(projection, bson.E{Key: prefix + p.Field, Value: 1})
+	}
+	if c == record.APIKeysCollection {
+		projection = append(projection, bson.E{Key: "key", Value: 1})
+	}
+	return projection
+}

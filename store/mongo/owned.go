@@ -1,0 +1,55 @@
+package mongo
+
+import (
+	"context"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/lanyardctl/lanyardctl/record"
+)
+
+// replaceOwned writes a document that names its owner's run, where nobody has one under the id or where the given owner
+// has it, and reports whether it did.
+func (s *Store) replaceOwned(ctx context.Context, collection, id string, from record.Owner, doc any) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
+	defer cancel()
+	defer s.lockUpdates()()
+	c := s.db.Collection(collection)
+	res, err := c.ReplaceOne(ctx, ownedBy(id, from), doc)
+	if err != nil {
+		return false, err
+	}
+	if res.MatchedCount == 1 {
+		return true, nil
+	}
+	_, err = c.InsertOne(ctx, doc)
+	if mongo.IsDuplicateKeyError(err) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// ownedBy finds the document under the id where the owner has it.
+func ownedBy(id string, owner record.Owner) bson.D {
+	return bson.D{{Key: "_id", Value: id}, {Key: "run", Value: owner.Run}}
+}
+
+// save writes a document over the one under the id, if any.
+func (s *Store) save(ctx context.Context, collection, id string, doc any) error {
+	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
+	defer cancel()
+	defer s.lockUpdates()()
+	_, err := s.db.Collection(collection).ReplaceOne(ctx, bson.D{{Key: "_id", Value: id}}, doc, options.Replace().SetUpsert(true))
+	return err
+}
+
+// lockUpdates waits until an update may be sent, and keeps others waiting until unlock is called.
+func (s *Store) lockUpdates() (unlock func()) {
+	if !s.quirks.fewUpdates {
+		return func() {}
+	}
+	s.updating.Lock()
+	return s.updating.Unlock
+}

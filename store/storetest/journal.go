@@ -1,0 +1,239 @@
+package storetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/lanyardctl/lanyardctl/record"
+	"github.com/lanyardctl/lanyardctl/store/mem"
+)
+
+// OpenJournal opens a journal without sweeps.
+type OpenJournal func(testing.TB) record.Journal
+
+// MemJournal opens the journal that defines what a journal does.
+func MemJournal(testing.TB) record.Journal { return mem.NewJournal() }
+
+// Journal runs the suite for [record.Journal].
+func Journal(t *testing.T, open OpenJournal) {
+	for name, test := range map[string]func(*testing.T, record.Journal){
+		"sweeps are listed, the newest first":             sweeps,
+		"changes are delivered, the last first":           changesDescend,
+		"appending the same again changes nothing":        appendedAgain,
+		"changes are amended and withdrawn":               amendments,
+		"reading changes stops":                           changesStop,
+		"one process has the lease, and only it gives up": lease,
+	} {
+		t.Run(name, func(t *testing.T) { test(t, open(t)) })
+	}
+}
+
+func sweeps(t *testing.T, journal record.Journal) {
+	check := func(want ...record.Sweep) {
+		t.Helper()
+		got, err := journal.Sweeps(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := cmp.Diff(want, got); d != "" {
+			t.Errorf("(-want +got):\n%s", d)
+		}
+	}
+	save := func(s record.Sweep) {
+		t.Helper()
+		if err := journal.SaveSweep(context.Background(), s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	check()
+	first := record.Sweep{
+		ID: "b", State: record.SweepRunning, Owner: record.Owner{Host: "h.example", PID: 17, Run: "r"}, Version: "v1", Options: "--dedupe",
+		StartedAt: Now,
+	}
+	second := record.Sweep{ID: "a", State: record.SweepDone, StartedAt: Now.Add(time.Second)}
+	third := record.Sweep{ID: "c", State: record.SweepDone, StartedAt: Now.Add(time.Second)}
+	save(first)
+	save(third)
+	save(second)
+	check(third, second, first)
+	first.State, first.EndedAt, first.Changes, first.Report = record.SweepInterrupted, Now.Add(time.Minute), 7, []byte(`{"a":["é"]}`)
+	save(first)
+	save(first)
+	check(third, second, first)
+	first.State, first.UndoneAt, first.Report = record.SweepUndone, Now.Add(time.Hour), []byte{0xff, 0}
+	save(first)
+	check(third, second, first)
+}
+
+// changeAt returns a change whose content is different for each sequence number.
+func changeAt(sweep string, seq int64) record.Change {
+	n := byte(seq)
+	c := record.Change{
+		Sweep: sweep, Seq: seq, User: alice + record.UserID(seq), Collection: record.MonitoringCollection, Action: record.ActionMerged,
+		Place: "users.since", From: 1664641326 + seq, To: 5,
+		Steps: []record.Step{
+			{Collection: record.MonitoringCollection, ID: string([]byte{0xff, 0, n}), Before: []byte{0, n, 0xfe}, After: []byte{n}},
+			{Collection: record.MonitoringCollection, ID: "deleted", Before: []byte("x")},
+		},
+	}
+	switch seq % 3 {
+	case 1:
+		c.Action, c.From = record.ActionCreated, 0
+		c.Steps = []record.Step{{Collection: record.MonitoringCollection, ID: "inserted", After: []byte("x")}}
+	case 2:
+		c = record.Change{
+			Sweep: sweep, Seq: seq, Collection: record.KVCollection, Action: record.ActionRemoved,
+			Steps: []record.Step{{Collection: record.KVCollection, ID: "\x00", Before: []byte("\x00\x01")}},
+		}
+	}
+	return c
+}
+
+func appendChanges(t *testing.T, journal record.Journal, changes ...record.Change) {
+	t.Helper()
+	if err := journal.Append(context.Background(), changes); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func checkChanges(t *testing.T, journal record.Journal, sweep string, want ...record.Change) {
+	t.Helper()
+	var got []record.Change
+	err := journal.Changes(context.Background(), sweep, func(page []record.Change) error {
+		if len(page) == 0 {
+			t.Error("an empty page")
+		}
+		got = append(got, page...)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("changes of %s (-want +got):\n%s", sweep, d)
+	}
+}
+
+func changesDescend(t *testing.T, journal record.Journal) {
+	const many = 2500
+	all := make([]record.Change, many)
+	for i := range all {
+		all[many-1-i] = changeAt("one", int64(i+1))
+	}
+	checkChanges(t, journal, "one")
+	// In no order, and beside sweeps whose names begin alike.
+	appendChanges(t, journal, all[1000:]...)
+	appendChanges(t, journal, changeAt("on", 1), changeAt("on", 999_999), changeAt("on", 1_000_000))
+	appendChanges(t, journal, changeAt("one0", 7), changeAt("one.", 8), changeAt("one/", 9))
+	appendChanges(t, journal, all[:1000]...)
+	appendChanges(t, journal)
+	checkChanges(t, journal, "one", all...)
+	checkChanges(t, journal, "on", changeAt("on", 1_000_000), changeAt("on", 999_999), changeAt("on", 1))
+	checkChanges(t, journal, "o")
+}
+
+func appendedAgain(t *testing.T, journal record.Journal) {
+	appendChanges(t, journal, changeAt("s", 1), changeAt("s", 3))
+	appendChanges(t, journal, changeAt("s", 1), changeAt("s", 2), changeAt("s", 3))
+	checkChanges(t, journal, "s", changeAt("s", 3), changeAt("s", 2), changeAt("s", 1))
+}
+
+func amendments(t *testing.T, journal record.Journal) {
+	for i := range int64(100) {
+		appendChanges(t, journal, changeAt("s", i+1))
+	}
+	var amended, want []record.Change
+	for seq := int64(100); seq > 0; seq-- {
+		c := changeAt("s", seq)
+		switch {
+		case seq%2 == 0:
+			c.Steps = nil
+			amended = append(amended, c)
+			continue
+		case seq > 10:
+			c.Steps = changeAt("s", seq+1).Steps
+			amended = append(amended, c)
+		}
+		want = append(want, c)
+	}
+	for range 2 {
+		if err := journal.Amend(context.Background(), amended); err != nil {
+			t.Fatal(err)
+		}
+		checkChanges(t, journal, "s", want...)
+	}
+}
+
+func changesStop(t *testing.T, journal record.Journal) {
+	appendChanges(t, journal, changeAt("s", 1))
+	enough := errors.New("enough")
+	if err := journal.Changes(context.Background(), "s", func([]record.Change) error { return enough }); err != enough {
+		t.Errorf("the error %v, where the first page was enough", err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	err := journal.Changes(ctx, "s", func([]record.Change) error { return fmt.Errorf("called") })
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("after the context was cancelled: %v", err)
+	}
+}
+
+func lease(t *testing.T, journal record.Journal) {
+	ctx := context.Background()
+	me, other := record.Owner{Host: "a", PID: 1, Run: "mine"}, record.Owner{Host: "b", PID: 2, Run: "other"}
+	mine := record.Lease{Owner: me, Heartbeat: Now, Doing: "sweep a"}
+	theirs := record.Lease{Owner: other, Heartbeat: Now.Add(time.Second), Doing: "undo b"}
+	take := func(l record.Lease, from record.Owner, want bool) {
+		t.Helper()
+		got, err := journal.TakeLease(ctx, l, from)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got != want {
+			t.Errorf("the lease for %s from %s: %v, want %v", l.Owner.Run, from.Run, got, want)
+		}
+	}
+	has := func(want ...record.Lease) {
+		t.Helper()
+		got, ok, err := journal.Lease(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if ok != (len(want) > 0) || ok && !cmp.Equal(got, want[0]) {
+			t.Errorf("the lease: %v %+v, want %+v", ok, got, want)
+		}
+	}
+	end := func(owner record.Owner) {
+		t.Helper()
+		if err := journal.EndLease(ctx, owner); err != nil {
+			t.Fatal(err)
+		}
+	}
+	has()
+	end(me)
+	take(mine, me, true)
+	has(mine)
+	mine.Heartbeat = Now.Add(time.Minute)
+	take(mine, me, true)
+	take(theirs, other, false)
+	has(mine)
+	end(other)
+	has(mine)
+	take(theirs, me, true) // taken over
+	take(mine, me, false)
+	has(theirs)
+	end(me)
+	has(theirs)
+	if list, err := journal.Sweeps(ctx); err != nil || len(list) > 0 {
+		t.Errorf("the lease is among the sweeps: %+v: %v", list, err)
+	}
+	end(other)
+	has()
+	take(mine, other, true)
+	has(mine)
+}
