@@ -11,18 +11,21 @@ type Place struct {
 }
 
 // PlacesIn returns the places of monitoring dates in a collection, by the name of the field in [Held.Times], in the order
-// in which the app looks at them.
-func PlacesIn(c Collection) []FieldPlace {
-	switch c {
-	case MonitoringCollection, UsersCollection:
-		return []FieldPlace{
-			{TimeField(MonitoringSince), Place{Name: c.String() + "." + TimeField(MonitoringSince)}},
-			{OlderTimeField, Place{Name: c.String() + "." + OlderTimeField}},
-		}
-	case KVCollection:
-		return []FieldPlace{{OlderTimeField, Place{Name: c.String() + ".kv." + OlderTimeField, ByUser: true}}}
+// in which the app looks at them. The caller must not change them.
+func PlacesIn(c Collection) []FieldPlace { return placesIn[c] }
+
+var placesIn = map[Collection][]FieldPlace{
+	MonitoringCollection: bothFields(MonitoringCollection),
+	UsersCollection:      bothFields(UsersCollection),
+	KVCollection:         {{OlderTimeField, Place{Name: KVCollection.String() + ".kv." + OlderTimeField, ByUser: true}}},
+}
+
+func bothFields(c Collection) []FieldPlace {
+	var list []FieldPlace
+	for _, field := range []string{TimeField(MonitoringSince), OlderTimeField} {
+		list = append(list, FieldPlace{field, Place{Name: c.String() + "." + field}})
 	}
-	return nil
+	return list
 }
 
 // FieldPlace is the place that a field is.
