@@ -36,6 +36,16 @@ func TestACallThatIsWrongEndsWithTwoAndAHint(t *testing.T) {
 		"version now":                  "lanyardctl version --help",
 		"version --output xml":         "--output json",
 		"version --outptu json":        "lanyardctl version --help",
+		"sweep undos":                  "did you mean lanyardctl sweep undo?",
+		"sweep shwo x --max-changes 5": "did you mean lanyardctl sweep show?",
+		"sweep everything":             "lanyardctl sweep --help",
+		"sweep --no-such-flag":         "lanyardctl sweep --help",
+		"sweep undo":                   "lanyardctl sweep undo --help",
+		"sweep list all":               "lanyardctl sweep list --help",
+		"sweep show --mongo embedded:x --max-changes=-1 x": "give 0 to show all",
+		"sweep undo x --no-such-flag":                      "lanyardctl sweep undo --help",
+		"swep":                                             "did you mean lanyardctl sweep?",
+		"help sweep lst":                                   "did you mean lanyardctl sweep list?",
 	}
 	for line, hint := range cases {
 		t.Run(line, func(t *testing.T) {
@@ -92,7 +102,9 @@ func TestShellsCompleteTheValuesOfFlags(t *testing.T) {
 	for line, want := range map[string]string{
 		"verify --on-conflict ": "source,target,fail", "migrate redis-to-mongo --kv-prefer ": "fork,upstream",
 		"verify --output ": "text,json", "migrate redis-to-mongo --progress ": "auto,bar,plain,none", "verify --log-format ": "text,json",
-		"version --output ": "text,json", "verify --report ": "json,xml,md", "migrate redis-to-mongo --only ": kinds,
+		"version --output ": "text,json", "sweep --kv-dates ": "count,last-resort,never", "sweep --members ": "json,ndjson,jsonl", "sweep --redis ": "env",
+		"sweep undo --output ": "text,json", "sweep ": "list\tList the sweeps of a database,show\tShow what a sweep changed,undo\tTake a sweep back",
+		"verify --report ": "json,xml,md", "migrate redis-to-mongo --only ": kinds,
 		"verify --only kv,": "kv,api_keys kv,last_seen kv,monitoring_since kv,metrics", "verify --only kv,last_seen,": "kv,last_seen,api_keys kv,last_seen,monitoring_since kv,last_seen,metrics",
 	} {
 		code, stdout, _ := call(append([]string{"__complete"}, strings.Split(line, " ")...)...)

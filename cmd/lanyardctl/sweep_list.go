@@ -69,9 +69,13 @@ func (l listing) text(look look) string {
 	t.columns(rows)
 	t.warnings(l.Warnings)
 	t.line("")
-	newest := printableLine(l.sweeps[0].ID)
-	t.command("To see what one changed, such as the newest:", l.Again.as(sweepShowName+" "+newest, sameTarget...))
-	t.command("To take it back:", l.Again.as(sweepUndoName+" "+newest, sameTarget...))
+	t.command("To see what one changed, such as the newest:", l.Again.as(sweepShowName+" "+printableLine(l.sweeps[0].ID), sameTarget...))
+	for _, s := range l.sweeps {
+		if s.State != record.SweepUndone && l.state(s) != string(record.SweepRunning) {
+			t.command("To take the newest back that can be:", l.Again.as(sweepUndoName+" "+printableLine(s.ID), sameTarget...))
+			break
+		}
+	}
 	return t.b.String()
 }
 

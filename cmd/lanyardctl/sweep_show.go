@@ -244,10 +244,10 @@ func (p *jsonPage) end(truncated bool, err error) error {
 	if marshalErr != nil {
 		return marshalErr
 	}
-	close := "],"
+	bracket := "],"
 	if p.n > 0 {
-		close = "\n  ],"
+		bracket = "\n  ],"
 	}
-	_, writeErr := fmt.Fprintf(p.out, "%s%s", close, bytes.TrimPrefix(text, []byte("{")))
+	_, writeErr := fmt.Fprintf(p.out, "%s%s", bracket, bytes.TrimPrefix(text, []byte("{")))
 	return writeErr
 }

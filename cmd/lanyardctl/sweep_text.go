@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -37,7 +38,7 @@ func (s sweeping) text(l look) string {
 	t.years(s.Report.Before, s.Report.After)
 	t.recoveries(s.Report.Largest)
 	t.collections(s.Report)
-	t.leftovers("Left for you to decide:", s.Report.Leftovers, s.Report.LeftoversTotal)
+	t.leftovers("Left for you to decide:", s.Report.Leftovers, s.Report.LeftoversTotal, leftTexts)
 	t.warnings(s.Warnings)
 	t.line("")
 	t.line("Took %s.", duration(s.Report.Duration))
@@ -109,7 +110,7 @@ func (t *reportText) users(s sweeping) {
 	t.line("")
 	t.line("%s", t.paint(bold, plural(r.Users, "user")+":"))
 	t.items([]counted{
-		{r.Created, "created", "got a document in monitoring"},
+		{r.Created, "created", "had no document in monitoring"},
 		{r.Changed, "changed", "the document in monitoring was not right"},
 		{r.Merged, "merged", "had several documents in monitoring, which become one"},
 		{r.Unchanged, "unchanged", "the document in monitoring is right"},
@@ -246,8 +247,8 @@ var leftTexts = map[sweep.LeftReason]string{
 	sweep.LeftRefused: "the database refuses it",
 }
 
-// leftovers lists what was left. Total counts all of them.
-func (t *reportText) leftovers(heading string, list []sweep.Leftover, total int64) {
+// leftovers lists what was left, with the reasons in words. Total counts all of them.
+func (t *reportText) leftovers(heading string, list []sweep.Leftover, total int64, texts map[sweep.LeftReason]string) {
 	if total == 0 {
 		return
 	}
@@ -255,18 +256,11 @@ func (t *reportText) leftovers(heading string, list []sweep.Leftover, total int6
 	t.line("%s", t.paint(bold, heading))
 	for _, left := range list {
 		head := fmt.Sprintf("  %-*s  %-20s  ", longestCollection, left.Collection, ownerText(left.User))
-		t.wrap(head, leftText(left.Reason))
+		t.wrap(head, cmp.Or(texts[left.Reason], string(left.Reason)))
 	}
 	if more := total - int64(len(list)); more > 0 {
 		t.line("  … and %s more", thousands(more))
 	}
-}
-
-func leftText(reason sweep.LeftReason) string {
-	if text, ok := leftTexts[reason]; ok {
-		return text
-	}
-	return string(reason)
 }
 
 // ownerText returns the user's id, or a dash for nobody.

@@ -148,12 +148,19 @@ func (u undoing) text(l look) string {
 		{r.Moved, "changed since", "documents that are not as the sweep left them, and stay"},
 		{r.Refused, "refused", "documents that the database does not take back"},
 	})
-	t.leftovers("Not taken back:", r.Kept, r.Moved+r.Refused)
+	t.leftovers("Not taken back:", r.Kept, r.Moved+r.Refused, keptTexts)
 	t.warnings(u.Warnings)
 	t.line("")
 	t.line("Took %s.", duration(r.Duration))
 	t.nextAfterUndo(u)
 	return t.b.String()
+}
+
+// keptTexts say why a document was not taken back.
+var keptTexts = map[sweep.LeftReason]string{
+	sweep.LeftMoved:   "somebody changed the document since the sweep",
+	sweep.LeftTaken:   "a unique index has the value in another document",
+	sweep.LeftRefused: leftTexts[sweep.LeftRefused],
 }
 
 func (u undoing) verdict() (text, colour string) {
