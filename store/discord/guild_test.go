@@ -121,7 +121,7 @@ func TestAllPagesOfAGuildAreRead(t *testing.T) {
 			2: {Status: 429, Header: map[string]string{"Retry-After": "Thu, 01 Jan 2015 00:00:00 GMT"}, Body: "["}}},
 		{"a bad gateway", 10, 0, 4, map[int]discordserver.Fault{3: discordserver.Page(502)}},
 		{"other failures of servers", 10, 0, 4, map[int]discordserver.Fault{
-			1: discordserver.Page(500), 2: discordserver.Page(503), 4: discordserver.Page(504), 5: discordserver.Page(520), 6: {Cut: true}}},
+			1: discordserver.Page(500), 2: discordserver.Page(503), 4: discordserver.Page(504), 5: discordserver.Page(520)}},
 		{"a limit that is told in advance", 0, 0, 0, map[int]discordserver.Fault{
 			1: {Header: map[string]string{"X-RateLimit-Remaining": "0", "X-RateLimit-Reset-After": "0.02"}, Body: "[]"}}},
 		{"limits that are no numbers", 0, 0, 0, map[int]discordserver.Fault{
@@ -129,7 +129,8 @@ func TestAllPagesOfAGuildAreRead(t *testing.T) {
 	} {
 		t.Run(tc.rule, func(t *testing.T) {
 			srv := discordserver.Start(t, discordserver.Options{Members: members(tc.members), PageMax: tc.max, Faults: tc.faults})
-			c := open(t, discord.Options{API: srv.URL, PageSize: tc.size})
+			var told []string
+			c := open(t, discord.Options{API: srv.URL, PageSize: tc.size, Notify: func(m string) { told = append(told, m) }})
 			g := guild(t, c, srv.Guild)
 			for range 2 {
 				got, err := read(t.Context(), t, g)
@@ -139,6 +140,15 @@ func TestAllPagesOfAGuildAreRead(t *testing.T) {
 				if d := cmp.Diff(claims(tc.members), slices.Compact(got)); tc.members > 0 && d != "" || tc.members == 0 && len(got) > 0 {
 					t.Errorf("(-want +got):\n%s", d)
 				}
+			}
+			failures := 0
+			for _, f := range tc.faults {
+				if f.Status >= 500 {
+					failures++
+				}
+			}
+			if len(told) != failures {
+				t.Errorf("told of %d failures, want %d: %q", len(told), failures, told)
 			}
 			if total, err := g.Total(t.Context()); err != nil || total != int64(tc.members) {
 				t.Errorf("a total of %d, %v", total, err)
