@@ -3,6 +3,7 @@ package mongo
 import (
 	"context"
 
+	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 
 	"github.com/lanyardctl/lanyardctl/record"
@@ -36,6 +37,34 @@ func HeldIn(doc []byte, r record.Record) record.Held { return found{own: doc}.he
 
 // StandingIn is standing, for tests.
 func StandingIn(kind record.Kind, doc []byte) record.Standing { return standing(kind, doc) }
+
+// DocumentIn returns what is known of a document of a collection.
+func DocumentIn(c record.Collection, doc []byte) record.Document {
+	d := document(c, doc)
+	d.Held = content(c, d.User, doc)
+	return d
+}
+
+// AsReadByMongoDB returns the filter that finds a step's document on MongoDB.
+func AsReadByMongoDB(step record.Step) bson.D { return (&applying{Store: &Store{}}).asRead(step) }
+
+// Bounds of what is held to be sorted.
+const (
+	SortedLength = sortedLength
+	SortedBytes  = sortedBytes
+)
+
+// LastIDs returns the _ids of those of the documents that are held to be sorted, and whether others were dropped.
+func LastIDs(documents [][]byte, maxCount, maxBytes int) (ids []string, dropped bool) {
+	l := lastChanges{maxCount: maxCount, maxBytes: maxBytes}
+	for _, doc := range documents {
+		l.add(doc)
+	}
+	for _, doc := range l.descending() {
+		ids = append(ids, doc.id)
+	}
+	return ids, l.dropped
+}
 
 // OpenWith returns a store on a client of the test's own, which it may watch.
 func OpenWith(ctx context.Context, client *mongo.Client, database string) (*Store, error) {

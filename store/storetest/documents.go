@@ -27,6 +27,9 @@ type DocumentsTarget struct {
 	// document without "_id" gets one.
 	Put func(record.Collection, Fields) string
 
+	// Many is how many steps are many; [record.MaxSteps] where zero.
+	Many int
+
 	// Remove deletes a document behind lanyardctl's back.
 	Remove func(c record.Collection, id string)
 

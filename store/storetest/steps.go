@@ -201,15 +201,19 @@ func mixedSteps(t *testing.T, target DocumentsTarget) {
 
 func manySteps(t *testing.T, target DocumentsTarget) {
 	const c = record.MonitoringCollection
-	insert, update, remove := make([]record.Step, record.MaxSteps), make([]record.Step, record.MaxSteps), make([]record.Step, record.MaxSteps)
-	ids := make([]string, record.MaxSteps)
+	many := target.Many
+	if many == 0 {
+		many = record.MaxSteps
+	}
+	insert, update, remove := make([]record.Step, many), make([]record.Step, many), make([]record.Step, many)
+	ids := make([]string, many)
 	for i := range insert {
 		insert[i] = target.dateStep(t, alice+record.UserID(i), "", 5)
 		ids[i] = insert[i].ID
 	}
 	target.apply(t, record.StepDone, insert...)
 	docs, err := target.Documents.Whole(context.Background(), c, ids)
-	if err != nil || len(docs) != record.MaxSteps {
+	if err != nil || len(docs) != many {
 		t.Fatalf("%d documents: %v", len(docs), err)
 	}
 	for i, doc := range docs {
