@@ -23,6 +23,9 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
+	"github.com/lanyardctl/lanyardctl/record"
+	mongostore "github.com/lanyardctl/lanyardctl/store/mongo"
+	"github.com/lanyardctl/lanyardctl/store/storetest/discordserver"
 	"github.com/lanyardctl/lanyardctl/store/storetest/ferretdb"
 	"github.com/lanyardctl/lanyardctl/store/storetest/redisserver"
 )
@@ -36,9 +39,13 @@ import (
 //	insert COLLECTION JSON…                 inserts documents at $MONGO
 //	set COLLECTION USER JSON                sets fields of a user's document at $MONGO; null removes one
 //	delete COLLECTION USER                  deletes a user's documents at $MONGO
+//	count COLLECTION N                      checks how many documents there are at $MONGO
+//	discord USER=JOINED…                    starts a part of Discord's API, with $DISCORD as its URL, $GUILD and $TOKEN
+//	lease DOING                             makes this test's process the one that sweeps at $MONGO, until it ends
 //	documents COLLECTION                    prints the documents at $MONGO, by user
 //	exits CODE lanyardctl ARGS…             runs the command and checks its exit code, and that it showed no secret
 //	rejects FILE                            prints the reasons in a rejects file, and checks that its values can be read
+//	sweepid                                 sets $SWEEP to the ID of the sweep in the last output
 //	clean stdout|stderr                     prints the last output with what differs from run to run made equal
 func TestScripts(t *testing.T) {
 	bin := ferretdb.Build(t)
@@ -57,9 +64,9 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"redis": startRedis, "seed": seedRedis, "ferretdb": startFerretDB, "insert": insertDocuments,
-			"set": setFields, "delete": deleteDocuments,
+			"set": setFields, "delete": deleteDocuments, "count": countDocuments, "discord": startDiscord, "lease": takeLease,
 			"documents": printDocuments, "exits": runAndCheckExit, "clean": cleanOutput,
-			"rejects": countReasons,
+			"rejects": countReasons, "sweepid": keepSweepID,
 		},
 	})
 }
@@ -164,6 +171,44 @@ func deleteDocuments(ts *testscript.TestScript, neg bool, args []string) {
 	})
 }
 
+func countDocuments(ts *testscript.TestScript, neg bool, args []string) {
+	withDatabase(ts, func(ctx context.Context, db *mongo.Database) {
+		n, err := db.Collection(args[0]).CountDocuments(ctx, bson.D{})
+		ts.Check(err)
+		if want, err := strconv.ParseInt(args[1], 10, 64); err != nil || n != want {
+			ts.Fatalf("%s holds %d documents, want %s", args[0], n, args[1])
+		}
+	})
+}
+
+func startDiscord(ts *testscript.TestScript, neg bool, args []string) {
+	o := discordserver.Options{PageMax: 1, Faults: map[int]discordserver.Fault{2: discordserver.Page(502)}}
+	for _, arg := range args {
+		user, joined, _ := strings.Cut(arg, "=")
+		id, ok := record.ParseUserID(user)
+		if !ok {
+			ts.Fatalf("%q is no user", user)
+		}
+		o.Members = append(o.Members, discordserver.Member{User: id, JoinedAt: joined})
+	}
+	s := discordserver.Start(ts.Value(theTest{}).(testing.TB), o)
+	ts.Setenv("DISCORD", s.URL)
+	ts.Setenv("GUILD", s.Guild)
+	ts.Setenv("TOKEN", discordserver.Token)
+}
+
+func takeLease(ts *testscript.TestScript, neg bool, args []string) {
+	ctx := context.Background()
+	store, err := mongostore.Open(ctx, mongostore.Options{URI: ts.Getenv("MONGO"), Database: defaultDatabase})
+	ts.Check(err)
+	defer func() { ts.Check(store.Close(ctx)) }()
+	won, err := store.Journal().TakeLease(ctx, record.Lease{Owner: record.NewOwner(), Heartbeat: time.Now(), Doing: args[0]}, record.Owner{})
+	ts.Check(err)
+	if !won {
+		ts.Fatalf("somebody has the lease")
+	}
+}
+
 func printDocuments(ts *testscript.TestScript, neg bool, args []string) {
 	withDatabase(ts, func(ctx context.Context, db *mongo.Database) {
 		cursor, err := db.Collection(args[0]).Find(ctx, bson.D{})
@@ -195,8 +240,8 @@ func sorted(doc bson.D) bson.D {
 	return doc
 }
 
-// secretText matches what no output may show: the form of an API key, and the password of these tests.
-var secretText = regexp.MustCompile(`[0-9a-f]{32}|hunter2`)
+// secretText matches what no output may show: the form of an API key, and the passwords and the token of these tests.
+var secretText = regexp.MustCompile(`[0-9a-f]{32}|hunter2|` + regexp.QuoteMeta(discordserver.Token))
 
 func runAndCheckExit(ts *testscript.TestScript, neg bool, args []string) {
 	want, err := strconv.Atoi(args[0])
@@ -251,8 +296,20 @@ var variable = []struct {
 	{regexp.MustCompile(`, [0-9,]+ records/s`), ""},
 	{regexp.MustCompile(` time(stamp)?="[^"]*[1-9][^"]*"`), ` time$1="TIME"`},
 	{regexp.MustCompile(`, [0-9,]+ keys/s, in .* s`), ", RATE, in TIME"},
+	{sweepID, "SWEEP"},
 	{regexp.MustCompile(`"started_at": ".*"`), `"started_at": "TIME"`},
 	{regexp.MustCompile(`"duration_ms": [0-9]+`), `"duration_ms": 0`},
+}
+
+// sweepID matches the ID of a sweep.
+var sweepID = regexp.MustCompile(`[0-9]{8}-[0-9]{6}-[0-9a-f]{4}`)
+
+func keepSweepID(ts *testscript.TestScript, neg bool, args []string) {
+	id := sweepID.FindString(ts.ReadFile("stdout"))
+	if id == "" {
+		ts.Fatalf("no sweep's ID in the last output")
+	}
+	ts.Setenv("SWEEP", id)
 }
 
 func cleanOutput(ts *testscript.TestScript, neg bool, args []string) {
