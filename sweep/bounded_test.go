@@ -2,13 +2,11 @@ package sweep_test
 
 import (
 	"context"
-	"fmt"
 	"runtime"
 	"testing"
 
 	"github.com/lanyardctl/lanyardctl/record"
 	"github.com/lanyardctl/lanyardctl/store/mem"
-	"github.com/lanyardctl/lanyardctl/store/storetest/dated"
 	"github.com/lanyardctl/lanyardctl/sweep"
 )
 
@@ -98,40 +96,4 @@ func TestMemoryDoesNotGrowWithUsers(t *testing.T) {
 	if bound := uint64(memory + 64*64<<10 + 2<<20); many > bound {
 		t.Errorf("%d KiB, which is over %d", many>>10, bound>>10)
 	}
-}
-
-// BenchmarkSweep compares a sweep that has nothing to change with merely reading the same documents.
-func BenchmarkSweep(b *testing.B) {
-	const users = 20_000
-	docs := endless{Documents: mem.NewDocuments(record.Limits{}), users: users, wrong: users + 1, held: func() {}}
-	perUser := func(b *testing.B) {
-		b.ReportMetric(float64(users*b.N)/b.Elapsed().Seconds(), "users/s")
-	}
-	for _, memory := range []int{sweep.DefaultMemory, 1 << 20} {
-		b.Run(fmt.Sprintf("sweep/memory=%dMiB", memory>>20), func(b *testing.B) {
-			dir := b.TempDir()
-			for b.Loop() {
-				job := sweep.New(sweep.Options{Documents: docs, DryRun: true, Now: dated.Now, Memory: memory, TempDir: dir})
-				if _, err := job.Run(b.Context()); err != nil {
-					b.Fatal(err)
-				}
-			}
-			perUser(b)
-		})
-	}
-	b.Run("read", func(b *testing.B) {
-		n := 0
-		for b.Loop() {
-			for _, c := range record.UserCollections {
-				err := docs.Outline(b.Context(), c, func(page []record.Document) error {
-					n += len(page)
-					return nil
-				})
-				if err != nil {
-					b.Fatal(err)
-				}
-			}
-		}
-		perUser(b)
-	})
 }

@@ -177,4 +177,3 @@ func TestUsersOwnDatesCountAsTheyAreToldTo(t *testing.T) {
 		})
 	}
 }
-
