@@ -33,8 +33,10 @@ func (s sweeping) text(l look) string {
 	if s.Report.ID != "" {
 		t.line("  sweep  %s", s.Report.ID)
 	}
-	t.places(s.Report)
-	t.users(s)
+	if s.Err == nil || s.Report.Users > 0 {
+		t.places(s.Report)
+		t.users(s)
+	}
 	t.years(s.Report.Before, s.Report.After)
 	t.recoveries(s.Report.Largest)
 	t.collections(s.Report)
@@ -290,15 +292,16 @@ func (t *reportText) nextAfterSweep(s sweeping) {
 	if s.Err != nil {
 		return
 	}
-	if !r.Dedupe && slices.ContainsFunc(r.Collections, mendable) {
+	dedupes := !r.Dedupe && slices.ContainsFunc(r.Collections, mendable)
+	if dedupes {
 		t.command("To mend documents of one user that stand twice, and numeric user ids, as well:", cmd.with("dedupe"))
 	}
 	switch {
 	case r.LeftoversTotal > 0:
 		t.wrap("", "What is left has no rule: decide it in the database, then run the same command again.")
-	case r.Changes == 0:
+	case r.Changes == 0 && !dedupes:
 		t.wrap("", "Nothing is left to do.")
-	case !r.DryRun:
+	case r.Changes > 0 && !r.DryRun:
 		t.wrap("", "A Lanyard that runs keeps the old dates in memory: restart it. If it ran meanwhile, run the same command once more.")
 	}
 }

@@ -97,8 +97,8 @@ func explainMongo(err error, o targetOptions) error {
 	case errors.As(err, &duplicates) && duplicates.Field == "type":
 		return failure(err, "Lanyard reads any one of them: keep the right one, delete the others, and run the same command again")
 	case errors.As(err, &duplicates):
-		return failure(err, "Lanyard reads any one of them. A sweep makes one document of those that agree and names the others, which are yours to decide; "+
-			"then run the same command again: "+o.again.as(sweepName, sameTarget...).with("dedupe").String())
+		return failure(err, "Lanyard reads any one of them. "+o.again.as(sweepName, sameTarget...).with("dedupe").String()+
+			" makes one document of those that agree and names the others, which are yours to decide; then run the same command again")
 	}
 	return err
 }
