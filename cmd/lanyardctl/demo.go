@@ -19,8 +19,9 @@ import (
 
 const demoLong = `Show in a minute what lanyardctl does, without any server: a dry run, a migration
 and a verification of a bundled Redis dump, into an embedded database in a
-temporary folder. Then two documents are changed behind the tool's back, and
-verify finds them. Each command is shown before it is run, and what follows is
+temporary folder. In between a sweep recovers monitoring dates that forks of
+Lanyard would have hidden. Then two documents are changed behind the tool's back,
+and verify finds them. Each command is shown before it is run, and what follows is
 its real output.
 
 The folder is removed at the end; --keep keeps it. Nothing outside it is touched.
@@ -121,12 +122,18 @@ func (d *demo) run(ctx context.Context) error {
 		d.do(ctx, command{migrate + " --rejects " + demoRejects, exitRejects}),
 		d.remark("Run it again, and nothing changes: every write is a merge."),
 
+		d.tell("Recover dates.", "Forks of Lanyard left \"monitored since\" dates in several places, and Lanyard takes the first that it "+
+			"finds. Here are some as they are met:"),
+		func() error { return d.asClient(ctx, d.hide) },
+		d.do(ctx, command{sweepName + " --mongo " + demoMongo, exitDone}),
+		d.remark("2022 is back. The date of 2009 was not believed, since there was no Discord then."),
+
 		d.tell("Is everything there?", "verify reads both sides in full and compares them, value by value."),
 		d.do(ctx, command{verify, exitRejects}),
 		d.remark("Exit status 3 again: nothing is missing, and what was rejected is still rejected. Without rejects it is 0."),
 
 		d.tell("Now somebody meddles.", "Two documents are changed behind lanyardctl's back, as a MongoDB client would:"),
-		func() error { return d.meddle(ctx) },
+		func() error { return d.asClient(ctx, d.meddle) },
 		d.do(ctx, command{verify + " --quiet", exitDifferences}),
 		d.remark("Exit status 4: a CI job would stop here, and say which user's document it is."),
 
@@ -135,6 +142,10 @@ func (d *demo) run(ctx context.Context) error {
 		d.do(ctx, command{migrate + changed + " --on-conflict source --quiet --rejects mended.ndjson", exitDone}),
 		d.remark("And all is well again, for these two users:"),
 		d.do(ctx, command{verify + changed + " --on-conflict source --quiet", exitDone}),
+		func() error { d.line(""); return nil },
+
+		d.tell("Take the sweep back.", "Every change of a sweep was journalled before it was made. \"sweep show\" lists them, and:"),
+		func() error { return d.takeBack(ctx) },
 		d.end,
 	}
 	d.line("%s", d.paint(bold, "lanyardctl demo"))
@@ -198,6 +209,7 @@ func (d *demo) end() error {
 	for _, command := range []string{
 		"lanyardctl migrate redis-to-mongo --redis redis://localhost:6379 --mongo mongodb://localhost:27017 --dry-run",
 		"lanyardctl migrate redis-to-mongo --redis redis://localhost:6379 --mongo mongodb://localhost:27017",
+		"lanyardctl sweep --mongo mongodb://localhost:27017 --dry-run",
 		"lanyardctl verify --redis redis://localhost:6379 --mongo mongodb://localhost:27017",
 	} {
 		d.line("  %s", d.paint(bold, command))

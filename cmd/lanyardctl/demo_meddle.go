@@ -19,8 +19,8 @@ const (
 	demoChanged = "110000000000023758"
 )
 
-// meddle changes two documents as somebody else would: with a MongoDB client.
-func (d *demo) meddle(ctx context.Context) (err error) {
+// asClient calls f with the demo's database, as somebody else has it: with a MongoDB client.
+func (d *demo) asClient(ctx context.Context, f func(ctx context.Context, db *mongo.Database) error) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	server, err := embedded.Start(ctx, embedded.Options{Dir: embeddedDir(demoMongo)})
@@ -33,14 +33,20 @@ func (d *demo) meddle(ctx context.Context) (err error) {
 		return fmt.Errorf("connect to the demo's database: %w", err)
 	}
 	defer func() { err = errors.Join(err, client.Disconnect(context.WithoutCancel(ctx))) }()
-	db := client.Database(defaultDatabase)
+	return f(ctx, client.Database(defaultDatabase))
+}
 
-	d.line("%s", d.paint(yellow, fmt.Sprintf(`> db.last_seen.deleteOne({user_id: "%s"})`, demoDeleted)))
+// typed shows what a client types.
+func (d *demo) typed(statement string) { d.line("%s", d.paint(yellow, "> "+statement)) }
+
+// meddle changes two documents.
+func (d *demo) meddle(ctx context.Context, db *mongo.Database) error {
+	d.typed(fmt.Sprintf(`db.last_seen.deleteOne({user_id: "%s"})`, demoDeleted))
 	deleted, err := db.Collection("last_seen").DeleteOne(ctx, bson.D{{Key: "user_id", Value: demoDeleted}})
 	if err != nil {
 		return fmt.Errorf("delete a document of the demo: %w", err)
 	}
-	d.line("%s", d.paint(yellow, fmt.Sprintf(`> db.kv.updateOne({user_id: "%s"}, {$set: {"kv.location": "Atlantis"}})`, demoChanged)))
+	d.typed(fmt.Sprintf(`db.kv.updateOne({user_id: "%s"}, {$set: {"kv.location": "Atlantis"}})`, demoChanged))
 	changed, err := db.Collection("kv").UpdateOne(ctx, bson.D{{Key: "user_id", Value: demoChanged}},
 		bson.D{{Key: "$set", Value: bson.D{{Key: "kv.location", Value: "Atlantis"}}}})
 	if err != nil {
