@@ -169,7 +169,11 @@ func (p *textPage) change(c record.Change) error {
 	p.n++
 	line := fmt.Sprintf("  %-20s  %-*s  %-8s", ownerText(c.User), longestCollection, c.Collection, printableLine(string(c.Action)))
 	if c.Collection == record.MonitoringCollection {
-		line += fmt.Sprintf("  %*s → %s  %s", len(recoveryTime), shownDate(c.From), shownDate(c.To), printableLine(c.Place))
+		to := shownDate(c.To)
+		if c.From == c.To {
+			to = "the same" // in the form that Lanyard reads
+		}
+		line += fmt.Sprintf("  %*s → %-*s  %s", len(recoveryTime), shownDate(c.From), len(recoveryTime), to, printableLine(c.Place))
 	}
 	_, err := fmt.Fprintln(p.out, strings.TrimRight(line, " "))
 	return err
