@@ -146,7 +146,7 @@ func TestStepsMeetOthers(t *testing.T) {
 	}
 }
 
-// TestStepsOfLargeDocuments changes, reads and takes back more than a reply or a command can hold.
+// TestStepsOfLargeDocuments reads and changes more than a reply or a command can hold.
 func TestStepsOfLargeDocuments(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, ferretdb.MongoURI(t))
@@ -158,29 +158,60 @@ func TestStepsOfLargeDocuments(t *testing.T) {
 		f.insert("kv", bson.D{{Key: "_id", Value: user}, {Key: "user_id", Value: int64(alice + i)}, {Key: "kv", Value: bson.D{{Key: "a", Value: strings.Repeat("x", 9<<20)}}}})
 		ids = append(ids, stringID(t, bson.D{{Key: "_id", Value: user}}))
 	}
-	var steps, undo []record.Step
+	var steps []record.Step
 	again(t, func() error {
 		docs, err := d.Whole(context.Background(), c, ids)
-		steps, undo = nil, nil
+		steps = nil
 		for i := range docs {
 			steps = append(steps, d.Joined(record.Join{Collection: c, User: docs[i].User, Documents: docs[i : i+1]}))
-			undo = append(undo, steps[i].Undo())
 		}
 		return err
 	})
 	if len(steps) != len(ids) {
 		t.Fatalf("%d documents", len(steps))
 	}
-	for _, steps := range [][]record.Step{steps, undo} {
-		again(t, func() error {
-			results, err := d.Apply(context.Background(), steps)
-			for i, got := range results {
-				if got != record.StepDone && got != record.StepAlready {
-					t.Errorf("step %d has the result %d", i, got)
-				}
+	again(t, func() error {
+		results, err := d.Apply(context.Background(), steps)
+		for i, got := range results {
+			if got != record.StepDone && got != record.StepAlready {
+				t.Errorf("step %d has the result %d", i, got)
 			}
-			return err
-		})
+		}
+		return err
+	})
+}
+
+// TestStepsThatFerretDBDoesNotCarryOut has steps that it refuses, or takes for no change, among others.
+func TestStepsThatFerretDBDoesNotCarryOut(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, ferretdb.Start(t).URI)
+	const c = record.MonitoringCollection
+	step := func(id string, was, becomes any) record.Step {
+		before := bson.D{{Key: "_id", Value: id}, {Key: "a", Value: was}}
+		if was != nil {
+			f.insert(c.String(), before)
+		}
+		s := record.Step{Collection: c, ID: stringID(t, before), After: encoded(t, bson.D{{Key: "_id", Value: id}, {Key: "a", Value: becomes}})}
+		if was != nil {
+			s.Before = encoded(t, before)
+		}
+		return s
+	}
+	refused := bson.D{{Key: "b.c", Value: 1}}
+	results, err := f.store.Documents().Apply(context.Background(), []record.Step{
+		step("first", "x", "y"),
+		step("dotted", "x", refused),
+		step("nested", bson.D{{Key: "n", Value: 1.0}}, bson.D{{Key: "n", Value: int64(1)}}),
+		step("new", nil, "y"),
+		step("new and dotted", nil, refused),
+		step("last", "x", "y"),
+	})
+	want := []record.StepResult{record.StepDone, record.StepRefused, record.StepRefused, record.StepDone, record.StepRefused, record.StepDone}
+	if err != nil || !cmp.Equal(want, results) {
+		t.Errorf("results %v, want %v: %v", results, want, err)
+	}
+	if n := len(f.documents(c.String())); n != 5 {
+		t.Errorf("%d documents", n)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -103,18 +104,18 @@ func appendChanges(t *testing.T, journal record.Journal, changes ...record.Chang
 
 func checkChanges(t *testing.T, journal record.Journal, sweep string, want ...record.Change) {
 	t.Helper()
-	var got []record.Change
+	var pages [][]record.Change
 	err := journal.Changes(context.Background(), sweep, func(page []record.Change) error {
 		if len(page) == 0 {
 			t.Error("an empty page")
 		}
-		got = append(got, page...)
+		pages = append(pages, page) // a page is its reader's own
 		return nil
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d := cmp.Diff(want, got); d != "" {
+	if d := cmp.Diff(want, slices.Concat(pages...)); d != "" {
 		t.Errorf("changes of %s (-want +got):\n%s", sweep, d)
 	}
 }
@@ -167,6 +168,11 @@ func amendments(t *testing.T, journal record.Journal) {
 		}
 		checkChanges(t, journal, "s", want...)
 	}
+	back := changeAt("s", 100)
+	if err := journal.Amend(context.Background(), []record.Change{back}); err != nil {
+		t.Fatal(err)
+	}
+	checkChanges(t, journal, "s", append([]record.Change{back}, want...)...)
 }
 
 func changesStop(t *testing.T, journal record.Journal) {
