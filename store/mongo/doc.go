@@ -13,6 +13,13 @@
 // One cursor streams a collection, a bounded page at a time: [Holdings]. A page's documents are decoded by the function
 // that also decodes what a batch has met, so that migrating and verifying see the same in a document.
 //
+// # How single documents are changed
+//
+// [Documents.Apply] reads the documents of its steps first, compares them byte by byte with what they were and what they
+// shall be, and writes where they are what they were. On MongoDB each write is guarded by the whole document, and by the
+// types of the fields that change, since 1 equals 1.0 there. Where fewer documents were written than should be, they are
+// read once more, and only then is it known which.
+//
 // # FerretDB
 //
 // FerretDB scans a collection for every filter but a lone _id, refuses some names, and hangs for good when about a
@@ -20,5 +27,7 @@
 // at most 40 updates at a time, and leaves their guards out: somebody else's write between reading and writing the same
 // document can be lost there, on MongoDB it cannot. Where the documents that a cursor asks for do not fit into one reply,
 // FerretDB fails or hangs. So the store asks for few until it knows how large they are, and for good once that was too many.
-// It counts by a stream as well, since FerretDB loads all that it counts.
+// It counts by a stream as well, since FerretDB loads all that it counts; and it sorts the journal itself, some thousands
+// of changes at a time, since FerretDB loads all that it sorts. A replacement that differs in the types of numbers alone
+// does nothing there, so that such fields are set instead.
 package mongo
