@@ -38,7 +38,7 @@ type FieldPlace struct {
 type Claim struct {
 	Place int // index in [DateSource.Places]
 
-	// User is zero where what stands in place of a user id is none: Name.
+	// User is zero where what stands in place of a user id is none: Name. Of a place, nobodys of the same name count once.
 	User UserID
 	Name string
 

@@ -24,10 +24,13 @@ type Retry struct {
 // Do makes the call, again and again while it fails with [ErrUnavailable], and returns its last error.
 func (r Retry) Do(ctx context.Context, call func() error) error {
 	wait := r.Backoff
-	started := time.Now()
+	var failing time.Time // since when
 	for attempt := 1; ; attempt++ {
 		err := call()
-		if err == nil || attempt == maxAttempts || time.Since(started) > giveUpAfter || !errors.Is(err, ErrUnavailable) || ctx.Err() != nil {
+		if failing.IsZero() {
+			failing = time.Now()
+		}
+		if err == nil || attempt == maxAttempts || time.Since(failing) > giveUpAfter || !errors.Is(err, ErrUnavailable) || ctx.Err() != nil {
 			return err
 		}
 		r.Notify(fmt.Sprintf("the target is unavailable (%v); trying again in %s (%d of %d)", err, wait, attempt, maxAttempts-1))
