@@ -21,7 +21,7 @@ func (d *Documents) Apply(ctx context.Context, steps []record.Step) ([]record.St
 		byCollection[step.Collection] = append(byCollection[step.Collection], i)
 	}
 	for c, indexes := range byCollection {
-		a := applying{Store: d.Store, collection: c.String(), steps: steps, results: results, atOnce: d.updatesAtOnce()}
+		a := applying{Store: d.Store, collection: c.String(), steps: steps, results: results}
 		if err := a.run(ctx, indexes); err != nil {
 			return nil, d.wrap("change documents of "+c.String(), err)
 		}
@@ -42,7 +42,10 @@ type applying struct {
 // applyRounds bounds how often a document is written that still is what it was, as where it changed and changed back.
 const applyRounds = 5
 
-func (a *applying) run(ctx context.Context, pending []int) error {
+func (a *applying) run(ctx context.Context, pending []int) (err error) {
+	if a.atOnce, err = a.updatesAtOnce(ctx, a.collection); err != nil {
+		return err
+	}
 	a.written = make(map[int]bool, len(pending))
 	for range applyRounds {
 		ready, err := a.look(ctx, pending)

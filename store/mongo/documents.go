@@ -72,11 +72,7 @@ func (s *Store) byIDs(ctx context.Context, collection string, ids []string, foun
 	}
 	q := query{filter: bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: values}}}}}
 	if s.quirks.loneID {
-		total, err := s.estimate(ctx, collection)
-		if err != nil {
-			return err
-		}
-		if lone && total >= int64(len(asked))*scanWorth {
+		if lone && len(asked) <= scanWorth {
 			return s.oneByOne(ctx, collection, asked, found)
 		}
 		q.filter = nil // each document would be compared with each _id

@@ -157,7 +157,11 @@ func (j *Journal) Append(ctx context.Context, changes []record.Change) error {
 
 // Amend implements [record.Journal].
 func (j *Journal) Amend(ctx context.Context, changes []record.Change) error {
-	for some := range slices.Chunk(changes, j.updatesAtOnce()) {
+	atOnce, err := j.updatesAtOnce(ctx, SweepChangesCollection)
+	if err != nil {
+		return j.wrap("amend the journal", err)
+	}
+	for some := range slices.Chunk(changes, atOnce) {
 		if err := j.amendSome(ctx, some); err != nil {
 			return j.wrap("amend the journal", err)
 		}

@@ -138,8 +138,12 @@ func (w *writing) takeKeys(ctx context.Context, changes []change) (ready []chang
 // update carries out the changes of documents that stand in the target, each only where the document still is what the
 // decision was based on.
 func (w *writing) update(ctx context.Context, updates []change) (again []int, err error) {
+	atOnce, err := w.updatesAtOnce(ctx, collectionName(w.kind))
+	if err != nil {
+		return nil, err
+	}
 	for len(updates) > 0 {
-		n := min(len(updates), w.updatesAtOnce())
+		n := min(len(updates), atOnce)
 		there, err := w.updateSome(ctx, updates[:n])
 		if err != nil {
 			return nil, err
@@ -149,12 +153,27 @@ func (w *writing) update(ctx context.Context, updates []change) (again []int, er
 	return again, nil
 }
 
-// updatesAtOnce is how many updates a command may hold.
-func (s *Store) updatesAtOnce() int {
-	if s.quirks.fewUpdates {
-		return 40
+const (
+	mostUpdates = 1000 // in a command
+
+	// fewUpdates is how many may be under way where more of them hang the server.
+	fewUpdates = 40
+
+	// updateScans is how many documents a command's updates may go through, which takes FerretDB some twenty seconds:
+	// each update goes through the whole collection.
+	updateScans = 6_000_000
+)
+
+// updatesAtOnce is how many updates of a collection a command may hold.
+func (s *Store) updatesAtOnce(ctx context.Context, collection string) (int, error) {
+	if !s.quirks.fewUpdates {
+		return mostUpdates, nil
 	}
-	return 1000
+	total, err := s.estimate(ctx, collection)
+	if err != nil {
+		return 0, err
+	}
+	return int(min(max(updateScans/max(total, 1), 1), fewUpdates)), nil
 }
 
 func (w *writing) updateSome(ctx context.Context, updates []change) (again []int, err error) {

@@ -10,12 +10,14 @@ import (
 	"github.com/lanyardctl/lanyardctl/record"
 )
 
+// What is written here does not wait for updates that are under way, as others do: an owner has to show in time that it
+// lives, and one update more does no harm.
+
 // replaceOwned writes a document that names its owner's run, where nobody has one under the id or where the given owner
 // has it, and reports whether it did.
 func (s *Store) replaceOwned(ctx context.Context, collection, id string, from record.Owner, doc any) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
 	defer cancel()
-	defer s.lockUpdates()()
 	c := s.db.Collection(collection)
 	res, err := c.ReplaceOne(ctx, ownedBy(id, from), doc)
 	if err != nil {
@@ -40,7 +42,6 @@ func ownedBy(id string, owner record.Owner) bson.D {
 func (s *Store) save(ctx context.Context, collection, id string, doc any) error {
 	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
 	defer cancel()
-	defer s.lockUpdates()()
 	_, err := s.db.Collection(collection).ReplaceOne(ctx, bson.D{{Key: "_id", Value: id}}, doc, options.Replace().SetUpsert(true))
 	return err
 }
