@@ -31,9 +31,6 @@ type Sweep struct {
 
 	// Changes is the number of journalled changes as of the last save: at least those that were made by then.
 	Changes int64
-
-	// Report is the engine's own form of the figures; nil until the end.
-	Report []byte
 }
 
 // Change is a journalled change of one user's documents in a collection.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"sync/atomic"
 	"time"
@@ -184,10 +183,6 @@ func (j *Job) end(ctx context.Context, cause error) error {
 	j.sweep.State, j.sweep.EndedAt, j.sweep.Changes = record.SweepDone, time.Now(), j.report.Changes
 	if cause != nil {
 		j.sweep.State = record.SweepInterrupted
-	}
-	var err error
-	if j.sweep.Report, err = json.Marshal(j.report); err != nil {
-		return err
 	}
 	return j.opts.Journal.SaveSweep(ctx, j.sweep)
 }

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
@@ -43,7 +42,6 @@ type sweepDocument struct {
 	EndedAt   *time.Time        `bson:"ended_at"`
 	UndoneAt  *time.Time        `bson:"undone_at"`
 	Changes   int64             `bson:"changes"`
-	Report    any               `bson:"report"` // text where it is some
 }
 
 // Sweeps implements [record.Journal].
@@ -64,7 +62,7 @@ func (j *Journal) Sweeps(ctx context.Context) ([]record.Sweep, error) {
 			ID: d.ID, State: d.State, Owner: record.Owner{Host: d.Host, PID: int(d.PID), Run: d.Run},
 			Version: d.Version, Options: d.Options,
 			StartedAt: d.StartedAt.UTC(), EndedAt: fromOptional(d.EndedAt), UndoneAt: fromOptional(d.UndoneAt),
-			Changes: d.Changes, Report: fromReport(d.Report),
+			Changes: d.Changes,
 		})
 	}
 	slices.SortFunc(sweeps, func(a, b record.Sweep) int {
@@ -79,7 +77,7 @@ func (j *Journal) SaveSweep(ctx context.Context, s record.Sweep) error {
 		ID: s.ID, State: s.State, Host: s.Owner.Host, PID: int64(s.Owner.PID), Run: s.Owner.Run,
 		Version: s.Version, Options: s.Options,
 		StartedAt: s.StartedAt, EndedAt: toOptional(s.EndedAt), UndoneAt: toOptional(s.UndoneAt),
-		Changes: s.Changes, Report: toReport(s.Report),
+		Changes: s.Changes,
 	})
 	if err != nil {
 		return j.wrap("save the sweep", err)
@@ -100,26 +98,6 @@ func fromOptional(t *time.Time) time.Time {
 		return time.Time{}
 	}
 	return t.UTC()
-}
-
-func toReport(report []byte) any {
-	switch {
-	case report == nil:
-		return nil
-	case utf8.Valid(report):
-		return string(report)
-	}
-	return bson.Binary{Data: report}
-}
-
-func fromReport(stands any) []byte {
-	switch stands := stands.(type) {
-	case string:
-		return []byte(stands)
-	case bson.Binary:
-		return stands.Data
-	}
-	return nil
 }
 
 // Append implements [record.Journal].

@@ -62,11 +62,11 @@ func sweeps(t *testing.T, journal record.Journal) {
 	save(third)
 	save(second)
 	check(third, second, first)
-	first.State, first.EndedAt, first.Changes, first.Report = record.SweepInterrupted, Now.Add(time.Minute), 7, []byte(`{"a":["é"]}`)
+	first.State, first.EndedAt, first.Changes = record.SweepInterrupted, Now.Add(time.Minute), 7
 	save(first)
 	save(first)
 	check(third, second, first)
-	first.State, first.UndoneAt, first.Report = record.SweepUndone, Now.Add(time.Hour), []byte{0xff, 0}
+	first.State, first.UndoneAt = record.SweepUndone, Now.Add(time.Hour)
 	save(first)
 	check(third, second, first)
 }
