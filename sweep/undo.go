@@ -159,22 +159,26 @@ func (u *UndoJob) all(ctx context.Context) error {
 	})
 }
 
+// docKey is what tells documents apart.
+type docKey struct {
+	collection record.Collection
+	id         string
+}
+
+func keyOf(s record.Step) docKey { return docKey{s.Collection, s.ID} }
+
 // apart returns how many of the changes, from the first, are of different documents, and few enough to be taken back
 // side by side.
 func apart(changes []record.Change) int {
-	type document struct {
-		c  record.Collection
-		id string
-	}
-	busy := make(map[document]bool)
+	busy := make(map[docKey]bool)
 	for i, c := range changes {
 		for _, s := range c.Steps {
-			if busy[document{s.Collection, s.ID}] {
+			if busy[keyOf(s)] {
 				return i
 			}
 		}
 		for _, s := range c.Steps {
-			busy[document{s.Collection, s.ID}] = true
+			busy[keyOf(s)] = true
 		}
 		if len(busy) > record.MaxSteps && i > 0 {
 			return i
@@ -220,11 +224,7 @@ func (u *UndoJob) apply(ctx context.Context, steps []record.Step) (results []rec
 
 // foresee returns what applying the steps would result in, as far as the documents tell.
 func foresee(ctx context.Context, documents record.Documents, steps []record.Step) ([]record.StepResult, error) {
-	type document struct {
-		c  record.Collection
-		id string
-	}
-	stands := make(map[document][]byte)
+	stands := make(map[docKey][]byte)
 	ids := make(map[record.Collection][]string)
 	for _, s := range steps {
 		ids[s.Collection] = append(ids[s.Collection], s.ID)
@@ -235,12 +235,12 @@ func foresee(ctx context.Context, documents record.Documents, steps []record.Ste
 			return nil, err
 		}
 		for _, d := range docs {
-			stands[document{c, d.ID}] = d.Raw
+			stands[docKey{c, d.ID}] = d.Raw
 		}
 	}
 	results := make([]record.StepResult, len(steps))
 	for i, s := range steps {
-		now := stands[document{s.Collection, s.ID}]
+		now := stands[keyOf(s)]
 		switch {
 		case bytes.Equal(now, s.After):
 			results[i] = record.StepAlready

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"slices"
 	"strconv"
 	"sync"
 
@@ -119,15 +118,7 @@ func (s *Documents) Outline(ctx context.Context, c record.Collection, yield func
 		list = append(list, outline(c, id, doc))
 	}
 	s.mu.Unlock()
-	for page := range slices.Chunk(list, pageSize) {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		if err := yield(page); err != nil {
-			return err
-		}
-	}
-	return nil
+	return inPages(ctx, list, yield)
 }
 
 // Whole implements [record.Documents].

@@ -2,13 +2,9 @@ package mem
 
 import (
 	"context"
-	"slices"
 
 	"github.com/lanyardctl/lanyardctl/record"
 )
-
-// pageSize is the number of standings in a page: small, so that tests see several.
-const pageSize = 3
 
 // Holdings returns what the store holds. It can be read any number of times.
 func (s *Store) Holdings() record.Holdings { return holdings{s} }
@@ -26,15 +22,7 @@ type holdings struct{ store *Store }
 
 // Standings implements [record.Holdings]. It delivers what the store held when it was called.
 func (h holdings) Standings(ctx context.Context, kind record.Kind, yield func([]record.Standing) error) error {
-	for page := range slices.Chunk(h.standings(kind), pageSize) {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		if err := yield(page); err != nil {
-			return err
-		}
-	}
-	return nil
+	return inPages(ctx, h.standings(kind), yield)
 }
 
 // Count implements [record.Holdings].

@@ -81,15 +81,7 @@ func (j *Journal) Changes(ctx context.Context, sweep string, yield func([]record
 	}
 	j.mu.Unlock()
 	slices.SortFunc(list, func(a, b record.Change) int { return cmp.Compare(b.Seq, a.Seq) })
-	for page := range slices.Chunk(list, pageSize) {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		if err := yield(page); err != nil {
-			return err
-		}
-	}
-	return nil
+	return inPages(ctx, list, yield)
 }
 
 // Lease implements [record.Journal].

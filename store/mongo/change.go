@@ -98,10 +98,10 @@ func changeOf(doc bson.Raw) (record.Change, error) {
 	return c, nil
 }
 
-// Changes implements [record.Journal]. Each page is a slice of its own. MongoDB reads them in the order of an index.
+// Changes implements [record.Journal]. MongoDB reads them in the order of an index.
 // FerretDB, which would hold all of them to sort them, reads the collection once for some thousands of changes.
 func (j *Journal) Changes(ctx context.Context, sweep string, yield func([]record.Change) error) error {
-	p := changePages{yield: yield}
+	p := pages[record.Change]{yield: yield}
 	var err error
 	if j.quirks.sortLoads {
 		err = j.changesUnsorted(ctx, sweep, &p)
@@ -117,13 +117,21 @@ func (j *Journal) Changes(ctx context.Context, sweep string, yield func([]record
 	return p.flush()
 }
 
-func (j *Journal) changesSorted(ctx context.Context, sweep string, p *changePages) error {
+func addChange(p *pages[record.Change], doc bson.Raw) error {
+	c, err := changeOf(doc)
+	if err != nil {
+		return err
+	}
+	return p.add(c, len(doc))
+}
+
+func (j *Journal) changesSorted(ctx context.Context, sweep string, p *pages[record.Change]) error {
 	q := query{filter: ofSweep(sweep, ""), sort: bson.D{{Key: "_id", Value: -1}}}
 	for doc, err := range j.stream(ctx, SweepChangesCollection, q) {
 		if err != nil {
 			return err
 		}
-		if err := p.add(doc); err != nil {
+		if err := addChange(p, doc); err != nil {
 			return err
 		}
 	}
@@ -132,7 +140,7 @@ func (j *Journal) changesSorted(ctx context.Context, sweep string, p *changePage
 
 // changesUnsorted reads the collection again and again: each time, as many of the last changes that were not delivered
 // as may be held in memory.
-func (j *Journal) changesUnsorted(ctx context.Context, sweep string, p *changePages) error {
+func (j *Journal) changesUnsorted(ctx context.Context, sweep string, p *pages[record.Change]) error {
 	for below, more := "", true; more; {
 		last := lastChanges{maxCount: sortedLength, maxBytes: sortedBytes}
 		for doc, err := range j.stream(ctx, SweepChangesCollection, query{filter: ofSweep(sweep, below)}) {
@@ -143,7 +151,7 @@ func (j *Journal) changesUnsorted(ctx context.Context, sweep string, p *changePa
 		}
 		sorted := last.descending()
 		for _, doc := range sorted {
-			if err := p.add(doc.raw); err != nil {
+			if err := addChange(p, doc.raw); err != nil {
 				return err
 			}
 			below = doc.id
@@ -205,34 +213,4 @@ func (l *lastChanges) cut() {
 func (l *lastChanges) descending() []heldChange {
 	l.cut()
 	return l.held
-}
-
-// changePages gathers changes to pages.
-type changePages struct {
-	yield   func([]record.Change) error
-	page    []record.Change
-	size    int
-	stopped error // by yield
-}
-
-func (p *changePages) add(doc bson.Raw) error {
-	c, err := changeOf(doc)
-	if err != nil {
-		return err
-	}
-	p.page = append(p.page, c)
-	if p.size += len(doc); len(p.page) < pageLength && p.size < pageBytes {
-		return nil
-	}
-	return p.flush()
-}
-
-func (p *changePages) flush() error {
-	if len(p.page) == 0 {
-		return nil
-	}
-	page := p.page
-	p.page, p.size = nil, 0
-	p.stopped = p.yield(page)
-	return p.stopped
 }

@@ -29,13 +29,7 @@ func (s *Store) Holdings(o HoldingsOptions) *Holdings {
 	return h
 }
 
-// A page of standings ends with whichever of the two comes first.
-const (
-	pageLength = 1000
-	pageBytes  = 4 << 20 // of BSON
-)
-
-// Standings implements [record.Holdings]. Each page is a slice of its own.
+// Standings implements [record.Holdings].
 func (h *Holdings) Standings(ctx context.Context, kind record.Kind, yield func([]record.Standing) error) error {
 	if kind == record.Metrics {
 		return h.counters(ctx, yield)
@@ -44,25 +38,16 @@ func (h *Holdings) Standings(ctx context.Context, kind record.Kind, yield func([
 	if h.users != nil {
 		filter = h.ofUsers()
 	}
-	var page []record.Standing
-	size := 0
+	p := pages[record.Standing]{yield: yield}
 	for doc, err := range h.documents(ctx, kind, filter, contentOnly(kind)) {
 		if err != nil {
 			return h.wrap("read "+collectionName(kind), err)
 		}
-		page = append(page, standing(kind, doc))
-		if size += len(doc); len(page) < pageLength && size < pageBytes {
-			continue
-		}
-		if err := yield(page); err != nil {
+		if err := p.add(standing(kind, doc), len(doc)); err != nil {
 			return err
 		}
-		page, size = make([]record.Standing, 0, len(page)), 0
 	}
-	if len(page) == 0 {
-		return nil
-	}
-	return yield(page)
+	return p.flush()
 }
 
 // counters delivers the document of the counters, and any other that the app may take for it.

@@ -8,30 +8,21 @@ import (
 	"github.com/lanyardctl/lanyardctl/record"
 )
 
-// Outline implements [record.Documents]. Each page is a slice of its own. The server leaves out of the documents what
+// Outline implements [record.Documents]. The server leaves out of the documents what
 // does not bear on them, such as all other key-value pairs.
 func (d *Documents) Outline(ctx context.Context, c record.Collection, yield func([]record.Document) error) error {
-	var page []record.Document
-	size := 0
+	p := pages[record.Document]{yield: yield}
 	for doc, err := range d.stream(ctx, c.String(), query{projection: outlineOf(c)}) {
 		if err != nil {
 			return d.wrap("read "+c.String(), err)
 		}
 		found := document(c, doc)
 		found.Held = outlined(c, found.User, doc)
-		page = append(page, found)
-		if size += len(doc); len(page) < pageLength && size < pageBytes {
-			continue
-		}
-		if err := yield(page); err != nil {
+		if err := p.add(found, len(doc)); err != nil {
 			return err
 		}
-		page, size = make([]record.Document, 0, len(page)), 0
 	}
-	if len(page) == 0 {
-		return nil
-	}
-	return yield(page)
+	return p.flush()
 }
 
 // outlineOf returns the projection on what an outline of the collection's documents has.
