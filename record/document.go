@@ -1,6 +1,9 @@
 package record
 
-import "context"
+import (
+	"context"
+	"errors"
+)
 
 // OlderTimeField is the name under which some forks keep the monitoring date, in their documents and among a user's
 // key-value pairs.
@@ -37,8 +40,9 @@ type Documents interface {
 	Outline(ctx context.Context, c Collection, yield func([]Document) error) error
 
 	// Whole returns those of the documents with the IDs that are there, whole, in no order. Held is all that the
-	// document holds, in the forms that [Merge] takes; for [KVCollection] with Times as an outline has them.
-	Whole(ctx context.Context, c Collection, ids []string) ([]Document, error)
+	// document holds, in the forms that [Merge] takes; for [KVCollection] with Times as an outline has them. It fails with
+	// [ErrTooMuch] where the documents are of more than most bytes.
+	Whole(ctx context.Context, c Collection, ids []string, most int) ([]Document, error)
 
 	// Contents returns about how many documents each collection holds.
 	Contents(ctx context.Context) (map[Collection]int64, error)
@@ -54,6 +58,9 @@ type Documents interface {
 	// Limits returns what the target can hold.
 	Limits() Limits
 }
+
+// ErrTooMuch tells that documents are too large to be held together.
+var ErrTooMuch = errors.New("more bytes of documents than may be held at a time")
 
 // MaxSteps is how many steps can be applied at a time, and how many documents can be asked for.
 const MaxSteps = 1000

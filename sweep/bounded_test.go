@@ -57,12 +57,12 @@ func (d endless) Outline(_ context.Context, c record.Collection, yield func([]re
 }
 
 // Whole makes up documents that have been put aside where they are to be changed.
-func (d endless) Whole(ctx context.Context, c record.Collection, ids []string) ([]record.Document, error) {
+func (d endless) Whole(ctx context.Context, c record.Collection, ids []string, most int) ([]record.Document, error) {
 	d.held()
 	var list []record.Document
 	for _, id := range ids {
 		d.Insert(c, map[string]any{"_id": id[1:], "user_id": id[1:], "since": "1660000000"})
-		whole, err := d.Documents.Whole(ctx, c, []string{"string:" + id[1:]})
+		whole, err := d.Documents.Whole(ctx, c, []string{"string:" + id[1:]}, most)
 		if err != nil {
 			return nil, err
 		}

@@ -190,6 +190,29 @@ func TestWhatIsTooLargeOrTooManyIsLeft(t *testing.T) {
 	}
 }
 
+// TestDocumentsThatDoNotFitTogetherAreChangedApart has documents of 5 MiB, of which no more than three are held at a time.
+func TestDocumentsThatDoNotFitTogetherAreChangedApart(t *testing.T) {
+	t.Parallel()
+	docs, journal := mem.NewDocuments(record.Limits{}), mem.NewJournal()
+	large := strings.Repeat("x", 5<<20)
+	for i := range 9 {
+		docs.Insert(record.MonitoringCollection, map[string]any{"user_id": fmt.Sprint(94490510688792576 + i), "since": "1650000000", "x": large})
+	}
+	docs.Insert(record.MonitoringCollection, map[string]any{"user_id": bob, "since": "1650000000", "x": strings.Repeat(large, 4)})
+	before := dump(docs)
+	r := run(t, sweep.Options{Documents: docs, Journal: journal})
+	if r.Changed != 9 || r.Left != 1 || r.Leftovers[0].Reason != sweep.LeftSize {
+		t.Errorf("%+v", r.Columns)
+	}
+	foreseen, err := sweep.NewUndo(sweep.UndoOptions{Documents: docs, Journal: journal, ID: r.ID, DryRun: true}).Run(t.Context())
+	if err != nil || foreseen.Restored != 9 {
+		t.Errorf("%+v, %v", foreseen, err)
+	}
+	if undo(t, docs, journal, r.ID); !sameDump(before, dump(docs)) {
+		t.Error("the documents are not what they were")
+	}
+}
+
 func TestAnUnavailableServerIsTriedAgain(t *testing.T) {
 	t.Parallel()
 	docs := mem.NewDocuments(record.Limits{})

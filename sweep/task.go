@@ -2,6 +2,7 @@ package sweep
 
 import (
 	"context"
+	"errors"
 
 	"github.com/lanyardctl/lanyardctl/record"
 )
@@ -29,8 +30,10 @@ const (
 	// firstPiece is how many users' documents are read at first, when nobody knows how large they are.
 	firstPiece = 16
 
-	// pieceBytes is about how many bytes of documents are read for changes at a time.
+	// pieceBytes is about how many bytes of documents are read for changes at a time, and wholeBytes how many at most. A
+	// change of one user's documents that are larger together would not fit into a document of the journal.
 	pieceBytes = 8 << 20
+	wholeBytes = record.DefaultMaxDocument
 )
 
 // rounds bounds how often a change is decided anew because somebody changed the documents in between.
@@ -78,7 +81,8 @@ type change struct {
 	result record.StepResult
 }
 
-// work makes the changes of tasks of one collection, and returns the bytes of the largest user's documents.
+// work makes the changes of tasks of one collection, and returns the bytes of the largest user's documents. Where the
+// documents are too large to be held together, it makes half of them at a time.
 func (j *Job) work(ctx context.Context, tasks []task) (largest int, err error) {
 	for round := 0; len(tasks) > 0; round++ {
 		if round == rounds {
@@ -88,7 +92,18 @@ func (j *Job) work(ctx context.Context, tasks []task) (largest int, err error) {
 			return largest, nil
 		}
 		documents, err := j.whole(ctx, tasks)
-		if err != nil {
+		switch {
+		case errors.Is(err, record.ErrTooMuch) && len(tasks) == 1:
+			j.leave(tasks[0], LeftSize)
+			return wholeBytes, nil
+		case errors.Is(err, record.ErrTooMuch):
+			first, err := j.work(ctx, tasks[:len(tasks)/2])
+			if err != nil {
+				return first, err
+			}
+			second, err := j.work(ctx, tasks[len(tasks)/2:])
+			return max(largest, first, second), err
+		case err != nil:
 			return largest, err
 		}
 		var changes []*change
@@ -133,7 +148,7 @@ func (j *Job) whole(ctx context.Context, tasks []task) (map[record.UserID][]reco
 	}
 	var documents []record.Document
 	err := j.retry.Do(ctx, func() (err error) {
-		documents, err = j.opts.Documents.Whole(ctx, tasks[0].collection, ids)
+		documents, err = j.opts.Documents.Whole(ctx, tasks[0].collection, ids, wholeBytes)
 		return err
 	})
 	for _, doc := range documents {

@@ -222,7 +222,8 @@ func (u *UndoJob) apply(ctx context.Context, steps []record.Step) (results []rec
 	return results, err
 }
 
-// foresee returns what applying the steps would result in, as far as the documents tell.
+// foresee returns what applying the steps would result in, as far as the documents tell. Where these are too large to be
+// held together, it reads half of them at a time.
 func foresee(ctx context.Context, documents record.Documents, steps []record.Step) ([]record.StepResult, error) {
 	stands := make(map[docKey][]byte)
 	ids := make(map[record.Collection][]string)
@@ -230,8 +231,18 @@ func foresee(ctx context.Context, documents record.Documents, steps []record.Ste
 		ids[s.Collection] = append(ids[s.Collection], s.ID)
 	}
 	for c, list := range ids {
-		docs, err := documents.Whole(ctx, c, list)
-		if err != nil {
+		docs, err := documents.Whole(ctx, c, list, wholeBytes)
+		switch {
+		case errors.Is(err, record.ErrTooMuch) && len(steps) == 1:
+			return []record.StepResult{record.StepMoved}, nil // it is larger than any that the journal holds
+		case errors.Is(err, record.ErrTooMuch):
+			first, err := foresee(ctx, documents, steps[:len(steps)/2])
+			if err != nil {
+				return nil, err
+			}
+			second, err := foresee(ctx, documents, steps[len(steps)/2:])
+			return append(first, second...), err
+		case err != nil:
 			return nil, err
 		}
 		for _, d := range docs {

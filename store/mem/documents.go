@@ -122,13 +122,19 @@ func (s *Documents) Outline(ctx context.Context, c record.Collection, yield func
 }
 
 // Whole implements [record.Documents].
-func (s *Documents) Whole(ctx context.Context, c record.Collection, ids []string) ([]record.Document, error) {
+func (s *Documents) Whole(ctx context.Context, c record.Collection, ids []string, most int) ([]record.Document, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var list []record.Document
+	size := 0
 	for _, id := range ids {
-		if doc, ok := s.collections[c][id]; ok {
-			list = append(list, whole(c, id, doc))
+		doc, ok := s.collections[c][id]
+		if !ok {
+			continue
+		}
+		list = append(list, whole(c, id, doc))
+		if size += len(list[len(list)-1].Raw); size > most {
+			return nil, record.ErrTooMuch
 		}
 	}
 	return list, ctx.Err()

@@ -78,7 +78,7 @@ func (a *applying) look(ctx context.Context, pending []int) (ready []int, err er
 		byID[ids[n]] = i
 	}
 	stands := make(map[int]int, len(pending))
-	err = a.byIDs(ctx, a.collection, ids, func(id string, doc bson.Raw) {
+	err = a.byIDs(ctx, a.collection, ids, func(id string, doc bson.Raw) error {
 		i := byID[id]
 		switch step := a.steps[i]; {
 		case bytes.Equal(doc, step.After):
@@ -88,6 +88,7 @@ func (a *applying) look(ctx context.Context, pending []int) (ready []int, err er
 		default:
 			stands[i] = other
 		}
+		return nil
 	})
 	if err != nil {
 		return nil, err

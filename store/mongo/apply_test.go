@@ -104,7 +104,7 @@ func TestStepsMeetOthers(t *testing.T) {
 			target := f.documentsTarget()
 			id := target.Put(c, storetest.Fields{"_id": "x", "user_id": int64(7), "since": 5.0})
 			other := target.Put(c, storetest.Fields{"_id": "y", "user_id": int64(8), "since": 5.0})
-			docs, err := f.store.Documents().Whole(context.Background(), c, []string{id, other})
+			docs, err := f.store.Documents().Whole(context.Background(), c, []string{id, other}, record.DefaultMaxDocument)
 			if err != nil || len(docs) != 2 {
 				t.Fatal(err)
 			}
@@ -160,7 +160,7 @@ func TestStepsOfLargeDocuments(t *testing.T) {
 	}
 	var steps []record.Step
 	again(t, func() error {
-		docs, err := d.Whole(context.Background(), c, ids)
+		docs, err := d.Whole(context.Background(), c, ids, 64<<20)
 		steps = nil
 		for i := range docs {
 			steps = append(steps, d.Joined(record.Join{Collection: c, User: docs[i].User, Documents: docs[i : i+1]}))
@@ -273,7 +273,7 @@ func TestFewOfManyDocumentsAreLookedUp(t *testing.T) {
 			ids = append(ids, stringID(t, bson.D{{Key: "_id", Value: r.User.String()}}))
 		}
 		finds, more = w.count("find"), w.count("getMore")
-		docs, err := h.Store.Documents().Whole(context.Background(), record.MonitoringCollection, ids)
+		docs, err := h.Store.Documents().Whole(context.Background(), record.MonitoringCollection, ids, 64<<20)
 		if err != nil || len(docs) != n {
 			t.Fatalf("%d documents of %d: %v", len(docs), n, err)
 		}
@@ -310,7 +310,7 @@ func TestStepsWhileTheServerIsAway(t *testing.T) {
 	proxy.Cut()
 	ctx := context.Background()
 	_, applyErr := d.Apply(ctx, []record.Step{step})
-	_, wholeErr := d.Whole(ctx, c, []string{step.ID})
+	_, wholeErr := d.Whole(ctx, c, []string{step.ID}, record.DefaultMaxDocument)
 	_, leaseErr := j.TakeLease(ctx, lease, lease.Owner)
 	for operation, err := range map[string]error{
 		"apply": applyErr, "whole": wholeErr, "take the lease": leaseErr,

@@ -2,6 +2,7 @@ package mongo
 
 import (
 	"context"
+	"errors"
 	"math"
 	"math/big"
 	"slices"
@@ -33,28 +34,36 @@ func (d *Documents) Contents(ctx context.Context) (map[record.Collection]int64, 
 }
 
 // Whole implements [record.Documents]. On FerretDB it reads the whole collection, unless the documents are few.
-func (d *Documents) Whole(ctx context.Context, c record.Collection, ids []string) ([]record.Document, error) {
+func (d *Documents) Whole(ctx context.Context, c record.Collection, ids []string, most int) ([]record.Document, error) {
 	var whole []record.Document
 	at := make(map[string]int, len(ids))
-	err := d.byIDs(ctx, c.String(), ids, func(id string, doc bson.Raw) {
+	size := 0
+	err := d.byIDs(ctx, c.String(), ids, func(id string, doc bson.Raw) error {
+		if size += len(doc); size > most {
+			return record.ErrTooMuch
+		}
 		found := document(c, doc)
 		found.Held, found.Raw = content(c, found.User, doc), slices.Clone(doc)
 		if i, again := at[id]; again { // it was changed while it was read
 			whole[i] = found
-			return
+			return nil
 		}
 		at[id] = len(whole)
 		whole = append(whole, found)
+		return nil
 	})
+	if errors.Is(err, record.ErrTooMuch) {
+		return nil, err
+	}
 	if err != nil {
 		return nil, d.wrap("read single documents of "+c.String(), err)
 	}
 	return whole, nil
 }
 
-// byIDs calls found with those documents of a collection that have the IDs, each of which is good until the call returns.
+// byIDs calls found with those documents of a collection that have the IDs, each of which is good until the call returns. It returns found's error as it is.
 // One that is changed meanwhile may come twice.
-func (s *Store) byIDs(ctx context.Context, collection string, ids []string, found func(id string, doc bson.Raw)) error {
+func (s *Store) byIDs(ctx context.Context, collection string, ids []string, found func(id string, doc bson.Raw) error) error {
 	asked := make(map[string]bson.RawValue, len(ids))
 	values := bson.A{}
 	lone := true // a lookup by each of them needs no scan
@@ -82,21 +91,27 @@ func (s *Store) byIDs(ctx context.Context, collection string, ids []string, foun
 			return err
 		}
 		id := idOf(doc)
-		if _, ok := asked[id]; ok {
-			found(id, doc)
+		if _, ok := asked[id]; !ok {
+			continue
+		}
+		if err := found(id, doc); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-func (s *Store) oneByOne(ctx context.Context, collection string, ids map[string]bson.RawValue, found func(id string, doc bson.Raw)) error {
+func (s *Store) oneByOne(ctx context.Context, collection string, ids map[string]bson.RawValue, found func(id string, doc bson.Raw) error) error {
 	for id, v := range ids {
 		doc, err := s.documentByID(ctx, collection, v)
 		if err != nil {
 			return err
 		}
-		if doc != nil {
-			found(id, doc)
+		if doc == nil {
+			continue
+		}
+		if err := found(id, doc); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -195,7 +195,7 @@ func outlines(t *testing.T, target DocumentsTarget) {
 		}
 
 		ids := slices.Collect(maps.Keys(whole))
-		found, err := target.Documents.Whole(ctx, c, append(ids, "no such ID", ""))
+		found, err := target.Documents.Whole(ctx, c, append(ids, "no such ID", ""), record.DefaultMaxDocument)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -205,6 +205,16 @@ func outlines(t *testing.T, target DocumentsTarget) {
 		}
 		if d := cmp.Diff(whole, got, cmpopts.EquateEmpty()); d != "" || len(found) != len(got) {
 			t.Errorf("%d whole documents of %s (-want +got):\n%s", len(found), c, d)
+		}
+		size := 0
+		for _, d := range found {
+			size += len(d.Raw)
+		}
+		if _, err := target.Documents.Whole(ctx, c, ids, size); err != nil {
+			t.Errorf("as many bytes as may be held: %v", err)
+		}
+		if _, err := target.Documents.Whole(ctx, c, ids, size-1); !errors.Is(err, record.ErrTooMuch) {
+			t.Errorf("more bytes than may be held: %v", err)
 		}
 	}
 	contents, err := target.Documents.Contents(ctx)
@@ -225,7 +235,7 @@ func noDocuments(t *testing.T, target DocumentsTarget) {
 		if err != nil {
 			t.Error(err)
 		}
-		found, err := target.Documents.Whole(ctx, c, []string{"x"})
+		found, err := target.Documents.Whole(ctx, c, []string{"x"}, record.DefaultMaxDocument)
 		if err != nil || len(found) > 0 {
 			t.Errorf("%d documents of %s: %v", len(found), c, err)
 		}
@@ -261,7 +271,7 @@ func outlineStops(t *testing.T, target DocumentsTarget) {
 	cancel()
 	for operation, err := range map[string]error{
 		"outline":  target.Documents.Outline(ctx, record.MonitoringCollection, func([]record.Document) error { return fmt.Errorf("called") }),
-		"whole":    second(target.Documents.Whole(ctx, record.MonitoringCollection, slices.Collect(maps.Keys(target.All(record.MonitoringCollection))))),
+		"whole":    second(target.Documents.Whole(ctx, record.MonitoringCollection, slices.Collect(maps.Keys(target.All(record.MonitoringCollection))), record.DefaultMaxDocument)),
 		"contents": second(target.Documents.Contents(ctx)),
 	} {
 		if !errors.Is(err, context.Canceled) {
@@ -301,7 +311,7 @@ func wholeByAnyID(t *testing.T, target DocumentsTarget) {
 // one returns the document with the ID, whole.
 func (target DocumentsTarget) one(t testing.TB, c record.Collection, id string) record.Document {
 	t.Helper()
-	found, err := target.Documents.Whole(context.Background(), c, []string{id})
+	found, err := target.Documents.Whole(context.Background(), c, []string{id}, record.DefaultMaxDocument)
 	if err != nil || len(found) != 1 {
 		t.Fatalf("%d documents of the ID %q: %v", len(found), id, err)
 	}

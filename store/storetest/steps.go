@@ -212,7 +212,7 @@ func manySteps(t *testing.T, target DocumentsTarget) {
 		ids[i] = insert[i].ID
 	}
 	target.apply(t, record.StepDone, insert...)
-	docs, err := target.Documents.Whole(context.Background(), c, ids)
+	docs, err := target.Documents.Whole(context.Background(), c, ids, record.DefaultMaxDocument)
 	if err != nil || len(docs) != many {
 		t.Fatalf("%d documents: %v", len(docs), err)
 	}
