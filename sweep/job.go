@@ -118,7 +118,7 @@ func (j *Job) run(ctx context.Context) (err error) {
 		return because(ctx, err)
 	}
 	j.sweep.Owner = holding.lease.Owner
-	err = found(held, j.opts.Journal, dead)
+	err = markDead(held, j.opts.Journal, dead)
 	if err == nil {
 		err = j.all(held)
 	}

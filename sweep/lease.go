@@ -94,8 +94,8 @@ func because(ctx context.Context, err error) error {
 	return fmt.Errorf("%w: %w", ErrInterrupted, cause)
 }
 
-// found marks what a process that lives no more left behind.
-func found(ctx context.Context, journal record.Journal, dead record.Owner) error {
+// markDead marks the sweeps of a process that lives no more as interrupted.
+func markDead(ctx context.Context, journal record.Journal, dead record.Owner) error {
 	if dead.Run == "" {
 		return nil
 	}

@@ -11,37 +11,6 @@ import (
 	"github.com/lanyardctl/lanyardctl/record"
 )
 
-// UndoOptions says which sweep to take back.
-type UndoOptions struct {
-	Documents record.Documents
-	Journal   record.Journal
-	ID        string
-	DryRun    bool
-	Backoff   time.Duration // as in [Options]
-	Notify    func(message string)
-}
-
-// UndoReport is what became of the documents that a sweep changed. Each is in one of the columns.
-type UndoReport struct {
-	Sweep    record.Sweep // as it was found
-	DryRun   bool
-	Complete bool
-
-	Restored int64 // are as before the sweep now
-	Already  int64 // were as before the sweep
-	Moved    int64 // are not as the sweep left them, and stay
-	Refused  int64 // the target refuses what was before, as where a unique index was made since
-
-	// Kept are the documents of Moved and Refused, at most [LeftoverCount].
-	Kept []Leftover
-
-	// Later are the IDs of later sweeps that were not taken back, which may be why documents are not as this one left them.
-	Later []string
-
-	StartedAt time.Time
-	Duration  time.Duration
-}
-
 // UndoJob is a sweep that is taken back.
 type UndoJob struct {
 	opts   UndoOptions
@@ -89,7 +58,7 @@ func (u *UndoJob) run(ctx context.Context) error {
 	if err != nil {
 		return because(ctx, err)
 	}
-	if err = found(held, u.opts.Journal, dead); err == nil {
+	if err = markDead(held, u.opts.Journal, dead); err == nil {
 		err = u.take(held)
 	}
 	return errors.Join(because(held, err), holding.end(ctx))
