@@ -55,7 +55,7 @@ type Claim struct {
 
 // DateSource delivers monitoring dates.
 type DateSource interface {
-	// Places returns the places that are read, in order of precedence. No two sources have places of the same name.
+	// Places returns the places that are read. No two sources have places of the same name.
 	Places() []Place
 
 	// Claims delivers all claims in no order, some at a time. The same may come twice. It returns yield's error as it is.

@@ -95,6 +95,9 @@ type Journal interface {
 	// and reports whether it did.
 	TakeLease(ctx context.Context, l Lease, from Owner) (bool, error)
 
+	// KeepLease writes l where its owner has the lease, and reports whether that is so.
+	KeepLease(ctx context.Context, l Lease) (bool, error)
+
 	// EndLease gives the lease back where the owner has it.
 	EndLease(ctx context.Context, owner Owner) error
 }

@@ -76,5 +76,5 @@ func (e *entry) decode(b []byte) {
 	}
 }
 
-// same reports whether both tell of the same document, key or member.
+// same reports whether both tell of the same document.
 func (e entry) same(o entry) bool { return e.user == o.user && e.group == o.group && e.id == o.id }

@@ -37,6 +37,7 @@ func New(o Options) *Job {
 	if o.Memory <= 0 {
 		o.Memory = DefaultMemory
 	}
+	o.Memory = min(o.Memory, MostMemory)
 	if o.Chunk <= 0 {
 		o.Chunk = DefaultChunk
 	}
@@ -122,7 +123,9 @@ func (j *Job) run(ctx context.Context) (err error) {
 	if err == nil {
 		err = j.all(held)
 	}
-	err = because(held, err)
+	if err = because(held, err); err == nil && !holding.held(ctx) {
+		err = ErrLeaseLost
+	}
 	return errors.Join(err, j.end(ctx, err), holding.end(ctx))
 }
 
@@ -170,6 +173,7 @@ func (j *Job) journalled(ctx context.Context, changes []*change) error {
 	if err != nil {
 		return err
 	}
+	j.changed(len(changes))
 	return j.retry.Do(ctx, func() error { return j.opts.Journal.Append(ctx, entries) })
 }
 

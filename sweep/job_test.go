@@ -158,6 +158,23 @@ func TestAnIdentityThatIsTakenIsNoObstacle(t *testing.T) {
 	}
 }
 
+func TestADocumentThatWasMadeMeanwhileIsTheUsers(t *testing.T) {
+	t.Parallel()
+	docs := mem.NewDocuments(record.Limits{})
+	docs.Insert(record.UsersCollection, map[string]any{"user_id": alice, "since": int64(1650000000)})
+	once := false
+	m := &meddled{Documents: docs, before: func(int) {
+		if !once {
+			docs.Insert(record.MonitoringCollection, map[string]any{"_id": alice, "user_id": alice, "since": int64(1700000000)})
+		}
+		once = true
+	}}
+	r := run(t, sweep.Options{Documents: m, Journal: mem.NewJournal()})
+	if d := monitoring(t, docs, alice); d["since"] != int64(1650000000) || r.Changed != 1 {
+		t.Errorf("%v, %+v", d, r)
+	}
+}
+
 func TestAUniqueIndexIsObeyed(t *testing.T) {
 	t.Parallel()
 	docs := mem.NewDocuments(record.Limits{})
@@ -232,6 +249,38 @@ func TestAnUnavailableServerIsTriedAgain(t *testing.T) {
 	}
 }
 
+// TestAFailureCountsWhatIsJournalled has a server that makes changes and does not say so.
+func TestAFailureCountsWhatIsJournalled(t *testing.T) {
+	t.Parallel()
+	docs, journal := mem.NewDocuments(record.Limits{}), mem.NewJournal()
+	for i := range 10 {
+		docs.Insert(record.MonitoringCollection, map[string]any{"user_id": fmt.Sprint(94490510688792576 + i), "since": "1650000000"})
+	}
+	before := dump(docs)
+	silent := errors.New("no answer")
+	r, err := sweep.New(sweep.Options{Documents: mute{docs, silent}, Journal: journal}).Run(t.Context())
+	sweeps, _ := journal.Sweeps(t.Context())
+	if !errors.Is(err, silent) || r.Changes != 10 || len(sweeps) != 1 || sweeps[0].Changes != 10 {
+		t.Errorf("%v, %+v, %+v", err, r, sweeps)
+	}
+	if sum := r.Created + r.Changed + r.Merged + r.Unchanged + r.Undated + r.Left; r.Users != sum {
+		t.Errorf("%d users, and %d in the columns", r.Users, sum)
+	}
+	if u := undo(t, docs, journal, r.ID); u.Restored != 10 || !sameDump(before, dump(docs)) {
+		t.Errorf("%+v", u)
+	}
+}
+
+type mute struct {
+	*mem.Documents
+	err error
+}
+
+func (m mute) Apply(ctx context.Context, steps []record.Step) ([]record.StepResult, error) {
+	_, _ = m.Documents.Apply(ctx, steps) // nobody hears of it
+	return nil, m.err
+}
+
 func TestAnInterruptedSweepFinishesWhatItBegan(t *testing.T) {
 	t.Parallel()
 	world := dated.New(5, 200)
@@ -291,6 +340,53 @@ func TestOneSweepAtATime(t *testing.T) {
 	}
 }
 
+// TestWhoLivesOnAnotherHostIsWatched has leases whose clock says nothing.
+func TestWhoLivesOnAnotherHostIsWatched(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		ahead time.Duration
+		beats bool
+	}{
+		"dead, with a clock that is ahead":    {ahead: time.Hour},
+		"alive, with a clock that is ahead":   {ahead: time.Hour, beats: true},
+		"alive, with a clock that is behind":  {ahead: -time.Hour, beats: true},
+		"dead, and has been so for some time": {ahead: -time.Minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			journal := &watched{Journal: mem.NewJournal()}
+			l := record.Lease{Owner: record.Owner{Host: "elsewhere", PID: 1, Run: "other"}, Heartbeat: time.Now().Add(c.ahead)}
+			if won, err := journal.TakeLease(t.Context(), l, l.Owner); !won || err != nil {
+				t.Fatal(won, err)
+			}
+			if c.beats {
+				journal.beat = func() {
+					l.Heartbeat = l.Heartbeat.Add(time.Second)
+					_, _ = journal.KeepLease(t.Context(), l) // memory does not fail
+				}
+			}
+			_, err := sweep.New(sweep.Options{Documents: mem.NewDocuments(record.Limits{}), Journal: journal}).Run(t.Context())
+			if _, busy := errors.AsType[*sweep.BusyError](err); busy != c.beats || !busy && err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// watched is a journal in which somebody is at work when the lease is looked at.
+type watched struct {
+	*mem.Journal
+	beat func()
+}
+
+func (j *watched) Lease(ctx context.Context) (record.Lease, bool, error) {
+	l, held, err := j.Journal.Lease(ctx)
+	if j.beat != nil {
+		j.beat()
+	}
+	return l, held, err
+}
+
 func TestALeaseThatIsLostEndsASweep(t *testing.T) {
 	t.Parallel()
 	docs, journal := mem.NewDocuments(record.Limits{}), mem.NewJournal()
@@ -305,6 +401,25 @@ func TestALeaseThatIsLostEndsASweep(t *testing.T) {
 	}
 	if l, held, _ := journal.Lease(t.Context()); !held || l.Owner.Run != "another" {
 		t.Error("the other's lease was given back")
+	}
+}
+
+// TestALeaseThatWasTakenAndGivenBackIsLost is a process that was suspended while another one swept.
+func TestALeaseThatWasTakenAndGivenBackIsLost(t *testing.T) {
+	t.Parallel()
+	docs, journal := mem.NewDocuments(record.Limits{}), mem.NewJournal()
+	docs.Insert(record.MonitoringCollection, map[string]any{"user_id": alice, "since": "1650000000"})
+	m := &meddled{Documents: docs, before: func(int) {
+		l, _, _ := journal.Lease(t.Context())
+		if err := journal.EndLease(t.Context(), l.Owner); err != nil {
+			t.Error(err)
+		}
+	}}
+	if _, err := sweep.New(sweep.Options{Documents: m, Journal: journal}).Run(t.Context()); !errors.Is(err, sweep.ErrLeaseLost) {
+		t.Error(err)
+	}
+	if _, held, _ := journal.Lease(t.Context()); held {
+		t.Error("the lease was taken again")
 	}
 }
 

@@ -27,8 +27,14 @@ func hold(ctx context.Context, journal record.Journal, doing string) (context.Co
 	if err != nil {
 		return ctx, nil, record.Owner{}, err
 	}
-	if found && was.Owner.Alive(was.Heartbeat, h.lease.Owner, time.Now()) {
-		return ctx, nil, record.Owner{}, &BusyError{was}
+	if found {
+		alive, err := lives(ctx, journal, was, h.lease.Owner)
+		if err != nil {
+			return ctx, nil, record.Owner{}, err
+		}
+		if alive {
+			return ctx, nil, record.Owner{}, &BusyError{was}
+		}
 	}
 	won, err := journal.TakeLease(ctx, h.lease, was.Owner)
 	if err != nil {
@@ -54,6 +60,22 @@ func hold(ctx context.Context, journal record.Journal, doing string) (context.Co
 	return ctx, h, was.Owner, nil
 }
 
+// lives reports whether the owner of a lease still runs, as seen from self. The clocks of two hosts may differ, so one on
+// another host is dead only where it shows nothing for a while.
+func lives(ctx context.Context, journal record.Journal, l record.Lease, self record.Owner) (bool, error) {
+	silence := time.Since(l.Heartbeat)
+	if l.Owner.Host == self.Host || silence >= 0 && l.Owner.Alive(l.Heartbeat, self, time.Now()) {
+		return l.Owner.Alive(l.Heartbeat, self, time.Now()), nil
+	}
+	select {
+	case <-ctx.Done():
+		return false, ctx.Err()
+	case <-time.After(2*record.HeartbeatEvery + time.Second):
+	}
+	now, found, err := journal.Lease(ctx)
+	return found && (now.Owner != l.Owner || !now.Heartbeat.Equal(l.Heartbeat)), err
+}
+
 // beat shows that the owner lives until ctx ends, which it ends itself where another process has the lease.
 func (h *holding) beat(ctx context.Context, cancel context.CancelCauseFunc) {
 	tick := time.NewTicker(record.HeartbeatEvery)
@@ -67,11 +89,17 @@ func (h *holding) beat(ctx context.Context, cancel context.CancelCauseFunc) {
 		l := h.lease
 		l.Heartbeat = time.Now()
 		// A target that is away for a moment is the business of those who work on it.
-		if won, err := h.journal.TakeLease(ctx, l, l.Owner); err == nil && !won {
+		if kept, err := h.journal.KeepLease(ctx, l); err == nil && !kept {
 			cancel(ErrLeaseLost)
 			return
 		}
 	}
+}
+
+// held reports whether the lease is still held, as far as the journal can be asked.
+func (h *holding) held(ctx context.Context) bool {
+	kept, err := h.journal.KeepLease(ctx, h.lease)
+	return kept || err != nil
 }
 
 // end gives the lease back.
@@ -88,10 +116,13 @@ func because(ctx context.Context, err error) error {
 		return err
 	}
 	cause := context.Cause(ctx)
-	if errors.Is(cause, ErrLeaseLost) {
+	switch {
+	case errors.Is(cause, ErrLeaseLost):
 		return cause
+	case errors.Is(err, context.Canceled):
+		err = cause
 	}
-	return fmt.Errorf("%w: %w", ErrInterrupted, cause)
+	return fmt.Errorf("%w: %w", ErrInterrupted, err)
 }
 
 // markDead marks the sweeps of a process that lives no more as interrupted.

@@ -36,7 +36,7 @@ type Options struct {
 	Documents record.Documents
 	Journal   record.Journal
 
-	// Dates are sources of dates beside the documents, in order of precedence where dates are the same.
+	// Dates are sources of dates beside the documents, in no order.
 	Dates []record.DateSource
 
 	UserDates UserDates
@@ -54,7 +54,8 @@ type Options struct {
 	// Version and Described are kept in the journal: the version of lanyardctl, and the options for people, without secrets.
 	Version, Described string
 
-	// Memory is about how many bytes the entries that are sorted at a time take; DefaultMemory where zero.
+	// Memory is about how many bytes the entries that are sorted at a time take, at most MostMemory; DefaultMemory where
+	// zero.
 	Memory int
 
 	// TempDir is where sorted entries are kept that do not fit; the system's folder where empty.
@@ -79,6 +80,9 @@ type Implausible struct {
 	Reason record.Reason
 	Detail string
 }
+
+// MostMemory is the most that [Options.Memory] may be.
+const MostMemory = 1 << 30
 
 // Defaults of [Options].
 const (

@@ -19,10 +19,6 @@ const (
 	// runBuffer is the buffer of each, and of the one that is written.
 	runBuffer = 64 << 10
 
-	// smallArena is up to which size the entries' memory grows as it is needed; then it is taken at once, since growing
-	// would take it twice.
-	smallArena = 1 << 20
-
 	// indexBytes is what an entry takes beside its bytes.
 	indexBytes = 4
 )
@@ -56,8 +52,9 @@ func (s *sorter) add(b []byte) error {
 			return err
 		}
 	}
-	if len(s.arena)+need > cap(s.arena) && cap(s.arena) >= smallArena {
-		s.arena = append(make([]byte, 0, max(s.memory, len(s.arena)+need)), s.arena...)
+	if need > cap(s.arena)-len(s.arena) {
+		// No more than what may be taken, which append would not know of.
+		s.arena = append(make([]byte, 0, max(min(2*cap(s.arena), s.memory), len(s.arena)+need)), s.arena...)
 	}
 	s.count++
 	s.index = append(s.index, uint32(len(s.arena)))

@@ -11,9 +11,9 @@ import (
 // yearOf returns the year of a date in UTC.
 func yearOf(date int64) int { return time.Unix(date, 0).UTC().Year() }
 
-// changed counts a change.
-func (j *Job) changed() {
-	j.report.Changes++
+// changed counts changes that are journalled, or, with a number below zero, withdrawn.
+func (j *Job) changed(n int) {
+	j.report.Changes += int64(n)
 	j.changesMade.Store(j.report.Changes)
 }
 
@@ -49,7 +49,7 @@ func (j *Job) settle(c *change) {
 		j.settleDuplicates(t, r)
 		return
 	}
-	j.report.After[yearOf(t.winner.date)]++
+	j.dated(t, t.winner.date)
 	switch r.action {
 	case record.ActionCreated:
 		j.report.Created++
@@ -63,6 +63,22 @@ func (j *Job) settle(c *change) {
 	}
 	if t.before == 0 || t.winner.date < t.before {
 		j.recovered(Recovery{User: t.user, From: t.before, To: t.winner.date, Place: j.places.list[t.winner.place].Name})
+	}
+}
+
+// dated counts a user who has a date, and the date that monitoring says in the end.
+func (j *Job) dated(t task, after int64) {
+	j.report.Users++
+	figures := &j.report.Places[t.winner.place]
+	figures.Won++
+	if figures.Place.ByUser {
+		j.report.ByUsers++
+	}
+	if t.before != 0 {
+		j.report.Before[yearOf(t.before)]++
+	}
+	if after != 0 {
+		j.report.After[yearOf(after)]++
 	}
 }
 
@@ -83,9 +99,7 @@ func (j *Job) settleDuplicates(t task, r ruling) {
 func (j *Job) leave(t task, reason LeftReason) {
 	if t.collection == record.MonitoringCollection {
 		j.report.Left++
-		if t.before != 0 {
-			j.report.After[yearOf(t.before)]++
-		}
+		j.dated(t, t.before)
 	} else {
 		j.report.Collections[t.collection].Left++
 	}

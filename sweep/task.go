@@ -115,8 +115,8 @@ func (j *Job) work(ctx context.Context, tasks []task) (largest int, err error) {
 			}
 		}
 		if j.opts.DryRun {
+			j.changed(len(changes))
 			for _, c := range changes {
-				j.changed()
 				j.settle(c)
 			}
 			return largest, nil
@@ -195,9 +195,7 @@ func (j *Job) reconsider(t *task, docs []record.Document) {
 			if reason != "" || m.Time >= t.winner.date {
 				continue
 			}
-			j.report.Places[t.winner.place].Won--
 			t.winner = candidate{m.Time, uint16(j.places.first[doc.Collection] + i)}
-			j.report.Places[t.winner.place].Won++
 		}
 	}
 }
@@ -233,18 +231,20 @@ func (j *Job) make(ctx context.Context, changes []*change) ([]task, error) {
 	var amended []record.Change
 	for _, c := range changes {
 		if !c.failed {
-			j.changed()
 			j.settle(c)
 			continue
 		}
-		if c.made > 0 {
-			j.changed()
+		if c.made == 0 {
+			j.changed(-1)
 		}
+		failed := c.entry.Steps[c.made]
 		c.entry.Steps = c.entry.Steps[:c.made]
 		amended = append(amended, c.entry)
 		switch {
 		case c.result == record.StepTaken && c.ruling.action == record.ActionCreated && !c.task.otherID:
+			// Either another document has the identity, or somebody else has made the user's.
 			c.task.otherID = true
+			c.task.ids = append(c.task.ids, failed.ID)
 			again = append(again, c.task)
 		case c.result == record.StepTaken:
 			j.leave(c.task, LeftTaken)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"math"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -111,7 +112,14 @@ func (u *UndoJob) take(ctx context.Context) error {
 
 // all takes back all changes, the last first.
 func (u *UndoJob) all(ctx context.Context) error {
+	next := int64(math.MaxInt64) // all changes from here on were taken back
+	return u.retry.Do(ctx, func() error { return u.from(ctx, &next) })
+}
+
+// from takes back the changes before next, which it sets back as it goes on.
+func (u *UndoJob) from(ctx context.Context, next *int64) error {
 	return u.opts.Journal.Changes(ctx, u.opts.ID, func(page []record.Change) error {
+		page = slices.DeleteFunc(page, func(c record.Change) bool { return c.Seq >= *next })
 		for len(page) > 0 {
 			n := apart(page)
 			// An interruption waits until what is begun is done.
@@ -119,6 +127,7 @@ func (u *UndoJob) all(ctx context.Context) error {
 				return err
 			}
 			u.done.Add(int64(n))
+			*next = page[n-1].Seq
 			page = page[n:]
 			if err := ctx.Err(); err != nil {
 				return err
@@ -156,14 +165,20 @@ func apart(changes []record.Change) int {
 	return len(changes)
 }
 
-// changes takes back changes of different documents: the last steps of all first, then those before them.
+// changes takes back changes of different documents: the last steps of all first, then those before them. Where the
+// target does not take a document back, the one that has got its content keeps it, and so do all steps before.
 func (u *UndoJob) changes(ctx context.Context, changes []record.Change) error {
+	refused := make([]record.StepResult, len(changes))
 	for back := 1; ; back++ {
 		var steps []record.Step
-		var of []record.Change
-		for _, c := range changes {
-			if back <= len(c.Steps) {
-				steps, of = append(steps, c.Steps[len(c.Steps)-back].Undo()), append(of, c)
+		var of []int
+		for i, c := range changes {
+			switch {
+			case back > len(c.Steps):
+			case refused[i] != 0:
+				u.count(c, refused[i])
+			default:
+				steps, of = append(steps, c.Steps[len(c.Steps)-back].Undo()), append(of, i)
 			}
 		}
 		if len(steps) == 0 {
@@ -173,8 +188,11 @@ func (u *UndoJob) changes(ctx context.Context, changes []record.Change) error {
 		if err != nil {
 			return err
 		}
-		for i, r := range results {
-			u.count(of[i], r)
+		for n, r := range results {
+			u.count(changes[of[n]], r)
+			if r == record.StepTaken || r == record.StepRefused {
+				refused[of[n]] = r
+			}
 		}
 	}
 }

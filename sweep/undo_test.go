@@ -96,6 +96,62 @@ func TestUndoKeepsWhatSomebodyChanged(t *testing.T) {
 	}
 }
 
+// TestUndoLosesNothingToAUniqueIndex takes a merge back after somebody has made the index that it made possible.
+func TestUndoLosesNothingToAUniqueIndex(t *testing.T) {
+	t.Parallel()
+	docs, journal := mem.NewDocuments(record.Limits{}), mem.NewJournal()
+	docs.Insert(record.MonitoringCollection, map[string]any{"user_id": alice, "since": int64(1767225600)})
+	docs.Insert(record.MonitoringCollection, map[string]any{"user_id": alice, "since": int64(1650000000)})
+	docs.Insert(record.MonitoringCollection, map[string]any{"user_id": bob, "since": "1650000000"})
+	r := run(t, sweep.Options{Documents: docs, Journal: journal})
+	docs.Unique(record.MonitoringCollection, "user_id")
+	u := undo(t, docs, journal, r.ID)
+	if u.Restored != 1 || u.Refused != 2 || u.Kept[0].Reason != sweep.LeftTaken {
+		t.Errorf("%+v", u)
+	}
+	if since := monitoring(t, docs, alice)["since"]; since != int64(1650000000) {
+		t.Errorf("the earliest date is in no document: %v", since)
+	}
+}
+
+// TestUndoGoesOnAfterAFailure reads the journal through a connection that breaks.
+func TestUndoGoesOnAfterAFailure(t *testing.T) {
+	t.Parallel()
+	world := dated.New(6, 50)
+	docs, journal := fill(world), mem.NewJournal()
+	before := dump(docs)
+	r := run(t, sweep.Options{Documents: docs, Journal: journal})
+	whole := undo(t, docs, journal, r.ID)
+	if !sameDump(before, dump(docs)) {
+		t.Fatal("the documents are not what they were")
+	}
+	docs, journal = fill(world), mem.NewJournal()
+	r = run(t, sweep.Options{Documents: docs, Journal: journal})
+	broken, err := sweep.NewUndo(sweep.UndoOptions{
+		Documents: docs, Journal: &breaking{Journal: journal}, ID: r.ID, Backoff: time.Millisecond,
+	}).Run(t.Context())
+	if err != nil || broken.Restored != whole.Restored || broken.Already != 0 || !sameDump(before, dump(docs)) {
+		t.Errorf("%v, %+v, want %+v", err, broken, whole)
+	}
+}
+
+// breaking is a journal whose changes stop in the middle, once.
+type breaking struct {
+	*mem.Journal
+	broke bool
+}
+
+func (j *breaking) Changes(ctx context.Context, id string, yield func([]record.Change) error) error {
+	pages := 0
+	return j.Journal.Changes(ctx, id, func(page []record.Change) error {
+		if pages++; pages == 3 && !j.broke {
+			j.broke = true
+			return fmt.Errorf("read: %w", record.ErrUnavailable)
+		}
+		return yield(page)
+	})
+}
+
 func TestUndoOfNothingKnown(t *testing.T) {
 	t.Parallel()
 	_, err := sweep.NewUndo(sweep.UndoOptions{Documents: mem.NewDocuments(record.Limits{}), Journal: mem.NewJournal(), ID: "x"}).Run(t.Context())

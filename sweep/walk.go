@@ -1,6 +1,7 @@
 package sweep
 
 import (
+	"bytes"
 	"context"
 	"math"
 
@@ -11,12 +12,15 @@ import (
 func (j *Job) walk(ctx context.Context, s *sorter) error {
 	var p person
 	var e entry
-	last := entry{group: math.MaxUint16} // no entry's
+	var last []byte
+	lastOf := entry{group: math.MaxUint16} // no entry's
 	err := s.sorted(func(b []byte) error {
 		e.decode(b)
 		j.done.Add(1)
-		if e.same(last) {
-			return nil // it came twice
+		// A document that came twice is one, also where it was changed in between. What else says the same of a user
+		// at a place came twice as well.
+		if e.id != "" && e.same(lastOf) || bytes.Equal(b, last) {
+			return nil
 		}
 		if e.user != p.user {
 			if err := j.finish(ctx, &p); err != nil {
@@ -29,7 +33,8 @@ func (j *Job) walk(ctx context.Context, s *sorter) error {
 		} else {
 			p.take(j, e)
 		}
-		last.user, last.group, last.id = e.user, e.group, e.id
+		last = append(last[:0], b...)
+		lastOf.user, lastOf.group, lastOf.id = e.user, e.group, e.id
 		return nil
 	})
 	if err != nil {
@@ -68,19 +73,14 @@ func (j *Job) finish(ctx context.Context, p *person) error {
 }
 
 func (j *Job) finishDate(ctx context.Context, p *person) error {
-	j.report.Users++
-	if p.before != 0 {
-		j.report.Before[yearOf(p.before)]++
-	}
 	w, ok := p.winner(j.opts.UserDates)
 	if !ok {
+		j.report.Users++
 		j.report.Undated++
+		if p.before != 0 {
+			j.report.Before[yearOf(p.before)]++
+		}
 		return nil
-	}
-	figures := &j.report.Places[w.place]
-	figures.Won++
-	if figures.Place.ByUser {
-		j.report.ByUsers++
 	}
 	t := task{collection: record.MonitoringCollection, user: p.user, winner: w, before: p.before}
 	switch {

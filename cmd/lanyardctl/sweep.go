@@ -157,8 +157,8 @@ func (f sweepFlags) options(env lookupFunc, now time.Time, flags *pflag.FlagSet)
 	if o.userDates, err = sweep.ParseUserDates(f.kvDates); err != nil {
 		return o, usageError("--kv-dates: "+err.Error(), "give count, last-resort or never")
 	}
-	if f.memory < 1 || f.memory > mostMemory {
-		return o, usageError(fmt.Sprintf("--memory: %d MiB cannot be", f.memory), fmt.Sprintf("give 1 to %d", mostMemory))
+	if most := sweep.MostMemory >> 20; f.memory < 1 || f.memory > most {
+		return o, usageError(fmt.Sprintf("--memory: %d MiB cannot be", f.memory), fmt.Sprintf("give 1 to %d", most))
 	}
 	if err := o.readRedis(f.redis, env, flags); err != nil {
 		return o, err

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/lanyardctl/lanyardctl/record"
@@ -94,13 +95,30 @@ func explainMongo(err error, o targetOptions) error {
 		return failure(err, "drop it (db.COLLECTION.dropIndex(\"NAME\")), and run the same command again, which makes the unique one")
 	case errors.Is(err, mongo.ErrTooOld):
 		return failure(err, "upgrade the server, or name another with --mongo")
-	case errors.As(err, &duplicates) && duplicates.Field == "type":
-		return failure(err, "Lanyard reads any one of them: keep the right one, delete the others, and run the same command again")
 	case errors.As(err, &duplicates):
-		return failure(err, "Lanyard reads any one of them. "+o.again.as(sweepName, sameTarget...).with("dedupe").String()+
-			" makes one document of those that agree and names the others, which are yours to decide; then run the same command again")
+		return failure(err, duplicatesHint(duplicates, o)+"; then run the same command again")
 	}
 	return err
+}
+
+// duplicatesHint says what to do about documents that stand where one should be.
+func duplicatesHint(e *mongo.DuplicatesError, o targetOptions) string {
+	dedupe := o.again.as(sweepName, sameTarget...).with("dedupe").String()
+	switch {
+	case e.Field == "type":
+		return "Lanyard reads any one of them: keep the right one, and delete the others"
+	case e.Field == "key":
+		return dedupe + " makes one document of those of one user, and removes those without a key; of those that several users have, " +
+			"keep that of the user whose key it is, and delete the others"
+	case !slices.ContainsFunc(e.Values, isUser):
+		return "these are no user's, and Lanyard never reads them: give them the right user_id, or delete them"
+	}
+	return "Lanyard reads any one of them. " + dedupe + " makes one document of those that agree and names the others, which are yours to decide"
+}
+
+func isUser(text string) bool {
+	_, ok := record.ParseUserID(text)
+	return ok
 }
 
 // Close ends the connections and the server.

@@ -65,7 +65,6 @@ func (f Found) claim(kind record.Kind, place int) record.Claim {
 // Dates are the monitoring dates of a source of records.
 type Dates struct {
 	source record.Source
-	seen   record.Seen
 }
 
 // DateSource returns the dates of a source that was made with [Request.Dates]. Its parts are read one after the other.
@@ -79,14 +78,12 @@ func (d *Dates) Total(ctx context.Context) (int64, error) { return d.source.Tota
 
 // Claims delivers what the keys say, a page of the source at a time.
 func (d *Dates) Claims(ctx context.Context, yield func([]record.Claim) error) error {
-	d.seen = record.Seen{}
 	parts, err := d.source.Parts(ctx)
 	if err != nil {
 		return err
 	}
 	for _, part := range parts {
 		err := part.Read(ctx, "", func(p record.Page) error {
-			d.seen.Add(p.Seen)
 			var all []record.Claim
 			for _, it := range p.Items {
 				all = append(all, it.Claims...)
@@ -102,6 +99,3 @@ func (d *Dates) Claims(ctx context.Context, yield func([]record.Claim) error) er
 	}
 	return nil
 }
-
-// Seen returns what the last call of Claims saw, to be asked once it has returned.
-func (d *Dates) Seen() record.Seen { return d.seen }

@@ -141,9 +141,6 @@ func TestADateSourceReadsAllParts(t *testing.T) {
 		if diff := cmp.Diff([]record.UserID{1, 2, 3}, users); err != nil || diff != "" {
 			t.Error(err, diff)
 		}
-		if want := (record.Seen{Keys: 8, Lanyard: 3}); d.Seen() != want {
-			t.Errorf("saw %+v", d.Seen())
-		}
 	}
 	stop := errors.New("stop")
 	if err := d.Claims(t.Context(), func([]record.Claim) error { return stop }); err != stop {

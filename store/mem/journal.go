@@ -105,6 +105,17 @@ func (j *Journal) TakeLease(ctx context.Context, l record.Lease, from record.Own
 	return true, ctx.Err()
 }
 
+// KeepLease implements [record.Journal].
+func (j *Journal) KeepLease(ctx context.Context, l record.Lease) (bool, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.lease == nil || j.lease.Owner.Run != l.Owner.Run {
+		return false, ctx.Err()
+	}
+	j.lease = &l
+	return true, ctx.Err()
+}
+
 // EndLease implements [record.Journal].
 func (j *Journal) EndLease(ctx context.Context, owner record.Owner) error {
 	j.mu.Lock()

@@ -262,7 +262,10 @@ func (a *applying) asRead(step record.Step) bson.D {
 	if a.quirks.noExpressions {
 		return filter
 	}
-	same := bson.D{{Key: "$eq", Value: bson.A{"$$ROOT", bson.D{{Key: "$literal", Value: bson.Raw(step.Before)}}}}}
+	// By $cmp, since servers before 5.0 fail to rewrite an $eq on $$ROOT.
+	same := bson.D{{Key: "$eq", Value: bson.A{
+		bson.D{{Key: "$cmp", Value: bson.A{"$$ROOT", bson.D{{Key: "$literal", Value: bson.Raw(step.Before)}}}}}, 0,
+	}}}
 	if len(step.Before)+len(step.After) >= guardBytes {
 		// Both do not fit into one statement; the size has to do.
 		same = bson.D{{Key: "$eq", Value: bson.A{bson.D{{Key: "$bsonSize", Value: "$$ROOT"}}, len(step.Before)}}}

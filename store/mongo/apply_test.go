@@ -36,7 +36,9 @@ func TestGuardOfMongoDB(t *testing.T) {
 		return bson.Raw(encoded(t, mongo.AsReadByMongoDB(step))).String()
 	}
 	want := func(filter bson.D) string { return bson.Raw(encoded(t, filter)).String() }
-	same := bson.E{Key: "$expr", Value: bson.D{{Key: "$eq", Value: bson.A{"$$ROOT", bson.D{{Key: "$literal", Value: before}}}}}}
+	same := bson.E{Key: "$expr", Value: bson.D{{Key: "$eq", Value: bson.A{
+		bson.D{{Key: "$cmp", Value: bson.A{"$$ROOT", bson.D{{Key: "$literal", Value: before}}}}}, int32(0),
+	}}}}
 	id := bson.E{Key: "_id", Value: bson.D{{Key: "$eq", Value: before[0].Value}}}
 	is := func(name string, number int32) bson.E {
 		return bson.E{Key: name, Value: bson.D{{Key: "$type", Value: number}}}

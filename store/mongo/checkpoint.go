@@ -69,7 +69,7 @@ func (c Checkpoints) Save(ctx context.Context, r record.Checkpoint, from record.
 		Heartbeat: r.Heartbeat, Target: toPositions(r.Target), RejectsFile: r.RejectsFile,
 		Positions: toPositions(r.Positions), State: r.State,
 	}
-	saved, err := c.replaceOwned(ctx, CheckpointCollection, r.ID, from, s)
+	saved, err := c.replaceOrInsert(ctx, CheckpointCollection, r.ID, from, s)
 	if err != nil {
 		return false, c.wrap("save the run's progress", err)
 	}

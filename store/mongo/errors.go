@@ -110,7 +110,7 @@ func isUnavailable(err error) bool {
 				return true
 			}
 		}
-		for _, code := range []int{6, 7, 89, 91, 133, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436, 64, 100} {
+		for _, code := range []int{6, 7, 43, 89, 91, 133, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436, 64, 100} {
 			if selection.HasErrorCode(code) {
 				return true
 			}

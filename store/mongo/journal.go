@@ -195,13 +195,26 @@ func (j *Journal) Lease(ctx context.Context) (record.Lease, bool, error) {
 
 // TakeLease implements [record.Journal].
 func (j *Journal) TakeLease(ctx context.Context, l record.Lease, from record.Owner) (bool, error) {
-	taken, err := j.replaceOwned(ctx, SweepsCollection, leaseID, from, leaseDocument{
-		ID: leaseID, Host: l.Owner.Host, PID: int64(l.Owner.PID), Run: l.Owner.Run, Heartbeat: l.Heartbeat, Doing: l.Doing,
-	})
+	taken, err := j.replaceOrInsert(ctx, SweepsCollection, leaseID, from, toLease(l))
 	if err != nil {
 		return false, j.wrap("take the lease", err)
 	}
 	return taken, nil
+}
+
+// KeepLease implements [record.Journal].
+func (j *Journal) KeepLease(ctx context.Context, l record.Lease) (bool, error) {
+	kept, err := j.replaceOwned(ctx, SweepsCollection, leaseID, l.Owner, toLease(l))
+	if err != nil {
+		return false, j.wrap("keep the lease", err)
+	}
+	return kept, nil
+}
+
+func toLease(l record.Lease) leaseDocument {
+	return leaseDocument{
+		ID: leaseID, Host: l.Owner.Host, PID: int64(l.Owner.PID), Run: l.Owner.Run, Heartbeat: l.Heartbeat, Doing: l.Doing,
+	}
 }
 
 // EndLease implements [record.Journal].

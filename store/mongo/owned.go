@@ -13,24 +13,28 @@ import (
 // What is written here does not wait for updates that are under way, as others do: an owner has to show in time that it
 // lives, and one update more does no harm.
 
-// replaceOwned writes a document that names its owner's run, where nobody has one under the id or where the given owner
-// has it, and reports whether it did.
-func (s *Store) replaceOwned(ctx context.Context, collection, id string, from record.Owner, doc any) (bool, error) {
+// replaceOrInsert writes a document that names its owner's run, where nobody has one under the id or where the given
+// owner has it, and reports whether it did.
+func (s *Store) replaceOrInsert(ctx context.Context, collection, id string, from record.Owner, doc any) (bool, error) {
+	replaced, err := s.replaceOwned(ctx, collection, id, from, doc)
+	if replaced || err != nil {
+		return replaced, err
+	}
 	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
 	defer cancel()
-	c := s.db.Collection(collection)
-	res, err := c.ReplaceOne(ctx, ownedBy(id, from), doc)
-	if err != nil {
-		return false, err
-	}
-	if res.MatchedCount == 1 {
-		return true, nil
-	}
-	_, err = c.InsertOne(ctx, doc)
+	_, err = s.db.Collection(collection).InsertOne(ctx, doc)
 	if mongo.IsDuplicateKeyError(err) {
 		return false, nil
 	}
 	return err == nil, err
+}
+
+// replaceOwned writes a document over the one under the id where the owner has it, and reports whether that is so.
+func (s *Store) replaceOwned(ctx context.Context, collection, id string, owner record.Owner, doc any) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
+	defer cancel()
+	res, err := s.db.Collection(collection).ReplaceOne(ctx, ownedBy(id, owner), doc)
+	return err == nil && res.MatchedCount == 1, err
 }
 
 // ownedBy finds the document under the id where the owner has it.

@@ -214,6 +214,12 @@ func lease(t *testing.T, journal record.Journal) {
 			t.Errorf("the lease: %v %+v, want %+v", ok, got, want)
 		}
 	}
+	keep := func(l record.Lease, want bool) {
+		t.Helper()
+		if got, err := journal.KeepLease(ctx, l); err != nil || got != want {
+			t.Errorf("%s keeps the lease: %v, %v, want %v", l.Owner.Run, got, err, want)
+		}
+	}
 	end := func(owner record.Owner) {
 		t.Helper()
 		if err := journal.EndLease(ctx, owner); err != nil {
@@ -222,9 +228,15 @@ func lease(t *testing.T, journal record.Journal) {
 	}
 	has()
 	end(me)
+	keep(mine, false) // what nobody has is not taken by the way
+	has()
 	take(mine, me, true)
 	has(mine)
 	mine.Heartbeat = Now.Add(time.Minute)
+	keep(mine, true)
+	has(mine)
+	keep(theirs, false)
+	has(mine)
 	take(mine, me, true)
 	take(theirs, other, false)
 	has(mine)
