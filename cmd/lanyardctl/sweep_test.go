@@ -350,7 +350,7 @@ func TestErrorsOfSweepsKnowTheNextStep(t *testing.T) {
 	}
 	duplicates := func(field string) string {
 		var said strings.Builder
-		printError(&said, explainMongo(&mongo.DuplicatesError{Collection: "kv", Field: field}, targetOptions{again: again{name: migrationName, flags: a.flags[:1]}}))
+		printError(&said, explainMongo(&mongo.DuplicatesError{Collection: "kv", Field: field, Values: []string{"null", "94490510688792576"}}, targetOptions{again: again{name: migrationName, flags: a.flags[:1]}}))
 		return said.String()
 	}
 	if said := duplicates("user_id"); !strings.Contains(said, "lanyardctl sweep --mongo embedded:try --dedupe") {

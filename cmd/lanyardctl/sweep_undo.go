@@ -194,11 +194,14 @@ func (t *reportText) nextAfterUndo(u undoing) {
 			t.line("  %s", t.paint(bold, cmd.as(sweepUndoName+" "+printableLine(id), sameTarget...).String()))
 		}
 		t.command("Then go on with this one:", cmd)
-	case r.Refused > 0:
-		t.wrap("", "The database does not take back what stands where something else is now, as with a unique index that was made since: "+
-			"what the sweep merged stays merged. To take that back as well, drop the index, and run the same command again.")
-	case r.Moved > 0:
-		t.wrap("", "Somebody changed these documents since: what they hold now stays. Decide them in the database.")
+	case r.Moved+r.Refused > 0:
+		if r.Moved > 0 {
+			t.wrap("", "Somebody changed documents since: what they hold now stays. Decide them in the database.")
+		}
+		if r.Refused > 0 {
+			t.wrap("", "The database does not take some documents back, as where a unique index was made since: what the sweep merged stays "+
+				"merged. To take that back as well, drop the index, and run the same command again.")
+		}
 	case r.DryRun:
 		t.command("Next: take it back, with the same command without --dry-run:", cmd.without("dry-run"))
 	default:
