@@ -80,6 +80,37 @@ func TestTheEarliestPlausibleDateWins(t *testing.T) {
 	}
 }
 
+func TestOfTheSameDatesTheFirstPlaceIsNamed(t *testing.T) {
+	t.Parallel()
+	other := &claims{places: []record.Place{{Name: "b"}, {Name: "a", ByUser: true}}, page: 9}
+	docs := mem.NewDocuments(record.Limits{})
+	date := int64(1650000000)
+	for i, at := range []func(user record.UserID){
+		func(u record.UserID) {
+			docs.Insert(record.UsersCollection, map[string]any{"user_id": u.String(), "since": date, "monitoring_since": date})
+			other.list = append(other.list, record.Claim{User: u, Has: true, Value: date})
+		},
+		func(u record.UserID) {
+			docs.Insert(record.KVCollection, map[string]any{"user_id": u.String(), "kv": map[string]any{"monitoring_since": date}})
+			other.list = append(other.list, record.Claim{User: u, Has: true, Value: date})
+		},
+		func(u record.UserID) {
+			docs.Insert(record.KVCollection, map[string]any{"user_id": u.String(), "kv": map[string]any{"monitoring_since": date}})
+			other.list = append(other.list, record.Claim{User: u, Place: 1, Has: true, Value: date})
+		},
+	} {
+		at(record.UserID(94490510688792576 + i))
+	}
+	r := run(t, sweep.Options{Documents: docs, Journal: mem.NewJournal(), Dates: []record.DateSource{other}})
+	var got []string
+	for _, l := range r.Largest {
+		got = append(got, l.Place)
+	}
+	if want := "[users.since b kv.kv.monitoring_since]"; fmt.Sprint(got) != want || r.ByUsers != 1 {
+		t.Errorf("%v, %d by users; want %s", got, r.ByUsers, want)
+	}
+}
+
 func TestTheLargestRecoveriesAreNamed(t *testing.T) {
 	t.Parallel()
 	docs := mem.NewDocuments(record.Limits{})
