@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
 	"github.com/lanyardctl/lanyardctl/record"
@@ -108,6 +109,66 @@ func TestOfTheSameDatesTheFirstPlaceIsNamed(t *testing.T) {
 	}
 	if want := "[users.since b kv.kv.monitoring_since]"; fmt.Sprint(got) != want || r.ByUsers != 1 {
 		t.Errorf("%v, %d by users; want %s", got, r.ByUsers, want)
+	}
+}
+
+// TestBeforeIsWhatTheAppSees has dates that it does not: in documents whose user id is a number.
+func TestBeforeIsWhatTheAppSees(t *testing.T) {
+	t.Parallel()
+	docs := mem.NewDocuments(record.Limits{})
+	docs.Insert(record.MonitoringCollection, map[string]any{"user_id": alice, "since": int64(1767225600)})
+	docs.Insert(record.MonitoringCollection, map[string]any{"user_id": int64(94490510688792576), "since": int64(1650000000)})
+	docs.Insert(record.MonitoringCollection, map[string]any{"user_id": int64(156114103033790464), "since": int64(1650000000)})
+	r := run(t, sweep.Options{Documents: docs, Journal: mem.NewJournal()})
+	want := []sweep.Recovery{
+		{User: 94490510688792576, From: 1767225600, To: 1650000000, Place: "monitoring.since"},
+		{User: 156114103033790464, To: 1650000000, Place: "monitoring.since"},
+	}
+	if diff := cmp.Diff(want, r.Largest); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff(map[int]int64{2026: 1}, r.Before); diff != "" {
+		t.Error("years before: ", diff)
+	}
+}
+
+func TestWhatIsNotAsItShouldBeIsCountedAndNamed(t *testing.T) {
+	t.Parallel()
+	docs, journal := mem.NewDocuments(record.Limits{}), mem.NewJournal()
+	const number = int64(94490510688792576)
+	for i := range int64(9) {
+		docs.Insert(record.LastSeenCollection, map[string]any{"user_id": number + i, "timestamp": int64(1700000000000)})
+	}
+	docs.Insert(record.KVCollection, map[string]any{"user_id": alice, "kv": map[string]any{"a": "1"}})
+	docs.Insert(record.KVCollection, map[string]any{"user_id": number, "kv": map[string]any{"b": "2"}})
+	docs.Insert(record.KVCollection, map[string]any{"user_id": bob, "kv": map[string]any{"a": "1"}})
+	docs.Insert(record.KVCollection, map[string]any{"user_id": bob, "kv": map[string]any{"a": "2"}})
+	docs.Insert(record.APIKeysCollection, map[string]any{"user_id": alice})
+	docs.Insert(record.APIKeysCollection, map[string]any{"user_id": bob, "key": nil})
+	docs.Insert(record.APIKeysCollection, map[string]any{"key": "nobody's"})
+	want := []sweep.CollectionFigures{
+		{Collection: record.MonitoringCollection}, {Collection: record.UsersCollection},
+		{Collection: record.KVCollection, Documents: 4, Numeric: 1, Duplicates: 2, Examples: []string{alice, bob}},
+		{Collection: record.LastSeenCollection, Documents: 9, Numeric: 9, Examples: []string{
+			alice, "94490510688792577", "94490510688792578", "94490510688792579", "94490510688792580",
+		}},
+		{Collection: record.APIKeysCollection, Documents: 3, Nobodys: 1, Keyless: 2},
+	}
+	if diff := cmp.Diff(want, run(t, sweep.Options{Documents: docs, DryRun: true}).Collections); diff != "" {
+		t.Error("counted: ", diff)
+	}
+	want[2].Merged, want[2].Left, want[3].Renamed, want[4].Removed = 1, 1, 9, 2
+	r := run(t, sweep.Options{Documents: docs, Journal: journal, Dedupe: true})
+	if diff := cmp.Diff(want, r.Collections); diff != "" {
+		t.Error("mended: ", diff)
+	}
+	if len(r.Leftovers) != 1 || r.Leftovers[0] != (sweep.Leftover{Collection: record.KVCollection, User: 156114103033790464, Reason: sweep.LeftKV}) {
+		t.Errorf("left: %+v", r.Leftovers)
+	}
+	// What is the only document without a key is in nobody's way.
+	docs.Insert(record.APIKeysCollection, map[string]any{"user_id": alice})
+	if again := run(t, sweep.Options{Documents: docs, Journal: journal, Dedupe: true}); again.Changes != 0 {
+		t.Errorf("again: %+v", again.Collections)
 	}
 }
 

@@ -65,7 +65,7 @@ func (p *person) winner(policy UserDates) (candidate, bool) {
 // right reports whether the documents say the date in the one form that the app reads.
 func (p *person) right(date int64) bool {
 	docs := p.documents[record.MonitoringCollection]
-	return len(docs) == 1 && !p.many[record.MonitoringCollection] && docs[0].flags&numeric == 0 && docs[0].right == date
+	return len(docs) == 1 && docs[0].flags&numeric == 0 && docs[0].right == date
 }
 
 // take adds what an entry tells, and counts it.
