@@ -1,7 +1,6 @@
 package sweep
 
 import (
-	"bytes"
 	"cmp"
 	"slices"
 	"time"
@@ -79,11 +78,14 @@ func decideDuplicates(c record.Collection, user record.UserID, docs []record.Doc
 		}
 	}
 	docs = sorted(docs)
-	if len(docs) == 0 || len(docs) == 1 && !docs[0].Numeric {
-		r.action = record.ActionRemoved
+	r.action = record.ActionRemoved
+	if len(docs) == 0 || len(docs) == 1 && !docs[0].Numeric && len(r.remove) == 0 {
 		return r
 	}
 	r.join = &record.Join{Collection: c, User: user, Documents: docs}
+	if len(docs) == 1 && !docs[0].Numeric {
+		return r
+	}
 	r.action = record.ActionChanged
 	if len(docs) > 1 {
 		r.action = record.ActionMerged
@@ -129,7 +131,8 @@ func withoutKeyless(docs []record.Document, all bool) (kept, gone []record.Docum
 	return kept, gone
 }
 
-// joinTimes merges the last-seen times of the documents into that of the first, as [record.Merge] does.
+// joinTimes merges the last-seen times of the documents into that of the first, as [record.Merge] does, which also mends
+// its type.
 func joinTimes(user record.UserID, docs []record.Document, now time.Time) record.Decision {
 	bounds := record.TimeBounds(record.LastSeen, user, now)
 	field := record.TimeField(record.LastSeen)
@@ -138,7 +141,7 @@ func joinTimes(user record.UserID, docs []record.Document, now time.Time) record
 		held.Times[field] = v
 	}
 	var joined record.Decision
-	for _, doc := range docs[1:] {
+	for _, doc := range docs {
 		m, reason, _ := record.Timestamp(record.LastSeen, doc.Held.Times[field], bounds)
 		if reason != "" {
 			continue
@@ -184,10 +187,8 @@ func (r ruling) steps(documents record.Documents) []record.Step {
 	if r.join == nil {
 		return removed
 	}
+	// Also where it changes nothing: the others go, and come back, only as long as the one that stays is what it is.
 	joined := []record.Step{documents.Joined(*r.join)}
-	if before := joined[0].Before; before != nil && bytes.Equal(before, joined[0].After) {
-		joined = nil
-	}
 	if r.first {
 		return append(removed, joined...)
 	}

@@ -92,6 +92,18 @@ func TestDuplicates(t *testing.T) {
 			docs:       []record.Document{doc("a", false, seen(int64(1700000000000))), doc("b", false, seen(int64(1600000000000)))},
 			want:       want{Action: record.ActionMerged, Kept: []string{"a", "b"}, Removed: []string{"b"}},
 		},
+		"a time of another type is mended, too": {
+			collection: record.LastSeenCollection,
+			docs:       []record.Document{doc("a", false, seen("2024-01-01T00:00:00Z")), doc("b", false, seen([]any{int32(1)}))},
+			want:       want{Action: record.ActionMerged, Kept: []string{"a", "b"}, Removed: []string{"b"}, Time: 1704067200000},
+		},
+		"of three times the latest wins, whatever their order": {
+			collection: record.LastSeenCollection,
+			docs: []record.Document{
+				doc("a", false, seen(int64(1600000000000))), doc("b", false, seen(int64(1700000000000))), doc("c", false, seen(int64(1650000000000))),
+			},
+			want: want{Action: record.ActionMerged, Kept: []string{"a", "b", "c"}, Removed: []string{"b", "c"}, Time: 1700000000000},
+		},
 		"one API key stays": {
 			collection: record.APIKeysCollection,
 			docs:       []record.Document{doc("a", false, key("k")), doc("b", true, key("k"))},
@@ -110,12 +122,12 @@ func TestDuplicates(t *testing.T) {
 		"a document without a key goes where another of the user has one": {
 			collection: record.APIKeysCollection,
 			docs:       []record.Document{doc("a", false, key("")), doc("b", false, key("k"))},
-			want:       want{Action: record.ActionRemoved, Removed: []string{"a"}},
+			want:       want{Action: record.ActionRemoved, Kept: []string{"b"}, Removed: []string{"a"}},
 		},
 		"of documents without a key one stays, where it is the only one of the collection": {
 			collection: record.APIKeysCollection,
 			docs:       []record.Document{doc("a", true, key("")), doc("b", false, key(""))},
-			want:       want{Action: record.ActionRemoved, Removed: []string{"a"}},
+			want:       want{Action: record.ActionRemoved, Kept: []string{"b"}, Removed: []string{"a"}},
 		},
 		"documents without a key go where several users have one": {
 			collection: record.APIKeysCollection, keyless: true,

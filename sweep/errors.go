@@ -11,6 +11,7 @@ var (
 	ErrInterrupted = errors.New("interrupted")
 	ErrUnknown     = errors.New("no such sweep")
 	ErrUndone      = errors.New("the sweep was taken back already")
+	ErrTempFile    = errors.New("sort in a temporary file")
 	ErrLeaseLost   = errors.New("another process took over, because this one gave no sign of life for too long")
 )
 

@@ -44,6 +44,9 @@ func New(o Options) *Job {
 	if o.Backoff <= 0 {
 		o.Backoff = DefaultBackoff
 	}
+	if o.Watch <= 0 {
+		o.Watch = DefaultWatch
+	}
 	if o.Notify == nil {
 		o.Notify = func(string) {}
 	}
@@ -114,7 +117,7 @@ func (j *Job) run(ctx context.Context) (err error) {
 		ID: newID(j.report.StartedAt), State: record.SweepRunning,
 		Version: j.opts.Version, Options: j.opts.Described, StartedAt: j.report.StartedAt,
 	}
-	held, holding, dead, err := hold(ctx, j.opts.Journal, "sweep "+j.sweep.ID)
+	held, holding, dead, err := hold(ctx, j.opts.Journal, "sweep "+j.sweep.ID, j.opts.Watch)
 	if err != nil {
 		return because(ctx, err)
 	}

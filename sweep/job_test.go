@@ -289,7 +289,7 @@ func TestWhatIsTooLargeOrTooManyIsLeft(t *testing.T) {
 	t.Parallel()
 	docs := mem.NewDocuments(record.Limits{MaxDocument: 100 << 10})
 	docs.Insert(record.MonitoringCollection, map[string]any{"user_id": alice, "since": "1650000000", "x": strings.Repeat("x", 40<<10)})
-	for range 101 {
+	for range record.MaxSteps + 1 {
 		docs.Insert(record.MonitoringCollection, map[string]any{"user_id": bob, "since": int64(1650000000)})
 	}
 	before := dump(docs)
@@ -313,7 +313,7 @@ func TestDocumentsThatDoNotFitTogetherAreChangedApart(t *testing.T) {
 	if r.Changed != 9 || r.Left != 1 || r.Leftovers[0].Reason != sweep.LeftSize {
 		t.Errorf("%+v", r.Columns)
 	}
-	foreseen, err := sweep.NewUndo(sweep.UndoOptions{Documents: docs, Journal: journal, ID: r.ID, DryRun: true}).Run(t.Context())
+	foreseen, err := sweep.NewUndo(sweep.UndoOptions{Watch: time.Millisecond, Documents: docs, Journal: journal, ID: r.ID, DryRun: true}).Run(t.Context())
 	if err != nil || foreseen.Restored != 9 {
 		t.Errorf("%+v, %v", foreseen, err)
 	}

@@ -19,16 +19,16 @@ type holding struct {
 // endTimeout bounds what is written after an interruption.
 const endTimeout = 10 * time.Second
 
-// hold takes the lease, also from a process that lives no more, whose owner it returns then. The returned context ends
-// when the lease is lost.
-func hold(ctx context.Context, journal record.Journal, doing string) (context.Context, *holding, record.Owner, error) {
+// hold takes the lease, also from a process that lives no more, whose owner it returns then: one that nothing but its
+// heartbeat tells of is watched for as long. The returned context ends when the lease is lost.
+func hold(ctx context.Context, journal record.Journal, doing string, watch time.Duration) (context.Context, *holding, record.Owner, error) {
 	h := &holding{journal: journal, lease: record.Lease{Owner: record.NewOwner(), Heartbeat: time.Now(), Doing: doing}}
 	was, found, err := journal.Lease(ctx)
 	if err != nil {
 		return ctx, nil, record.Owner{}, err
 	}
 	if found {
-		alive, err := lives(ctx, journal, was, h.lease.Owner)
+		alive, err := lives(ctx, journal, was, h.lease.Owner, watch)
 		if err != nil {
 			return ctx, nil, record.Owner{}, err
 		}
@@ -60,17 +60,16 @@ func hold(ctx context.Context, journal record.Journal, doing string) (context.Co
 	return ctx, h, was.Owner, nil
 }
 
-// lives reports whether the owner of a lease still runs, as seen from self. The clocks of two hosts may differ, so one on
-// another host is dead only where it shows nothing for a while.
-func lives(ctx context.Context, journal record.Journal, l record.Lease, self record.Owner) (bool, error) {
-	silence := time.Since(l.Heartbeat)
-	if l.Owner.Host == self.Host || silence >= 0 && l.Owner.Alive(l.Heartbeat, self, time.Now()) {
+// lives reports whether the owner of a lease still runs, as seen from self. The clocks of two hosts may differ, and a
+// process of the same number may be in another container, so such an owner is dead only where it shows nothing for a while.
+func lives(ctx context.Context, journal record.Journal, l record.Lease, self record.Owner, watch time.Duration) (bool, error) {
+	if l.Owner.Host == self.Host && l.Owner.PID != self.PID {
 		return l.Owner.Alive(l.Heartbeat, self, time.Now()), nil
 	}
 	select {
 	case <-ctx.Done():
 		return false, ctx.Err()
-	case <-time.After(2*record.HeartbeatEvery + time.Second):
+	case <-time.After(watch):
 	}
 	now, found, err := journal.Lease(ctx)
 	return found && (now.Owner != l.Owner || !now.Heartbeat.Equal(l.Heartbeat)), err

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -47,6 +48,7 @@ func run(t testing.TB, o sweep.Options) *sweep.Report {
 	if o.Now.IsZero() {
 		o.Now = dated.Now
 	}
+	o.Watch = time.Millisecond
 	r, err := sweep.New(o).Run(t.Context())
 	if err != nil {
 		t.Fatal(err)

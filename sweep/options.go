@@ -67,6 +67,9 @@ type Options struct {
 	// Backoff is the first wait before a call is made again because a server was unavailable; DefaultBackoff where zero.
 	Backoff time.Duration
 
+	// Watch is how long a process on another host is watched before it counts as dead; DefaultWatch where zero.
+	Watch time.Duration
+
 	// Notify is told, in words for people, of what a run decides on its own. Implausible, where it is not nil, is told of
 	// every value that is no plausible date. Both are called from one goroutine at a time.
 	Notify      func(message string)
@@ -89,4 +92,5 @@ const (
 	DefaultMemory  = 16 << 20
 	DefaultChunk   = 500
 	DefaultBackoff = 200 * time.Millisecond
+	DefaultWatch   = 2*record.HeartbeatEvery + time.Second
 )

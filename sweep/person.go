@@ -5,7 +5,7 @@ import (
 )
 
 // mostDocuments is how many documents a user may have in a collection for a change of them.
-const mostDocuments = 100
+const mostDocuments = record.MaxSteps
 
 // person is all that is known of one user.
 type person struct {

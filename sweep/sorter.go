@@ -94,7 +94,7 @@ func (s *sorter) writeRun(fill func(write func([]byte) error) error) error {
 	if s.file == nil {
 		file, err := os.CreateTemp(s.dir, "lanyardctl-sweep-*")
 		if err != nil {
-			return fmt.Errorf("make a temporary file for sorting: %w", err)
+			return fmt.Errorf("%w: %w", ErrTempFile, err)
 		}
 		s.file = file
 		// Where the system lets a file be removed while it is open, nothing is left of it however the process ends.
@@ -112,8 +112,11 @@ func (s *sorter) writeRun(fill func(write func([]byte) error) error) error {
 		_, err := w.Write(b)
 		return err
 	})
-	if err = errors.Join(err, w.Flush()); err != nil {
-		return fmt.Errorf("sort in a temporary file: %w", err)
+	if err == nil {
+		err = w.Flush()
+	}
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrTempFile, err)
 	}
 	written.to = s.size
 	s.runs = append(s.runs, written)
@@ -211,7 +214,7 @@ func (c *cursor) next() (bool, error) {
 		_, err = io.ReadFull(c.r, c.b)
 	}
 	if err != nil {
-		return false, fmt.Errorf("read a temporary file: %w", err)
+		return false, fmt.Errorf("%w: %w", ErrTempFile, err)
 	}
 	return true, nil
 }

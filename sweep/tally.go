@@ -85,14 +85,13 @@ func (j *Job) dated(t task, after int64) {
 func (j *Job) settleDuplicates(t task, r ruling) {
 	figures := &j.report.Collections[t.collection]
 	figures.Removed += int64(r.emptied)
-	if r.join == nil {
-		return
-	}
-	if r.action == record.ActionMerged {
+	switch {
+	case r.nothing():
+	case r.action == record.ActionMerged:
 		figures.Merged++
-		return
+	case r.action == record.ActionChanged:
+		figures.Renamed++
 	}
-	figures.Renamed++
 }
 
 // leave counts a change that cannot be made.

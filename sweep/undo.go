@@ -1,7 +1,6 @@
 package sweep
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"math"
@@ -25,6 +24,9 @@ type UndoJob struct {
 func NewUndo(o UndoOptions) *UndoJob {
 	if o.Backoff <= 0 {
 		o.Backoff = DefaultBackoff
+	}
+	if o.Watch <= 0 {
+		o.Watch = DefaultWatch
 	}
 	if o.Notify == nil {
 		o.Notify = func(string) {}
@@ -55,7 +57,7 @@ func (u *UndoJob) run(ctx context.Context) error {
 	if u.opts.DryRun {
 		return because(ctx, u.all(ctx))
 	}
-	held, holding, dead, err := hold(ctx, u.opts.Journal, "undo of sweep "+u.opts.ID)
+	held, holding, dead, err := hold(ctx, u.opts.Journal, "undo of sweep "+u.opts.ID, u.opts.Watch)
 	if err != nil {
 		return because(ctx, err)
 	}
@@ -165,108 +167,98 @@ func apart(changes []record.Change) int {
 	return len(changes)
 }
 
-// changes takes back changes of different documents: the last steps of all first, then those before them. Where the
-// target does not take a document back, the one that has got its content keeps it, and so do all steps before.
+// changes takes back changes of different documents. A change of several documents is taken back as a whole or not at all:
+// what was merged into a document that somebody changed since, or that cannot go back, does not come back beside it.
 func (u *UndoJob) changes(ctx context.Context, changes []record.Change) error {
-	refused := make([]record.StepResult, len(changes))
-	for back := 1; ; back++ {
+	list := make([]*reversal, len(changes))
+	for i, c := range changes {
+		list[i] = newReversal(c)
+	}
+	if err := u.foresee(ctx, list); err != nil {
+		return err
+	}
+	for !u.opts.DryRun {
 		var steps []record.Step
-		var of []int
-		for i, c := range changes {
-			switch {
-			case back > len(c.Steps):
-			case refused[i] != 0:
-				u.count(c, refused[i])
-			default:
-				steps, of = append(steps, c.Steps[len(c.Steps)-back].Undo()), append(of, i)
+		var of []*reversal
+		for _, r := range list {
+			if r.made < len(r.steps) && !r.failed {
+				steps, of = append(steps, r.steps[r.made]), append(of, r)
 			}
 		}
 		if len(steps) == 0 {
-			return nil
+			break
 		}
 		results, err := u.apply(ctx, steps)
 		if err != nil {
 			return err
 		}
-		for n, r := range results {
-			u.count(changes[of[n]], r)
-			if r == record.StepTaken || r == record.StepRefused {
-				refused[of[n]] = r
+		for i, r := range of {
+			if err := u.settle(ctx, r, results[i]); err != nil {
+				return err
 			}
 		}
 	}
+	for _, r := range list {
+		u.count(r)
+	}
+	return nil
+}
+
+// settle notes what became of a reversal's next step. Where it could not be made, those before it are made undone.
+func (u *UndoJob) settle(ctx context.Context, r *reversal, result record.StepResult) error {
+	if result == record.StepDone || result == record.StepAlready {
+		if len(r.steps) == 1 {
+			r.results[0] = result
+		}
+		r.made++
+		return nil
+	}
+	for r.made > 0 {
+		r.made--
+		if r.results[r.made] == record.StepAlready {
+			continue
+		}
+		if _, err := u.apply(ctx, []record.Step{r.steps[r.made].Undo()}); err != nil {
+			return err
+		}
+	}
+	r.fail(result)
+	return nil
 }
 
 func (u *UndoJob) apply(ctx context.Context, steps []record.Step) (results []record.StepResult, err error) {
 	err = u.retry.Do(ctx, func() (err error) {
-		if u.opts.DryRun {
-			results, err = foresee(ctx, u.opts.Documents, steps)
-		} else {
-			results, err = u.opts.Documents.Apply(ctx, steps)
-		}
+		results, err = u.opts.Documents.Apply(ctx, steps)
 		return err
 	})
 	return results, err
 }
 
-// foresee returns what applying the steps would result in, as far as the documents tell. Where these are too large to be
-// held together, it reads half of them at a time.
-func foresee(ctx context.Context, documents record.Documents, steps []record.Step) ([]record.StepResult, error) {
-	stands := make(map[docKey][]byte)
-	ids := make(map[record.Collection][]string)
-	for _, s := range steps {
-		ids[s.Collection] = append(ids[s.Collection], s.ID)
-	}
-	for c, list := range ids {
-		docs, err := documents.Whole(ctx, c, list, wholeBytes)
-		switch {
-		case errors.Is(err, record.ErrTooMuch) && len(steps) == 1:
-			return []record.StepResult{record.StepMoved}, nil // it is larger than any that the journal holds
-		case errors.Is(err, record.ErrTooMuch):
-			first, err := foresee(ctx, documents, steps[:len(steps)/2])
-			if err != nil {
-				return nil, err
-			}
-			second, err := foresee(ctx, documents, steps[len(steps)/2:])
-			return append(first, second...), err
-		case err != nil:
-			return nil, err
-		}
-		for _, d := range docs {
-			stands[docKey{c, d.ID}] = d.Raw
+// foresee finds out what the steps will result in, as far as the documents tell. That of a single document is known when
+// it is made.
+func (u *UndoJob) foresee(ctx context.Context, list []*reversal) error {
+	var steps []record.Step
+	for _, r := range list {
+		if r.results = make([]record.StepResult, len(r.steps)); len(r.steps) > 1 || u.opts.DryRun {
+			steps = append(steps, r.steps...)
 		}
 	}
-	results := make([]record.StepResult, len(steps))
-	for i, s := range steps {
-		now := stands[keyOf(s)]
-		switch {
-		case bytes.Equal(now, s.After):
-			results[i] = record.StepAlready
-		case !bytes.Equal(now, s.Before):
-			results[i] = record.StepMoved
+	var results []record.StepResult
+	err := u.retry.Do(ctx, func() (err error) {
+		results, err = foreseen(ctx, u.opts.Documents, steps)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for _, r := range list {
+		if len(r.steps) == 1 && !u.opts.DryRun {
+			continue
+		}
+		r.results, results = results[:len(r.steps):len(r.steps)], results[len(r.steps):]
+		if slices.Contains(r.results, record.StepMoved) {
+			r.fail(record.StepMoved)
 		}
 	}
-	return results, nil
-}
-
-func (u *UndoJob) count(c record.Change, r record.StepResult) {
-	reason := LeftMoved
-	switch r {
-	case record.StepDone:
-		u.report.Restored++
-		u.restored.Add(1)
-		return
-	case record.StepAlready:
-		u.report.Already++
-		return
-	case record.StepMoved:
-		u.report.Moved++
-	case record.StepTaken:
-		u.report.Refused++
-		reason = LeftTaken
-	default:
-		u.report.Refused++
-		reason = LeftRefused
-	}
-	u.report.Kept = insert(u.report.Kept, Leftover{c.Collection, c.User, reason}, LeftoverCount, compareLeftovers)
+	return nil
 }

@@ -18,7 +18,7 @@ import (
 // undo takes a sweep back, and fails the test where that fails.
 func undo(t testing.TB, docs record.Documents, journal record.Journal, id string) *sweep.UndoReport {
 	t.Helper()
-	r, err := sweep.NewUndo(sweep.UndoOptions{Documents: docs, Journal: journal, ID: id}).Run(context.Background())
+	r, err := sweep.NewUndo(sweep.UndoOptions{Watch: time.Millisecond, Documents: docs, Journal: journal, ID: id}).Run(context.Background())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,7 +54,7 @@ func TestUndoGivesEverythingBack(t *testing.T) {
 	if r.Changes == 0 || sameDump(before, dump(docs)) {
 		t.Fatal("the sweep changed nothing")
 	}
-	foreseen, err := sweep.NewUndo(sweep.UndoOptions{Documents: docs, Journal: journal, ID: r.ID, DryRun: true}).Run(t.Context())
+	foreseen, err := sweep.NewUndo(sweep.UndoOptions{Watch: time.Millisecond, Documents: docs, Journal: journal, ID: r.ID, DryRun: true}).Run(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,7 +65,7 @@ func TestUndoGivesEverythingBack(t *testing.T) {
 	if u.Already+u.Moved+u.Refused != 0 || u.Restored != foreseen.Restored {
 		t.Errorf("%+v, foreseen %+v", u, foreseen)
 	}
-	if _, err := sweep.NewUndo(sweep.UndoOptions{Documents: docs, Journal: journal, ID: r.ID}).Run(t.Context()); !errors.Is(err, sweep.ErrUndone) {
+	if _, err := sweep.NewUndo(sweep.UndoOptions{Watch: time.Millisecond, Documents: docs, Journal: journal, ID: r.ID}).Run(t.Context()); !errors.Is(err, sweep.ErrUndone) {
 		t.Errorf("undone twice: %v", err)
 	}
 }
@@ -114,6 +114,51 @@ func TestUndoLosesNothingToAUniqueIndex(t *testing.T) {
 	}
 }
 
+// TestUndoBringsNoRevokedKeyBack has two documents of one key, of which the sweep removed one, and a user who has got
+// another key since.
+func TestUndoBringsNoRevokedKeyBack(t *testing.T) {
+	t.Parallel()
+	docs, journal := mem.NewDocuments(record.Limits{}), mem.NewJournal()
+	ids := []string{
+		docs.Insert(record.APIKeysCollection, map[string]any{"user_id": alice, "key": "old"}),
+		docs.Insert(record.APIKeysCollection, map[string]any{"user_id": alice, "key": "old"}),
+	}
+	docs.Insert(record.KVCollection, map[string]any{"_id": "kv", "user_id": bob, "kv": map[string]any{"a": "1"}})
+	docs.Insert(record.KVCollection, map[string]any{"_id": "other", "user_id": bob, "kv": map[string]any{"b": "2"}})
+	r := run(t, sweep.Options{Documents: docs, Journal: journal, Dedupe: true})
+	for _, id := range ids {
+		docs.Remove(record.APIKeysCollection, id)
+	}
+	docs.Insert(record.APIKeysCollection, map[string]any{"user_id": alice, "key": "new"})
+	docs.Insert(record.KVCollection, map[string]any{"_id": "kv", "user_id": bob, "kv": map[string]any{"a": "1", "b": "NEW"}})
+	before := dump(docs)
+	foreseen, err := sweep.NewUndo(sweep.UndoOptions{Watch: time.Millisecond, Documents: docs, Journal: journal, ID: r.ID, DryRun: true}).Run(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	u := undo(t, docs, journal, r.ID)
+	if u.Restored != 0 || u.Moved != 4 || foreseen.Moved != 4 || !sameDump(before, dump(docs)) {
+		t.Errorf("%+v, foreseen %+v, %v", u, foreseen, docs.All(record.APIKeysCollection))
+	}
+}
+
+// TestUndoGoesBackWhereItCannotGoOn has a merge of three documents, of which one cannot come back.
+func TestUndoGoesBackWhereItCannotGoOn(t *testing.T) {
+	t.Parallel()
+	docs, journal := mem.NewDocuments(record.Limits{}), mem.NewJournal()
+	for i, text := range []string{"a", "b", "c"} {
+		docs.Insert(record.MonitoringCollection, map[string]any{"_id": text, "user_id": alice, "since": int64(1650000000 + i), "unique": text + "!"})
+	}
+	r := run(t, sweep.Options{Documents: docs, Journal: journal})
+	// The third one comes back first, the second one not at all.
+	docs.Unique(record.MonitoringCollection, "unique")
+	docs.Insert(record.MonitoringCollection, map[string]any{"user_id": bob, "since": int64(1650000000), "unique": "b!"})
+	before := dump(docs)
+	if u := undo(t, docs, journal, r.ID); u.Refused != 2 || u.Restored != 0 || !sameDump(before, dump(docs)) {
+		t.Errorf("%+v, %v", u, docs.All(record.MonitoringCollection))
+	}
+}
+
 // TestUndoGoesOnAfterAFailure reads the journal through a connection that breaks.
 func TestUndoGoesOnAfterAFailure(t *testing.T) {
 	t.Parallel()
@@ -154,7 +199,7 @@ func (j *breaking) Changes(ctx context.Context, id string, yield func([]record.C
 
 func TestUndoOfNothingKnown(t *testing.T) {
 	t.Parallel()
-	_, err := sweep.NewUndo(sweep.UndoOptions{Documents: mem.NewDocuments(record.Limits{}), Journal: mem.NewJournal(), ID: "x"}).Run(t.Context())
+	_, err := sweep.NewUndo(sweep.UndoOptions{Watch: time.Millisecond, Documents: mem.NewDocuments(record.Limits{}), Journal: mem.NewJournal(), ID: "x"}).Run(t.Context())
 	if !errors.Is(err, sweep.ErrUnknown) {
 		t.Error(err)
 	}
