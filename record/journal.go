@@ -88,6 +88,9 @@ type Journal interface {
 	// is.
 	Changes(ctx context.Context, sweep string, yield func([]Change) error) error
 
+	// List delivers the changes as Changes does, but without their steps.
+	List(ctx context.Context, sweep string, yield func([]Change) error) error
+
 	// Lease returns who has the lease; it reports false where nobody has.
 	Lease(ctx context.Context) (Lease, bool, error)
 

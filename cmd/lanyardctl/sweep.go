@@ -279,8 +279,10 @@ func explainSweep(err error, a again) error {
 		return failure(err, "what was done until then is journalled; see what the other one does, then run the same command again: "+list)
 	case errors.Is(err, sweep.ErrUnknown):
 		return failure(err, "see which sweeps there are: "+list)
-	case errors.Is(err, sweep.ErrUndone):
+	case errors.Is(err, sweep.ErrUndone): // since a moment ago
 		return failure(err, "nothing is left to do; see which sweeps there are: "+list)
+	case errors.Is(err, sweep.ErrTempFile):
+		return failure(err, "nothing was changed; name a folder with room by --temp-dir or TMPDIR, or let more be sorted at a time by --memory")
 	}
 	return err
 }

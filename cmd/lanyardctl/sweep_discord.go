@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 
 	"github.com/lanyardctl/lanyardctl/record"
 	"github.com/lanyardctl/lanyardctl/store/discord"
@@ -24,7 +23,7 @@ func (r *sweepRun) openDiscordDates(_ context.Context, opened *openedDates) erro
 	for _, path := range r.options.members {
 		file, err := discord.OpenMembers(path)
 		if err != nil {
-			return explainDiscord(err)
+			return explainMembers(err)
 		}
 		opened.close = append(opened.close, func() { r.closed("the members", file.Close()) })
 		opened.said = append(opened.said, endpoint{printableLine(path), "a file of guild members"})
@@ -85,9 +84,16 @@ func (m memberFiles) Claims(ctx context.Context, yield func([]record.Claim) erro
 	return nil
 }
 
+// explainMembers gives an error of opening a file of members its next step.
+func explainMembers(err error) error {
+	if exit, ok := errors.AsType[*exitError](explainDiscord(err)); ok {
+		return exit
+	}
+	return failure(err, "is the path in --members right, and is it a file?")
+}
+
 // explainDiscord gives an error of the members its exit code and the next step. It returns other errors as they are.
 func explainDiscord(err error) error {
-	var e *discord.Error
 	switch {
 	case errors.Is(err, discord.ErrAddress):
 		return usageError(fmt.Sprintf("--discord-api: %v", err), "such as https://discord.com/api/v9")
@@ -103,8 +109,6 @@ func explainDiscord(err error) error {
 		return failure(err, `give a file with a JSON array of members, or one a line, such as {"user": {"id": "…"}, "joined_at": "…"}`)
 	case errors.Is(err, discord.ErrUnreachable), errors.Is(err, discord.ErrBusy):
 		return failure(err, "see whether Discord can be reached from here, then run the same command again; --members FILE needs no Discord")
-	case errors.Is(err, fs.ErrNotExist) && !errors.As(err, &e):
-		return failure(err, "is the path in --members right?")
 	}
 	return err
 }

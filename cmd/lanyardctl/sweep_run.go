@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/lanyardctl/lanyardctl/record"
+	"github.com/lanyardctl/lanyardctl/store/discord"
 	"github.com/lanyardctl/lanyardctl/store/layout"
 	"github.com/lanyardctl/lanyardctl/sweep"
 )
@@ -130,7 +131,10 @@ func (r *sweepRun) outcome(report *sweep.Report, runErr error) error {
 
 // explain gives the error that ended a sweep its next step.
 func (r *sweepRun) explain(err error) error {
-	explanations := []error{explainSweep(err, r.on.again), explainDiscord(err), explainMongo(err, r.on)}
+	if _, ok := errors.AsType[*discord.Error](err); ok {
+		return explainDiscord(err) // also where the server may be available later
+	}
+	explanations := []error{explainSweep(err, r.on.again), explainMongo(err, r.on)}
 	if r.options.redis != nil {
 		explanations = append(explanations, explainSource(err, *r.options.redis))
 	}

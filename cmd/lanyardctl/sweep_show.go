@@ -92,7 +92,7 @@ func eachChange(ctx context.Context, journal record.Journal, id string, most int
 		return false, err
 	}
 	shown := 0
-	err = journal.Changes(ctx, id, func(list []record.Change) error {
+	err = journal.List(ctx, id, func(list []record.Change) error {
 		for _, c := range list {
 			if most > 0 && shown == most {
 				return errEnough
@@ -188,7 +188,8 @@ func (p *textPage) end(truncated bool, err error) error {
 		t.line("")
 	}
 	t.warnings(p.Warnings)
-	if err == nil && p.sweep.State != record.SweepUndone {
+	state := p.state(p.sweep)
+	if running := state == string(record.SweepRunning) || state == string(record.SweepUndoing); err == nil && !running && p.sweep.State != record.SweepUndone {
 		t.command("To take this sweep back:", p.Again.as(sweepUndoName+" "+printableLine(p.id), sameTarget...))
 	}
 	_, writeErr := io.WriteString(p.out, t.b.String())

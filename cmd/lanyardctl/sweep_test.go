@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -189,7 +190,7 @@ func (j shownChanges) Lease(context.Context) (record.Lease, bool, error) {
 	return record.Lease{}, false, nil
 }
 
-func (j shownChanges) Changes(_ context.Context, _ string, yield func([]record.Change) error) error {
+func (j shownChanges) List(_ context.Context, _ string, yield func([]record.Change) error) error {
 	for i := j.n; i > 0; i-- {
 		c := record.Change{Seq: int64(i), User: record.UserID(94490510688792576 + i), Collection: record.UserCollections[i%5], Action: record.ActionMerged}
 		if c.Collection == record.MonitoringCollection {
@@ -332,7 +333,8 @@ func TestErrorsOfSweepsKnowTheNextStep(t *testing.T) {
 		"busy":           {&sweep.BusyError{Lease: record.Lease{Doing: "sweep x", Owner: record.Owner{Host: "h"}}}, exitFailed, list},
 		"taken over":     {sweep.ErrLeaseLost, exitFailed, list},
 		"unknown":        {sweep.ErrUnknown, exitFailed, list},
-		"undone":         {sweep.ErrUndone, exitFailed, list},
+		"temporary file": {fmt.Errorf("%w: %w", sweep.ErrTempFile, fs.ErrNotExist), exitFailed, "--temp-dir"},
+		"no connection":  {&discord.Error{Reason: errors.Join(discord.ErrUnreachable, record.ErrUnavailable)}, exitFailed, "--members FILE needs no Discord"},
 		"the token":      {&discord.Error{Reason: discord.ErrToken}, exitFailed, tokenVariable},
 		"the bot":        {&discord.Error{Reason: discord.ErrForbidden}, exitFailed, "Server Members Intent"},
 		"the guild":      {&discord.Error{Reason: discord.ErrGuild}, exitFailed, "--guild"},

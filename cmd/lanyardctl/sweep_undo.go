@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/lanyardctl/lanyardctl/record"
 	"github.com/lanyardctl/lanyardctl/sweep"
 )
 
@@ -55,6 +56,10 @@ func undoSweep(ctx context.Context, r *targetRun, target *mongoTarget, id string
 	if err != nil {
 		return err
 	}
+	if s.State == record.SweepUndone {
+		r.began = true
+		return r.print(undoing{runFacts: r.facts(nil), id: id, Report: sweep.UndoReport{DryRun: dryRun, StartedAt: time.Now()}, before: true})
+	}
 	job := sweep.NewUndo(sweep.UndoOptions{
 		Documents: target.Documents(), Journal: journal, ID: id, DryRun: dryRun,
 		Notify: func(message string) { r.log.Info(message) },
@@ -69,9 +74,6 @@ func undoSweep(ctx context.Context, r *targetRun, target *mongoTarget, id string
 	})
 	report, runErr := job.Run(ctx)
 	stop(runErr == nil)
-	if errors.Is(runErr, sweep.ErrUndone) {
-		return runErr // there is nothing to report
-	}
 	r.began = true
 	err = undoOutcome(r, report, runErr)
 	u := undoing{runFacts: r.facts(runErr), id: id, Report: *report}
@@ -127,6 +129,7 @@ type undoing struct {
 	runFacts
 	id     string
 	Report sweep.UndoReport
+	before bool // it was taken back before
 }
 
 func (u undoing) interrupted() bool {
@@ -140,14 +143,16 @@ func (u undoing) text(l look) string {
 	t.wrap("", l.paint(colour, text))
 	t.line("  in     %s, database %s", u.Target, u.Database)
 	t.line("  sweep  %s", printableLine(u.id))
-	t.line("")
 	r := u.Report
-	t.items([]counted{
-		{r.Restored, "restored", "documents that are as before the sweep now"},
-		{r.Already, "already", "documents that were as before the sweep"},
-		{r.Moved, "changed since", "documents that are not as the sweep left them, and stay"},
-		{r.Refused, "refused", "documents that the database does not take back"},
-	})
+	if !u.before {
+		t.line("")
+		t.items([]counted{
+			{r.Restored, "restored", "documents that are as before the sweep now"},
+			{r.Already, "already", "documents that were as before the sweep"},
+			{r.Moved, "changed since", "documents that are not as the sweep left them, or belong to one, and stay"},
+			{r.Refused, "refused", "documents that the database does not take back"},
+		})
+	}
 	t.leftovers("Not taken back:", r.Kept, r.Moved+r.Refused, keptTexts)
 	t.warnings(u.Warnings)
 	t.line("")
@@ -170,10 +175,12 @@ func (u undoing) verdict() (text, colour string) {
 		return "Interrupted. What was done until then:", yellow
 	case u.Err != nil:
 		return "Failed: " + u.Err.Error() + ". What was done until then:", red
+	case u.before:
+		return "The sweep was taken back before: nothing was changed.", green
 	case r.DryRun && r.Moved+r.Refused > 0:
 		return "Dry run: nothing was changed. Some documents could not be taken back.", yellow
 	case r.DryRun:
-		return "Dry run: nothing was changed. The whole sweep would be taken back.", green
+		return "Dry run: nothing was changed. The whole sweep would be taken back, unless a unique index that was made since is in the way.", green
 	case r.Moved+r.Refused > 0:
 		return "Taken back, but for some documents.", yellow
 	}
@@ -202,6 +209,8 @@ func (t *reportText) nextAfterUndo(u undoing) {
 			t.wrap("", "The database does not take some documents back, as where a unique index was made since: what the sweep merged stays "+
 				"merged. To take that back as well, drop the index, and run the same command again.")
 		}
+	case u.before:
+		t.wrap("", "Nothing is left to do.")
 	case r.DryRun:
 		t.command("Next: take it back, with the same command without --dry-run:", cmd.without("dry-run"))
 	default:

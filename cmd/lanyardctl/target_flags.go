@@ -67,6 +67,11 @@ func (f targetFlags) options(env lookupFunc, now time.Time, flags *pflag.FlagSet
 	if err := f.outputFlags.check(); err != nil {
 		return o, err
 	}
+	for name, value := range map[string]string{"mongo": f.mongo, "database": f.database} {
+		if flags.Changed(name) && value == "" {
+			return o, usageError("--"+name+" is empty", "give a value, or leave --"+name+" out for what the variables name")
+		}
+	}
 	var err error
 	if o.target, err = resolveMongo(f.mongo, env); err != nil {
 		return o, err

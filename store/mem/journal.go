@@ -84,6 +84,16 @@ func (j *Journal) Changes(ctx context.Context, sweep string, yield func([]record
 	return inPages(ctx, list, yield)
 }
 
+// List implements [record.Journal].
+func (j *Journal) List(ctx context.Context, sweep string, yield func([]record.Change) error) error {
+	return j.Changes(ctx, sweep, func(page []record.Change) error {
+		for i := range page {
+			page[i].Steps = nil
+		}
+		return yield(page)
+	})
+}
+
 // Lease implements [record.Journal].
 func (j *Journal) Lease(ctx context.Context) (record.Lease, bool, error) {
 	j.mu.Lock()

@@ -88,7 +88,9 @@ func changeOf(doc bson.Raw) (record.Change, error) {
 	if c.Collection, ok = record.ParseCollection(d.Collection); !ok {
 		return c, fmt.Errorf("change %d is of an unknown collection", d.Seq)
 	}
-	c.Steps = make([]record.Step, len(d.Steps))
+	if len(d.Steps) > 0 {
+		c.Steps = make([]record.Step, len(d.Steps))
+	}
 	for i, s := range d.Steps {
 		c.Steps[i] = record.Step{ID: string(s.ID), Before: s.Before, After: s.After}
 		if c.Steps[i].Collection, ok = record.ParseCollection(s.Collection); !ok {
@@ -98,16 +100,25 @@ func changeOf(doc bson.Raw) (record.Change, error) {
 	return c, nil
 }
 
-// Changes implements [record.Journal]. MongoDB reads them in the order of an index.
-// FerretDB, which would hold all of them to sort them, reads the collection once for some thousands of changes.
+// Changes implements [record.Journal].
 func (j *Journal) Changes(ctx context.Context, sweep string, yield func([]record.Change) error) error {
+	return j.changes(ctx, sweep, nil, yield)
+}
+
+// List implements [record.Journal].
+func (j *Journal) List(ctx context.Context, sweep string, yield func([]record.Change) error) error {
+	return j.changes(ctx, sweep, bson.D{{Key: "steps", Value: 0}}, yield)
+}
+
+// changes delivers the changes of a sweep with what the projection leaves of them. MongoDB reads them in the order of an
+// index. FerretDB, which would hold all of them to sort them, reads the collection once for some thousands of changes.
+func (j *Journal) changes(ctx context.Context, sweep string, projection bson.D, yield func([]record.Change) error) error {
 	p := pages[record.Change]{yield: yield}
-	var err error
+	read := j.changesSorted
 	if j.quirks.sortLoads {
-		err = j.changesUnsorted(ctx, sweep, &p)
-	} else {
-		err = j.changesSorted(ctx, sweep, &p)
+		read = j.changesUnsorted
 	}
+	err := read(ctx, sweep, projection, &p)
 	switch {
 	case p.stopped != nil:
 		return p.stopped
@@ -125,8 +136,8 @@ func addChange(p *pages[record.Change], doc bson.Raw) error {
 	return p.add(c, len(doc))
 }
 
-func (j *Journal) changesSorted(ctx context.Context, sweep string, p *pages[record.Change]) error {
-	q := query{filter: ofSweep(sweep, ""), sort: bson.D{{Key: "_id", Value: -1}}}
+func (j *Journal) changesSorted(ctx context.Context, sweep string, projection bson.D, p *pages[record.Change]) error {
+	q := query{filter: ofSweep(sweep, ""), projection: projection, sort: bson.D{{Key: "_id", Value: -1}}}
 	for doc, err := range j.stream(ctx, SweepChangesCollection, q) {
 		if err != nil {
 			return err
@@ -140,10 +151,10 @@ func (j *Journal) changesSorted(ctx context.Context, sweep string, p *pages[reco
 
 // changesUnsorted reads the collection again and again: each time, as many of the last changes that were not delivered
 // as may be held in memory.
-func (j *Journal) changesUnsorted(ctx context.Context, sweep string, p *pages[record.Change]) error {
+func (j *Journal) changesUnsorted(ctx context.Context, sweep string, projection bson.D, p *pages[record.Change]) error {
 	for below, more := "", true; more; {
 		last := lastChanges{maxCount: sortedLength, maxBytes: sortedBytes}
-		for doc, err := range j.stream(ctx, SweepChangesCollection, query{filter: ofSweep(sweep, below)}) {
+		for doc, err := range j.stream(ctx, SweepChangesCollection, query{filter: ofSweep(sweep, below), projection: projection}) {
 			if err != nil {
 				return err
 			}

@@ -104,20 +104,29 @@ func appendChanges(t *testing.T, journal record.Journal, changes ...record.Chang
 
 func checkChanges(t *testing.T, journal record.Journal, sweep string, want ...record.Change) {
 	t.Helper()
-	var pages [][]record.Change
-	err := journal.Changes(context.Background(), sweep, func(page []record.Change) error {
-		if len(page) == 0 {
-			t.Error("an empty page")
+	read := func(name string, changes func(context.Context, string, func([]record.Change) error) error, want []record.Change) {
+		t.Helper()
+		var pages [][]record.Change
+		err := changes(context.Background(), sweep, func(page []record.Change) error {
+			if len(page) == 0 {
+				t.Error("an empty page")
+			}
+			pages = append(pages, page) // a page is its reader's own
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
 		}
-		pages = append(pages, page) // a page is its reader's own
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
+		if d := cmp.Diff(want, slices.Concat(pages...)); d != "" {
+			t.Errorf("%s of %s (-want +got):\n%s", name, sweep, d)
+		}
 	}
-	if d := cmp.Diff(want, slices.Concat(pages...)); d != "" {
-		t.Errorf("changes of %s (-want +got):\n%s", sweep, d)
+	read("changes", journal.Changes, want)
+	listed := slices.Clone(want)
+	for i := range listed {
+		listed[i].Steps = nil
 	}
+	read("the list", journal.List, listed)
 }
 
 func changesDescend(t *testing.T, journal record.Journal) {

@@ -1,0 +1,106 @@
+package sweep
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/lanyardctl/lanyardctl/record"
+)
+
+// reversal is a change that is taken back.
+type reversal struct {
+	change  record.Change
+	steps   []record.Step       // those that take it back, in their order
+	results []record.StepResult // of each step, as it was foreseen or, where the reversal failed, in the end
+	made    int                 // steps that are made
+	failed  bool
+}
+
+func newReversal(c record.Change) *reversal {
+	r := &reversal{change: c}
+	for _, s := range slices.Backward(c.Steps) {
+		r.steps = append(r.steps, s.Undo())
+	}
+	return r
+}
+
+// fail gives the reversal up. Documents that are as before the sweep stay so.
+func (r *reversal) fail(result record.StepResult) {
+	r.failed = true
+	for i, is := range r.results {
+		if is != record.StepAlready {
+			r.results[i] = result
+		}
+	}
+}
+
+// count adds the reversal's documents to the report.
+func (u *UndoJob) count(r *reversal) {
+	for i, result := range r.results {
+		s := r.steps[i]
+		reason := LeftMoved
+		switch result {
+		case record.StepDone:
+			u.report.Restored++
+			u.restored.Add(1)
+			continue
+		case record.StepAlready:
+			// A document that the change did not change is none that was restored.
+			if !bytes.Equal(s.Before, s.After) {
+				u.report.Already++
+			}
+			continue
+		case record.StepMoved:
+			u.report.Moved++
+		case record.StepTaken:
+			u.report.Refused++
+			reason = LeftTaken
+		default:
+			u.report.Refused++
+			reason = LeftRefused
+		}
+		u.report.Kept = insert(u.report.Kept, Leftover{s.Collection, r.change.User, reason}, LeftoverCount, compareLeftovers)
+	}
+}
+
+// foreseen returns what applying the steps would result in, as far as the documents tell. Where these are too large to be
+// held together, it reads half of them at a time.
+func foreseen(ctx context.Context, documents record.Documents, steps []record.Step) ([]record.StepResult, error) {
+	stands := make(map[docKey][]byte)
+	ids := make(map[record.Collection][]string)
+	for _, s := range steps {
+		ids[s.Collection] = append(ids[s.Collection], s.ID)
+	}
+	for c, list := range ids {
+		docs, err := documents.Whole(ctx, c, list, wholeBytes)
+		switch {
+		case errors.Is(err, record.ErrTooMuch) && len(steps) == 1:
+			return []record.StepResult{record.StepMoved}, nil // it is larger than any that the journal holds
+		case errors.Is(err, record.ErrTooMuch):
+			first, err := foreseen(ctx, documents, steps[:len(steps)/2])
+			if err != nil {
+				return nil, err
+			}
+			second, err := foreseen(ctx, documents, steps[len(steps)/2:])
+			return append(first, second...), err
+		case err != nil:
+			return nil, err
+		}
+		for _, d := range docs {
+			stands[docKey{c, d.ID}] = d.Raw
+		}
+	}
+	results := make([]record.StepResult, len(steps))
+	for i, s := range steps {
+		now := stands[keyOf(s)]
+		switch {
+		case bytes.Equal(now, s.After):
+			results[i] = record.StepAlready
+		case !bytes.Equal(now, s.Before):
+			results[i] = record.StepMoved
+		}
+	}
+	return results, nil
+}
