@@ -66,7 +66,7 @@ const (
 type Lease struct {
 	Owner     Owner
 	Heartbeat time.Time
-	Doing     string // for people: "sweep 20261122-010203-ab12"
+	Doing     string // for people: "sweep 20261122-010203-456-ab12"
 }
 
 // Journal keeps, in the target, what sweeps change, so that it can be taken back.

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -137,7 +138,7 @@ func newID(now time.Time) string {
 	var b [2]byte
 	// It never fails, as its documentation says.
 	_, _ = rand.Read(b[:])
-	return now.UTC().Format("20060102-150405-") + hex.EncodeToString(b[:])
+	return strings.Replace(now.UTC().Format("20060102-150405.000-"), ".", "-", 1) + hex.EncodeToString(b[:])
 }
 
 // all reads, sorts and changes.

@@ -149,14 +149,18 @@ func insertDocuments(ts *testscript.TestScript, neg bool, args []string) {
 func setFields(ts *testscript.TestScript, neg bool, args []string) {
 	withDatabase(ts, func(ctx context.Context, db *mongo.Database) {
 		user := bson.D{{Key: "user_id", Value: args[1]}}
-		var doc, fields bson.M
+		var doc, fields bson.D // in order, so that what is set and removed again leaves the same document
 		ts.Check(db.Collection(args[0]).FindOne(ctx, user).Decode(&doc))
 		ts.Check(bson.UnmarshalExtJSON([]byte(args[2]), false, &fields))
-		for name, value := range fields {
-			if value == nil {
-				delete(doc, name)
-			} else {
-				doc[name] = value
+		for _, f := range fields {
+			at := slices.IndexFunc(doc, func(e bson.E) bool { return e.Key == f.Key })
+			switch {
+			case f.Value == nil && at >= 0:
+				doc = slices.Delete(doc, at, at+1)
+			case at >= 0:
+				doc[at] = f
+			case f.Value != nil:
+				doc = append(doc, f)
 			}
 		}
 		_, err := db.Collection(args[0]).ReplaceOne(ctx, user, doc)
@@ -302,7 +306,7 @@ var variable = []struct {
 }
 
 // sweepID matches the ID of a sweep.
-var sweepID = regexp.MustCompile(`[0-9]{8}-[0-9]{6}-[0-9a-f]{4}`)
+var sweepID = regexp.MustCompile(`[0-9]{8}-[0-9]{6}-[0-9]{3}-[0-9a-f]{4}`)
 
 func keepSweepID(ts *testscript.TestScript, neg bool, args []string) {
 	id := sweepID.FindString(ts.ReadFile("stdout"))

@@ -38,8 +38,8 @@ func newSweepUndo() *cobra.Command {
 		Use:   "undo ID",
 		Short: "Take a sweep back",
 		Long:  sweepUndoLong,
-		Example: `  lanyardctl sweep undo 20261122-010203-ab12 --dry-run
-  lanyardctl sweep undo 20261122-010203-ab12`,
+		Example: `  lanyardctl sweep undo 20261122-010203-456-ab12 --dry-run
+  lanyardctl sweep undo 20261122-010203-456-ab12`,
 		Args: cobra.ExactArgs(1),
 	}, func(flags *pflag.FlagSet) {
 		flags.BoolVar(&dryRun, "dry-run", false, "report what would be done, and write nothing")
