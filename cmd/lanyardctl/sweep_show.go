@@ -46,7 +46,7 @@ func newSweepShow() *cobra.Command {
 		Short: "Show what a sweep changed",
 		Long:  sweepShowLong,
 		Example: `  lanyardctl sweep show 20261122-010203-456-ab12
-  lanyardctl sweep show 20261122-010203-456-ab12 --max-changes 0 --output json | jq '.list[].user_id'`,
+  lanyardctl sweep show 20261122-010203-456-ab12 --max-changes 0 --output json | jq .list`,
 		Args: cobra.ExactArgs(1),
 	}, func(flags *pflag.FlagSet) {
 		flags.IntVar(&most, "max-changes", 100, "`number` of changes to show; 0 for all")
