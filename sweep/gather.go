@@ -21,7 +21,7 @@ type gather struct {
 	faults []fault
 	known  map[fault]uint16
 
-	keyless int64 // documents without a key in the collection that is read
+	keyless string // the ID of the first document without a key
 }
 
 // run reads all sources.
@@ -43,8 +43,7 @@ func (g *gather) run(ctx context.Context) error {
 // collection reads a collection. What an earlier attempt read comes twice then, and is counted once.
 func (g *gather) collection(ctx context.Context, c record.Collection) error {
 	g.job.phase("reading "+c.String(), g.job.expected[c], unitDocuments)
-	g.keyless = 0
-	err := g.job.opts.Documents.Outline(ctx, c, func(page []record.Document) error {
+	return g.job.opts.Documents.Outline(ctx, c, func(page []record.Document) error {
 		for _, doc := range page {
 			if err := g.document(doc); err != nil {
 				return err
@@ -53,11 +52,6 @@ func (g *gather) collection(ctx context.Context, c record.Collection) error {
 		g.job.done.Add(int64(len(page)))
 		return nil
 	})
-	if err != nil {
-		return err
-	}
-	g.job.keyless += g.keyless
-	return nil
 }
 
 func (g *gather) source(ctx context.Context, i int, source record.DateSource) error {
@@ -102,7 +96,10 @@ func (g *gather) document(doc record.Document) error {
 	}
 	if doc.Collection == record.APIKeysCollection && doc.Held.APIKey == "" && doc.Held.Junk == nil {
 		e.flags |= keyless
-		g.keyless++
+		if g.keyless == "" {
+			g.keyless = doc.ID
+		}
+		g.job.keyless = g.job.keyless || g.keyless != doc.ID
 	}
 	bounds := g.job.bounds(doc.User)
 	for i, p := range record.PlacesIn(doc.Collection) {

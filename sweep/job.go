@@ -21,7 +21,7 @@ type Job struct {
 
 	expected map[record.Collection]int64
 	faults   []fault
-	keyless  int64 // documents of API keys without a key
+	keyless  bool // several documents of API keys have no key
 	queues   [collectionCount]queue
 
 	sweep record.Sweep

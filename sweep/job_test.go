@@ -292,8 +292,14 @@ func TestWhatIsTooLargeOrTooManyIsLeft(t *testing.T) {
 	for range record.MaxSteps + 1 {
 		docs.Insert(record.MonitoringCollection, map[string]any{"user_id": bob, "since": int64(1650000000)})
 	}
+	for range record.MaxSteps + 1 {
+		docs.Insert(record.LastSeenCollection, map[string]any{"user_id": bob, "timestamp": int64(1700000000000)})
+	}
 	before := dump(docs)
-	r := run(t, sweep.Options{Documents: docs, Journal: mem.NewJournal()})
+	r := run(t, sweep.Options{Documents: docs, Journal: mem.NewJournal(), Dedupe: true})
+	if last := r.Leftovers[len(r.Leftovers)-1]; last.Collection != record.LastSeenCollection || last.Reason != sweep.LeftMany {
+		t.Errorf("%+v", last)
+	}
 	if r.Left != 2 || r.Leftovers[0].Reason != sweep.LeftSize || r.Leftovers[1].Reason != sweep.LeftMany || !sameDump(before, dump(docs)) {
 		t.Errorf("%+v", r)
 	}
@@ -319,6 +325,49 @@ func TestDocumentsThatDoNotFitTogetherAreChangedApart(t *testing.T) {
 	}
 	if undo(t, docs, journal, r.ID); !sameDump(before, dump(docs)) {
 		t.Error("the documents are not what they were")
+	}
+}
+
+// restless are documents that are delivered again: after a connection broke, and where they were changed meanwhile.
+type restless struct {
+	*mem.Documents
+	broke bool
+}
+
+func (d *restless) Outline(ctx context.Context, c record.Collection, yield func([]record.Document) error) error {
+	err := d.Documents.Outline(ctx, c, func(page []record.Document) error {
+		if err := yield(page); err != nil {
+			return err
+		}
+		for i := range page {
+			page[i].Held.Times = map[string]any{"since": int64(1800000000)} // what nobody believes
+		}
+		return yield(page)
+	})
+	if err == nil && !d.broke {
+		d.broke = true
+		err = fmt.Errorf("read: %w", record.ErrUnavailable)
+	}
+	return err
+}
+
+func TestWhatComesTwiceCountsOnce(t *testing.T) {
+	t.Parallel()
+	docs := mem.NewDocuments(record.Limits{})
+	for i := range 20 {
+		user := fmt.Sprint(94490510688792576 + i)
+		docs.Insert(record.MonitoringCollection, map[string]any{"user_id": user, "since": int64(1650000000)})
+		docs.Insert(record.APIKeysCollection, map[string]any{"user_id": user, "key": "key of " + user})
+	}
+	docs.Insert(record.APIKeysCollection, map[string]any{"user_id": bob})
+	docs.Insert(record.APIKeysCollection, map[string]any{})
+	r := run(t, sweep.Options{Documents: &restless{Documents: docs}, Journal: mem.NewJournal(), Dedupe: true, Backoff: time.Millisecond})
+	if r.Users != 20 || r.Merged != 0 || r.Changes != 0 || r.Places[0].Documents != 20 {
+		t.Errorf("%+v", r)
+	}
+	want := sweep.CollectionFigures{Collection: record.APIKeysCollection, Documents: 22, Nobodys: 1, Keyless: 1}
+	if diff := cmp.Diff(want, r.Collections[record.APIKeysCollection]); diff != "" {
+		t.Error(diff)
 	}
 }
 

@@ -164,7 +164,7 @@ func (j *Job) decide(t task, docs []record.Document) *change {
 		j.reconsider(&t, docs)
 		r = decideDate(t.user, docs, t.winner.date, t.otherID)
 	} else {
-		r = decideDuplicates(t.collection, t.user, docs, j.keyless > 1, j.opts.Now)
+		r = decideDuplicates(t.collection, t.user, docs, j.keyless, j.opts.Now)
 	}
 	c := &change{task: t, ruling: r}
 	switch {

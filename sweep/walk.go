@@ -104,7 +104,7 @@ func (j *Job) finishDuplicates(ctx context.Context, p *person, c record.Collecti
 	var number, empty bool
 	for _, d := range docs {
 		number = number || d.flags&numeric != 0
-		empty = empty || d.flags&keyless != 0 && j.keyless > 1
+		empty = empty || d.flags&keyless != 0 && j.keyless
 	}
 	if len(docs) > 1 {
 		figures.Duplicates++
