@@ -328,6 +328,25 @@ func TestDocumentsThatDoNotFitTogetherAreChangedApart(t *testing.T) {
 	}
 }
 
+// TestManyDocumentsAreChangedInPieces has more documents than can be asked for at a time.
+func TestManyDocumentsAreChangedInPieces(t *testing.T) {
+	t.Parallel()
+	docs, journal := mem.NewDocuments(record.Limits{}), mem.NewJournal()
+	for i := range 700 {
+		for n := range 4 {
+			docs.Insert(record.MonitoringCollection, map[string]any{"user_id": fmt.Sprint(94490510688792576 + i), "since": int64(1650000000 + n)})
+		}
+	}
+	before := dump(docs)
+	r := run(t, sweep.Options{Documents: docs, Journal: journal})
+	if r.Merged != 700 {
+		t.Errorf("%+v", r.Columns)
+	}
+	if undo(t, docs, journal, r.ID); !sameDump(before, dump(docs)) {
+		t.Error("the documents are not what they were")
+	}
+}
+
 // restless are documents that are delivered again: after a connection broke, and where they were changed meanwhile.
 type restless struct {
 	*mem.Documents
@@ -506,7 +525,7 @@ func TestWhoLivesOnAnotherHostIsWatched(t *testing.T) {
 					_, _ = journal.KeepLease(t.Context(), l) // memory does not fail
 				}
 			}
-			_, err := sweep.New(sweep.Options{Documents: mem.NewDocuments(record.Limits{}), Journal: journal}).Run(t.Context())
+			_, err := sweep.New(sweep.Options{Documents: mem.NewDocuments(record.Limits{}), Journal: journal, Watch: 10 * time.Millisecond}).Run(t.Context())
 			if _, busy := errors.AsType[*sweep.BusyError](err); busy != c.beats || !busy && err != nil {
 				t.Error(err)
 			}

@@ -123,6 +123,9 @@ func (s *Documents) Outline(ctx context.Context, c record.Collection, yield func
 
 // Whole implements [record.Documents].
 func (s *Documents) Whole(ctx context.Context, c record.Collection, ids []string, most int) ([]record.Document, error) {
+	if len(ids) > record.MaxSteps {
+		return nil, fmt.Errorf("%d documents are more than %d", len(ids), record.MaxSteps)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var list []record.Document
@@ -142,6 +145,9 @@ func (s *Documents) Whole(ctx context.Context, c record.Collection, ids []string
 
 // Apply implements [record.Documents].
 func (s *Documents) Apply(ctx context.Context, steps []record.Step) ([]record.StepResult, error) {
+	if len(steps) > record.MaxSteps {
+		return nil, fmt.Errorf("%d steps are more than %d", len(steps), record.MaxSteps)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	results := make([]record.StepResult, len(steps))
