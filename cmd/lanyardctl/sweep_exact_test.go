@@ -132,7 +132,7 @@ func TestSweepIsExact(t *testing.T) {
 	t.Parallel()
 	server := ferretdb.Start(t)
 	db := openDatabase(t, server.URI)
-	w := dated.New(7, numberFrom(t, "LANYARDCTL_TEST_SWEEP_USERS", 200))
+	w := dated.NewAt(time.Now(), 7, numberFrom(t, "LANYARDCTL_TEST_SWEEP_USERS", 200))
 	insertWorld(t, db, w)
 	before := rawDump(t, db)
 
@@ -206,7 +206,7 @@ func TestAKilledSweepIsTakenBack(t *testing.T) {
 	t.Parallel()
 	server := ferretdb.Start(t)
 	client := openDatabase(t, server.URI).Client()
-	w := dated.New(8, 60)
+	w := dated.NewAt(time.Now(), 8, 60)
 	sweepOf := func(database string) *exec.Cmd {
 		cmd := exec.Command(ferretdb.Build(t), "sweep", "--mongo", server.URI, "--database", database, "--dedupe", "--quiet")
 		cmd.Stdout, cmd.Stderr = new(bytes.Buffer), new(bytes.Buffer)

@@ -12,7 +12,7 @@ func (u *userMaker) date(place string, earliest *int64) any {
 		u.World.Implausible[place]++
 		return u.implausible()
 	}
-	d := u.created + u.Int64N(Now.Unix()-u.created)
+	d := u.created + u.Int64N(u.now.Unix()-u.created)
 	v, d := u.form(d)
 	*earliest = least(*earliest, d)
 	return v
@@ -62,13 +62,13 @@ func (u *userMaker) implausible() any {
 	list := []any{
 		nil, true, "", "soon", "2022-13-01", "NaN", "0x10", map[string]any{"date": int32(1)}, []any{int32(1)},
 		int32(0), int32(-1), int64(-1650000000), 0.0, -1.5, int64(1e18), "99999999999999999999",
-		int64(1230768000),                            // 2009
-		"2009-01-01T00:00:00Z",                       //
-		time.Date(2009, 1, 1, 0, 0, 0, 0, time.UTC),  //
-		u.created - 1,                                // a second before the account
-		(u.created - 86400) * 1000,                   // a day before, in milliseconds
-		Now.Add(25 * time.Hour).Unix(),               // too far ahead
-		fmt.Sprint(Now.AddDate(1, 0, 0).UnixMilli()), //
+		int64(1230768000),                              // 2009
+		"2009-01-01T00:00:00Z",                         //
+		time.Date(2009, 1, 1, 0, 0, 0, 0, time.UTC),    //
+		u.created - 1,                                  // a second before the account
+		(u.created - 86400) * 1000,                     // a day before, in milliseconds
+		u.now.Add(26 * time.Hour).Unix(),               // too far ahead
+		fmt.Sprint(u.now.AddDate(1, 0, 0).UnixMilli()), //
 	}
 	return list[u.IntN(len(list))]
 }

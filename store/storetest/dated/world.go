@@ -11,7 +11,7 @@ import (
 	"github.com/lanyardctl/lanyardctl/record"
 )
 
-// Now is when the worlds are swept.
+// Now is when the worlds of [New] are swept.
 var Now = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
 
 // Document is a document to insert. Values are nil, bool, int32, int64, float64, string, [time.Time], map[string]any and
@@ -43,8 +43,12 @@ type World struct {
 }
 
 // New makes a world of so many users.
-func New(seed uint64, users int) *World {
+func New(seed uint64, users int) *World { return NewAt(Now, seed, users) }
+
+// NewAt makes a world that is swept at now, or an hour later at most.
+func NewAt(now time.Time, seed uint64, users int) *World {
 	m := &maker{
+		now:   now,
 		Rand:  rand.New(rand.NewPCG(seed, 1)),
 		World: &World{Users: make(map[record.UserID]Expected), Implausible: make(map[string]int64), Nobodys: make(map[record.Collection]int64)},
 	}
@@ -68,6 +72,7 @@ func New(seed uint64, users int) *World {
 
 type maker struct {
 	*rand.Rand
+	now   time.Time
 	World *World
 }
 
@@ -97,7 +102,7 @@ func (m *maker) user() {
 		u.pairs()
 	}
 	if m.IntN(2) == 0 {
-		m.add(record.LastSeenCollection, map[string]any{"user_id": u.id(), "timestamp": Now.UnixMilli()})
+		m.add(record.LastSeenCollection, map[string]any{"user_id": u.id(), "timestamp": u.now.UnixMilli()})
 	}
 	if m.IntN(3) == 0 {
 		m.add(record.APIKeysCollection, map[string]any{"user_id": user.String(), "key": fmt.Sprintf("%032x", m.Uint64())})
