@@ -61,10 +61,11 @@ func hold(ctx context.Context, journal record.Journal, doing string, watch time.
 }
 
 // lives reports whether the owner of a lease still runs, as seen from self. The clocks of two hosts may differ, and a
-// process of the same number may be in another container, so such an owner is dead only where it shows nothing for a while.
+// process of the same number may be in another container, so an owner is dead only where it shows nothing for a while. By
+// then the target has also done with what the dead one had asked for last.
 func lives(ctx context.Context, journal record.Journal, l record.Lease, self record.Owner, watch time.Duration) (bool, error) {
-	if l.Owner.Host == self.Host && l.Owner.PID != self.PID {
-		return l.Owner.Alive(l.Heartbeat, self, time.Now()), nil
+	if l.Owner.Host == self.Host && l.Owner.Alive(l.Heartbeat, self, time.Now()) {
+		return true, nil
 	}
 	select {
 	case <-ctx.Done():

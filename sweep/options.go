@@ -67,7 +67,7 @@ type Options struct {
 	// Backoff is the first wait before a call is made again because a server was unavailable; DefaultBackoff where zero.
 	Backoff time.Duration
 
-	// Watch is how long a process on another host is watched before it counts as dead; DefaultWatch where zero.
+	// Watch is how long another process that has the lease is watched before it counts as dead; DefaultWatch where zero.
 	Watch time.Duration
 
 	// Notify is told, in words for people, of what a run decides on its own. Implausible, where it is not nil, is told of

@@ -97,6 +97,7 @@ func (u *UndoJob) take(ctx context.Context) error {
 		return err
 	}
 	s := u.report.Sweep
+	ended := s.State == record.SweepDone
 	s.State = record.SweepUndoing
 	save := func() error { return u.retry.Do(ctx, func() error { return u.opts.Journal.SaveSweep(ctx, s) }) }
 	if err := save(); err != nil {
@@ -104,6 +105,11 @@ func (u *UndoJob) take(ctx context.Context) error {
 	}
 	if err := u.all(ctx); err != nil {
 		return err
+	}
+	if !ended {
+		if err := u.stragglers(ctx); err != nil {
+			return err
+		}
 	}
 	s.UndoneAt = time.Now()
 	if u.report.Moved+u.report.Refused == 0 {
@@ -116,6 +122,40 @@ func (u *UndoJob) take(ctx context.Context) error {
 func (u *UndoJob) all(ctx context.Context) error {
 	next := int64(math.MaxInt64) // all changes from here on were taken back
 	return u.retry.Do(ctx, func() error { return u.from(ctx, &next) })
+}
+
+// errEnough ends the reading of changes.
+var errEnough = errors.New("enough")
+
+// stragglers looks at the last changes again, until nothing is left to do: where a sweep was killed, the target may still
+// have been at what it had asked for last.
+func (u *UndoJob) stragglers(ctx context.Context) error {
+	for {
+		before := u.report.Restored
+		seen := 0
+		again := &UndoJob{opts: u.opts, retry: u.retry}
+		err := u.opts.Journal.Changes(ctx, u.opts.ID, func(page []record.Change) error {
+			for len(page) > 0 && seen < record.MaxSteps {
+				n := apart(page)
+				if err := again.changes(context.WithoutCancel(ctx), page[:n]); err != nil {
+					return err
+				}
+				seen, page = seen+n, page[n:]
+			}
+			if seen >= record.MaxSteps {
+				return errEnough
+			}
+			return nil
+		})
+		if err != nil && !errors.Is(err, errEnough) {
+			return err
+		}
+		u.report.Restored += again.report.Restored
+		u.report.Already -= again.report.Restored
+		if u.report.Restored == before {
+			return nil
+		}
+	}
 }
 
 // from takes back the changes before next, which it sets back as it goes on.

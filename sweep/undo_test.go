@@ -1,6 +1,7 @@
 package sweep_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -157,6 +158,70 @@ func TestUndoGoesBackWhereItCannotGoOn(t *testing.T) {
 	if u := undo(t, docs, journal, r.ID); u.Refused != 2 || u.Restored != 0 || !sameDump(before, dump(docs)) {
 		t.Errorf("%+v, %v", u, docs.All(record.MonitoringCollection))
 	}
+}
+
+// TestWhatADeadSweepAskedForIsTakenBack has a server that carries out what a killed process asked for only after its
+// documents were looked at.
+func TestWhatADeadSweepAskedForIsTakenBack(t *testing.T) {
+	t.Parallel()
+	world := dated.New(9, 40)
+	docs, journal := fill(world), mem.NewJournal()
+	before := dump(docs)
+	slow := &slowServer{Documents: docs}
+	if _, err := sweep.New(sweep.Options{Documents: slow, Journal: journal, Now: dated.Now}).Run(t.Context()); !errors.Is(err, errKilled) {
+		t.Fatal(err)
+	}
+	sweeps, _ := journal.Sweeps(t.Context())
+	late := &lateJournal{Journal: journal, late: func() {
+		if _, err := docs.Apply(t.Context(), slow.asked); err != nil {
+			t.Error(err)
+		}
+	}}
+	u := undo(t, docs, late, sweeps[0].ID)
+	if u.Restored == 0 || !sameDump(before, dump(docs)) {
+		t.Errorf("%d were asked for: %+v", len(slow.asked), u)
+	}
+	var all int64
+	_ = journal.Changes(t.Context(), sweeps[0].ID, func(page []record.Change) error {
+		for _, c := range page {
+			for _, s := range c.Steps {
+				if !bytes.Equal(s.Before, s.After) {
+					all++
+				}
+			}
+		}
+		return nil
+	})
+	if u.Restored+u.Already != all {
+		t.Errorf("%d documents: %+v", all, u)
+	}
+}
+
+// slowServer answers nobody.
+type slowServer struct {
+	*mem.Documents
+	asked []record.Step
+}
+
+func (s *slowServer) Apply(_ context.Context, steps []record.Step) ([]record.StepResult, error) {
+	s.asked = steps
+	return nil, errKilled
+}
+
+// lateJournal lets something happen once its changes were read.
+type lateJournal struct {
+	*mem.Journal
+	late func()
+	done bool
+}
+
+func (j *lateJournal) Changes(ctx context.Context, id string, yield func([]record.Change) error) error {
+	err := j.Journal.Changes(ctx, id, yield)
+	if !j.done {
+		j.done = true
+		j.late()
+	}
+	return err
 }
 
 // TestUndoGoesOnAfterAFailure reads the journal through a connection that breaks.
