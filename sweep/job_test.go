@@ -449,7 +449,7 @@ func TestAnInterruptedSweepFinishesWhatItBegan(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	m := &meddled{Documents: docs, before: func(int) { cancel(errors.New("Ctrl-C")) }}
 	r, err := sweep.New(sweep.Options{Documents: m, Journal: journal, Now: dated.Now, Chunk: 8}).Run(ctx)
-	if !errors.Is(err, sweep.ErrInterrupted) || r.Complete || r.Changes == 0 {
+	if !errors.Is(err, sweep.ErrInterrupted) || err.Error() != "interrupted: Ctrl-C" || r.Complete || r.Changes == 0 {
 		t.Fatalf("%v, %+v", err, r)
 	}
 	sweeps, _ := journal.Sweeps(t.Context())
@@ -580,6 +580,10 @@ func TestALeaseThatWasTakenAndGivenBackIsLost(t *testing.T) {
 	}
 	if _, held, _ := journal.Lease(t.Context()); held {
 		t.Error("the lease was taken again")
+	}
+	// Whoever had it meanwhile may have written what became of the sweep.
+	if sweeps, _ := journal.Sweeps(t.Context()); len(sweeps) != 1 || sweeps[0].State != record.SweepRunning {
+		t.Errorf("%+v", sweeps)
 	}
 }
 
