@@ -177,8 +177,11 @@ func (j *Job) journalled(ctx context.Context, changes []*change) error {
 	if err != nil {
 		return err
 	}
+	if err := j.retry.Do(ctx, func() error { return j.opts.Journal.Append(ctx, entries) }); err != nil {
+		return err
+	}
 	j.changed(len(changes))
-	return j.retry.Do(ctx, func() error { return j.opts.Journal.Append(ctx, entries) })
+	return nil
 }
 
 // end writes how the sweep ended, where it changed anything.

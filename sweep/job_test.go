@@ -1,6 +1,7 @@
 package sweep_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -218,6 +219,30 @@ func TestWhatChangesMeanwhileIsDecidedAnew(t *testing.T) {
 	undo(t, docs, journal, r.ID)
 	if all := docs.All(record.MonitoringCollection); len(all) != 2 {
 		t.Errorf("taken back: %v", all)
+	}
+}
+
+// TestAMergeThatCannotEndIsNoChange has a document that comes to differ after the one that stays was looked at.
+func TestAMergeThatCannotEndIsNoChange(t *testing.T) {
+	t.Parallel()
+	docs, journal := mem.NewDocuments(record.Limits{}), mem.NewJournal()
+	stays := docs.Insert(record.KVCollection, map[string]any{"_id": "a", "user_id": alice, "kv": map[string]any{"x": "1"}})
+	docs.Insert(record.KVCollection, map[string]any{"_id": "b", "user_id": alice, "kv": map[string]any{"y": "2"}})
+	before := docs.Dump(record.KVCollection)[stays]
+	m := &meddled{Documents: docs, before: func(call int) {
+		if call == 2 {
+			docs.Insert(record.KVCollection, map[string]any{"_id": "b", "user_id": alice, "kv": map[string]any{"x": "other"}})
+		}
+	}}
+	r := run(t, sweep.Options{Documents: m, Journal: journal, Dedupe: true})
+	if r.Changes != 0 || r.LeftoversTotal != 1 || r.Leftovers[0].Reason != sweep.LeftKV {
+		t.Errorf("%+v", r)
+	}
+	if !bytes.Equal(before, docs.Dump(record.KVCollection)[stays]) {
+		t.Errorf("%v", docs.All(record.KVCollection)[stays])
+	}
+	if err := journal.Changes(t.Context(), r.ID, func(page []record.Change) error { return fmt.Errorf("%+v", page) }); err != nil {
+		t.Error("the journal knows of a change that was taken back: ", err)
 	}
 }
 

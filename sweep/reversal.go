@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"maps"
 	"slices"
 
 	"github.com/lanyardctl/lanyardctl/record"
@@ -34,6 +35,50 @@ func (r *reversal) fail(result record.StepResult) {
 			r.results[i] = result
 		}
 	}
+}
+
+// cut leaves in r what was made of it, where an error ended it there.
+func (r *reversal) cut() {
+	if !r.failed {
+		r.steps, r.results = r.steps[:r.made], r.results[:r.made]
+	}
+}
+
+// docKey is what tells documents apart.
+type docKey struct {
+	collection record.Collection
+	id         string
+}
+
+func keyOf(s record.Step) docKey { return docKey{s.Collection, s.ID} }
+
+// stuck are the documents of reversals that failed, by the change. Changes of one document follow each other closely.
+type stuck map[docKey]int64
+
+// stuckFor is for how many changes a document is remembered, and mostStuck how many documents.
+const (
+	stuckFor  = 10 * record.MaxSteps
+	mostStuck = 2 * stuckFor
+)
+
+func (s *stuck) add(r *reversal) {
+	if *s == nil {
+		*s = make(stuck)
+	}
+	for _, step := range r.steps {
+		(*s)[keyOf(step)] = r.change.Seq
+	}
+	if len(*s) > mostStuck {
+		maps.DeleteFunc(*s, func(_ docKey, seq int64) bool { return seq > r.change.Seq+stuckFor })
+	}
+}
+
+// has reports whether a later change of one of the reversal's documents was not taken back.
+func (s stuck) has(r *reversal) bool {
+	return slices.ContainsFunc(r.steps, func(step record.Step) bool {
+		_, is := s[keyOf(step)]
+		return is
+	})
 }
 
 // count adds the reversal's documents to the report.

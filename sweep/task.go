@@ -12,7 +12,8 @@ type task struct {
 	collection record.Collection
 	user       record.UserID
 	ids        []string
-	otherID    bool // the identity of a new document is taken
+	otherID    bool // another document has the identity that a new one would have
+	taken      bool // the target has once refused a step as taken
 
 	// For monitoring: the date that won, and the one that the app saw before.
 	winner candidate
@@ -30,9 +31,9 @@ const (
 	// firstPiece is how many users' documents are read at first, when nobody knows how large they are.
 	firstPiece = 16
 
-	// pieceBytes is about how many bytes of documents are read for changes at a time, and wholeBytes how many at most. A
-	// change of one user's documents that are larger together would not fit into a document of the journal.
-	pieceBytes = 8 << 20
+	// pieceBytes is how many bytes of documents are read for changes at a time, and wholeBytes of those of one user. A
+	// change of documents that are larger together would not fit into a document of the journal.
+	pieceBytes = 4 << 20
 	wholeBytes = record.DefaultMaxDocument
 )
 
@@ -67,7 +68,7 @@ func (j *Job) flush(ctx context.Context, q *queue) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	q.size = min(2*q.size, j.opts.Chunk, max(1, pieceBytes/max(largest, 1)))
+	q.size = min(2*q.size, j.opts.Chunk, max(1, pieceBytes/2/max(largest, 1)))
 	return nil
 }
 
@@ -139,19 +140,29 @@ func sizeOf(docs []record.Document) int {
 // whole reads the tasks' documents, by user.
 func (j *Job) whole(ctx context.Context, tasks []task) (map[record.UserID][]record.Document, error) {
 	var ids []string
-	for _, t := range tasks {
+	created := make(map[string]*task) // by the identity that the new document would have
+	for i, t := range tasks {
 		ids = append(ids, t.ids...)
+		if len(t.ids) == 0 {
+			id := j.opts.Documents.Joined(record.Join{Collection: t.collection, User: t.user}).ID
+			created[id] = &tasks[i]
+			ids = append(ids, id)
+		}
 	}
-	byUser := make(map[record.UserID][]record.Document, len(tasks))
-	if len(ids) == 0 {
-		return byUser, nil
+	most := pieceBytes
+	if len(tasks) == 1 {
+		most = wholeBytes
 	}
 	var documents []record.Document
 	err := j.retry.Do(ctx, func() (err error) {
-		documents, err = j.opts.Documents.Whole(ctx, tasks[0].collection, ids, wholeBytes)
+		documents, err = j.opts.Documents.Whole(ctx, tasks[0].collection, ids, most)
 		return err
 	})
+	byUser := make(map[record.UserID][]record.Document, len(tasks))
 	for _, doc := range documents {
+		if t := created[doc.ID]; t != nil && doc.User != t.user {
+			t.otherID = true
+		}
 		byUser[doc.User] = append(byUser[doc.User], doc)
 	}
 	return byUser, err
@@ -234,17 +245,17 @@ func (j *Job) make(ctx context.Context, changes []*change) ([]task, error) {
 			j.settle(c)
 			continue
 		}
+		if err := j.back(ctx, c); err != nil {
+			return nil, err
+		}
 		if c.made == 0 {
 			j.changed(-1)
 		}
-		failed := c.entry.Steps[c.made]
 		c.entry.Steps = c.entry.Steps[:c.made]
 		amended = append(amended, c.entry)
 		switch {
-		case c.result == record.StepTaken && c.ruling.action == record.ActionCreated && !c.task.otherID:
-			// Either another document has the identity, or somebody else has made the user's.
-			c.task.otherID = true
-			c.task.ids = append(c.task.ids, failed.ID)
+		case c.result == record.StepTaken && !c.task.taken:
+			c.task.taken = true // somebody may have made a document of the identity a moment ago
 			again = append(again, c.task)
 		case c.result == record.StepTaken:
 			j.leave(c.task, LeftTaken)
@@ -258,6 +269,26 @@ func (j *Job) make(ctx context.Context, changes []*change) ([]task, error) {
 		return nil, nil
 	}
 	return again, j.retry.Do(ctx, func() error { return j.opts.Journal.Amend(ctx, amended) })
+}
+
+// back takes back the steps of a change that could not be made as a whole, so that what is decided anew is a change of its
+// own. What somebody has changed meanwhile stays as it is, and in the journal.
+func (j *Job) back(ctx context.Context, c *change) error {
+	for c.made > 0 {
+		var results []record.StepResult
+		err := j.retry.Do(ctx, func() (err error) {
+			results, err = j.opts.Documents.Apply(ctx, []record.Step{c.entry.Steps[c.made-1].Undo()})
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		if results[0] != record.StepDone && results[0] != record.StepAlready {
+			return nil
+		}
+		c.made--
+	}
+	return nil
 }
 
 // apply makes the first steps of all changes, then their second ones, and so on.

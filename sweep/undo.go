@@ -16,6 +16,7 @@ type UndoJob struct {
 	opts   UndoOptions
 	retry  record.Retry
 	report UndoReport
+	stuck  stuck
 
 	done, total, restored atomic.Int64
 }
@@ -62,7 +63,7 @@ func (u *UndoJob) run(ctx context.Context) error {
 		return because(ctx, err)
 	}
 	if err = markDead(held, u.opts.Journal, dead); err == nil {
-		err = u.take(held)
+		err = u.take(held, holding)
 	}
 	return errors.Join(because(held, err), holding.end(ctx))
 }
@@ -91,7 +92,7 @@ func (u *UndoJob) find(ctx context.Context) error {
 }
 
 // take takes the sweep back, under the lease.
-func (u *UndoJob) take(ctx context.Context) error {
+func (u *UndoJob) take(ctx context.Context, h *holding) error {
 	// Another process may have been at it before this one had the lease.
 	if err := u.find(ctx); err != nil {
 		return err
@@ -111,6 +112,9 @@ func (u *UndoJob) take(ctx context.Context) error {
 			return err
 		}
 	}
+	if !h.held(ctx) {
+		return ErrLeaseLost
+	}
 	s.UndoneAt = time.Now()
 	if u.report.Moved+u.report.Refused == 0 {
 		s.State = record.SweepUndone
@@ -118,10 +122,33 @@ func (u *UndoJob) take(ctx context.Context) error {
 	return save()
 }
 
-// all takes back all changes, the last first.
+// all takes back all changes, the last first. Reading them is tried again from where it broke off.
 func (u *UndoJob) all(ctx context.Context) error {
 	next := int64(math.MaxInt64) // all changes from here on were taken back
-	return u.retry.Do(ctx, func() error { return u.from(ctx, &next) })
+	var failed error
+	err := u.retry.Do(ctx, func() error {
+		return u.opts.Journal.Changes(ctx, u.opts.ID, func(page []record.Change) error {
+			page = slices.DeleteFunc(page, func(c record.Change) bool { return c.Seq >= next })
+			for len(page) > 0 {
+				n := apart(page)
+				// An interruption waits until what is begun is done.
+				if failed = u.changes(context.WithoutCancel(ctx), page[:n]); failed != nil {
+					return errEnough
+				}
+				u.done.Add(int64(n))
+				next = page[n-1].Seq
+				page = page[n:]
+				if failed = ctx.Err(); failed != nil {
+					return errEnough
+				}
+			}
+			return nil
+		})
+	})
+	if errors.Is(err, errEnough) {
+		return failed
+	}
+	return err
 }
 
 // errEnough ends the reading of changes.
@@ -133,7 +160,7 @@ func (u *UndoJob) stragglers(ctx context.Context) error {
 	for {
 		before := u.report.Restored
 		seen := 0
-		again := &UndoJob{opts: u.opts, retry: u.retry}
+		again := &UndoJob{opts: u.opts, retry: u.retry, stuck: u.stuck}
 		err := u.opts.Journal.Changes(ctx, u.opts.ID, func(page []record.Change) error {
 			for len(page) > 0 && seen < record.MaxSteps {
 				n := apart(page)
@@ -158,35 +185,6 @@ func (u *UndoJob) stragglers(ctx context.Context) error {
 	}
 }
 
-// from takes back the changes before next, which it sets back as it goes on.
-func (u *UndoJob) from(ctx context.Context, next *int64) error {
-	return u.opts.Journal.Changes(ctx, u.opts.ID, func(page []record.Change) error {
-		page = slices.DeleteFunc(page, func(c record.Change) bool { return c.Seq >= *next })
-		for len(page) > 0 {
-			n := apart(page)
-			// An interruption waits until what is begun is done.
-			if err := u.changes(context.WithoutCancel(ctx), page[:n]); err != nil {
-				return err
-			}
-			u.done.Add(int64(n))
-			*next = page[n-1].Seq
-			page = page[n:]
-			if err := ctx.Err(); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-}
-
-// docKey is what tells documents apart.
-type docKey struct {
-	collection record.Collection
-	id         string
-}
-
-func keyOf(s record.Step) docKey { return docKey{s.Collection, s.ID} }
-
 // apart returns how many of the changes, from the first, are of different documents, and few enough to be taken back
 // side by side.
 func apart(changes []record.Change) int {
@@ -208,38 +206,54 @@ func apart(changes []record.Change) int {
 }
 
 // changes takes back changes of different documents. A change of several documents is taken back as a whole or not at all:
-// what was merged into a document that somebody changed since, or that cannot go back, does not come back beside it.
+// what was merged into a document that somebody changed since, or that cannot go back, does not come back beside it. Nor
+// is a change of a document taken back where a later one of it was not.
 func (u *UndoJob) changes(ctx context.Context, changes []record.Change) error {
 	list := make([]*reversal, len(changes))
 	for i, c := range changes {
 		list[i] = newReversal(c)
 	}
-	if err := u.foresee(ctx, list); err != nil {
+	err := u.foresee(ctx, list)
+	if err != nil {
 		return err
 	}
-	for !u.opts.DryRun {
-		var steps []record.Step
+	for err == nil && !u.opts.DryRun {
 		var of []*reversal
 		for _, r := range list {
 			if r.made < len(r.steps) && !r.failed {
-				steps, of = append(steps, r.steps[r.made]), append(of, r)
+				of = append(of, r)
 			}
 		}
-		if len(steps) == 0 {
+		if len(of) == 0 {
 			break
 		}
-		results, err := u.apply(ctx, steps)
-		if err != nil {
-			return err
-		}
-		for i, r := range of {
-			if err := u.settle(ctx, r, results[i]); err != nil {
-				return err
-			}
-		}
+		err = u.advance(ctx, of)
 	}
 	for _, r := range list {
+		if err != nil {
+			r.cut()
+		} else if r.failed {
+			u.stuck.add(r)
+		}
 		u.count(r)
+	}
+	return err
+}
+
+// advance makes the next step of each reversal.
+func (u *UndoJob) advance(ctx context.Context, of []*reversal) error {
+	steps := make([]record.Step, len(of))
+	for i, r := range of {
+		steps[i] = r.steps[r.made]
+	}
+	results, err := u.apply(ctx, steps)
+	if err != nil {
+		return err
+	}
+	for i, r := range of {
+		if err := u.settle(ctx, r, results[i]); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -252,6 +266,16 @@ func (u *UndoJob) settle(ctx context.Context, r *reversal, result record.StepRes
 		}
 		r.made++
 		return nil
+	}
+	if result == record.StepTaken {
+		// Where another document has the identity, somebody has made it since.
+		docs, err := u.opts.Documents.Whole(ctx, r.steps[r.made].Collection, []string{r.steps[r.made].ID}, wholeBytes)
+		switch {
+		case errors.Is(err, record.ErrTooMuch) || len(docs) > 0:
+			result = record.StepMoved
+		case err != nil:
+			return err
+		}
 	}
 	for r.made > 0 {
 		r.made--
@@ -266,11 +290,19 @@ func (u *UndoJob) settle(ctx context.Context, r *reversal, result record.StepRes
 	return nil
 }
 
+// apply carries out steps. What is found done by a call that follows a failed one was done by that.
 func (u *UndoJob) apply(ctx context.Context, steps []record.Step) (results []record.StepResult, err error) {
+	calls := 0
 	err = u.retry.Do(ctx, func() (err error) {
+		calls++
 		results, err = u.opts.Documents.Apply(ctx, steps)
 		return err
 	})
+	for i, result := range results {
+		if calls > 1 && result == record.StepAlready {
+			results[i] = record.StepDone
+		}
+	}
 	return results, err
 }
 
@@ -279,7 +311,11 @@ func (u *UndoJob) apply(ctx context.Context, steps []record.Step) (results []rec
 func (u *UndoJob) foresee(ctx context.Context, list []*reversal) error {
 	var steps []record.Step
 	for _, r := range list {
-		if r.results = make([]record.StepResult, len(r.steps)); len(r.steps) > 1 || u.opts.DryRun {
+		r.results = make([]record.StepResult, len(r.steps))
+		switch {
+		case u.stuck.has(r):
+			r.fail(record.StepMoved)
+		case len(r.steps) > 1 || u.opts.DryRun:
 			steps = append(steps, r.steps...)
 		}
 	}
@@ -292,7 +328,7 @@ func (u *UndoJob) foresee(ctx context.Context, list []*reversal) error {
 		return err
 	}
 	for _, r := range list {
-		if len(r.steps) == 1 && !u.opts.DryRun {
+		if r.failed || len(r.steps) == 1 && !u.opts.DryRun {
 			continue
 		}
 		r.results, results = results[:len(r.steps):len(r.steps)], results[len(r.steps):]

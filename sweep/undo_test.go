@@ -41,6 +41,9 @@ func addDuplicates(docs *mem.Documents, w *dated.World) {
 			docs.Insert(record.APIKeysCollection, map[string]any{"user_id": id})
 		case 3:
 			docs.Insert(record.APIKeysCollection, map[string]any{"user_id": id, "key": nil})
+		case 4:
+			// Somebody else's document has the identity that a new one of the user would have.
+			docs.Insert(record.MonitoringCollection, map[string]any{"_id": id, "user_id": "nobody"})
 		}
 	}
 }
@@ -140,6 +143,105 @@ func TestUndoBringsNoRevokedKeyBack(t *testing.T) {
 	u := undo(t, docs, journal, r.ID)
 	if u.Restored != 0 || u.Moved != 4 || foreseen.Moved != 4 || !sameDump(before, dump(docs)) {
 		t.Errorf("%+v, foreseen %+v, %v", u, foreseen, docs.All(record.APIKeysCollection))
+	}
+}
+
+// TestUndoLeavesWhatALaterChangeLeft has a document in two changes, of which the later one cannot be taken back: the content
+// of the document that went stays where the earlier one had put it.
+func TestUndoLeavesWhatALaterChangeLeft(t *testing.T) {
+	t.Parallel()
+	scratch := mem.NewDocuments(record.Limits{})
+	raw := func(fields map[string]any) (string, []byte) {
+		id := scratch.Insert(record.KVCollection, fields)
+		return id, scratch.Dump(record.KVCollection)[id]
+	}
+	a, before := raw(map[string]any{"_id": "a", "user_id": alice, "kv": map[string]any{"x": "1"}})
+	_, joined := raw(map[string]any{"_id": "a", "user_id": alice, "kv": map[string]any{"x": "1", "only": "b's"}})
+	b, gone := raw(map[string]any{"_id": "b", "user_id": alice, "kv": map[string]any{"only": "b's"}})
+	docs, journal := mem.NewDocuments(record.Limits{}), mem.NewJournal()
+	docs.Insert(record.KVCollection, map[string]any{"_id": "a", "user_id": alice, "kv": map[string]any{"x": "1", "only": "b's"}})
+	docs.Unique(record.KVCollection, "user_id")
+	changes := []record.Change{
+		{Sweep: "s", Seq: 1, User: 94490510688792576, Steps: []record.Step{{Collection: record.KVCollection, ID: a, Before: before, After: joined}}},
+		{Sweep: "s", Seq: 2, User: 94490510688792576, Steps: []record.Step{
+			{Collection: record.KVCollection, ID: a, Before: joined, After: joined}, {Collection: record.KVCollection, ID: b, Before: gone},
+		}},
+	}
+	if err := errors.Join(journal.Append(t.Context(), changes), journal.SaveSweep(t.Context(), record.Sweep{ID: "s", State: record.SweepDone, Changes: 2})); err != nil {
+		t.Fatal(err)
+	}
+	stands := dump(docs)
+	if u := undo(t, docs, journal, "s"); u.Refused != 1 || u.Moved != 1 || u.Restored != 0 || !sameDump(stands, dump(docs)) {
+		t.Errorf("%+v, %v", u, docs.All(record.KVCollection))
+	}
+}
+
+// TestUndoSaysWhatItDidUntilItFailed has a server that goes away in the middle of changes of several documents.
+func TestUndoSaysWhatItDidUntilItFailed(t *testing.T) {
+	t.Parallel()
+	docs, journal := mem.NewDocuments(record.Limits{}), mem.NewJournal()
+	for i := range 2 {
+		for n := range 2 {
+			docs.Insert(record.MonitoringCollection, map[string]any{"user_id": fmt.Sprint(94490510688792576 + i), "since": int64(1650000000 - n)})
+		}
+	}
+	before := dump(docs)
+	r := run(t, sweep.Options{Documents: docs, Journal: journal})
+	m := &meddled{Documents: docs, fail: func(call int) error {
+		if call > 1 {
+			return errKilled
+		}
+		return nil
+	}}
+	u, err := sweep.NewUndo(sweep.UndoOptions{Documents: m, Journal: journal, ID: r.ID}).Run(t.Context())
+	if !errors.Is(err, errKilled) || u.Restored != 2 {
+		t.Errorf("%v, %+v", err, u)
+	}
+	if u := undo(t, docs, journal, r.ID); u.Restored != 2 || u.Already != 2 || !sameDump(before, dump(docs)) {
+		t.Errorf("%+v", u)
+	}
+}
+
+// TestUndoCountsWhatAnUnheardCallRestored has a server that does what it is asked, and whose answer is lost.
+func TestUndoCountsWhatAnUnheardCallRestored(t *testing.T) {
+	t.Parallel()
+	docs, journal := mem.NewDocuments(record.Limits{}), mem.NewJournal()
+	docs.Insert(record.MonitoringCollection, map[string]any{"user_id": alice, "since": "1650000000"})
+	r := run(t, sweep.Options{Documents: docs, Journal: journal})
+	u, err := sweep.NewUndo(sweep.UndoOptions{Documents: &deaf{Documents: docs}, Journal: journal, ID: r.ID, Backoff: time.Millisecond}).Run(t.Context())
+	if err != nil || u.Restored != 1 || u.Already != 0 {
+		t.Errorf("%v, %+v", err, u)
+	}
+}
+
+type deaf struct {
+	*mem.Documents
+	heard bool
+}
+
+func (d *deaf) Apply(ctx context.Context, steps []record.Step) ([]record.StepResult, error) {
+	results, err := d.Documents.Apply(ctx, steps)
+	if !d.heard {
+		d.heard = true
+		return nil, fmt.Errorf("answer: %w", record.ErrUnavailable)
+	}
+	return results, err
+}
+
+// TestUndoTellsAnIdentityThatWasUsedAgain has a document in place of one that the sweep removed.
+func TestUndoTellsAnIdentityThatWasUsedAgain(t *testing.T) {
+	t.Parallel()
+	docs, journal := mem.NewDocuments(record.Limits{}), mem.NewJournal()
+	for _, user := range []string{alice, bob} {
+		docs.Insert(record.APIKeysCollection, map[string]any{"_id": user, "user_id": user})
+	}
+	r := run(t, sweep.Options{Documents: docs, Journal: journal, Dedupe: true})
+	docs.Insert(record.APIKeysCollection, map[string]any{"_id": alice, "user_id": alice, "key": "new"})
+	for _, dry := range []bool{true, false} {
+		u, err := sweep.NewUndo(sweep.UndoOptions{Documents: docs, Journal: journal, ID: r.ID, DryRun: dry}).Run(t.Context())
+		if err != nil || u.Restored != 1 || u.Moved != 1 || u.Refused != 0 {
+			t.Errorf("dry run %t: %v, %+v", dry, err, u)
+		}
 	}
 }
 
