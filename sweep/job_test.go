@@ -302,7 +302,7 @@ func TestAUniqueIndexIsObeyed(t *testing.T) {
 	}}
 	journal := mem.NewJournal()
 	r := run(t, sweep.Options{Documents: m, Journal: journal})
-	if r.Left != 1 || r.Leftovers[0].Reason != sweep.LeftTaken {
+	if r.Left != 1 || r.Leftovers[0].Reason != sweep.LeftTaken || len(r.After) != 0 {
 		t.Errorf("%+v", r)
 	}
 	if again := run(t, sweep.Options{Documents: docs, Journal: journal}); again.Changed != 1 {
@@ -623,6 +623,15 @@ func (w waiting) Claims(ctx context.Context, _ func([]record.Claim) error) error
 	w.begin()
 	<-ctx.Done()
 	return ctx.Err()
+}
+
+func TestPlacesHaveNamesOfTheirOwn(t *testing.T) {
+	t.Parallel()
+	docs := mem.NewDocuments(record.Limits{})
+	twice := []record.DateSource{waiting{}, waiting{}}
+	if _, err := sweep.New(sweep.Options{Documents: docs, Dates: twice, DryRun: true}).Run(t.Context()); err == nil {
+		t.Error("two places of one name")
+	}
 }
 
 func TestASourceThatFailsChangesNothing(t *testing.T) {

@@ -73,7 +73,7 @@ func lives(ctx context.Context, journal record.Journal, l record.Lease, self rec
 	case <-time.After(watch):
 	}
 	now, found, err := journal.Lease(ctx)
-	return found && (now.Owner != l.Owner || !now.Heartbeat.Equal(l.Heartbeat)), err
+	return found && !now.Heartbeat.Equal(l.Heartbeat), err
 }
 
 // beat shows that the owner lives until ctx ends, which it ends itself where another process has the lease.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"testing"
 
@@ -24,6 +25,9 @@ func TestSortedIsSorted(t *testing.T) {
 			if err := s.add(b); err != nil {
 				rt.Fatal(err)
 			}
+		}
+		if left, err := os.ReadDir(dir); err != nil || len(left) > 0 && runtime.GOOS == "linux" {
+			rt.Fatalf("%v, %v: would be left behind by a process that is killed", left, err)
 		}
 		var got [][]byte
 		err := s.sorted(func(b []byte) error {

@@ -100,6 +100,23 @@ func TestUndoKeepsWhatSomebodyChanged(t *testing.T) {
 	}
 }
 
+// TestUndoObeysAUniqueIndexThatWasThere has a document that goes because another one gets its user id, and both come back.
+func TestUndoObeysAUniqueIndexThatWasThere(t *testing.T) {
+	t.Parallel()
+	docs, journal := mem.NewDocuments(record.Limits{}), mem.NewJournal()
+	docs.Unique(record.APIKeysCollection, "user_id")
+	docs.Insert(record.APIKeysCollection, map[string]any{"user_id": alice})
+	docs.Insert(record.APIKeysCollection, map[string]any{"user_id": int64(94490510688792576), "key": "k"})
+	before := dump(docs)
+	r := run(t, sweep.Options{Documents: docs, Journal: journal, Dedupe: true})
+	if all := docs.All(record.APIKeysCollection); len(all) != 1 || r.Changes != 1 {
+		t.Fatalf("%v, %+v", all, r)
+	}
+	if u := undo(t, docs, journal, r.ID); u.Restored != 2 || !sameDump(before, dump(docs)) {
+		t.Errorf("%+v, %v", u, docs.All(record.APIKeysCollection))
+	}
+}
+
 // TestUndoLosesNothingToAUniqueIndex takes a merge back after somebody has made the index that it made possible.
 func TestUndoLosesNothingToAUniqueIndex(t *testing.T) {
 	t.Parallel()
