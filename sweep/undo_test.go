@@ -135,6 +135,26 @@ func TestUndoLosesNothingToAUniqueIndex(t *testing.T) {
 	}
 }
 
+// TestAnUndoThatLosesItsLeaseSaysSo was suspended while another process had the lease.
+func TestAnUndoThatLosesItsLeaseSaysSo(t *testing.T) {
+	t.Parallel()
+	docs, journal := mem.NewDocuments(record.Limits{}), mem.NewJournal()
+	docs.Insert(record.MonitoringCollection, map[string]any{"user_id": alice, "since": "1650000000"})
+	r := run(t, sweep.Options{Documents: docs, Journal: journal})
+	m := &meddled{Documents: docs, before: func(int) {
+		l, _, _ := journal.Lease(t.Context())
+		if err := journal.EndLease(t.Context(), l.Owner); err != nil {
+			t.Error(err)
+		}
+	}}
+	if _, err := sweep.NewUndo(sweep.UndoOptions{Documents: m, Journal: journal, ID: r.ID}).Run(t.Context()); !errors.Is(err, sweep.ErrLeaseLost) {
+		t.Error(err)
+	}
+	if sweeps, _ := journal.Sweeps(t.Context()); sweeps[0].State != record.SweepUndoing {
+		t.Errorf("%+v", sweeps)
+	}
+}
+
 // TestUndoBringsNoRevokedKeyBack has two documents of one key, of which the sweep removed one, and a user who has got
 // another key since.
 func TestUndoBringsNoRevokedKeyBack(t *testing.T) {

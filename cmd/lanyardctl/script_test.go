@@ -186,7 +186,7 @@ func countDocuments(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 func startDiscord(ts *testscript.TestScript, neg bool, args []string) {
-	o := discordserver.Options{PageMax: 1, Faults: map[int]discordserver.Fault{2: discordserver.Page(502)}}
+	o := discordserver.Options{PageMax: 1, Faults: map[int]discordserver.Fault{2: discordserver.Page(502), 4: discordserver.TooMany(0.2)}}
 	for _, arg := range args {
 		user, joined, _ := strings.Cut(arg, "=")
 		id, ok := record.ParseUserID(user)

@@ -57,8 +57,8 @@ func (s sweeping) verdict() (text, colour string) {
 		return "Interrupted. Nothing was changed, and this is not all that a sweep would do.", yellow
 	case s.interrupted():
 		return "Interrupted after " + changes + ". What was found until then:", yellow
-	case s.Err != nil && r.DryRun:
-		return "Failed: " + s.Err.Error() + "; nothing was changed.", red
+	case s.Err != nil && (r.DryRun || r.Changes == 0):
+		return "Failed, and nothing was changed: " + s.Err.Error(), red
 	case s.Err != nil:
 		return "Failed after " + changes + ": " + s.Err.Error(), red
 	case r.Changes == 0:
