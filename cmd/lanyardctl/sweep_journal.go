@@ -105,13 +105,17 @@ func readJournal(ctx context.Context, journal record.Journal, now time.Time) (kn
 	return k, err
 }
 
-// find returns the sweep with the ID.
-func (k known) find(id string) (record.Sweep, error) {
+// readSweep returns what the journal knows, and the sweep with the ID.
+func readSweep(ctx context.Context, journal record.Journal, now time.Time, id string) (known, record.Sweep, error) {
+	k, err := readJournal(ctx, journal, now)
+	if err != nil {
+		return k, record.Sweep{}, err
+	}
 	i := slices.IndexFunc(k.sweeps, func(s record.Sweep) bool { return s.ID == id })
 	if i < 0 {
-		return record.Sweep{}, fmt.Errorf("%w: %s", sweep.ErrUnknown, shownName(id))
+		return k, record.Sweep{}, fmt.Errorf("%w: %s", sweep.ErrUnknown, shownName(id))
 	}
-	return k.sweeps[i], nil
+	return k, k.sweeps[i], nil
 }
 
 // States that a person is shown beside those of [record.SweepState].

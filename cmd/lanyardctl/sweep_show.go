@@ -55,11 +55,7 @@ func newSweepShow() *cobra.Command {
 
 // showSweep prints a sweep and its changes as they come.
 func showSweep(ctx context.Context, r *targetRun, journal record.Journal, id string, most int) error {
-	k, err := readJournal(ctx, journal, r.on.now)
-	if err != nil {
-		return err
-	}
-	s, err := k.find(id)
+	k, s, err := readSweep(ctx, journal, r.on.now, id)
 	if err != nil {
 		return err
 	}

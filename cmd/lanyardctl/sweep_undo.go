@@ -48,11 +48,7 @@ func newSweepUndo() *cobra.Command {
 
 func undoSweep(ctx context.Context, r *targetRun, target *mongoTarget, id string, dryRun bool) error {
 	journal := target.Journal()
-	k, err := readJournal(ctx, journal, r.on.now)
-	if err != nil {
-		return err
-	}
-	s, err := k.find(id)
+	k, s, err := readSweep(ctx, journal, r.on.now, id)
 	if err != nil {
 		return err
 	}
