@@ -5,6 +5,9 @@ import (
 	"errors"
 	"sync/atomic"
 	"testing"
+	"time"
+
+	"pgregory.net/rapid"
 
 	"github.com/lanyardctl/lanyardctl/record"
 	"github.com/lanyardctl/lanyardctl/store/mem"
@@ -131,4 +134,58 @@ func TestKilledAtEveryWrite(t *testing.T) {
 			return
 		}
 	}
+}
+
+// TestKilledAnywhere kills sweeps and undos at random, again and again, and at last takes everything back, the newest sweep
+// first.
+func TestKilledAnywhere(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(rt *rapid.T) {
+		ctx := context.Background()
+		world := dated.New(rapid.Uint64().Draw(rt, "seed"), rapid.IntRange(1, 20).Draw(rt, "users"))
+		docs, journal := fill(world), mem.NewJournal()
+		addDuplicates(docs, world)
+		before := dump(docs)
+		mortal := func() (record.Documents, record.Journal) {
+			l := &life{}
+			l.left.Store(rapid.Int64Range(1, 60).Draw(rt, "writes"))
+			return mortalDocuments{docs, l}, mortalJournal{journal, l}
+		}
+		undoing := func(d record.Documents, j record.Journal) {
+			sweeps, _ := journal.Sweeps(ctx)
+			for _, s := range sweeps {
+				if s.State == record.SweepUndone {
+					continue
+				}
+				u, err := sweep.NewUndo(sweep.UndoOptions{Documents: d, Journal: j, ID: s.ID, Watch: time.Millisecond}).Run(ctx)
+				if err != nil && !errors.Is(err, errKilled) {
+					rt.Fatal(err)
+				}
+				if u.Moved+u.Refused > 0 {
+					rt.Fatalf("%+v", u)
+				}
+				if err != nil {
+					return
+				}
+			}
+		}
+		for range rapid.IntRange(1, 4).Draw(rt, "lives") {
+			d, j := mortal()
+			if rapid.Bool().Draw(rt, "undo") {
+				undoing(d, j)
+				continue
+			}
+			_, err := sweep.New(sweep.Options{
+				Documents: d, Journal: j, Dedupe: rapid.Bool().Draw(rt, "dedupe"), Now: dated.Now, Watch: time.Millisecond,
+				Chunk: rapid.IntRange(1, 9).Draw(rt, "chunk"),
+			}).Run(ctx)
+			if err != nil && !errors.Is(err, errKilled) {
+				rt.Fatal(err)
+			}
+		}
+		undoing(docs, journal)
+		if !sameDump(before, dump(docs)) {
+			rt.Fatal("the documents are not what they were")
+		}
+	})
 }
