@@ -313,7 +313,7 @@ func TestAUniqueIndexIsObeyed(t *testing.T) {
 func TestWhatIsTooLargeOrTooManyIsLeft(t *testing.T) {
 	t.Parallel()
 	docs := mem.NewDocuments(record.Limits{MaxDocument: 100 << 10})
-	docs.Insert(record.MonitoringCollection, map[string]any{"user_id": alice, "since": "1650000000", "x": strings.Repeat("x", 40<<10)})
+	docs.Insert(record.MonitoringCollection, map[string]any{"user_id": alice, "since": "1650000000", "x": strings.Repeat("x", 60<<10)})
 	for range record.MaxSteps + 1 {
 		docs.Insert(record.MonitoringCollection, map[string]any{"user_id": bob, "since": int64(1650000000)})
 	}
@@ -362,9 +362,13 @@ func TestManyDocumentsAreChangedInPieces(t *testing.T) {
 			docs.Insert(record.MonitoringCollection, map[string]any{"user_id": fmt.Sprint(94490510688792576 + i), "since": int64(1650000000 + n)})
 		}
 	}
+	for i := range 700 {
+		docs.Insert(record.UsersCollection, map[string]any{"user_id": fmt.Sprint(94490510688792576 - 1 - i), "since": int64(1650000000)})
+		docs.Insert(record.UsersCollection, map[string]any{"user_id": fmt.Sprint(94490510688792576 + i), "since": int64(1640000000)})
+	}
 	before := dump(docs)
 	r := run(t, sweep.Options{Documents: docs, Journal: journal})
-	if r.Merged != 700 {
+	if r.Merged != 700 || r.Created != 700 {
 		t.Errorf("%+v", r.Columns)
 	}
 	if undo(t, docs, journal, r.ID); !sameDump(before, dump(docs)) {

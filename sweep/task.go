@@ -43,12 +43,13 @@ const rounds = 5
 // enqueue adds a task, and works on the queue where it is full.
 func (j *Job) enqueue(ctx context.Context, t task) error {
 	q := &j.queues[t.collection]
-	if len(q.tasks) > 0 && q.ids+len(t.ids) > record.MaxSteps {
+	ids := max(len(t.ids), 1) // a new document has an identity, too
+	if len(q.tasks) > 0 && q.ids+ids > record.MaxSteps {
 		if err := j.flush(ctx, q); err != nil {
 			return err
 		}
 	}
-	q.tasks, q.ids = append(q.tasks, t), q.ids+len(t.ids)
+	q.tasks, q.ids = append(q.tasks, t), q.ids+ids
 	if len(q.tasks) < max(q.size, 1) {
 		return nil
 	}
@@ -211,8 +212,11 @@ func (j *Job) reconsider(t *task, docs []record.Document) {
 	}
 }
 
-// journalOverhead is what a change takes in the journal beside the documents' bytes, about and at most.
-const journalOverhead = 64 << 10
+// What a change and each of its steps take in the journal beside the documents' bytes and identities, at most.
+const (
+	changeOverhead = 1 << 10
+	stepOverhead   = 128
+)
 
 // tooLarge reports whether a document would be larger than the target holds, or the change larger than its journal does.
 func (j *Job) tooLarge(steps []record.Step) bool {
@@ -220,9 +224,9 @@ func (j *Job) tooLarge(steps []record.Step) bool {
 	if limit <= 0 {
 		return false
 	}
-	total := journalOverhead
+	total := changeOverhead
 	for _, s := range steps {
-		total += len(s.Before) + len(s.After)
+		total += len(s.Before) + len(s.After) + len(s.ID) + stepOverhead
 	}
 	return total > limit
 }

@@ -17,7 +17,8 @@ type UndoOptions struct {
 	Notify    func(message string)
 }
 
-// UndoReport is what became of the documents that a sweep changed. Each is in one of the columns.
+// UndoReport is what became of the documents that a sweep changed. Each is in one of the columns; one that the sweep
+// changed twice, since somebody else had changed it in between, counts twice.
 type UndoReport struct {
 	Sweep    record.Sweep // as it was found
 	DryRun   bool
