@@ -118,7 +118,7 @@ func (j *Job) run(ctx context.Context) (err error) {
 		ID: newID(j.report.StartedAt), State: record.SweepRunning,
 		Version: j.opts.Version, Options: j.opts.Described, StartedAt: j.report.StartedAt,
 	}
-	held, holding, dead, err := hold(ctx, j.opts.Journal, "sweep "+j.sweep.ID, j.opts.Watch)
+	held, holding, dead, err := hold(ctx, j.opts.Journal, "sweep "+j.sweep.ID, patience{j.opts.Watch, j.opts.Notify})
 	if err != nil {
 		return because(ctx, err)
 	}

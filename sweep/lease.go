@@ -19,16 +19,22 @@ type holding struct {
 // endTimeout bounds what is written after an interruption.
 const endTimeout = 10 * time.Second
 
-// hold takes the lease, also from a process that lives no more, whose owner it returns then: one that nothing but its
-// heartbeat tells of is watched for as long. The returned context ends when the lease is lost.
-func hold(ctx context.Context, journal record.Journal, doing string, watch time.Duration) (context.Context, *holding, record.Owner, error) {
+// patience is how long another process is watched before it counts as dead, and who is told of it.
+type patience struct {
+	watch  time.Duration
+	notify func(message string)
+}
+
+// hold takes the lease, also from a process that lives no more, whose owner it returns then. The returned context ends
+// when the lease is lost.
+func hold(ctx context.Context, journal record.Journal, doing string, p patience) (context.Context, *holding, record.Owner, error) {
 	h := &holding{journal: journal, lease: record.Lease{Owner: record.NewOwner(), Heartbeat: time.Now(), Doing: doing}}
 	was, found, err := journal.Lease(ctx)
 	if err != nil {
 		return ctx, nil, record.Owner{}, err
 	}
 	if found {
-		alive, err := lives(ctx, journal, was, h.lease.Owner, watch)
+		alive, err := lives(ctx, journal, was, h.lease.Owner, p)
 		if err != nil {
 			return ctx, nil, record.Owner{}, err
 		}
@@ -63,14 +69,15 @@ func hold(ctx context.Context, journal record.Journal, doing string, watch time.
 // lives reports whether the owner of a lease still runs, as seen from self. The clocks of two hosts may differ, and a
 // process of the same number may be in another container, so an owner is dead only where it shows nothing for a while. By
 // then the target has also done with what the dead one had asked for last.
-func lives(ctx context.Context, journal record.Journal, l record.Lease, self record.Owner, watch time.Duration) (bool, error) {
+func lives(ctx context.Context, journal record.Journal, l record.Lease, self record.Owner, p patience) (bool, error) {
 	if l.Owner.Host == self.Host && l.Owner.Alive(l.Heartbeat, self, time.Now()) {
 		return true, nil
 	}
+	p.notify(fmt.Sprintf("%s (host %s, process %d) did not end: watching for %s whether it is still at work", l.Doing, l.Owner.Host, l.Owner.PID, p.watch))
 	select {
 	case <-ctx.Done():
 		return false, ctx.Err()
-	case <-time.After(watch):
+	case <-time.After(p.watch):
 	}
 	now, found, err := journal.Lease(ctx)
 	return found && !now.Heartbeat.Equal(l.Heartbeat), err

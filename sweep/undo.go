@@ -58,7 +58,7 @@ func (u *UndoJob) run(ctx context.Context) error {
 	if u.opts.DryRun {
 		return because(ctx, u.all(ctx))
 	}
-	held, holding, dead, err := hold(ctx, u.opts.Journal, "undo of sweep "+u.opts.ID, u.opts.Watch)
+	held, holding, dead, err := hold(ctx, u.opts.Journal, "undo of sweep "+u.opts.ID, patience{u.opts.Watch, u.opts.Notify})
 	if err != nil {
 		return because(ctx, err)
 	}

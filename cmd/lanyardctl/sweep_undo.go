@@ -169,6 +169,8 @@ func (u undoing) verdict() (text, colour string) {
 	switch {
 	case u.interrupted():
 		return "Interrupted. What was done until then:", yellow
+	case u.Err != nil && r.Restored == 0:
+		return "Failed, and nothing was changed: " + u.Err.Error(), red
 	case u.Err != nil:
 		return "Failed: " + u.Err.Error() + ". What was done until then:", red
 	case u.before:
