@@ -293,3 +293,19 @@ func TestKindsAndPoliciesReadBack(t *testing.T) {
 		}
 	}
 }
+
+func TestNumbersThatAreUserIDs(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		v    Value
+		want UserID
+	}{
+		{int64(94490510688792576), 94490510688792576}, {int64(1), 1}, {int64(0), 0}, {int64(-5), 0},
+		{float64(7), 7}, {float64(1<<53 - 1), 1<<53 - 1}, {float64(1 << 53), 0}, {94490510688792576.0, 0}, {7.5, 0}, {-1.0, 0},
+		{math.NaN(), 0}, {math.Inf(1), 0}, {"94490510688792576", 0}, {nil, 0}, {true, 0},
+	} {
+		if user, ok := WholeUserID(c.v); user != c.want || ok != (c.want != 0) {
+			t.Errorf("%T %v: %d, %v", c.v, c.v, user, ok)
+		}
+	}
+}

@@ -1,6 +1,9 @@
 package record
 
-import "strconv"
+import (
+	"math"
+	"strconv"
+)
 
 // discordEpoch is 2015-01-01T00:00:00Z in Unix milliseconds: no snowflake, and no Lanyard date, is older.
 const discordEpoch = 1420070400000
@@ -24,6 +27,20 @@ func ParseUserID(s string) (UserID, bool) {
 		return 0, false
 	}
 	return UserID(n), true
+}
+
+// WholeUserID returns the user whose id a number is: an int64, or a float64 that gives it exactly, which is below 2^53, as
+// others may have been rounded. Of anything else it returns zero and false.
+func WholeUserID(v Value) (UserID, bool) {
+	switch n := v.(type) {
+	case int64:
+		return UserID(max(n, 0)), n > 0
+	case float64:
+		if n >= 1 && n < 1<<53 && n == math.Trunc(n) {
+			return UserID(n), true
+		}
+	}
+	return 0, false
 }
 
 // String returns the id's decimal digits.

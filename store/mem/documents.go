@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"strconv"
 	"sync"
 
 	"github.com/lanyardctl/lanyardctl/record"
@@ -206,30 +205,21 @@ func owner(doc map[string]any) (user record.UserID, name string, numeric bool) {
 	if !exists {
 		return 0, "", false
 	}
-	switch n := v.(type) {
-	case string:
-		if user, ok := record.ParseUserID(n); ok {
+	if text, ok := v.(string); ok {
+		if user, ok := record.ParseUserID(text); ok {
 			return user, "", false
 		}
-		return 0, n, false
-	case int32:
-		v = int64(n)
-	case float64:
-		if n > 0 && n <= 1<<53 && n == float64(int64(n)) {
-			v = int64(n)
-		}
+		return 0, text, false
 	}
-	name = string(record.JSON(storable(v)))
-	switch n := v.(type) {
-	case int64:
-		if user, ok := record.ParseUserID(strconv.FormatInt(n, 10)); ok {
-			return user, "", true
-		}
-		return 0, name, true
-	case float64:
-		return 0, name, true
+	value := storable(v)
+	if user, ok := record.WholeUserID(value); ok {
+		return user, "", true
 	}
-	return 0, name, false
+	switch value.(type) {
+	case int64, float64:
+		numeric = true
+	}
+	return 0, string(record.JSON(value)), numeric
 }
 
 func outline(c record.Collection, id string, doc map[string]any) record.Document {

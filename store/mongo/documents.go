@@ -3,7 +3,6 @@ package mongo
 import (
 	"context"
 	"errors"
-	"math"
 	"math/big"
 	"slices"
 
@@ -144,33 +143,23 @@ func document(c record.Collection, doc bson.Raw) record.Document {
 	return d
 }
 
-// wholeUser returns the user whose id is the number, where the number gives it exactly.
+// wholeUser returns the user whose id the number is, where the number gives it exactly.
 func wholeUser(v bson.RawValue) (record.UserID, bool) {
-	switch v.Type {
-	case bson.TypeInt32, bson.TypeInt64:
-		n := v.AsInt64()
-		return record.UserID(n), n > 0
-	case bson.TypeDouble:
-		f := v.Double()
-		if f < 1 || f > 1<<53 || f != math.Trunc(f) {
-			return 0, false // a larger one may have been rounded
-		}
-		return record.UserID(f), true
-	case bson.TypeDecimal128:
-		digits, exponent, err := v.Decimal128().BigInt()
-		if err != nil || exponent < -decimalDigits || exponent > decimalDigits {
-			return 0, false
-		}
-		scale := new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(max(exponent, -exponent))), nil)
-		rest := new(big.Int)
-		if exponent >= 0 {
-			digits.Mul(digits, scale)
-		} else {
-			digits.QuoRem(digits, scale, rest)
-		}
-		return record.UserID(digits.Uint64()), rest.Sign() == 0 && digits.Sign() > 0 && digits.IsUint64()
+	if v.Type != bson.TypeDecimal128 {
+		return record.WholeUserID(value(v))
 	}
-	return 0, false
+	digits, exponent, err := v.Decimal128().BigInt()
+	if err != nil || exponent < -decimalDigits || exponent > decimalDigits {
+		return 0, false
+	}
+	scale := new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(max(exponent, -exponent))), nil)
+	rest := new(big.Int)
+	if exponent >= 0 {
+		digits.Mul(digits, scale)
+	} else {
+		digits.QuoRem(digits, scale, rest)
+	}
+	return record.UserID(digits.Uint64()), rest.Sign() == 0 && digits.Sign() > 0 && digits.IsUint64()
 }
 
 // decimalDigits is how many digits a Decimal128 has.
