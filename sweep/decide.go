@@ -38,18 +38,20 @@ func boolInt(b bool) int {
 	return 0
 }
 
-// decideDate makes one document of a user's in monitoring, with the date that won.
-func decideDate(user record.UserID, docs []record.Document, date int64, otherID bool) ruling {
-	c := record.MonitoringCollection
+// decideDate makes one document of a user's in monitoring, with the date that won: none of theirs that is plausible is
+// before it.
+func decideDate(user record.UserID, docs []record.Document, date int64, bounds record.Bounds, otherID bool) ruling {
 	docs = sorted(docs)
-	if len(docs) == 1 && !docs[0].Numeric && integer(docs[0]) == date {
+	var held record.Held
+	if len(docs) > 0 {
+		held = docs[0].Held
+	}
+	d := record.Merge(record.Record{Kind: record.MonitoringSince, User: user, Time: date}, held, bounds, record.FailOnConflict)
+	if len(docs) == 1 && !docs[0].Numeric && !d.Write {
 		return ruling{}
 	}
 	r := ruling{
-		join: &record.Join{
-			Collection: c, User: user, Documents: docs, OtherID: otherID,
-			Decision: record.Decision{Write: true, Time: date},
-		},
+		join:   &record.Join{Collection: record.MonitoringCollection, User: user, Documents: docs, OtherID: otherID, Decision: d},
 		action: record.ActionCreated,
 	}
 	switch {
@@ -59,12 +61,6 @@ func decideDate(user record.UserID, docs []record.Document, date int64, otherID 
 		r.action = record.ActionChanged
 	}
 	return r
-}
-
-// integer returns the integer that stands as a document's date, and zero where something else does.
-func integer(doc record.Document) int64 {
-	n, _ := doc.Held.Times[record.TimeField(record.MonitoringSince)].(int64)
-	return n
 }
 
 // decideDuplicates makes one document of a user's in a collection without dates, and text of its user id. Keyless tells

@@ -42,15 +42,7 @@ func New(o Options) *Job {
 	if o.Chunk <= 0 {
 		o.Chunk = DefaultChunk
 	}
-	if o.Backoff <= 0 {
-		o.Backoff = DefaultBackoff
-	}
-	if o.Watch <= 0 {
-		o.Watch = DefaultWatch
-	}
-	if o.Notify == nil {
-		o.Notify = func(string) {}
-	}
+	fillIn(&o.Backoff, &o.Watch, &o.Notify)
 	if o.Now.IsZero() {
 		o.Now = time.Now()
 	}

@@ -94,3 +94,16 @@ const (
 	DefaultBackoff = 200 * time.Millisecond
 	DefaultWatch   = 2*record.HeartbeatEvery + time.Second
 )
+
+// fillIn gives the options that sweeping and taking back share their defaults.
+func fillIn(backoff, watch *time.Duration, notify *func(string)) {
+	if *backoff <= 0 {
+		*backoff = DefaultBackoff
+	}
+	if *watch <= 0 {
+		*watch = DefaultWatch
+	}
+	if *notify == nil {
+		*notify = func(string) {}
+	}
+}

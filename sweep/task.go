@@ -174,7 +174,7 @@ func (j *Job) decide(t task, docs []record.Document) *change {
 	var r ruling
 	if t.collection == record.MonitoringCollection {
 		j.reconsider(&t, docs)
-		r = decideDate(t.user, docs, t.winner.date, t.otherID)
+		r = decideDate(t.user, docs, t.winner.date, j.bounds(t.user), t.otherID)
 	} else {
 		r = decideDuplicates(t.collection, t.user, docs, j.keyless, j.opts.Now)
 	}
@@ -279,11 +279,7 @@ func (j *Job) make(ctx context.Context, changes []*change) ([]task, error) {
 // own. What somebody has changed meanwhile stays as it is, and in the journal.
 func (j *Job) back(ctx context.Context, c *change) error {
 	for c.made > 0 {
-		var results []record.StepResult
-		err := j.retry.Do(ctx, func() (err error) {
-			results, err = j.opts.Documents.Apply(ctx, []record.Step{c.entry.Steps[c.made-1].Undo()})
-			return err
-		})
+		results, err := j.applied(ctx, []record.Step{c.entry.Steps[c.made-1].Undo()})
 		if err != nil {
 			return err
 		}
@@ -308,11 +304,7 @@ func (j *Job) apply(ctx context.Context, changes []*change) error {
 		if len(steps) == 0 {
 			return nil
 		}
-		var results []record.StepResult
-		err := j.retry.Do(ctx, func() (err error) {
-			results, err = j.opts.Documents.Apply(ctx, steps)
-			return err
-		})
+		results, err := j.applied(ctx, steps)
 		if err != nil {
 			return err
 		}
@@ -325,4 +317,13 @@ func (j *Job) apply(ctx context.Context, changes []*change) error {
 			}
 		}
 	}
+}
+
+// applied carries out steps, again where the target was unavailable.
+func (j *Job) applied(ctx context.Context, steps []record.Step) (results []record.StepResult, err error) {
+	err = j.retry.Do(ctx, func() (err error) {
+		results, err = j.opts.Documents.Apply(ctx, steps)
+		return err
+	})
+	return results, err
 }

@@ -23,15 +23,7 @@ type UndoJob struct {
 
 // NewUndo returns a job that has not begun.
 func NewUndo(o UndoOptions) *UndoJob {
-	if o.Backoff <= 0 {
-		o.Backoff = DefaultBackoff
-	}
-	if o.Watch <= 0 {
-		o.Watch = DefaultWatch
-	}
-	if o.Notify == nil {
-		o.Notify = func(string) {}
-	}
+	fillIn(&o.Backoff, &o.Watch, &o.Notify)
 	return &UndoJob{opts: o, retry: record.Retry{Backoff: o.Backoff, Notify: o.Notify}}
 }
 
