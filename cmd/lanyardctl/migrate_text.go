@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 
 	"github.com/lanyardctl/lanyardctl/migrate"
@@ -53,8 +52,6 @@ func (m migration) title(l look) string {
 	}
 	return l.paint(green, verb+".")
 }
-
-func (m migration) interrupted() bool { return errors.Is(m.Err, migrate.ErrInterrupted) }
 
 // counts writes a row for each kind that was asked for, and their sum. Read is the sum of the columns after it.
 func (t *reportText) counts(r migrate.Report) {

@@ -5,7 +5,12 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"time"
+
+	"github.com/lanyardctl/lanyardctl/migrate"
+	"github.com/lanyardctl/lanyardctl/sweep"
+	"github.com/lanyardctl/lanyardctl/verify"
 )
 
 // report is what a command tells at its end.
@@ -28,6 +33,12 @@ type runFacts struct {
 	Exit     int   // the command's exit code
 	Err      error // why the run did not come to its end; nil where it did
 	Again    again // how to type the same command
+}
+
+// interrupted reports whether that is why the run did not come to its end.
+func (f runFacts) interrupted() bool {
+	return slices.ContainsFunc([]error{migrate.ErrInterrupted, verify.ErrInterrupted, sweep.ErrInterrupted, errBefore},
+		func(cause error) bool { return errors.Is(f.Err, cause) })
 }
 
 // errorText returns what a report for scripts says of errors, nothing for none.

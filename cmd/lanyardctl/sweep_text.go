@@ -2,7 +2,6 @@ package main
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -18,10 +17,6 @@ type sweeping struct {
 	Report    sweep.Report
 	Check     bool
 	UserDates sweep.UserDates
-}
-
-func (s sweeping) interrupted() bool {
-	return errors.Is(s.Err, sweep.ErrInterrupted) || errors.Is(s.Err, errBefore)
 }
 
 // text returns s for people. It ends with a newline.

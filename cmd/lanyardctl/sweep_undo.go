@@ -128,10 +128,6 @@ type undoing struct {
 	before bool // it was taken back before
 }
 
-func (u undoing) interrupted() bool {
-	return errors.Is(u.Err, sweep.ErrInterrupted) || errors.Is(u.Err, errBefore)
-}
-
 // text returns u for people. It ends with a newline.
 func (u undoing) text(l look) string {
 	t := &reportText{look: l}

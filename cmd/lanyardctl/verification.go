@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -17,10 +16,6 @@ type verification struct {
 	pairFacts
 	Report    verify.Report
 	Unwritten error // why files of the report could not be written; nil where all were
-}
-
-func (v verification) interrupted() bool {
-	return errors.Is(v.Err, verify.ErrInterrupted) || errors.Is(v.Err, errBefore)
 }
 
 // verdict says in a sentence what was found, and in which colour.
