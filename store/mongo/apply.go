@@ -262,7 +262,7 @@ func (a *applying) asRead(step record.Step) bson.D {
 	if a.quirks.noExpressions {
 		return filter
 	}
-	// By $cmp, since servers before 5.0 fail to rewrite an $eq on $$ROOT.
+	// By $cmp, since older servers fail while they rewrite an $eq on $$ROOT.
 	same := bson.D{{Key: "$eq", Value: bson.A{
 		bson.D{{Key: "$cmp", Value: bson.A{"$$ROOT", bson.D{{Key: "$literal", Value: bson.Raw(step.Before)}}}}}, 0,
 	}}}
