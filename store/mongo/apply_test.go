@@ -3,11 +3,9 @@ package mongo_test
 import (
 	"context"
 	"errors"
-	"net/url"
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -291,18 +289,7 @@ func TestFewOfManyDocumentsAreLookedUp(t *testing.T) {
 
 func TestStepsWhileTheServerIsAway(t *testing.T) {
 	t.Parallel()
-	server := ferretdb.Start(t)
-	u, err := url.Parse(server.URI)
-	if err != nil {
-		t.Fatal(err)
-	}
-	proxy := storetest.NewProxy(t, u.Host)
-	f := newFixture(t, server.URI)
-	store, err := mongo.Open(context.Background(), mongo.Options{URI: "mongodb://" + proxy.Addr + "/?directConnection=true", Database: f.name, Timeout: time.Second})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer store.Close(context.Background())
+	_, store, proxy := behindProxy(t)
 	d, j := store.Documents(), store.Journal()
 	const c = record.MonitoringCollection
 	step := d.Joined(record.Join{Collection: c, User: alice, Decision: record.Decision{Write: true, Time: 5}})
@@ -314,12 +301,14 @@ func TestStepsWhileTheServerIsAway(t *testing.T) {
 	_, applyErr := d.Apply(ctx, []record.Step{step})
 	_, wholeErr := d.Whole(ctx, c, []string{step.ID}, record.DefaultMaxDocument)
 	_, leaseErr := j.TakeLease(ctx, lease, lease.Owner)
+	_, keepErr := j.KeepLease(ctx, lease)
 	for operation, err := range map[string]error{
-		"apply": applyErr, "whole": wholeErr, "take the lease": leaseErr,
+		"apply": applyErr, "whole": wholeErr, "take the lease": leaseErr, "keep the lease": keepErr,
 		"outline": d.Outline(ctx, c, func([]record.Document) error { return nil }),
 		"append":  j.Append(ctx, []record.Change{change}),
 		"amend":   j.Amend(ctx, []record.Change{change}),
 		"changes": j.Changes(ctx, "s", func([]record.Change) error { return nil }),
+		"list":    j.List(ctx, "s", func([]record.Change) error { return nil }),
 		"save":    j.SaveSweep(ctx, record.Sweep{ID: "s"}),
 	} {
 		if !errors.Is(err, record.ErrUnavailable) {

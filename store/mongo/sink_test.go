@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -391,18 +390,7 @@ func TestGuardsHoldAgainstOthers(t *testing.T) {
 
 func TestCutConnection(t *testing.T) {
 	t.Parallel()
-	server := ferretdb.Start(t)
-	u, err := url.Parse(server.URI)
-	if err != nil {
-		t.Fatal(err)
-	}
-	proxy := storetest.NewProxy(t, u.Host)
-	f := newFixture(t, server.URI)
-	store, err := mongo.Open(context.Background(), mongo.Options{URI: "mongodb://" + proxy.Addr + "/?directConnection=true", Database: f.name, Timeout: time.Second})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer store.Close(context.Background())
+	f, store, proxy := behindProxy(t)
 	sink, err := store.Sink(context.Background(), mongo.SinkOptions{Kinds: record.AllKinds})
 	if err != nil {
 		t.Fatal(err)

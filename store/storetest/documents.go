@@ -254,19 +254,27 @@ func noDocuments(t *testing.T, target DocumentsTarget) {
 	}
 }
 
-func outlineStops(t *testing.T, target DocumentsTarget) {
-	for range 20 {
-		target.Put(record.MonitoringCollection, Fields{"user_id": "7"})
-	}
+// firstIsEnough checks that a reading stops where its reader has enough.
+func firstIsEnough[T any](t *testing.T, read func(yield func([]T) error) error) {
+	t.Helper()
 	enough := errors.New("enough")
 	calls := 0
-	err := target.Documents.Outline(context.Background(), record.MonitoringCollection, func([]record.Document) error {
+	err := read(func([]T) error {
 		calls++
 		return enough
 	})
 	if err != enough || calls != 1 {
 		t.Errorf("%d pages and the error %v, where the first page was enough", calls, err)
 	}
+}
+
+func outlineStops(t *testing.T, target DocumentsTarget) {
+	for range 20 {
+		target.Put(record.MonitoringCollection, Fields{"user_id": "7"})
+	}
+	firstIsEnough(t, func(yield func([]record.Document) error) error {
+		return target.Documents.Outline(context.Background(), record.MonitoringCollection, yield)
+	})
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	for operation, err := range map[string]error{
