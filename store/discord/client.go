@@ -121,6 +121,7 @@ func parseAPI(address string) (*url.URL, error) {
 	case base.RawQuery != "" || base.Fragment != "":
 		fault = "it must end in a path"
 	default:
+		base.Path = cmp.Or(base.Path, "/") // what is joined to no path at all is no path of a request
 		return base, nil
 	}
 	return nil, &Error{Op: opOpen, Reason: ErrAddress, Detail: fault}

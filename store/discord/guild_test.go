@@ -8,9 +8,11 @@ import (
 	"io"
 	"log"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -373,5 +375,29 @@ func TestDiscordItselfIsAskedByDefault(t *testing.T) {
 	}
 	if address != "https://discord.com/api/v9/guilds/5/members?limit=1000" || token != "Bot "+discordserver.Token {
 		t.Errorf("%s was asked, with the token: %t", address, token != "")
+	}
+}
+
+// TestTheAPIMayBeAtAnyPath asks servers whose address has no path, a slash, or a longer one.
+func TestTheAPIMayBeAtAnyPath(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	var asked []string
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		asked = append(asked, r.URL.Path)
+		_, _ = io.WriteString(w, "[]")
+	}))
+	t.Cleanup(server.Close)
+	for _, path := range []string{"", "/", "/some/api/v9", "/some/api/v9/"} {
+		c := open(t, discord.Options{Token: discordserver.Token, API: server.URL + path})
+		if list, err := read(t.Context(), t, guild(t, c, "7")); err != nil || len(list) > 0 {
+			t.Errorf("%q: %v, %v", path, list, err)
+		}
+	}
+	want := []string{"/guilds/7/members", "/guilds/7/members", "/some/api/v9/guilds/7/members", "/some/api/v9/guilds/7/members"}
+	if !slices.Equal(asked, want) {
+		t.Errorf("asked for %q, want %q", asked, want)
 	}
 }

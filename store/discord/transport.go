@@ -39,7 +39,7 @@ func (t *redirecting) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, fmt.Errorf("a request for %s, which is not Discord's API", req.URL.Host)
 	}
 	out := req.Clone(req.Context())
-	out.URL = t.base.JoinPath("/", path) // base may have no path at all
+	out.URL = t.base.JoinPath(path)
 	out.URL.RawQuery = req.URL.RawQuery
 	out.Host = ""
 	resp, err := t.next.RoundTrip(out)
