@@ -71,3 +71,6 @@ func OpenWith(ctx context.Context, client *mongo.Client, database string) (*Stor
 	s := &Store{client: client, db: client.Database(database)}
 	return s, s.identify(ctx)
 }
+
+// UpdatesAmong is for tests of collections that are too large for tests.
+var UpdatesAmong = updatesAmong

@@ -173,7 +173,12 @@ func (s *Store) updatesAtOnce(ctx context.Context, collection string) (int, erro
 	if err != nil {
 		return 0, err
 	}
-	return int(min(max(updateScans/max(total, 1), 1), fewUpdates)), nil
+	return updatesAmong(total), nil
+}
+
+// updatesAmong returns how many updates a command may hold where each goes through so many documents.
+func updatesAmong(documents int64) int {
+	return int(min(max(updateScans/max(documents, 1), 1), fewUpdates))
 }
 
 func (w *writing) updateSome(ctx context.Context, updates []change) (again []int, err error) {

@@ -683,8 +683,8 @@ func TestAppChangesOursWhileItIsMerged(t *testing.T) {
 	}
 }
 
-// TestADocumentUnderAnotherIDIsFoundAmongMany looks one user up in a collection that is so large that FerretDB is asked
-// by _id first, where the user's document has another.
+// TestADocumentUnderAnotherIDIsFoundAmongMany looks one user up, for whom FerretDB is asked by _id first, where the user's
+// document has another.
 func TestADocumentUnderAnotherIDIsFoundAmongMany(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, ferretdb.MongoURI(t))
@@ -706,5 +706,46 @@ func TestADocumentUnderAnotherIDIsFoundAmongMany(t *testing.T) {
 	}
 	if n := len(f.documents("last_seen")); n != 601 {
 		t.Errorf("%d documents", n)
+	}
+}
+
+// TestFewOfManyRecordsAreLookedUp counts commands, as TestFewOfManyDocumentsAreLookedUp does.
+func TestFewOfManyRecordsAreLookedUp(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, ferretdb.Start(t).URI)
+	var batch []record.Record
+	for i := range record.UserID(1000) {
+		batch = append(batch, record.Record{Kind: record.LastSeen, User: alice + i, Time: 1775185650417})
+	}
+	f.write(f.sink(record.AllKinds), &keeper{}, batch...)
+	h, w := f.watched()
+	sink, err := h.Store.Sink(context.Background(), mongo.SinkOptions{Kinds: record.AllKinds, Now: func() time.Time { return storetest.Now }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	again := func(n int) (finds, more int) {
+		t.Helper()
+		finds, more = w.count("find"), w.count("getMore")
+		for _, o := range f.write(sink, &keeper{}, batch[:n]...) {
+			if o.Column != record.Unchanged {
+				t.Errorf("column %d", o.Column)
+			}
+		}
+		return w.count("find") - finds, w.count("getMore") - more
+	}
+	if finds, more := again(5); finds != 5 || more != 0 {
+		t.Errorf("5 records take %d finds and %d replies more", finds, more)
+	}
+	if finds, more := again(50); finds != 1 || more == 0 {
+		t.Errorf("50 records take %d finds and %d replies more", finds, more)
+	}
+}
+
+func TestACommandHoldsFewerUpdatesInLargeCollections(t *testing.T) {
+	t.Parallel()
+	for documents, want := range map[int64]int{0: 40, 1000: 40, 150_000: 40, 300_000: 20, 1_000_000: 6, 6_000_000: 1, 100_000_000: 1} {
+		if got := mongo.UpdatesAmong(documents); got != want {
+			t.Errorf("%d updates among %d documents, want %d", got, documents, want)
+		}
 	}
 }
