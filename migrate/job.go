@@ -21,7 +21,8 @@ var ErrInterrupted = errors.New("interrupted")
 type Job struct {
 	opts   Options
 	ledger *ledger
-	sink   record.Sink
+	retry  record.Retry
+	sink   record.Sink // tries again
 	self   record.Owner
 	saved  *saver // nil without checkpoints
 	report Report
@@ -30,11 +31,8 @@ type Job struct {
 // New returns a job for the options, which must name a source and a sink. It reads and writes nothing.
 func New(o Options) *Job {
 	o = o.withDefaults()
-	return &Job{
-		opts: o,
-		sink: retrying{Sink: o.Sink, retry: record.Retry{Backoff: o.Backoff, Notify: o.Notify}},
-		self: record.NewOwner(),
-	}
+	retry := record.Retry{Backoff: o.Backoff, Notify: o.Notify}
+	return &Job{opts: o, retry: retry, sink: retrying{o.Sink, retry}, self: record.NewOwner()}
 }
 
 // Snapshot returns the run's progress. It may be called at any time, from any goroutine, after Prepare.
@@ -108,8 +106,10 @@ func (j *Job) Run(ctx context.Context) (*Report, error) {
 }
 
 func (j *Job) run(ctx context.Context) error {
-	// Writes go on after an interruption, until what was read is written; only a failure cuts them short.
-	group, writing := errgroup.WithContext(context.WithoutCancel(ctx))
+	// Writes go on for a while after an interruption, until what was read is written; a failure cuts them short.
+	draining, drained := record.Drain(ctx, j.opts.DrainTime)
+	defer drained()
+	group, writing := errgroup.WithContext(draining)
 	reading, stopReading := context.WithCancelCause(writing)
 	defer stopReading(nil)
 	defer context.AfterFunc(ctx, func() { stopReading(fmt.Errorf("%w: %w", ErrInterrupted, context.Cause(ctx))) })()
@@ -118,17 +118,20 @@ func (j *Job) run(ctx context.Context) error {
 	group.Go(func() error {
 		defer stopSaving()
 		j.ledger.phase("making the target ready")
-		if err := j.sink.Begin(writing, j.ledger.keep); err != nil {
-			return err
+		if err := j.sink.Begin(reading, j.ledger.keep); err != nil {
+			return interruption(reading, err)
 		}
 		j.ledger.phase("copying")
 		if err := j.copy(reading, writing); err != nil {
 			return err
 		}
 		j.ledger.phase("finishing the target")
-		return j.sink.Finish(writing, j.ledger.keep)
+		return interruption(reading, j.sink.Finish(reading, j.ledger.keep))
 	})
 	err := group.Wait()
+	if err != nil && draining.Err() != nil { // the target did not answer in time
+		err = fmt.Errorf("%w: %w", ErrInterrupted, context.Cause(draining))
+	}
 	if err != nil {
 		// What was acknowledged is worth keeping, unless the target is what failed.
 		saveCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
@@ -141,7 +144,7 @@ func (j *Job) run(ctx context.Context) error {
 	if err := j.ledger.flush(); err != nil {
 		return err
 	}
-	return j.saved.end(context.WithoutCancel(ctx))
+	return j.saved.end(draining)
 }
 
 // copy reads all parts and what is decided after them, and writes all that they deliver. It returns once every batch
@@ -300,6 +303,6 @@ func (j *Job) claim(ctx context.Context) (record.Checkpoint, error) {
 			return record.Checkpoint{}, err
 		}
 	}
-	j.saved = &saver{store: j.opts.Checkpoints, every: j.opts.SaveEvery, last: c, resumed: won && begin.resume != nil}
+	j.saved = &saver{store: j.opts.Checkpoints, retry: j.retry, every: j.opts.SaveEvery, last: c, resumed: won && begin.resume != nil}
 	return before, nil
 }

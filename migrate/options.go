@@ -42,6 +42,9 @@ type Options struct {
 	// Backoff is the first wait before a failed write is tried again; DefaultBackoff where zero.
 	Backoff time.Duration
 
+	// DrainTime is how long what was read when the run is interrupted may take to be written; [record.DrainTime] where zero.
+	DrainTime time.Duration
+
 	// Notify is told, in words for people, of what a run decides on its own: that it goes on, starts over, tries again.
 	// It is called from several goroutines.
 	Notify func(message string)
@@ -62,6 +65,7 @@ func (o Options) withDefaults() Options {
 	o.Workers = orDefault(o.Workers, DefaultWorkers)
 	o.SaveEvery = orDefault(o.SaveEvery, DefaultSaveEvery)
 	o.Backoff = orDefault(o.Backoff, DefaultBackoff)
+	o.DrainTime = orDefault(o.DrainTime, record.DrainTime)
 	if o.Notify == nil {
 		o.Notify = func(string) {}
 	}

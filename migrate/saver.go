@@ -17,6 +17,7 @@ import (
 // saver saves a run's checkpoints. A nil saver saves nothing.
 type saver struct {
 	store   record.Checkpoints
+	retry   record.Retry
 	every   time.Duration
 	resumed bool
 	ledger  *ledger
@@ -113,7 +114,7 @@ func (s *saver) end(ctx context.Context) error {
 	if s == nil {
 		return nil
 	}
-	if err := s.store.Remove(ctx, s.last.ID); err != nil {
+	if err := s.retry.Do(ctx, func() error { return s.store.Remove(ctx, s.last.ID) }); err != nil {
 		return fmt.Errorf("remove the run's checkpoint: %w", err)
 	}
 	return nil

@@ -21,7 +21,8 @@ type Retry struct {
 	Notify  func(message string)
 }
 
-// Do makes the call, again and again while it fails with [ErrUnavailable], and returns its last error.
+// Do makes the call, again and again while it fails with [ErrUnavailable], and returns its last error. Once ctx is
+// cancelled, or what [Drain] made it of, it waits no more.
 func (r Retry) Do(ctx context.Context, call func() error) error {
 	wait := r.Backoff
 	var failing time.Time // since when
@@ -33,12 +34,49 @@ func (r Retry) Do(ctx context.Context, call func() error) error {
 		if err == nil || attempt == maxAttempts || time.Since(failing) > giveUpAfter || !errors.Is(err, ErrUnavailable) || ctx.Err() != nil {
 			return err
 		}
+		select {
+		case <-interrupted(ctx):
+			return err
+		default:
+		}
 		r.Notify(fmt.Sprintf("the target is unavailable (%v); trying again in %s (%d of %d)", err, wait, attempt, maxAttempts-1))
 		select {
+		case <-interrupted(ctx):
+			return err
 		case <-ctx.Done():
 			return err
 		case <-time.After(wait):
 		}
 		wait = min(2*wait, maxBackoff)
 	}
+}
+
+// DrainTime is how long what is under way when a run is interrupted has to come to its end, unless told otherwise.
+const DrainTime = 30 * time.Second
+
+// Drain returns a context for work that an interruption of ctx shall not cut in two: it ends only when grace has passed
+// since then, with the cause of ctx. The caller cancels it when the work is done.
+func Drain(ctx context.Context, grace time.Duration) (context.Context, context.CancelFunc) {
+	draining, cancel := context.WithCancelCause(context.WithValue(context.WithoutCancel(ctx), stopKey{}, ctx))
+	stop := context.AfterFunc(ctx, func() {
+		select {
+		case <-draining.Done():
+		case <-time.After(grace):
+			cancel(context.Cause(ctx))
+		}
+	})
+	return draining, func() {
+		stop()
+		cancel(nil)
+	}
+}
+
+type stopKey struct{}
+
+// interrupted returns a channel that is closed once no work should be begun under ctx any more.
+func interrupted(ctx context.Context) <-chan struct{} {
+	if stop, ok := ctx.Value(stopKey{}).(context.Context); ok {
+		return stop.Done()
+	}
+	return ctx.Done()
 }

@@ -123,8 +123,7 @@ func (u *UndoJob) all(ctx context.Context) error {
 			page = slices.DeleteFunc(page, func(c record.Change) bool { return c.Seq >= next })
 			for len(page) > 0 {
 				n := apart(page)
-				// An interruption waits until what is begun is done.
-				if failed = u.changes(context.WithoutCancel(ctx), page[:n]); failed != nil {
+				if failed = u.drained(ctx, page[:n]); failed != nil {
 					return errEnough
 				}
 				u.done.Add(int64(n))
@@ -143,6 +142,13 @@ func (u *UndoJob) all(ctx context.Context) error {
 	return err
 }
 
+// drained takes changes back, also where ctx is cancelled meanwhile.
+func (u *UndoJob) drained(ctx context.Context, changes []record.Change) error {
+	ctx, drained := record.Drain(ctx, record.DrainTime)
+	defer drained()
+	return u.changes(ctx, changes)
+}
+
 // errEnough ends the reading of changes.
 var errEnough = errors.New("enough")
 
@@ -156,7 +162,7 @@ func (u *UndoJob) stragglers(ctx context.Context) error {
 		err := u.opts.Journal.Changes(ctx, u.opts.ID, func(page []record.Change) error {
 			for len(page) > 0 && seen < record.MaxSteps {
 				n := apart(page)
-				if err := again.changes(context.WithoutCancel(ctx), page[:n]); err != nil {
+				if err := again.drained(ctx, page[:n]); err != nil {
 					return err
 				}
 				seen, page = seen+n, page[n:]
