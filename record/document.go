@@ -29,6 +29,9 @@ type Document struct {
 	// document has it); APIKey and Junk for [APIKeysCollection]; nothing for [LastSeenCollection].
 	Held Held
 
+	// Repeated tells that the whole document holds two fields of one name, of which readers see one or the other.
+	Repeated bool
+
 	// Raw is the whole document in the store's own encoding; nil where it was only outlined.
 	Raw []byte
 }

@@ -45,6 +45,7 @@ const (
 	Expiring       Note = "expiring"        // a key with a TTL
 	BothLayouts    Note = "both_layouts"    // a user with key-value pairs in both layouts
 	NumericUserID  Note = "numeric_user_id" // a target's document that the app cannot see
+	Collated       Note = "collated"        // a target's collection that compares text by a collation
 )
 
 // User returns the user of the item, zero where there is none.

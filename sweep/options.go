@@ -31,6 +31,15 @@ func ParseUserDates(s string) (UserDates, error) {
 	return 0, fmt.Errorf("unknown choice %q (count, last-resort or never)", s)
 }
 
+// Written returns the collections in which a sweep changes documents.
+func Written(dedupe bool) []record.Collection {
+	written := []record.Collection{record.MonitoringCollection}
+	if dedupe {
+		written = append(written, record.KVCollection, record.LastSeenCollection, record.APIKeysCollection)
+	}
+	return written
+}
+
 // Options says what to sweep, and how.
 type Options struct {
 	Documents record.Documents

@@ -106,6 +106,7 @@ const (
 	LeftAPIKeys LeftReason = "two-api-keys"      // the user's documents have different API keys
 	LeftKV      LeftReason = "kv-differs"        // the user's documents have different values of a pair
 	LeftJunk    LeftReason = "not-understood"    // a document holds something else than its collection is for
+	LeftTwice   LeftReason = "repeated-field"    // a document holds two fields of one name
 	LeftSize    LeftReason = "too-large"         // the change, or what comes of it, is larger than a document may be
 	LeftMany    LeftReason = "too-many"          // more documents of one user than fit a change
 	LeftMoved   LeftReason = "changed-meanwhile" // somebody kept changing the documents

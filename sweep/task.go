@@ -1,8 +1,10 @@
 package sweep
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/lanyardctl/lanyardctl/record"
 )
@@ -61,7 +63,9 @@ func (j *Job) flush(ctx context.Context, q *queue) error {
 	if err := ctx.Err(); err != nil || len(q.tasks) == 0 {
 		return err
 	}
-	largest, err := j.work(context.WithoutCancel(ctx), q.tasks)
+	draining, drained := record.Drain(ctx, record.DrainTime)
+	defer drained()
+	largest, err := j.work(draining, q.tasks)
 	q.tasks, q.ids = q.tasks[:0], 0
 	if err != nil {
 		return err
@@ -172,7 +176,9 @@ func (j *Job) whole(ctx context.Context, tasks []task) (map[record.UserID][]reco
 // decide returns the change for a task, or nil where there is none, which it counts.
 func (j *Job) decide(t task, docs []record.Document) *change {
 	var r ruling
-	if t.collection == record.MonitoringCollection {
+	if repeated := slices.ContainsFunc(docs, func(d record.Document) bool { return d.Repeated }); repeated {
+		r.left = LeftTwice
+	} else if t.collection == record.MonitoringCollection {
 		j.reconsider(&t, docs)
 		r = decideDate(t.user, docs, t.winner.date, j.bounds(t.user), t.otherID)
 	} else {
@@ -240,6 +246,7 @@ func (j *Job) make(ctx context.Context, changes []*change) ([]task, error) {
 		return nil, err
 	}
 	if err := j.apply(ctx, changes); err != nil {
+		j.changed(-j.unmade(ctx, changes))
 		return nil, err
 	}
 	var again []task
@@ -273,6 +280,33 @@ func (j *Job) make(ctx context.Context, changes []*change) ([]task, error) {
 		return nil, nil
 	}
 	return again, j.retry.Do(ctx, func() error { return j.opts.Journal.Amend(ctx, amended) })
+}
+
+// unmade returns how many of the changes certainly were not begun when applying them failed.
+func (j *Job) unmade(ctx context.Context, changes []*change) int {
+	var ids []string
+	before := make(map[string][]byte, len(changes)) // nil where there has to be no document
+	for _, c := range changes {
+		if c.made == 0 {
+			step := c.entry.Steps[0]
+			ids, before[step.ID] = append(ids, step.ID), step.Before
+		}
+	}
+	documents, err := j.opts.Documents.Whole(ctx, changes[0].task.collection, ids, pieceBytes+wholeBytes)
+	if err != nil {
+		return 0 // nobody knows
+	}
+	stands := make(map[string][]byte, len(documents))
+	for _, doc := range documents {
+		stands[doc.ID] = doc.Raw
+	}
+	n := 0
+	for _, id := range ids {
+		if bytes.Equal(stands[id], before[id]) {
+			n++
+		}
+	}
+	return n
 }
 
 // back takes back the steps of a change that could not be made as a whole, so that what is decided anew is a change of its

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"math"
+	"slices"
 
 	"github.com/lanyardctl/lanyardctl/record"
 )
@@ -112,7 +113,7 @@ func (j *Job) finishDuplicates(ctx context.Context, p *person, c record.Collecti
 	if (len(docs) > 1 || number) && len(figures.Examples) < examples {
 		figures.Examples = append(figures.Examples, p.user.String())
 	}
-	if !j.opts.Dedupe || c == record.MonitoringCollection || c == record.UsersCollection || len(docs) < 2 && !number && !empty {
+	if c == record.MonitoringCollection || !slices.Contains(Written(j.opts.Dedupe), c) || len(docs) < 2 && !number && !empty {
 		return nil
 	}
 	t := task{collection: c, user: p.user, ids: p.ids(c)}

@@ -93,6 +93,7 @@ func (f migrateFlags) options(env lookupFunc, now time.Time, flags *pflag.FlagSe
 	if o.pairOptions, err = f.pairFlags.options(env, now, flags, migrationName); err != nil {
 		return o, err
 	}
+	o.readOnly = f.dryRun
 	if f.dryRun && f.restart {
 		return o, usageError("--dry-run and --restart contradict each other", "a dry run keeps no progress, so it always starts from the beginning")
 	}

@@ -30,7 +30,9 @@ func (r *migrationRun) migrate(ctx context.Context, source *redisSource, target 
 	if err != nil {
 		return explainMongo(err, o.targetOptions)
 	}
-	sink, err := target.Sink(ctx, mongo.SinkOptions{Kinds: o.only, Policy: o.policy, DryRun: o.dryRun})
+	sink, err := target.Sink(ctx, mongo.SinkOptions{
+		Kinds: o.only, Policy: o.policy, DryRun: o.dryRun, Notify: func(message string) { r.log.Info(message) },
+	})
 	if err != nil {
 		return explainMongo(err, o.targetOptions)
 	}

@@ -31,6 +31,11 @@ func (r *sweepRun) do(ctx context.Context) error {
 		return err
 	}
 	defer closeTarget()
+	notices, err := target.CheckWritable(ctx, sweep.Written(o.dedupe))
+	if err != nil {
+		return explainMongo(err, o.targetOptions)
+	}
+	r.warn(mongoWarnings(notices)...)
 	documents := target.Documents()
 	contents, err := documents.Contents(ctx)
 	if err != nil {

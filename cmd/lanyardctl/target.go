@@ -46,7 +46,7 @@ func openMongo(ctx context.Context, o targetOptions, missing missingFolder) (*mo
 		}
 		t.server, uri = server, server.URI()
 	}
-	store, err := mongo.Open(ctx, mongo.Options{URI: uri, Database: o.database, Timeout: o.timeout})
+	store, err := mongo.Open(ctx, mongo.Options{URI: uri, Database: o.database, Timeout: o.timeout, ReadOnly: o.readOnly})
 	if err != nil {
 		if closeErr := t.closeServer(); closeErr != nil {
 			err = errors.Join(err, closeErr)
@@ -77,7 +77,12 @@ func (t *mongoTarget) folder(dir string, missing missingFolder) (string, error) 
 
 func explainMongo(err error, o targetOptions) error {
 	from := o.target.From
-	var duplicates *mongo.DuplicatesError
+	var (
+		duplicates *mongo.DuplicatesError
+		unwritable *mongo.UnwritableError
+		index      *mongo.IndexError
+		late       *mongo.IndexTimeError
+	)
 	switch {
 	case errors.Is(err, mongo.ErrURI):
 		return usageError(fmt.Sprintf("%s: %v", from, err), "such as mongodb://USER:PASSWORD@HOST:27017/?authSource=admin")
@@ -91,8 +96,17 @@ func explainMongo(err error, o targetOptions) error {
 			role = "read"
 		}
 		return failure(err, "name a user in "+from+" and give it the role "+role+" on the database")
-	case errors.Is(err, mongo.ErrIndex):
-		return failure(err, "drop it (db.COLLECTION.dropIndex(\"NAME\")), and run the same command again, which makes the unique one")
+	case errors.Is(err, mongo.ErrNotPrimary):
+		return failure(err, "name the primary in "+from+", or the set (replicaSet=NAME, without directConnection), so that the primary is found; "+
+			"--dry-run and verify read any member")
+	case errors.As(err, &unwritable):
+		return failure(err, unwritable.Remedy+"; then run the same command again")
+	case errors.As(err, &index):
+		return failure(err, fmt.Sprintf("drop it (db.%s.dropIndex(%q)), and run the same command again, which makes the unique one", index.Collection, index.Index))
+	case errors.As(err, &late):
+		return failure(err, fmt.Sprintf("bring the members back that are down, or wait for db.currentOp() to show no index build, and run the same command again: "+
+			"what was copied stays; or make it yourself: db.%s.createIndex({%s: 1}, {unique: true, name: %q, collation: {locale: \"simple\"}}, \"majority\")",
+			late.Collection, late.Field, late.Index))
 	case errors.Is(err, mongo.ErrTooOld):
 		return failure(err, "upgrade the server, or name another with --mongo")
 	case errors.As(err, &duplicates):
@@ -152,12 +166,29 @@ func describeMongo(i mongo.Info) string {
 	return name + ", " + i.Topology
 }
 
+// serverWarnings says what a person should know of the server.
+func serverWarnings(i mongo.Info) []string {
+	var list []string
+	if i.Lagging != "" {
+		text := fmt.Sprintf("MongoDB at %s is not the primary of its replica set: what it holds may be old", i.Lagging)
+		if i.Primary != "" {
+			text += "; the primary is " + i.Primary
+		}
+		list = append(list, text)
+	}
+	if len(i.Down) > 0 {
+		list = append(list, fmt.Sprintf("the target's replica set has %s down: %s", plural(int64(len(i.Down)), "member"), strings.Join(i.Down, ", ")))
+	}
+	return list
+}
+
 // mongoWarnings says what a person should know of what the target holds.
 func mongoWarnings(notices []mongo.Notice) []string {
 	var list []string
 	for _, n := range notices {
-		if n.Note != record.NumericUserID {
-			list = append(list, fmt.Sprintf("%s: %s of %s", n.Note, thousands(n.Count), n.Kind))
+		if n.Note == record.Collated {
+			list = append(list, fmt.Sprintf("%s in the target compares text by a collation (%s): lanyardctl compares it byte by byte, so that "+
+				"the collection's own indexes do not help it, and a run with many changes there takes long", n.Collection, n.Collation))
 			continue
 		}
 		users := strings.Join(n.Users, ", ")
@@ -165,7 +196,7 @@ func mongoWarnings(notices []mongo.Notice) []string {
 			users += ", …"
 		}
 		list = append(list, fmt.Sprintf("%s of %s in the target with a number as user_id, which Lanyard cannot see (sweep --dedupe makes text of it): %s",
-			plural(n.Count, "document"), n.Kind, users))
+			plural(n.Count, "document"), n.Collection, users))
 	}
 	return list
 }

@@ -33,6 +33,7 @@ func (r *targetRun) open(ctx context.Context, missing missingFolder) (target *mo
 	if err != nil {
 		return nil, nil, err
 	}
+	r.warn(serverWarnings(target.Info())...)
 	r.log.Debug("opened the target", "uri", r.on.target.shown(), "is", describeMongo(target.Info()), "database", r.on.database)
 	return target, func() { r.closed("MongoDB", target.Close(context.WithoutCancel(ctx))) }, nil
 }

@@ -3,6 +3,7 @@ package mongo
 import (
 	"bytes"
 	"context"
+	"errors"
 	"strings"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -139,8 +140,6 @@ func (a *applying) write(ctx context.Context, ready []int) (again []int, err err
 // writeSome sends one command for each sort of statement.
 func (a *applying) writeSome(ctx context.Context, indexes []int) (again []int, err error) {
 	defer a.lockUpdates()()
-	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
-	defer cancel()
 	models := make([]mongo.WriteModel, len(indexes))
 	replaced := int64(0)
 	for n, i := range indexes {
@@ -150,7 +149,7 @@ func (a *applying) writeSome(ctx context.Context, indexes []int) (again []int, e
 			replaced++
 		}
 	}
-	res, bulkErr := a.db.Collection(a.collection).BulkWrite(ctx, models, bulkOptions)
+	res, bulkErr := a.bulkWrite(ctx, a.collection, models)
 	failed, err := writeErrors(bulkErr)
 	vague := a.quirks.vagueErrors && len(indexes) > 1
 	switch {
@@ -162,7 +161,7 @@ func (a *applying) writeSome(ctx context.Context, indexes []int) (again []int, e
 	case err != nil && !a.blames(ctx, err):
 		return nil, err
 	case err != nil && len(indexes) == 1:
-		a.results[indexes[0]] = refusalResult(err, 0)
+		a.results[indexes[0]] = refusalResult(err)
 		return nil, nil
 	case err != nil || vague && bulkErr != nil:
 		a.atOnce = 1
@@ -172,7 +171,7 @@ func (a *applying) writeSome(ctx context.Context, indexes []int) (again []int, e
 	for _, e := range failed {
 		i := indexes[e.Index]
 		blamed[i] = true
-		a.results[i] = refusalResult(e, e.Code)
+		a.results[i] = refusalResult(e)
 	}
 	for _, i := range indexes {
 		if !blamed[i] {
@@ -190,8 +189,14 @@ func (a *applying) blames(ctx context.Context, err error) bool {
 
 // refusalResult returns what a server's error about one document means. FerretDB tells of a unique index that stops an
 // update by the text alone.
-func refusalResult(err error, code int) record.StepResult {
-	if code == codeDuplicateKey || strings.Contains(err.Error(), "UNIQUE constraint failed") {
+func refusalResult(err error) record.StepResult {
+	var e mongo.BulkWriteError
+	if errors.As(err, &e) {
+		if _, ours := violated(e.WriteError); ours {
+			return record.StepTaken
+		}
+	}
+	if strings.Contains(err.Error(), "UNIQUE constraint failed") {
 		return record.StepTaken
 	}
 	return record.StepRefused
@@ -203,14 +208,14 @@ func (a *applying) model(step record.Step) mongo.WriteModel {
 	case step.Before == nil:
 		return mongo.NewInsertOneModel().SetDocument(bson.Raw(step.After))
 	case step.After == nil:
-		return mongo.NewDeleteOneModel().SetFilter(a.asRead(step))
+		return a.deleteModel(a.asRead(step))
 	}
 	if a.quirks.replace {
 		if set := retyped(step); set != nil {
-			return mongo.NewUpdateOneModel().SetFilter(a.asRead(step)).SetUpdate(bson.D{{Key: "$set", Value: set}})
+			return a.updateModel(a.asRead(step), bson.D{{Key: "$set", Value: set}})
 		}
 	}
-	return mongo.NewReplaceOneModel().SetFilter(a.asRead(step)).SetReplacement(bson.Raw(step.After))
+	return a.replaceModel(a.asRead(step), bson.Raw(step.After))
 }
 
 // retyped returns the fields that change where all that changes is the type of numbers: a server that compares by value
@@ -239,7 +244,7 @@ func retyped(step record.Step) bson.D {
 // MongoDB compares numbers by value, so that the comparison alone would find 1 in place of 1.0 as well; the types of the
 // fields that change are conditions of their own.
 func (a *applying) asRead(step record.Step) bson.D {
-	filter := bson.D{withID(step.Before)}
+	filter := a.identity(a.collection, step.Before)
 	if a.quirks.loneID {
 		return filter
 	}
@@ -262,32 +267,23 @@ func (a *applying) asRead(step record.Step) bson.D {
 	if a.quirks.noExpressions {
 		return filter
 	}
-	// By $cmp, since older servers fail while they rewrite an $eq on $$ROOT.
-	same := bson.D{{Key: "$eq", Value: bson.A{
-		bson.D{{Key: "$cmp", Value: bson.A{"$$ROOT", bson.D{{Key: "$literal", Value: bson.Raw(step.Before)}}}}}, 0,
-	}}}
-	if len(step.Before)+len(step.After) >= guardBytes {
-		// Both do not fit into one statement; the size has to do.
-		same = bson.D{{Key: "$eq", Value: bson.A{bson.D{{Key: "$bsonSize", Value: "$$ROOT"}}, len(step.Before)}}}
-	}
-	return append(filter, bson.E{Key: "$expr", Value: same})
+	return append(filter, stillWhole(step.Before, len(step.After)))
 }
 
-// withID returns the condition that finds a document by its _id.
-func withID(doc bson.Raw) bson.E {
-	id := lookup(doc, "_id")
-	if id.Type == bson.TypeEmbeddedDocument { // its first name may be taken for an operator
-		return bson.E{Key: "_id", Value: bson.D{{Key: "$eq", Value: id}}}
+// stillWhole returns the condition that a document still is what was read, in a statement that also holds so many bytes.
+func stillWhole(doc bson.Raw, bytes int) bson.E {
+	// By $cmp, since older servers fail while they rewrite an $eq on $$ROOT.
+	same := bson.D{{Key: "$eq", Value: bson.A{
+		bson.D{{Key: "$cmp", Value: bson.A{"$$ROOT", bson.D{{Key: "$literal", Value: doc}}}}}, 0,
+	}}}
+	if len(doc)+bytes >= guardBytes {
+		// Both do not fit into one statement; the size has to do.
+		same = bson.D{{Key: "$eq", Value: bson.A{bson.D{{Key: "$bsonSize", Value: "$$ROOT"}}, len(doc)}}}
 	}
-	return bson.E{Key: "_id", Value: id}
+	return bson.E{Key: "$expr", Value: same}
 }
 
 // plainName reports whether a top-level field can be named in a filter.
 func plainName(name string) bool {
 	return name != "" && name[0] != '$' && !strings.Contains(name, ".")
-}
-
-func elementsOf(doc bson.Raw) []bson.RawElement {
-	elements, _ := doc.Elements() // the driver validated the document when it was read
-	return elements
 }

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
-	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/lanyardctl/lanyardctl/record"
 )
@@ -39,11 +39,9 @@ type position struct {
 	Value string `bson:"value"`
 }
 
-func (c Checkpoints) collection() *mongo.Collection { return c.db.Collection(CheckpointCollection) }
-
 // Find implements [record.Checkpoints].
 func (c Checkpoints) Find(ctx context.Context, scope string) ([]record.Checkpoint, error) {
-	cursor, err := c.collection().Find(ctx, bson.D{{Key: "scope", Value: scope}})
+	cursor, err := c.find(ctx, CheckpointCollection, bson.D{{Key: "scope", Value: scope}}, options.Find())
 	if err != nil {
 		return nil, c.wrap("look for interrupted runs", err)
 	}
@@ -78,9 +76,7 @@ func (c Checkpoints) Save(ctx context.Context, r record.Checkpoint, from record.
 
 // Remove implements [record.Checkpoints].
 func (c Checkpoints) Remove(ctx context.Context, id string) error {
-	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
-	defer cancel()
-	if _, err := c.collection().DeleteOne(ctx, bson.D{{Key: "_id", Value: id}}); err != nil {
+	if _, err := c.deleteOne(ctx, CheckpointCollection, bson.D{{Key: "_id", Value: id}}); err != nil {
 		return c.wrap("remove the run's progress", err)
 	}
 	return nil
@@ -88,16 +84,16 @@ func (c Checkpoints) Remove(ctx context.Context, id string) error {
 
 // Target implements [record.Checkpoints]: a collection that holds something is known by its UUID.
 func (c Checkpoints) Target(ctx context.Context) (map[string]string, error) {
-	names := bson.A{}
+	var names []string
 	for _, kind := range record.AllKinds.List() {
 		names = append(names, collectionName(kind))
 	}
-	specs, err := c.db.ListCollectionSpecifications(ctx, bson.D{{Key: "name", Value: bson.D{{Key: "$in", Value: names}}}})
+	list, err := c.listCollections(ctx, names)
 	if err != nil {
-		return nil, c.wrap("list the collections", err)
+		return nil, err
 	}
 	target := make(map[string]string)
-	for _, spec := range specs {
+	for _, spec := range list {
 		empty, err := c.isEmpty(ctx, spec.Name)
 		if err != nil {
 			return nil, err
@@ -105,10 +101,7 @@ func (c Checkpoints) Target(ctx context.Context) (map[string]string, error) {
 		if empty {
 			continue
 		}
-		target[spec.Name] = "" // some servers tell no UUIDs
-		if spec.UUID != nil {
-			target[spec.Name] = hex.EncodeToString(spec.UUID.Data)
-		}
+		target[spec.Name] = hex.EncodeToString(spec.Info.UUID.Data) // some servers tell no UUIDs
 	}
 	return target, nil
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"go.mongodb.org/mongo-driver/v2/bson"
 	driver "go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
@@ -16,6 +17,7 @@ import (
 	"github.com/lanyardctl/lanyardctl/store/mongo"
 	"github.com/lanyardctl/lanyardctl/store/storetest"
 	"github.com/lanyardctl/lanyardctl/store/storetest/ferretdb"
+	"github.com/lanyardctl/lanyardctl/store/storetest/mongoproxy"
 )
 
 func TestConformance(t *testing.T) {
@@ -24,15 +26,51 @@ func TestConformance(t *testing.T) {
 	storetest.Run(t, func(t testing.TB, o storetest.Options) storetest.Target { return newFixture(t, uri).target(o) })
 }
 
-// TestConformanceOfThePathForMongoDB runs the suite with the statements that MongoDB gets.
+// TestConformanceOfThePathForMongoDB runs the suite with the statements that MongoDB gets, behind a proxy that says of
+// FerretDB it were one: every command that compares text has to say that it compares bytes.
 func TestConformanceOfThePathForMongoDB(t *testing.T) {
 	t.Parallel()
-	uri := ferretdb.MongoURI(t)
+	server := ferretdb.Start(t)
+	proxy := mongoproxy.Start(t, server.URI, mongoproxy.Options{Version: "5.0.7"})
 	storetest.Run(t, func(t testing.TB, o storetest.Options) storetest.Target {
-		f := newFixture(t, uri)
+		f := behind(t, server.URI, proxy)
 		f.store.AsMongoDB()
 		return f.target(o)
 	})
+	t.Cleanup(func() { checkBytewise(t, proxy) })
+}
+
+// checkBytewise checks that all commands which compare text compare bytes, and that there were some.
+func checkBytewise(t *testing.T, proxy *mongoproxy.Proxy) {
+	t.Helper()
+	simple := bson.D{{Key: "locale", Value: "simple"}}
+	seen := make(map[string]int)
+	for _, c := range proxy.Commands("") {
+		var found []any
+		switch c.Name {
+		case "find", "aggregate": // and what counts, by aggregate
+			found = append(found, c.Get("collation"))
+		case "update", "delete":
+			for _, statement := range c.Get(c.Name + "s").(bson.A) {
+				found = append(found, mongoproxy.Command{Body: statement.(bson.D)}.Get("collation"))
+			}
+		case "createIndexes":
+			for _, index := range c.Get("indexes").(bson.A) {
+				found = append(found, mongoproxy.Command{Body: index.(bson.D)}.Get("collation"))
+			}
+		}
+		for _, collation := range found {
+			seen[c.Name]++
+			if !cmp.Equal(collation, simple) {
+				t.Errorf("%s of %v compares by %v", c.Name, c.Body[0].Value, collation)
+			}
+		}
+	}
+	for _, name := range []string{"find", "aggregate", "update", "delete", "createIndexes"} {
+		if seen[name] == 0 {
+			t.Errorf("no %s was seen", name)
+		}
+	}
 }
 
 // fixture is a database of its own on a real server.
@@ -46,12 +84,23 @@ type fixture struct {
 
 func newFixture(t testing.TB, uri string) *fixture {
 	t.Helper()
+	return newFixtureOf(t, uri, uri)
+}
+
+// behind returns a database whose store reaches the server through the proxy.
+func behind(t testing.TB, uri string, proxy *mongoproxy.Proxy) *fixture {
+	t.Helper()
+	return newFixtureOf(t, uri, proxy.URI)
+}
+
+func newFixtureOf(t testing.TB, uri, storeURI string) *fixture {
+	t.Helper()
 	client, err := driver.Connect(options.Client().ApplyURI(uri))
 	if err != nil {
 		t.Fatal(err)
 	}
 	name := "test_" + strings.ToLower(rand.Text()[:10])
-	store, err := mongo.Open(context.Background(), mongo.Options{URI: uri, Database: name})
+	store, err := mongo.Open(context.Background(), mongo.Options{URI: storeURI, Database: name})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -42,7 +42,7 @@ func value(v bson.RawValue) record.Value {
 }
 
 func object(doc bson.Raw) record.Object {
-	elements, _ := doc.Elements() // the driver validated the document when it was read
+	elements := elementsOf(doc)
 	o := make(record.Object, len(elements))
 	for _, e := range elements {
 		o[e.Key()] = value(e.Value())
@@ -110,8 +110,7 @@ func held(kind record.Kind, user record.UserID, doc bson.Raw) record.Held {
 	case record.Metrics:
 		h.Hidden = doc != nil && !isGlobal(doc)
 		h.Fields = make(map[string]record.Value)
-		elements, _ := doc.Elements() // the driver validated the document when it was read
-		for _, e := range elements {
+		for _, e := range elementsOf(doc) {
 			if name := e.Key(); !record.ReservedCounter(name) {
 				h.Fields[name] = number(e.Value())
 			}
@@ -161,6 +160,27 @@ func timeFields(kind record.Kind) []string {
 func markOf(doc bson.Raw) string {
 	m, _ := lookup(doc, record.WrittenField, "digest").StringValueOK()
 	return m
+}
+
+// repeatedName returns the name of a field that the document, or its key-value pairs, hold more than once: whoever reads
+// it takes the first or the last, and a change would drop the other. It reports false where there is none.
+func repeatedName(doc bson.Raw) (name string, repeated bool) {
+	pairs, _ := lookup(doc, "kv").DocumentOK()
+	for _, fields := range []bson.Raw{doc, pairs} {
+		seen := make(map[string]bool)
+		for _, e := range elementsOf(fields) {
+			if name := e.Key(); seen[name] {
+				return name, true
+			}
+			seen[e.Key()] = true
+		}
+	}
+	return "", false
+}
+
+func elementsOf(doc bson.Raw) []bson.RawElement {
+	elements, _ := doc.Elements() // the driver validated the document when it was read
+	return elements
 }
 
 // lookup returns a field, or a value of type zero where there is none; doc may be nil.

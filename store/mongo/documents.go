@@ -43,6 +43,7 @@ func (d *Documents) Whole(ctx context.Context, c record.Collection, ids []string
 		}
 		found := document(c, doc)
 		found.Held, found.Raw = content(c, found.User, doc), slices.Clone(doc)
+		_, found.Repeated = repeatedName(doc)
 		if i, again := at[id]; again { // it was changed while it was read
 			whole[i] = found
 			return nil

@@ -23,7 +23,7 @@ func (p pair) hopeless() bool { return p.count > 2 || p.count == 2 && p.ours == 
 func (s *Store) findPair(ctx context.Context, u uniqueField, v bson.RawValue) (pair, error) {
 	var p pair
 	// Two documents fit into a reply of any server, however large they are.
-	cursor, err := s.collection(u.kind).Find(ctx, bson.D{{Key: u.field, Value: v}}, options.Find().SetBatchSize(firstWholeReply))
+	cursor, err := s.find(ctx, collectionName(u.kind), bson.D{{Key: u.field, Value: v}}, options.Find().SetBatchSize(firstWholeReply))
 	if err != nil {
 		return p, s.wrap("read the duplicates in "+collectionName(u.kind), err)
 	}
@@ -94,15 +94,15 @@ func (s *Sink) mergePair(ctx context.Context, u uniqueField, p pair, keep record
 		return false, err
 	}
 	// Only as it was read: the app may have updated ours, as it takes any document of the user.
-	filter := bson.D{{Key: "_id", Value: lookup(p.ours, "_id")}}
+	filter := s.identity(collectionName(u.kind), p.ours)
 	for _, name := range contentFields(u.kind, r) {
 		filter = append(filter, stillIs(p.ours, name))
 	}
-	res, err := s.collection(u.kind).DeleteOne(ctx, filter)
+	deleted, err := s.deleteOne(ctx, collectionName(u.kind), filter)
 	if err != nil {
 		return false, s.wrap("remove a duplicate from "+collectionName(u.kind), err)
 	}
-	return res.DeletedCount == 1, nil
+	return deleted, nil
 }
 
 // contentFields returns the top-level fields in which a document keeps r's kind.

@@ -112,8 +112,7 @@ func mergedKV(doc bson.Raw, d record.Decision, exact map[string]bson.RawElement)
 		gone[name] = true
 	}
 	if old, ok := lookup(doc, "kv").DocumentOK(); ok {
-		elements, _ := old.Elements() // the driver validated the document when it was read
-		for _, e := range elements {
+		for _, e := range elementsOf(old) {
 			name := e.Key()
 			_, changed := d.Set[name]
 			switch {

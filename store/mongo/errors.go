@@ -4,12 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"regexp"
+	"slices"
 	"strings"
 
 	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/x/mongo/driver"
 	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/auth"
+	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/topology"
 
 	"github.com/lanyardctl/lanyardctl/record"
 )
@@ -22,41 +26,96 @@ var (
 	ErrPermission  = errors.New("MongoDB does not let the user do this")
 	ErrTooOld      = errors.New("the server is too old")
 	ErrIndex       = errors.New("an index is in the way of the unique one")
+	ErrIndexTime   = errors.New("the index is not made in time")
+	ErrUnwritable  = errors.New("the collection cannot be written to as lanyardctl has to")
+	ErrNotPrimary  = errors.New("the server is not the primary of its replica set")
 )
 
-// Codes of server errors, from MongoDB's error_codes.yml.
-const (
-	codeInternal             = 1
-	codeBadValue             = 2
-	codeFailedToParse        = 9
-	codeUnauthorized         = 13
-	codeAuthenticationFailed = 18
-	codeInvalidBSON          = 22
-	codeNamespaceNotFound    = 26
-	codeCommandNotFound      = 59
-	codeDollarPrefixed       = 52
-	codeEmptyFieldName       = 56
-	codeDottedFieldName      = 57
-	codeDuplicateKey         = 11000
-	codeValidation           = 121
-	codeObjectTooLarge       = 10334
-	codeGrewTooLarge         = 17419
-	codeResultTooLarge       = 17420
-	codeMaxNesting           = 15
-	codeIndexOptions         = 85
-	codeIndexKeySpecs        = 86
-)
-
-// aboutDocument are the codes that blame a document rather than the server, the user or the disk. Only these make a
-// batch be halved to find it.
-var aboutDocument = map[int32]bool{
-	codeInternal: true, codeBadValue: true, codeFailedToParse: true, codeInvalidBSON: true, codeDollarPrefixed: true,
-	codeEmptyFieldName: true, codeDottedFieldName: true, codeObjectTooLarge: true, codeMaxNesting: true,
-	codeValidation: true, codeGrewTooLarge: true, codeResultTooLarge: true,
+// classify returns what an error of the driver or the server leads to. It goes by the errors' types, labels and codes.
+func classify(err error) class {
+	switch {
+	case errors.Is(err, context.Canceled), errors.Is(err, mongo.ErrClientDisconnected):
+		return fatal // the caller gave up
+	case errors.Is(err, record.ErrUnavailable):
+		return transient
+	}
+	if c, ok := classOfServer(err); ok {
+		return c
+	}
+	// A connection that broke while it was authenticated is no wrong password.
+	if errors.As(err, new(*auth.Error)) && !isConnectionError(err) {
+		return authentication
+	}
+	switch {
+	case isConnectionError(err), isBusy(err):
+		return transient
+	case errors.Is(err, driver.ErrDocumentTooLarge), errors.As(err, new(mongo.MarshalError)):
+		return aboutDocument // it was not sent
+	}
+	return fatal
 }
 
-// isBusy reports whether a FerretDB on SQLite lost the race for its file, which it tells by the text alone.
-func isBusy(err error) bool { return err != nil && strings.Contains(err.Error(), "database is locked") }
+// retryableLabels are the labels by which a server or the driver says that the same call may succeed later.
+var retryableLabels = []string{
+	driver.RetryableWriteError, driver.ErrRetryableError, driver.TransientTransactionError, driver.NetworkError,
+	driver.ErrSystemOverloadedError,
+}
+
+// classOfServer returns the class of an error that a server answered. It reports false for another error, and for one
+// that the driver gave the form of a server's.
+func classOfServer(err error) (class, bool) {
+	var (
+		labelled mongo.LabeledError
+		command  mongo.CommandError
+		inner    driver.Error // in an error of authentication
+		write    mongo.WriteException
+		bulk     mongo.BulkWriteException
+	)
+	number, concern := int32(0), (*mongo.WriteConcernError)(nil)
+	switch {
+	case errors.As(err, &bulk):
+		concern = bulk.WriteConcernError
+		if len(bulk.WriteErrors) > 0 {
+			number = int32(bulk.WriteErrors[0].Code)
+		}
+	case errors.As(err, &write):
+		concern = write.WriteConcernError
+		if len(write.WriteErrors) > 0 {
+			number = int32(write.WriteErrors[0].Code)
+		}
+	case errors.As(err, &command):
+		number = command.Code
+	case errors.As(err, &inner):
+		number = inner.Code
+	}
+	c := classOf(number)
+	switch {
+	case c == authentication, c == permission:
+		return c, true
+	case errors.As(err, &labelled) && slices.ContainsFunc(retryableLabels, labelled.HasErrorLabel):
+		return transient, true
+	case number == 0 && concern != nil:
+		if concern.Code == codeUnknownWriteConcern {
+			return fatal, true
+		}
+		return transient, true // it was written, but perhaps not to a majority; writing it again waits for that
+	}
+	return c, number != 0
+}
+
+// isConnectionError reports whether the driver could not reach a server, or lost it, or took too long.
+func isConnectionError(err error) bool {
+	var (
+		pool      topology.PoolError // the server left the set, say
+		retryable driver.RetryablePoolError
+		network   net.Error
+	)
+	return mongo.IsTimeout(err) || mongo.IsNetworkError(err) ||
+		errors.As(err, &retryable) || errors.As(err, &pool) || errors.As(err, &network) ||
+		errors.As(err, new(topology.ConnectionError)) || errors.As(err, new(topology.ServerSelectionError)) ||
+		errors.As(err, new(topology.WaitQueueTimeoutError)) || errors.Is(err, topology.ErrServerClosed) ||
+		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+}
 
 // badURI sorts the errors of reading a URI, for which mongodb+srv:// asks a name server.
 func badURI(err error) error {
@@ -68,67 +127,24 @@ func badURI(err error) error {
 }
 
 // unreachable sorts the errors of the first command.
-func unreachable(err error) error {
-	switch reason := refusal(err); {
-	case reason != nil:
-		return fmt.Errorf("%w: %w", reason, scrub(err))
-	case isUnavailable(err):
-		return fmt.Errorf("%w: %w", ErrUnreachable, scrub(err))
+func (s *Store) unreachable(err error) error {
+	if classify(err) == transient {
+		return fmt.Errorf("%w: %w", ErrUnreachable, s.scrub(err))
 	}
-	return fmt.Errorf("ask the server what it is: %w", scrub(err))
+	return s.wrap("ask the server what it is", err)
 }
 
-// refusal returns why the server refuses the user or the command, where that is what err says.
-func refusal(err error) error {
-	var authErr *auth.Error
-	if errors.As(err, &authErr) {
-		return ErrAuth
-	}
-	var cmd mongo.CommandError
-	if errors.As(err, &cmd) {
-		switch cmd.Code {
-		case codeAuthenticationFailed:
-			return ErrAuth
-		case codeUnauthorized:
-			return ErrPermission
-		case codeIndexOptions, codeIndexKeySpecs:
-			return ErrIndex
-		}
-	}
-	return nil
-}
-
-// isUnavailable reports whether the same call may succeed later.
-func isUnavailable(err error) bool {
-	if mongo.IsNetworkError(err) || mongo.IsTimeout(err) || errors.Is(err, context.DeadlineExceeded) || isBusy(err) {
-		return true
-	}
-	var selection mongo.ServerError
-	if errors.As(err, &selection) {
-		for _, label := range []string{"RetryableWriteError", "RetryableError", "TransientTransactionError"} {
-			if selection.HasErrorLabel(label) {
-				return true
-			}
-		}
-		for _, code := range []int{6, 7, 43, 89, 91, 133, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436, 64, 100} {
-			if selection.HasErrorCode(code) {
-				return true
-			}
-		}
-	}
-	return false
+// reasons are the errors by which a caller knows a class.
+var reasons = map[class]error{
+	transient: record.ErrUnavailable, authentication: ErrAuth, permission: ErrPermission, indexConflict: ErrIndex, unwritable: ErrUnwritable,
 }
 
 // wrap names the operation of a server's error, marks it where it may pass, and takes secrets out of its text.
 func (s *Store) wrap(operation string, err error) error {
-	reason := refusal(err)
-	if reason == nil && isUnavailable(err) {
-		reason = record.ErrUnavailable
+	if reason := reasons[classify(err)]; reason != nil && !errors.Is(err, reason) {
+		return fmt.Errorf("%s: %w: %w", operation, reason, s.scrub(err))
 	}
-	if reason != nil {
-		return fmt.Errorf("%s: %w: %w", operation, reason, scrub(err))
-	}
-	return fmt.Errorf("%s: %w", operation, scrub(err))
+	return fmt.Errorf("%s: %w", operation, s.scrub(err))
 }
 
 // scrubbed is an error without the parts of its text that may hold a secret.
@@ -142,20 +158,55 @@ func (e *scrubbed) Unwrap() error { return e.err }
 
 // secretParts finds what a server quotes from documents (an API key is the key of its index), and what a URI holds
 // before its host.
-var secretParts = regexp.MustCompile(`(?s), current topology: \{.*\}|dup key: \{.*?\}|mongodb(\+srv)?://[^@\s"]*@`)
+var secretParts = regexp.MustCompile(`(?s)dup key: \{.*|mongodb(\+srv)?://[^@\s"]*@`)
 
-func scrub(err error) error {
-	if err == nil {
-		return nil
+// scrub returns an error whose text holds nothing of a document or a URI, and says of each server why none was selected.
+func (s *Store) scrub(err error) error {
+	var (
+		done      *scrubbed
+		selection topology.ServerSelectionError
+		bulk      mongo.BulkWriteException
+		write     mongo.WriteException
+	)
+	switch {
+	case err == nil || errors.As(err, &done):
+		return err
+	case errors.As(err, &selection):
+		return &scrubbed{"no server could be selected: " + s.members.whyNone(selection), err}
+	case errors.As(err, &bulk):
+		var single []mongo.WriteError
+		for _, e := range bulk.WriteErrors {
+			single = append(single, e.WriteError)
+		}
+		return &scrubbed{writeText(single, bulk.WriteConcernError), err}
+	case errors.As(err, &write):
+		return &scrubbed{writeText(write.WriteErrors, write.WriteConcernError), err}
 	}
+	return scrub(err)
+}
+
+// scrub returns an error whose text holds nothing of a document or a URI.
+func scrub(err error) error {
 	text := secretParts.ReplaceAllStringFunc(err.Error(), func(part string) string {
-		switch {
-		case strings.HasPrefix(part, ", current"): // pages of the driver's view of the world
-			return ""
-		case strings.HasPrefix(part, "dup key"):
+		if strings.HasPrefix(part, "dup key") {
 			return "dup key: {…}"
 		}
 		return "mongodb://xxxxx@"
 	})
 	return &scrubbed{text: text, err: err}
+}
+
+// writeText says what the server answered to a write. The server's own messages quote documents.
+func writeText(errs []mongo.WriteError, concern *mongo.WriteConcernError) string {
+	var texts []string
+	if len(errs) > 0 {
+		texts = append(texts, "error "+codeText(int32(errs[0].Code)))
+	}
+	if len(errs) > 1 {
+		texts = append(texts, fmt.Sprintf("and %d more", len(errs)-1))
+	}
+	if concern != nil {
+		texts = append(texts, fmt.Sprintf("not acknowledged by a majority (%s: %s)", codeText(int32(concern.Code)), concern.Message))
+	}
+	return strings.Join(texts, ", ")
 }

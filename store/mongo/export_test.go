@@ -2,9 +2,12 @@ package mongo
 
 import (
 	"context"
+	"maps"
+	"slices"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/lanyardctl/lanyardctl/record"
 )
@@ -12,19 +15,20 @@ import (
 // AsMongoDB makes the store treat FerretDB as it treats MongoDB, but for what FerretDB cannot do or does not survive: so
 // the guards and lookups that are for MongoDB run against a server, too.
 func (s *Store) AsMongoDB() {
-	s.quirks = quirks{replace: true, fewUpdates: true, vagueErrors: true, noExpressions: true}
+	s.quirks = quirks{replace: true, fewUpdates: true, vagueErrors: true, noExpressions: true, noCollation: s.quirks.noCollation}
+	s.limits.NoDots, s.limits.NoDollars, s.limits.NoNestedArray = true, true, true
 }
 
 // LikeMongoDB returns another store on the same database, which is treated as MongoDB.
 func (s *Store) LikeMongoDB() *Store {
-	return &Store{client: s.client, db: s.db, info: s.info, limits: s.limits}
+	return &Store{client: s.client, db: s.db, info: s.info, limits: s.limits, members: s.members, quirks: quirks{noCollation: s.quirks.noCollation}}
 }
 
 // NewDocument is newDocument, for tests.
 var NewDocument = newDocument
 
 // Scrub is scrub, for tests.
-var Scrub = scrub
+func Scrub(err error) error { return (&Store{members: watch(options.Client())}).scrub(err) }
 
 // SetMaxDocument makes the largest document smaller.
 func (s *Store) SetMaxDocument(n int) { s.limits.MaxDocument = n }
@@ -68,9 +72,23 @@ func LastIDs(documents [][]byte, maxCount, maxBytes int) (ids []string, dropped 
 
 // OpenWith returns a store on a client of the test's own, which it may watch.
 func OpenWith(ctx context.Context, client *mongo.Client, database string) (*Store, error) {
-	s := &Store{client: client, db: client.Database(database)}
+	s := &Store{client: client, db: client.Database(database), members: watch(options.Client())}
 	return s, s.identify(ctx)
 }
 
 // UpdatesAmong is for tests of collections that are too large for tests.
 var UpdatesAmong = updatesAmong
+
+// LeadsTo returns what an error leads to, in words.
+func LeadsTo(err error) string { return classify(err).String() }
+
+// CodeLeadsTo returns what a server's error leads to, in words, and its name.
+func CodeLeadsTo(number int32) (leads, name string) {
+	return codes[number].class.String(), codes[number].name
+}
+
+// Codes returns the server errors that the store knows.
+func Codes() []int32 { return slices.Sorted(maps.Keys(codes)) }
+
+// Wrap is wrap, for tests.
+func Wrap(err error) error { return (&Store{members: watch(options.Client())}).wrap("do it", err) }

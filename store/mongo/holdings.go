@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/lanyardctl/lanyardctl/record"
 )
@@ -99,7 +100,7 @@ func (h *Holdings) Count(ctx context.Context, kind record.Kind) (int64, error) {
 // count counts the documents that the filter on the field finds.
 func (s *Store) count(ctx context.Context, kind record.Kind, filter bson.D, field string) (n int64, err error) {
 	if !s.quirks.countLoads {
-		return s.collection(kind).CountDocuments(ctx, filter)
+		return s.collection(kind).CountDocuments(ctx, filter, options.Count().SetCollation(s.bytewise()))
 	}
 	for _, err := range s.documents(ctx, kind, filter, bson.D{{Key: "_id", Value: 0}, {Key: field, Value: 1}}) {
 		if err != nil {

@@ -430,10 +430,10 @@ func TestNumericUsersAreNoticedWithoutASink(t *testing.T) {
 	if err != nil || len(notices) != 2 {
 		t.Fatalf("%+v, %v", notices, err)
 	}
-	if n := notices[0]; n.Kind != record.KV || n.Count != 12 || len(n.Users) != 10 || n.Note != record.NumericUserID {
+	if n := notices[0]; n.Collection != "kv" || n.Count != 12 || len(n.Users) != 10 || n.Note != record.NumericUserID {
 		t.Errorf("%+v", n)
 	}
-	if n := notices[1]; n.Kind != record.LastSeen || n.Count != 1 || n.Users[0] != "5" {
+	if n := notices[1]; n.Collection != "last_seen" || n.Count != 1 || n.Users[0] != "5" {
 		t.Errorf("%+v", n)
 	}
 	only, err := f.store.NumericUsers(context.Background(), record.Kinds(0).With(record.LastSeen).With(record.Metrics))

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
+	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
@@ -48,6 +50,49 @@ func uniqueFields(kind record.Kind) []string {
 type uniqueField struct {
 	kind  record.Kind
 	field string
+	index string // the name of the index to make
+}
+
+// String returns the field for people: "kv.user_id".
+func (u uniqueField) String() string { return collectionName(u.kind) + "." + u.field }
+
+// IndexError tells that an index is in the way of a unique one. It is an [ErrIndex].
+type IndexError struct {
+	Collection, Index string
+	Field             string // on which the unique one has to be
+}
+
+func (e *IndexError) Error() string {
+	return fmt.Sprintf("%v: %s of %s, on %s", ErrIndex, e.Index, e.Collection, e.Field)
+}
+
+// Unwrap returns [ErrIndex].
+func (e *IndexError) Unwrap() error { return ErrIndex }
+
+// IndexTimeError tells that the server did not make an index in the time that it got. It is an [ErrIndexTime].
+type IndexTimeError struct {
+	Collection, Index, Field string
+	After                    time.Duration
+	Down                     []string // members of the replica set that cannot do their part
+}
+
+func (e *IndexTimeError) Error() string {
+	text := fmt.Sprintf("make the unique index on %s.%s: %v: the server was waited for %s", e.Collection, e.Field, ErrIndexTime, e.After.Round(time.Second))
+	return text + downText(e.Down)
+}
+
+// Unwrap returns [ErrIndexTime].
+func (e *IndexTimeError) Unwrap() error { return ErrIndexTime }
+
+// downText names the members that are down, as the end of a sentence.
+func downText(down []string) string {
+	switch len(down) {
+	case 0:
+		return ""
+	case 1:
+		return "; the set has a member down: " + down[0]
+	}
+	return fmt.Sprintf("; the set has %d members down: %s", len(down), strings.Join(down, ", "))
 }
 
 // Begin implements [record.Sink]: it makes the indexes that have to be there before the first write.
@@ -86,16 +131,20 @@ func (s *Sink) inspect(ctx context.Context, kind record.Kind) error {
 		}
 		s.notices = append(s.notices, notices...)
 	}
+	indexes, err := s.indexes(ctx, kind)
+	if err != nil {
+		return err
+	}
 	for _, field := range uniqueFields(kind) {
-		u := uniqueField{kind, field}
-		unique, err := s.hasUniqueIndex(ctx, u)
+		u := uniqueField{kind, field, indexes.freeName(field)}
+		unique, inTheWay := indexes.unique(field)
 		switch {
-		case err != nil:
-			return err
 		case unique:
 			continue
+		case inTheWay != "" && kind != record.Metrics:
+			return &IndexError{Collection: collectionName(kind), Index: inTheWay, Field: field}
 		// A key that came to two users would let one act as the other until the load is over.
-		case empty && field != "key":
+		case empty && field != "key" && !s.peculiar[collectionName(kind)].sharded:
 			s.last = append(s.last, u)
 			continue
 		}
@@ -113,7 +162,7 @@ func (s *Sink) inspect(ctx context.Context, kind record.Kind) error {
 // isEmpty reports whether a collection holds no document. A count of the server's may be wrong after a crash.
 func (s *Store) isEmpty(ctx context.Context, collection string) (bool, error) {
 	onlyID := options.FindOne().SetProjection(bson.D{{Key: "_id", Value: 1}})
-	err := s.db.Collection(collection).FindOne(ctx, bson.D{}, onlyID).Err()
+	_, err := s.findOne(ctx, collection, bson.D{}, onlyID)
 	switch {
 	case errors.Is(err, mongo.ErrNoDocuments):
 		return true, nil
@@ -145,43 +194,79 @@ func (s *Sink) checkDuplicates(ctx context.Context, u uniqueField) error {
 	return nil
 }
 
-// hasUniqueIndex reports whether the field has a unique index of its own that covers every document. It fails with
-// [ErrIndex] where another index on the field alone is in the way of one.
-func (s *Store) hasUniqueIndex(ctx context.Context, u uniqueField) (bool, error) {
-	operation := "list the indexes of " + collectionName(u.kind)
-	specs, err := s.collection(u.kind).Indexes().List(ctx)
+// indexSpec is what the server says of an index.
+type indexSpec struct {
+	Name      string   `bson:"name"`
+	Key       bson.D   `bson:"key"`
+	Unique    bool     `bson:"unique"`
+	Sparse    bool     `bson:"sparse"`
+	Partial   bson.Raw `bson:"partialFilterExpression"`
+	Collation bson.Raw `bson:"collation"` // none for the one that compares bytes
+}
+
+// indexes are those of a collection.
+type indexes []indexSpec
+
+func (s *Store) indexes(ctx context.Context, kind record.Kind) (indexes, error) {
+	operation := "list the indexes of " + collectionName(kind)
+	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
+	defer cancel()
+	cursor, err := s.collection(kind).Indexes().List(ctx)
 	var cmd mongo.CommandError
 	if errors.As(err, &cmd) && cmd.Code == codeNamespaceNotFound {
-		return false, nil
+		return nil, nil
 	}
 	if err != nil {
-		return false, s.wrap(operation, err)
+		return nil, s.wrap(operation, err)
 	}
-	defer specs.Close(context.WithoutCancel(ctx))
-	inTheWay := ""
-	for specs.Next(ctx) {
-		keys, err := lookup(specs.Current, "key").Document().Elements()
-		if err != nil || len(keys) != 1 || keys[0].Key() != u.field {
+	var list indexes
+	if err := cursor.All(ctx, &list); err != nil {
+		return nil, s.wrap(operation, err)
+	}
+	return list, nil
+}
+
+// unique reports whether the field has a unique index of its own that covers every document and compares bytes. InTheWay
+// is the name of another index on the field alone beside which the server makes no unique one.
+func (x indexes) unique(field string) (unique bool, inTheWay string) {
+	for _, i := range x {
+		if len(i.Key) != 1 || i.Key[0].Key != field || i.Collation != nil {
 			continue
 		}
-		if ascending, ok := keys[0].Value().AsInt64OK(); !ok || ascending != 1 {
-			continue
+		ascending, isNumber := asInteger(i.Key[0].Value)
+		switch {
+		case !isNumber || ascending != 1:
+		case i.Unique && !i.Sparse && i.Partial == nil:
+			return true, ""
+		default:
+			inTheWay = i.Name
 		}
-		unique, _ := lookup(specs.Current, "unique").BooleanOK()
-		sparse, _ := lookup(specs.Current, "sparse").BooleanOK()
-		partial := lookup(specs.Current, "partialFilterExpression").Type != 0
-		if unique && !sparse && !partial {
-			return true, nil
+	}
+	return false, inTheWay
+}
+
+// asInteger returns the number that an index has in place of its order.
+func asInteger(v any) (int64, bool) {
+	switch n := v.(type) {
+	case int32:
+		return int64(n), true
+	case int64:
+		return n, true
+	case float64:
+		return int64(n), true
+	}
+	return 0, false
+}
+
+// freeName returns a name for an index on the field that no other has: another index may be called "user_id_1" already.
+func (x indexes) freeName(field string) string {
+	name := field + "_1"
+	for taken := true; taken; {
+		if taken = slices.ContainsFunc(x, func(i indexSpec) bool { return i.Name == name }); taken {
+			name += "_unique"
 		}
-		inTheWay, _ = lookup(specs.Current, "name").StringValueOK()
 	}
-	if err := specs.Err(); err != nil {
-		return false, s.wrap(operation, err)
-	}
-	if inTheWay != "" && u.kind != record.Metrics {
-		return false, fmt.Errorf("%w: %s of %s", ErrIndex, inTheWay, collectionName(u.kind))
-	}
-	return false, nil
+	return name
 }
 
 // makeIndex makes the unique index on a field. Where somebody else wrote meanwhile, so that a user has two documents,
@@ -189,7 +274,7 @@ func (s *Store) hasUniqueIndex(ctx context.Context, u uniqueField) (bool, error)
 func (s *Sink) makeIndex(ctx context.Context, u uniqueField, keep record.KeepFunc) error {
 	for {
 		err := s.createIndex(ctx, u)
-		if err != nil && (errors.Is(err, record.ErrUnavailable) || errors.Is(err, ErrPermission)) {
+		if err != nil && (ctx.Err() != nil || isAny(err, record.ErrUnavailable, ErrPermission, ErrIndexTime, ErrUnwritable)) {
 			return err
 		}
 		if err == nil && u.kind != record.Metrics {
@@ -208,18 +293,81 @@ func (s *Sink) makeIndex(ctx context.Context, u uniqueField, keep record.KeepFun
 	}
 }
 
-func (s *Store) createIndex(ctx context.Context, u uniqueField) error {
+// The server gets so long to make an index: the first for an empty collection, and the second more for so many documents,
+// of which it takes some 100,000 a second.
+const (
+	indexTimeout       = 2 * time.Minute
+	documentsPerSecond = 5_000
+)
+
+func (s *Sink) createIndex(ctx context.Context, u uniqueField) error {
 	if u.kind == record.Metrics {
 		return nil
 	}
-	_, err := s.collection(u.kind).Indexes().CreateOne(ctx, mongo.IndexModel{
-		Keys:    bson.D{{Key: u.field, Value: 1}},
-		Options: options.Index().SetUnique(true).SetName(u.field + "_1"),
-	})
+	documents, err := s.estimate(ctx, collectionName(u.kind))
 	if err != nil {
-		return s.wrap(fmt.Sprintf("make the unique index on %s of %s", u.field, collectionName(u.kind)), err)
+		return s.wrap("count the documents of "+collectionName(u.kind), err)
 	}
-	return nil
+	timeout := s.opts.IndexTimeout + time.Duration(documents/documentsPerSecond)*time.Second
+	bounded, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	defer s.tellWaiting(ctx, u)()
+	_, err = s.collection(u.kind).Indexes().CreateOne(bounded, mongo.IndexModel{
+		Keys:    bson.D{{Key: u.field, Value: 1}},
+		Options: options.Index().SetUnique(true).SetName(u.index).SetCollation(s.bytewise()),
+	}, s.quorum())
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() == nil && (errors.Is(err, context.DeadlineExceeded) || mongo.IsTimeout(err) && bounded.Err() != nil || isMaxTime(err)):
+		return &IndexTimeError{Collection: collectionName(u.kind), Index: u.index, Field: u.field, After: timeout, Down: s.membersDown(ctx)}
+	case classify(err) == indexConflict:
+		return fmt.Errorf("%w: %w", &IndexError{Collection: collectionName(u.kind), Index: u.index, Field: u.field}, s.scrub(err))
+	}
+	return s.wrap("make the unique index on "+u.String(), err)
+}
+
+func isAny(err error, targets ...error) bool {
+	return slices.ContainsFunc(targets, func(target error) bool { return errors.Is(err, target) })
+}
+
+func isMaxTime(err error) bool {
+	var cmd mongo.CommandError
+	return errors.As(err, &cmd) && cmd.Code == codeMaxTimeExpired
+}
+
+// quorum makes a replica set ready with an index once most of its members have it. Otherwise it waits for all that vote,
+// and so for ever while one of them is down. A standalone refuses to be told.
+func (s *Store) quorum() *options.CreateIndexesOptionsBuilder {
+	o := options.CreateIndexes()
+	if s.inSet || s.router {
+		o.SetCommitQuorumMajority()
+	}
+	return o
+}
+
+// tellWaiting tells what is waited for, once it takes long and then again and again, until stop is called.
+func (s *Sink) tellWaiting(ctx context.Context, u uniqueField) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for wait := s.opts.NotifyAfter; ; wait *= 2 {
+			select {
+			case <-ctx.Done():
+				return
+			case <-time.After(wait):
+			}
+			down := s.membersDown(ctx)
+			if ctx.Err() == nil {
+				s.opts.Notify("waiting for the index on " + u.String() + downText(down))
+			}
+		}
+	}()
+	return func() {
+		cancel()
+		<-done
+	}
 }
 
 // mergedAtOnce bounds the duplicates that are held in memory.
@@ -233,7 +381,7 @@ func (s *Store) duplicates(ctx context.Context, u uniqueField, limit int) ([]bso
 		bson.D{{Key: "$match", Value: bson.D{{Key: "n", Value: bson.D{{Key: "$gt", Value: 1}}}}}},
 		bson.D{{Key: "$limit", Value: limit}},
 	}
-	cursor, err := s.collection(u.kind).Aggregate(ctx, pipeline, options.Aggregate().SetAllowDiskUse(true))
+	cursor, err := s.collection(u.kind).Aggregate(ctx, pipeline, options.Aggregate().SetAllowDiskUse(true).SetCollation(s.bytewise()))
 	if err != nil {
 		return nil, s.wrap(operation, err)
 	}

@@ -4,11 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
+	"slices"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
-	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/lanyardctl/lanyardctl/record"
 )
@@ -33,10 +34,7 @@ func (w *writing) insert(ctx context.Context, indexes []int, documents map[int]b
 }
 
 func (w *writing) insertOnce(ctx context.Context, indexes []int, documents []bson.Raw) (duplicates []int, err error) {
-	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
-	defer cancel()
-	_, err = w.collection(w.kind).InsertMany(ctx, documents, options.InsertMany().SetOrdered(false))
-	failed, err := writeErrors(err)
+	failed, err := writeErrors(w.insertMany(ctx, collectionName(w.kind), documents))
 	if err != nil {
 		return nil, err
 	}
@@ -45,14 +43,47 @@ func (w *writing) insertOnce(ctx context.Context, indexes []int, documents []bso
 	}
 	for _, e := range failed {
 		i := indexes[e.Index]
-		if e.Code == codeDuplicateKey {
+		index, ours := violated(e.WriteError)
+		switch {
+		case index == "":
+			w.refuse(i, int32(e.Code), "")
+		case ours || !w.looked:
 			w.outcomes[i] = record.Outcome{}
 			duplicates = append(duplicates, i)
-			continue
+		default:
+			w.refuse(i, int32(e.Code), index)
 		}
-		w.refuse(i, e.Code, codeName(e.WriteError))
 	}
 	return duplicates, nil
+}
+
+// ourIndexes are the fields whose unique indexes tell that a record's document is there already.
+var ourIndexes = []string{"_id", "user_id", "key", "type"}
+
+var (
+	indexInText  = regexp.MustCompile(`index: (\S+)`)
+	ourIndexName = regexp.MustCompile(`^(_id_|(user_id|key|type)_1(_unique)*)$`)
+)
+
+// unnamed stands for the name of an index that the server does not tell.
+const unnamed = "of an unknown name"
+
+// violated returns the unique index that a write met, and whether it is one of those by which documents are found. The
+// name is empty for another error.
+func violated(e mongo.WriteError) (index string, ours bool) {
+	if classOf(int32(e.Code)) != duplicate {
+		return "", false
+	}
+	index = unnamed
+	if found := indexInText.FindStringSubmatch(e.Message); found != nil {
+		index = found[1]
+	}
+	pattern, told := lookup(e.Raw, "keyPattern").DocumentOK()
+	if !told { // as MongoDB does since 4.2
+		return index, index == unnamed || ourIndexName.MatchString(index)
+	}
+	keys := elementsOf(pattern)
+	return index, len(keys) == 1 && slices.Contains(ourIndexes, keys[0].Key())
 }
 
 // writeErrors returns the errors that belong to single documents of a bulk command: duplicates, and documents that the
@@ -63,25 +94,17 @@ func writeErrors(err error) ([]mongo.BulkWriteError, error) {
 		return nil, err
 	}
 	if failed.WriteConcernError != nil {
-		// It was written, but perhaps not to a majority; writing it again waits for that.
-		return nil, fmt.Errorf("%w: %w", record.ErrUnavailable, scrub(err))
+		return nil, err
 	}
 	for _, e := range failed.WriteErrors {
 		switch {
-		case e.Code == codeDuplicateKey || aboutDocument[int32(e.Code)] && !isBusy(err):
-		case isUnavailable(err) || isBusy(err):
+		case isBusy(err):
 			return nil, fmt.Errorf("%w: %w", record.ErrUnavailable, scrub(err))
-		default:
+		case classOf(int32(e.Code)) != duplicate && classOf(int32(e.Code)) != aboutDocument:
 			return nil, err
 		}
 	}
 	return failed.WriteErrors, nil
-}
-
-// codeName returns the server's name of an error's code, where it tells one.
-func codeName(e mongo.WriteError) string {
-	name, _ := lookup(e.Raw, "codeName").StringValueOK()
-	return name
 }
 
 // attemptsAlone is how often a document that fails by itself is tried while the server answers in between.
@@ -115,12 +138,9 @@ func (w *writing) halve(ctx context.Context, indexes []int, write func(context.C
 		return nil, w.wrap("write to "+collectionName(w.kind), err)
 	}
 	if len(indexes) == 1 {
-		code, name := 0, ""
 		var cmd mongo.CommandError
-		if errors.As(err, &cmd) {
-			code, name = int(cmd.Code), cmd.Name
-		}
-		w.refuse(indexes[0], code, name)
+		errors.As(err, &cmd)
+		w.refuse(indexes[0], cmd.Code, "")
 		return []error{err}, nil
 	}
 	half := len(indexes) / 2
@@ -135,19 +155,13 @@ func (w *writing) halve(ctx context.Context, indexes []int, write func(context.C
 // documentToBlame reports whether a failed command may have failed for a document in it: the server names such a
 // reason, or it dropped the connection and answers on another one.
 func (s *Store) documentToBlame(ctx context.Context, err error) bool {
-	var cmd mongo.CommandError
 	switch {
-	case ctx.Err() != nil || mongo.IsTimeout(err) || errors.Is(err, record.ErrUnavailable) || isBusy(err):
+	case ctx.Err() != nil || isBusy(err) || errors.As(err, new(mongo.BulkWriteException)): // which names its documents
 		return false
-	case errors.As(err, new(mongo.BulkWriteException)):
-		return false // it names its documents
-	case mongo.IsNetworkError(err):
-		return s.ping(ctx) == nil
-	case errors.As(err, &cmd):
-		return aboutDocument[cmd.Code]
+	case classify(err) == aboutDocument:
+		return true
 	}
-	// The driver itself could not send it.
-	return s.ping(ctx) == nil
+	return mongo.IsNetworkError(err) && !mongo.IsTimeout(err) && s.ping(ctx) == nil
 }
 
 func (s *Store) ping(ctx context.Context) error {

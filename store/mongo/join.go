@@ -53,8 +53,7 @@ func newFields(j record.Join) *fields {
 func union(documents []record.Document) *fields {
 	f := &fields{at: make(map[string]int)}
 	for _, doc := range documents {
-		elements, _ := bson.Raw(doc.Raw).Elements() // the driver validated the document when it was read
-		for _, e := range elements {
+		for _, e := range elementsOf(doc.Raw) {
 			if _, exists := f.at[e.Key()]; !exists {
 				f.set(e.Key(), e)
 			}
@@ -68,8 +67,7 @@ func exactPairs(documents []record.Document, d record.Decision) map[string]bson.
 	exact := make(map[string]bson.RawElement)
 	for _, doc := range documents {
 		pairs, _ := lookup(doc.Raw, "kv").DocumentOK()
-		elements, _ := pairs.Elements() // the driver validated the document when it was read
-		for _, e := range elements {
+		for _, e := range elementsOf(pairs) {
 			name := e.Key()
 			v, wanted := d.Set[name]
 			if _, found := exact[name]; wanted && !found && record.Equal(v, value(e.Value())) {

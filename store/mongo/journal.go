@@ -110,16 +110,13 @@ func (j *Journal) Append(ctx context.Context, changes []record.Change) error {
 	for i, c := range changes {
 		documents[i] = changeDocument(c)
 	}
-	inserting, cancel := context.WithTimeout(ctx, commandTimeout)
-	defer cancel()
-	_, err := j.db.Collection(SweepChangesCollection).InsertMany(inserting, documents, options.InsertMany().SetOrdered(false))
-	failed, err := writeErrors(err)
+	failed, err := writeErrors(j.insertMany(ctx, SweepChangesCollection, documents))
 	if err != nil {
 		return j.wrap(operation, err)
 	}
 	for _, e := range failed {
-		if e.Code != codeDuplicateKey {
-			return j.wrap(operation, fmt.Errorf("the server refuses change %d with error %d %s", changes[e.Index].Seq, e.Code, codeName(e.WriteError)))
+		if classOf(int32(e.Code)) != duplicate {
+			return j.wrap(operation, fmt.Errorf("the server refuses change %d with error %s", changes[e.Index].Seq, codeText(int32(e.Code))))
 		}
 		// It was written by a call that did not learn so.
 		stands, err := j.documentByID(ctx, SweepChangesCollection, changeID(changes[e.Index]))
@@ -148,22 +145,20 @@ func (j *Journal) Amend(ctx context.Context, changes []record.Change) error {
 }
 
 func (j *Journal) amendSome(ctx context.Context, changes []record.Change) error {
-	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
-	defer cancel()
 	defer j.lockUpdates()()
 	models := make([]mongo.WriteModel, len(changes))
 	for i, c := range changes {
 		filter := bson.D{{Key: "_id", Value: changeID(c)}}
 		if len(c.Steps) == 0 {
-			models[i] = mongo.NewDeleteOneModel().SetFilter(filter)
+			models[i] = j.deleteModel(filter)
 		} else {
-			models[i] = mongo.NewReplaceOneModel().SetFilter(filter).SetReplacement(changeDocument(c)).SetUpsert(true)
+			models[i] = j.replaceModel(filter, changeDocument(c)).SetUpsert(true)
 		}
 	}
-	_, err := j.db.Collection(SweepChangesCollection).BulkWrite(ctx, models, bulkOptions)
+	_, err := j.bulkWrite(ctx, SweepChangesCollection, models)
 	failed, err := writeErrors(err)
 	if err == nil && len(failed) > 0 {
-		err = fmt.Errorf("the server refuses a change with error %d %s", failed[0].Code, codeName(failed[0].WriteError))
+		err = fmt.Errorf("the server refuses a change with error %s", codeText(int32(failed[0].Code)))
 	}
 	return err
 }
@@ -180,10 +175,11 @@ type leaseDocument struct {
 
 // Lease implements [record.Journal].
 func (j *Journal) Lease(ctx context.Context) (record.Lease, bool, error) {
-	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
-	defer cancel()
 	var d leaseDocument
-	err := j.db.Collection(SweepsCollection).FindOne(ctx, bson.D{{Key: "_id", Value: leaseID}}).Decode(&d)
+	doc, err := j.findOne(ctx, SweepsCollection, bson.D{{Key: "_id", Value: leaseID}}, options.FindOne())
+	if err == nil {
+		err = bson.Unmarshal(doc, &d)
+	}
 	switch {
 	case errors.Is(err, mongo.ErrNoDocuments):
 		return record.Lease{}, false, nil
@@ -219,9 +215,7 @@ func toLease(l record.Lease) leaseDocument {
 
 // EndLease implements [record.Journal].
 func (j *Journal) EndLease(ctx context.Context, owner record.Owner) error {
-	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
-	defer cancel()
-	if _, err := j.db.Collection(SweepsCollection).DeleteOne(ctx, ownedBy(leaseID, owner)); err != nil {
+	if _, err := j.deleteOne(ctx, SweepsCollection, ownedBy(leaseID, owner)); err != nil {
 		return j.wrap("give the lease back", err)
 	}
 	return nil

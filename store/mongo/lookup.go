@@ -7,6 +7,7 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/lanyardctl/lanyardctl/record"
 )
@@ -101,10 +102,6 @@ func (l *lookups) find(ctx context.Context, filter bson.D) error {
 	return nil
 }
 
-// scanWorth is how many lookups by _id take the time in which the whole collection is read, measured on FerretDB (45 to
-// 60, in collections of 10,000 to 300,000): it follows no index there, but decodes nothing else.
-const scanWorth = 40
-
 // findByID reads the documents one by one by their _id, where that is the only lookup that does not scan the collection,
 // and scans it once where that is cheaper or leaves a question.
 func (l *lookups) findByID(ctx context.Context) error {
@@ -130,9 +127,7 @@ func (l *lookups) findByID(ctx context.Context) error {
 
 // documentByID returns the document with the _id, or nil.
 func (s *Store) documentByID(ctx context.Context, collection string, id any) (bson.Raw, error) {
-	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
-	defer cancel()
-	doc, err := s.db.Collection(collection).FindOne(ctx, bson.D{{Key: "_id", Value: id}}).Raw()
+	doc, err := s.findOne(ctx, collection, bson.D{{Key: "_id", Value: id}}, options.FindOne())
 	if errors.Is(err, mongo.ErrNoDocuments) {
 		return nil, nil
 	}

@@ -2,6 +2,7 @@ package mongo
 
 import (
 	"context"
+	"fmt"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
@@ -77,6 +78,10 @@ func (w *writing) decide(ctx context.Context, indexes []int) (changes []change, 
 		if w.outcomes[i].Column == record.Updated && c.decision.Column == record.Unchanged {
 			continue // an earlier round of this call wrote it
 		}
+		if name, repeated := repeatedName(c.found.own); repeated && c.decision.Write {
+			w.reject(i, fmt.Sprintf("the document in the target holds the field %q more than once: remove all but the right one", name))
+			continue
+		}
 		if c.decision.Write {
 			if rejects := w.limits.CheckSize(w.batch[i], w.sizeAfter(c)); rejects != nil {
 				w.outcomes[i] = record.Outcome{Column: record.Rejected, Rejects: rejects}
@@ -120,12 +125,12 @@ func (w *writing) sizeAfter(c change) int {
 func (w *writing) takeKeys(ctx context.Context, changes []change) (ready []change, again []int, err error) {
 	for _, c := range changes {
 		if c.decision.TakeKey {
-			filter := bson.D{{Key: "_id", Value: lookup(c.found.holder, "_id")}, {Key: "key", Value: c.decision.APIKey}}
-			res, err := w.collection(w.kind).DeleteOne(ctx, filter)
+			filter := append(w.identity(collectionName(w.kind), c.found.holder), bson.E{Key: "key", Value: c.decision.APIKey})
+			deleted, err := w.deleteOne(ctx, collectionName(w.kind), filter)
 			if err != nil {
 				return nil, nil, w.wrap("take an API key from another user in "+collectionName(w.kind), err)
 			}
-			if res.DeletedCount == 0 {
+			if !deleted {
 				again = append(again, c.index)
 				continue
 			}
@@ -153,33 +158,7 @@ func (w *writing) update(ctx context.Context, updates []change) (again []int, er
 	return again, nil
 }
 
-const (
-	mostUpdates = 1000 // in a command
-
-	// fewUpdates is how many may be under way where more of them hang the server.
-	fewUpdates = 40
-
-	// updateScans is how many documents a command's updates may go through, which takes FerretDB some twenty seconds:
-	// each update goes through the whole collection.
-	updateScans = 6_000_000
-)
-
-// updatesAtOnce is how many updates of a collection a command may hold.
-func (s *Store) updatesAtOnce(ctx context.Context, collection string) (int, error) {
-	if !s.quirks.fewUpdates {
-		return mostUpdates, nil
-	}
-	total, err := s.estimate(ctx, collection)
-	if err != nil {
-		return 0, err
-	}
-	return updatesAmong(total), nil
-}
-
-// updatesAmong returns how many updates a command may hold where each goes through so many documents.
-func updatesAmong(documents int64) int {
-	return int(min(max(updateScans/max(documents, 1), 1), fewUpdates))
-}
+const mostUpdates = 1000 // in a command
 
 func (w *writing) updateSome(ctx context.Context, updates []change) (again []int, err error) {
 	indexes := make([]int, len(updates))
@@ -206,17 +185,15 @@ func (w *writing) updateSome(ctx context.Context, updates []change) (again []int
 // updateOnce sends one command. It returns the records to look at again: the server tells how many statements met their
 // document, not which, so after a miss it is all of them. Those that were written are found to need nothing.
 func (w *writing) updateOnce(ctx context.Context, indexes []int, models []mongo.WriteModel) (again []int, err error) {
-	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
-	defer cancel()
-	res, bulkErr := w.collection(w.kind).BulkWrite(ctx, models, bulkOptions)
+	res, bulkErr := w.bulkWrite(ctx, collectionName(w.kind), models)
 	failed, err := writeErrors(bulkErr)
 	if err != nil {
 		return nil, err
 	}
 	refused := make(map[int]bool)
 	for _, e := range failed {
-		if e.Code != codeDuplicateKey { // an API key that came to another user meanwhile is met in the next round
-			w.refuse(indexes[e.Index], e.Code, codeName(e.WriteError))
+		if index, ours := violated(e.WriteError); !ours { // an API key that came to another user meanwhile is met in the next round
+			w.refuse(indexes[e.Index], int32(e.Code), index)
 			refused[indexes[e.Index]] = true
 		}
 	}

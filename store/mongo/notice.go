@@ -10,10 +10,11 @@ import (
 
 // Notice is something in the target that a person should know, and that stops nobody.
 type Notice struct {
-	Kind  record.Kind
-	Note  record.Note
-	Count int64
-	Users []string // a few of those that Count counts
+	Collection string
+	Note       record.Note
+	Count      int64    // of documents, for [record.NumericUserID]
+	Users      []string // a few of those that Count counts
+	Collation  string   // for [record.Collated]: "en, strength 1"
 }
 
 // NumericUsers returns a notice for each of the kinds that has documents whose user_id is a number: the app does not see
@@ -36,7 +37,7 @@ func (s *Store) NumericUsers(ctx context.Context, kinds record.Kinds) ([]Notice,
 }
 
 func (s *Store) numericUsers(ctx context.Context, kind record.Kind) (Notice, error) {
-	notice := Notice{Kind: kind, Note: record.NumericUserID}
+	notice := Notice{Collection: collectionName(kind), Note: record.NumericUserID}
 	numeric := bson.D{{Key: "user_id", Value: bson.D{{Key: "$type", Value: "number"}}}}
 	for doc, err := range s.documents(ctx, kind, numeric, bson.D{{Key: "user_id", Value: 1}}) {
 		if err != nil {

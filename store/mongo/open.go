@@ -1,9 +1,11 @@
 package mongo
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -27,6 +29,7 @@ type Options struct {
 	URI      string // mongodb:// or mongodb+srv://; it may hold a password
 	Database string
 	Timeout  time.Duration // for finding the server and for connecting; DefaultTimeout where zero
+	ReadOnly bool          // nothing is going to be written, so that a server which is no primary will do
 }
 
 // Info is what a server says of itself.
@@ -35,6 +38,13 @@ type Info struct {
 	Version  string // empty where the server does not know, as an embedded FerretDB
 	Topology string // "standalone", "replica set NAME" or "sharded cluster"
 	Database string
+
+	// Lagging is the server's address where it is no primary, so that what it holds may be old; Primary is that of the
+	// primary that it knows. Both are empty for a primary, and outside replica sets.
+	Lagging, Primary string
+
+	// Down are the members of the replica set that cannot do their part, each with the reason.
+	Down []string
 }
 
 // Store is an open database.
@@ -45,6 +55,15 @@ type Store struct {
 	limits record.Limits
 	quirks quirks
 
+	members *members
+	direct  bool     // the URI asks for one server, whatever set that is in
+	inSet   bool     // the server is a member of a replica set
+	router  bool     // the server is a mongos
+	hosts   []string // of the replica set
+
+	// peculiar are the collections that are to be written to with care, by name; see [Store.CheckWritable].
+	peculiar map[string]peculiarity
+
 	// updating is held around a command with updates where a server bears only a few at once.
 	updating sync.Mutex
 
@@ -52,21 +71,8 @@ type Store struct {
 	shortReplies atomic.Bool
 }
 
-// quirks is the care that a server needs which is not MongoDB.
-type quirks struct {
-	loneID       bool // every filter but a lone _id scans the collection
-	replace      bool // $set leaves a document as it is where the new one differs in names alone; replacing it, in types of numbers alone
-	fewUpdates   bool // hangs for good when about a hundred updates are under way
-	wholeReplies bool // sends as many documents in a reply as it was asked for, also where they are too large for one
-	countLoads   bool // holds all the documents that it counts in memory
-	sortLoads    bool // holds all the documents that it sorts in memory, also where an index has their order
-	vagueErrors  bool // does not tell which of several updates failed
-
-	noExpressions bool // cannot compare whole documents in a filter
-}
-
 // Open connects to the server and asks what it is. Errors are one of [ErrURI], [ErrUnreachable], [ErrAuth],
-// [ErrPermission] and [ErrTooOld], or another of the server; none of them shows a password.
+// [ErrPermission], [ErrNotPrimary] and [ErrTooOld], or another of the server; none of them shows a password.
 func Open(ctx context.Context, o Options) (*Store, error) {
 	if o.Timeout <= 0 {
 		o.Timeout = DefaultTimeout
@@ -81,17 +87,22 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err := opts.Validate(); err != nil {
 		return nil, badURI(err)
 	}
+	s := &Store{members: watch(opts), direct: opts.Direct != nil && *opts.Direct}
 	client, err := mongo.Connect(opts)
 	if err != nil {
 		return nil, badURI(err)
 	}
-	s := &Store{client: client, db: client.Database(o.Database)}
-	ctx, cancel := context.WithTimeout(ctx, o.Timeout+time.Second)
+	s.client, s.db = client, client.Database(o.Database)
+	ctx, cancel := context.WithTimeout(ctx, o.Timeout+settle)
 	defer cancel()
-	if err := s.identify(ctx); err != nil {
-		return nil, errors.Join(err, client.Disconnect(context.WithoutCancel(ctx)))
+	err = s.identify(ctx)
+	if err == nil && s.info.Lagging != "" && !o.ReadOnly {
+		err = fmt.Errorf("%w: %s is in %s, whose primary is %s", ErrNotPrimary, s.info.Lagging, s.info.Topology,
+			cmp.Or(s.info.Primary, "not known now"))
 	}
-	s.info.Database = o.Database
+	if err != nil {
+		return nil, errors.Join(err, s.Close(context.WithoutCancel(ctx)))
+	}
 	return s, nil
 }
 
@@ -102,8 +113,15 @@ const oldestMajor, oldestMinor = 4, 4
 func (s *Store) identify(ctx context.Context) error {
 	admin := s.client.Database("admin")
 	var hello struct {
-		SetName string `bson:"setName"`
-		Msg     string `bson:"msg"`
+		SetName  string   `bson:"setName"`
+		Msg      string   `bson:"msg"`
+		Me       string   `bson:"me"`
+		Primary  string   `bson:"primary"`
+		Writable bool     `bson:"isWritablePrimary"`
+		IsMaster bool     `bson:"ismaster"` // in place of isWritablePrimary, before 4.4.2
+		Hosts    []string `bson:"hosts"`
+		Passives []string `bson:"passives"`
+		Arbiters []string `bson:"arbiters"`
 	}
 	err := admin.RunCommand(ctx, bson.D{{Key: "hello", Value: 1}}).Decode(&hello)
 	var cmd mongo.CommandError
@@ -111,7 +129,7 @@ func (s *Store) identify(ctx context.Context) error {
 		err = admin.RunCommand(ctx, bson.D{{Key: "isMaster", Value: 1}}).Decode(&hello)
 	}
 	if err != nil {
-		return unreachable(err)
+		return s.unreachable(err)
 	}
 	var build struct {
 		Version  string `bson:"version"`
@@ -121,23 +139,25 @@ func (s *Store) identify(ctx context.Context) error {
 		FerretDBVersion string `bson:"ferretdbVersion"`
 	}
 	if err := admin.RunCommand(ctx, bson.D{{Key: "buildInfo", Value: 1}}).Decode(&build); err != nil {
-		return unreachable(err)
+		return s.unreachable(err)
 	}
-	s.info = Info{Server: "MongoDB", Version: build.Version, Topology: "standalone"}
+	s.info = Info{Server: "MongoDB", Version: build.Version, Topology: "standalone", Database: s.db.Name()}
 	switch {
 	case hello.Msg == "isdbgrid":
-		s.info.Topology = "sharded cluster"
+		s.info.Topology, s.router = "sharded cluster", true
 	case hello.SetName != "":
-		s.info.Topology = "replica set " + hello.SetName
+		s.info.Topology, s.inSet = "replica set "+hello.SetName, true
+		if !hello.Writable && !hello.IsMaster {
+			s.info.Lagging, s.info.Primary = cmp.Or(hello.Me, "the server"), hello.Primary
+		}
+		s.hosts = slices.Concat(hello.Hosts, hello.Passives, hello.Arbiters)
+		s.info.Down = s.membersDown(ctx)
 	}
 	s.limits = record.Limits{MaxDocument: record.DefaultMaxDocument}
 	if version := build.FerretDB.Version + build.FerretDBVersion; version != "" {
 		s.info.Server, s.info.Version = "FerretDB", strings.TrimPrefix(strings.TrimPrefix(version, "v"), "unknown")
 		s.limits.NoDots, s.limits.NoDollars, s.limits.NoNestedArray = true, true, true
-		s.quirks = quirks{
-			loneID: true, replace: true, fewUpdates: true, wholeReplies: true, countLoads: true, sortLoads: true,
-			vagueErrors: true, noExpressions: true,
-		}
+		s.quirks = ferretDB
 	} else {
 		major, minor := release(build.Version)
 		if major < oldestMajor || major == oldestMajor && minor < oldestMinor {
@@ -171,17 +191,15 @@ type Pace struct {
 	BatchSize int // records in a batch
 }
 
-// Pace returns how the server likes to be written to: FerretDB on SQLite writes one batch at a time, and scans the
-// collection for each batch that meets documents which are there already.
-func (s *Store) Pace() Pace {
-	if s.quirks.loneID {
-		return Pace{Workers: 1, BatchSize: 5000}
-	}
-	return Pace{}
-}
+// closeTimeout bounds how long connections that are in use are waited for.
+const closeTimeout = 5 * time.Second
 
 // Close ends the connections.
-func (s *Store) Close(ctx context.Context) error { return s.client.Disconnect(ctx) }
+func (s *Store) Close(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, closeTimeout)
+	defer cancel()
+	return s.client.Disconnect(ctx)
+}
 
 // Contents returns about how many documents each of Lanyard's collections holds.
 func (s *Store) Contents(ctx context.Context, kinds record.Kinds) (map[record.Kind]int64, error) {

@@ -31,10 +31,7 @@ func (s *Store) replaceOrInsert(ctx context.Context, collection, id string, from
 
 // replaceOwned writes a document over the one under the id where the owner has it, and reports whether that is so.
 func (s *Store) replaceOwned(ctx context.Context, collection, id string, owner record.Owner, doc any) (bool, error) {
-	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
-	defer cancel()
-	res, err := s.db.Collection(collection).ReplaceOne(ctx, ownedBy(id, owner), doc)
-	return err == nil && res.MatchedCount == 1, err
+	return s.replaceOne(ctx, collection, ownedBy(id, owner), doc, options.Replace())
 }
 
 // ownedBy finds the document under the id where the owner has it.
@@ -44,17 +41,6 @@ func ownedBy(id string, owner record.Owner) bson.D {
 
 // save writes a document over the one under the id, if any.
 func (s *Store) save(ctx context.Context, collection, id string, doc any) error {
-	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
-	defer cancel()
-	_, err := s.db.Collection(collection).ReplaceOne(ctx, bson.D{{Key: "_id", Value: id}}, doc, options.Replace().SetUpsert(true))
+	_, err := s.replaceOne(ctx, collection, bson.D{{Key: "_id", Value: id}}, doc, options.Replace().SetUpsert(true))
 	return err
-}
-
-// lockUpdates waits until an update may be sent, and keeps others waiting until unlock is called.
-func (s *Store) lockUpdates() (unlock func()) {
-	if !s.quirks.fewUpdates {
-		return func() {}
-	}
-	s.updating.Lock()
-	return s.updating.Unlock
 }

@@ -15,16 +15,6 @@ import (
 // replyLength is how many documents a reply may hold. MongoDB sends fewer where they are large.
 const replyLength = 1000
 
-// What a reply may hold of a server that sends as many documents as it was asked for: over 48 MB it sends none, and hangs.
-const (
-	firstWholeReply = 2   // documents, each of which may be as large as documents can be
-	wholeReply      = 100 // documents
-	wholeReplyBytes = 32 << 20
-
-	// wholeReplyTimeout bounds a reply of more than the first few, which takes milliseconds where it can be sent at all.
-	wholeReplyTimeout = 20 * time.Second
-)
-
 // query says what to read of a collection.
 type query struct {
 	filter     bson.D // nil for all documents
@@ -52,7 +42,7 @@ func (s *Store) stream(ctx context.Context, collection string, q query) iter.Seq
 		if q.sort != nil {
 			opts.SetSort(q.sort)
 		}
-		cursor, err := s.open(ctx, collection, q.filter, opts)
+		cursor, err := s.find(ctx, collection, q.filter, opts)
 		if err != nil {
 			yield(nil, err)
 			return
@@ -70,31 +60,12 @@ func (s *Store) stream(ctx context.Context, collection string, q query) iter.Seq
 		}
 		if err := cursor.Err(); err != nil {
 			// Large documents may come after any number of small ones.
-			if s.quirks.wholeReplies && length > firstWholeReply && ctx.Err() == nil && isUnavailable(err) {
+			if s.quirks.wholeReplies && length > firstWholeReply && ctx.Err() == nil && classify(err) == transient {
 				s.shortReplies.Store(true)
 			}
 			yield(nil, err)
 		}
 	}
-}
-
-// nextWholeReply returns how many documents a reply may hold after one of length documents, where the largest so far has
-// that many bytes, and how long it may take.
-func (s *Store) nextWholeReply(length, largest int) (int, time.Duration) {
-	next := min(2*length, wholeReply, wholeReplyBytes/largest)
-	if next <= firstWholeReply || s.shortReplies.Load() {
-		return firstWholeReply, commandTimeout
-	}
-	return next, wholeReplyTimeout
-}
-
-func (s *Store) open(ctx context.Context, collection string, filter bson.D, opts *options.FindOptionsBuilder) (*mongo.Cursor, error) {
-	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
-	defer cancel()
-	if filter == nil {
-		filter = bson.D{}
-	}
-	return s.db.Collection(collection).Find(ctx, filter, opts)
 }
 
 // fetch moves on to the next document. Only where that takes a command is its time bounded, so that a scan may take as

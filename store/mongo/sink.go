@@ -1,6 +1,7 @@
 package mongo
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -16,6 +17,15 @@ type SinkOptions struct {
 	Policy record.Policy
 	DryRun bool             // look everything up, write nothing, make no index
 	Now    func() time.Time // time.Now where nil
+
+	// Notify is told what the sink waits for, where that takes longer than NotifyAfter (five seconds where zero). Nil tells
+	// nobody.
+	Notify      func(message string)
+	NotifyAfter time.Duration
+
+	// IndexTimeout is how long the server may take for an index of an empty collection; two minutes where zero. One of many
+	// documents has more time.
+	IndexTimeout time.Duration
 }
 
 // Sink merges records into the database. See [record.Sink].
@@ -31,12 +41,25 @@ type Sink struct {
 }
 
 // Sink looks at the collections and returns a sink for them, which writes nothing before [Sink.Begin]. It fails
-// with a [*DuplicatesError] where a user has two documents.
+// with a [*DuplicatesError] where a user has two documents, an [*UnwritableError] and an [*IndexError].
 func (s *Store) Sink(ctx context.Context, o SinkOptions) (*Sink, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	if o.Notify == nil {
+		o.Notify = func(string) {}
+	}
+	o.NotifyAfter = cmp.Or(o.NotifyAfter, 5*time.Second)
+	o.IndexTimeout = cmp.Or(o.IndexTimeout, indexTimeout)
 	sink := &Sink{Store: s, opts: o}
+	var collections []record.Collection
+	for _, kind := range o.Kinds.List() {
+		collections = append(collections, record.CollectionOf(kind))
+	}
+	var err error
+	if sink.notices, err = s.CheckWritable(ctx, collections); err != nil {
+		return nil, err
+	}
 	for _, kind := range o.Kinds.List() {
 		if err := sink.inspect(ctx, kind); err != nil {
 			return nil, err
@@ -79,6 +102,7 @@ type writing struct {
 	outcomes []record.Outcome
 	keep     record.KeepFunc
 	policy   record.Policy
+	looked   bool // the records' documents were looked for: a duplicate that an insert meets is none of them
 }
 
 func (w *writing) run(ctx context.Context, pending []int) error {
@@ -89,6 +113,7 @@ func (w *writing) run(ctx context.Context, pending []int) error {
 			return err
 		}
 	}
+	w.looked = true
 	for round := 0; len(pending) > 0; round++ {
 		if round == rounds {
 			return w.wrap("merge into "+collectionName(w.kind), fmt.Errorf("%w: %d documents are changed by somebody else faster than they can be merged", record.ErrUnavailable, len(pending)))
@@ -127,11 +152,19 @@ func (w *writing) oncePerUser(pending []int) (now, later []int) {
 	return now, later
 }
 
-// refuse makes a record a reject for the server's own reason. Error texts quote documents, so only the code is told.
-func (w *writing) refuse(i int, code int, name string) {
+// refuse makes a record a reject for the server's own reason: an error's code, zero where there is none, and for a
+// duplicate the name of the index. Error texts quote documents, so they are not told.
+func (w *writing) refuse(i int, number int32, index string) {
 	detail := w.limits.Server + " refused the document"
-	if code != 0 {
-		detail = fmt.Sprintf("%s with error %d %s", detail, code, name)
+	switch {
+	case index != "":
+		detail = fmt.Sprintf("%s: the unique index %s has the value already", detail, index)
+	case number != 0:
+		detail = fmt.Sprintf("%s with error %s", detail, codeText(number))
 	}
+	w.reject(i, detail)
+}
+
+func (w *writing) reject(i int, detail string) {
 	w.outcomes[i] = record.Outcome{Column: record.Rejected, Rejects: w.batch[i].Rejects(record.RefusedByTarget, detail)}
 }

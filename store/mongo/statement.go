@@ -1,9 +1,10 @@
 package mongo
 
 import (
+	"strings"
+
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
-	"go.mongodb.org/mongo-driver/v2/mongo/options"
 	"go.mongodb.org/mongo-driver/v2/x/bsonx/bsoncore"
 
 	"github.com/lanyardctl/lanyardctl/record"
@@ -12,8 +13,6 @@ import (
 // guardBytes bounds what one statement may hold of a large value, before and after together: the server takes no more
 // than 16 MiB and a little.
 const guardBytes = 15 << 20
-
-var bulkOptions = options.BulkWrite().SetOrdered(false)
 
 // statement returns the update that carries out a change. It writes whole values of top-level fields, whose names hold
 // no dot, and is guarded by the values that were read.
@@ -58,27 +57,55 @@ func (w *writing) statement(c change) mongo.WriteModel {
 			unset = bson.D{{Key: record.WrittenField, Value: ""}}
 		}
 	}
-	filter := bson.D{{Key: "_id", Value: lookup(doc, "_id")}}
-	if !w.quirks.loneID {
+	filter := w.identity(collectionName(w.kind), doc)
+	switch dollars := w.kind == record.KV && dollarInside(c.kv); {
+	case dollars && !w.quirks.noExpressions:
+		// Somebody inserted it. MongoDB 4.4 refuses to set such a name, and takes it in a whole document.
+		filter = append(filter, stillWhole(doc, len(doc)+len(c.kv)))
+		return w.replaceModel(filter, replaced(doc, set, unset))
+	case !w.quirks.loneID:
 		filter = append(filter, guard...)
 	}
 	if w.quirks.replace && w.kind == record.KV {
-		return mongo.NewReplaceOneModel().SetFilter(filter).SetReplacement(replaced(doc, set, unset))
+		return w.replaceModel(filter, replaced(doc, set, unset))
 	}
 	update := bson.D{{Key: "$set", Value: set}}
 	if len(unset) > 0 {
 		update = append(update, bson.E{Key: "$unset", Value: unset})
 	}
-	return mongo.NewUpdateOneModel().SetFilter(filter).SetUpdate(update)
+	return w.updateModel(filter, update)
 }
 
 // stillIs returns the condition that the document's field has the value that was read.
 func stillIs(doc bson.Raw, name string) bson.E {
 	v := lookup(doc, name)
-	if v.Type == 0 {
+	switch v.Type {
+	case 0:
 		return bson.E{Key: name, Value: bson.D{{Key: "$exists", Value: false}}}
+	case bson.TypeUndefined: // of which servers compare the type alone; a list of it has the type, too
+		return bson.E{Key: name, Value: bson.D{{Key: "$type", Value: int32(bson.TypeUndefined)}, {Key: "$not", Value: bson.D{{Key: "$type", Value: "array"}}}}}
 	}
 	return bson.E{Key: name, Value: bson.D{{Key: "$eq", Value: v}}}
+}
+
+// dollarInside reports whether a name at any depth of a document begins with a dollar.
+func dollarInside(doc bson.Raw) bool {
+	for _, e := range elementsOf(doc) {
+		if strings.HasPrefix(e.Key(), "$") {
+			return true
+		}
+		var inner bson.Raw
+		switch v := e.Value(); v.Type {
+		case bson.TypeEmbeddedDocument:
+			inner = v.Document()
+		case bson.TypeArray:
+			inner = bson.Raw(v.Array())
+		}
+		if inner != nil && dollarInside(inner) {
+			return true
+		}
+	}
+	return false
 }
 
 // replaced returns doc with top-level fields set and unset.
@@ -88,8 +115,7 @@ func replaced(doc bson.Raw, set, unset bson.D) bson.D {
 	for _, e := range append(set[:len(set):len(set)], unset...) {
 		changed[e.Key] = true
 	}
-	elements, _ := doc.Elements() // the driver validated the document when it was read
-	for _, e := range elements {
+	for _, e := range elementsOf(doc) {
 		if !changed[e.Key()] {
 			out = append(out, bson.E{Key: e.Key(), Value: e.Value()})
 		}
@@ -101,8 +127,7 @@ func replaced(doc bson.Raw, set, unset bson.D) bson.D {
 func withNewID(doc bson.Raw) bson.Raw {
 	i, out := bsoncore.AppendDocumentStart(nil)
 	out = bsoncore.AppendObjectIDElement(out, "_id", bson.NewObjectID())
-	elements, _ := doc.Elements() // it is a document of our own making
-	for _, e := range elements {
+	for _, e := range elementsOf(doc) {
 		if e.Key() != "_id" {
 			out = append(out, e...)
 		}

@@ -1,0 +1,165 @@
+package mongo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+
+	"github.com/lanyardctl/lanyardctl/record"
+)
+
+// UnwritableError tells that a collection is none that lanyardctl can write to. It is an [ErrUnwritable].
+type UnwritableError struct {
+	Database, Collection string
+	Why                  string // "is capped: …"
+	Remedy               string // what to do, for people
+}
+
+func (e *UnwritableError) Error() string {
+	return fmt.Sprintf("%v: %s.%s %s", ErrUnwritable, e.Database, e.Collection, e.Why)
+}
+
+// Unwrap returns [ErrUnwritable].
+func (e *UnwritableError) Unwrap() error { return ErrUnwritable }
+
+// collectionInfo is what the server says of a collection.
+type collectionInfo struct {
+	Name    string `bson:"name"`
+	Type    string `bson:"type"` // "collection", "view" or "timeseries"
+	Options struct {
+		Capped    bool   `bson:"capped"`
+		ViewOn    string `bson:"viewOn"`
+		Collation struct {
+			Locale   string `bson:"locale"`
+			Strength int32  `bson:"strength"`
+		} `bson:"collation"`
+	} `bson:"options"`
+	Info struct {
+		UUID bson.Binary `bson:"uuid"`
+	} `bson:"info"`
+}
+
+// listCollections returns what the server says of those of the collections that exist.
+func (s *Store) listCollections(ctx context.Context, names []string) ([]collectionInfo, error) {
+	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
+	defer cancel()
+	cursor, err := s.db.ListCollections(ctx, bson.D{{Key: "name", Value: bson.D{{Key: "$in", Value: names}}}})
+	if err != nil {
+		return nil, s.wrap("list the collections", err)
+	}
+	var list []collectionInfo
+	if err := cursor.All(ctx, &list); err != nil {
+		return nil, s.wrap("list the collections", err)
+	}
+	return list, nil
+}
+
+// CheckWritable fails with an [*UnwritableError] where one of the collections is none that can be written to: a capped
+// one, a view, a time series, or one that is sharded so that users cannot be unique. It writes nothing.
+func (s *Store) CheckWritable(ctx context.Context, collections []record.Collection) ([]Notice, error) {
+	names := make([]string, len(collections))
+	for i, c := range collections {
+		names[i] = c.String()
+	}
+	list, err := s.listCollections(ctx, names)
+	if err != nil {
+		return nil, err
+	}
+	s.peculiar = make(map[string]peculiarity)
+	var notices []Notice
+	for _, info := range list {
+		sharded, err := s.checkWritable(ctx, info)
+		if err != nil {
+			return nil, err
+		}
+		collation := info.Options.Collation
+		s.peculiar[info.Name] = peculiarity{collated: collation.Locale != "", sharded: sharded}
+		if collation.Locale != "" {
+			notices = append(notices, Notice{Collection: info.Name, Note: record.Collated, Collation: fmt.Sprintf("%s, strength %d", collation.Locale, collation.Strength)})
+		}
+	}
+	return notices, nil
+}
+
+// peculiarity is what there is to mind about a collection.
+type peculiarity struct {
+	collated bool // it compares text by a collation of its own, and so do its indexes unless they say otherwise
+	sharded  bool // perhaps: an index that the shard key forbids has to be tried before the first write
+}
+
+// checkWritable refuses collections to which the server refuses writes of some sorts, or in which, where capped, it drops
+// what was written before.
+func (s *Store) checkWritable(ctx context.Context, info collectionInfo) (sharded bool, err error) {
+	e := &UnwritableError{Database: s.db.Name(), Collection: info.Name}
+	elsewhere := "or name another database (--database)"
+	switch {
+	case info.Type == "view":
+		e.Why = fmt.Sprintf("is a view on %s", info.Options.ViewOn)
+		e.Remedy = fmt.Sprintf("drop it (db.%s.drop() removes no documents), %s", info.Name, elsewhere)
+	case info.Type == "timeseries":
+		e.Why = "is a time series, in which single documents cannot be changed"
+		e.Remedy = fmt.Sprintf("give it another name (mongodump and mongorestore --nsTo), drop db.%s, %s", info.Name, elsewhere)
+	case info.Options.Capped:
+		e.Why = "is capped: what does not fit drops the oldest documents"
+		e.Remedy = fmt.Sprintf("make a plain collection of it: db.%[1]s.aggregate([{$out: %[1]q + \"_plain\"}]); db.%[1]s.drop(); "+
+			"db.%[1]s_plain.renameCollection(%[1]q); %[2]s", info.Name, elsewhere)
+	case s.router:
+		return s.checkShardKey(ctx, e)
+	default:
+		return false, nil
+	}
+	return false, e
+}
+
+// checkShardKey refuses a collection whose shard key is not where its unique indexes begin: the server can make no others.
+func (s *Store) checkShardKey(ctx context.Context, e *UnwritableError) (sharded bool, err error) {
+	var meta struct {
+		Key          bson.D `bson:"key"`
+		Dropped      bool   `bson:"dropped"`      // before 5.0
+		Unsplittable bool   `bson:"unsplittable"` // not sharded, but moved
+	}
+	namespace := e.Database + "." + e.Collection
+	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
+	defer cancel()
+	err = s.client.Database("config").Collection("collections").FindOne(ctx, bson.D{{Key: "_id", Value: namespace}}).Decode(&meta)
+	switch {
+	case errors.Is(err, mongo.ErrNoDocuments) || err == nil && (meta.Dropped || meta.Unsplittable):
+		return false, nil
+	case err != nil && classify(err) == permission:
+		return true, nil
+	case err != nil:
+		return false, s.wrap("read the shard key of "+namespace, err)
+	}
+	collection, _ := record.ParseCollection(e.Collection)
+	kind, ok := collection.Kind()
+	if !ok || kind == record.Metrics {
+		return true, nil // there is no unique index
+	}
+	for _, field := range uniqueFields(kind) {
+		if len(meta.Key) == 1 && meta.Key[0].Key == field && meta.Key[0].Value != "hashed" {
+			continue
+		}
+		e.Why = fmt.Sprintf("is sharded by %s, so that the server can make no unique index on %s", shardKey(meta.Key), field)
+		e.Remedy = "shard it by {user_id: 1} (sh.reshardCollection, MongoDB 5.0 and later), or name another database (--database)"
+		if kind == record.APIKeys { // two of its fields are unique
+			e.Remedy = "keep it on one shard (sh.unshardCollection, MongoDB 8.0 and later), or name another database (--database)"
+		}
+		return true, e
+	}
+	return true, nil
+}
+
+// shardKey returns a shard key for people: "{region: 1}".
+func shardKey(key bson.D) string {
+	text := "{"
+	for i, e := range key {
+		if i > 0 {
+			text += ", "
+		}
+		text += fmt.Sprintf("%s: %v", e.Key, e.Value)
+	}
+	return text + "}"
+}

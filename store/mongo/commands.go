@@ -1,0 +1,94 @@
+package mongo
+
+import (
+	"context"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+)
+
+// Every command that compares text is made here: it compares bytes, and its time is bounded.
+
+// bytewise returns the collation that compares text byte by byte, whatever the collection's own does. Without it, a guard
+// would take "Ab" for "ab" where the collection ignores case, and overwrite what somebody has written in between. It is
+// nil, which names none, for a server that knows no collation.
+func (s *Store) bytewise() *options.Collation {
+	if s.quirks.noCollation {
+		return nil
+	}
+	return &options.Collation{Locale: "simple"}
+}
+
+// find opens a cursor on the documents that the filter finds; all where it is nil.
+func (s *Store) find(ctx context.Context, collection string, filter bson.D, opts *options.FindOptionsBuilder) (*mongo.Cursor, error) {
+	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
+	defer cancel()
+	if filter == nil {
+		filter = bson.D{}
+	}
+	return s.db.Collection(collection).Find(ctx, filter, opts.SetCollation(s.bytewise()))
+}
+
+func (s *Store) findOne(ctx context.Context, collection string, filter bson.D, opts *options.FindOneOptionsBuilder) (bson.Raw, error) {
+	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
+	defer cancel()
+	return s.db.Collection(collection).FindOne(ctx, filter, opts.SetCollation(s.bytewise())).Raw()
+}
+
+// deleteOne reports whether a document was deleted.
+func (s *Store) deleteOne(ctx context.Context, collection string, filter bson.D) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
+	defer cancel()
+	res, err := s.db.Collection(collection).DeleteOne(ctx, filter, options.DeleteOne().SetCollation(s.bytewise()))
+	return err == nil && res.DeletedCount == 1, err
+}
+
+// replaceOne reports whether the filter found a document to replace.
+func (s *Store) replaceOne(ctx context.Context, collection string, filter bson.D, doc any, opts *options.ReplaceOptionsBuilder) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
+	defer cancel()
+	res, err := s.db.Collection(collection).ReplaceOne(ctx, filter, doc, opts.SetCollation(s.bytewise()))
+	return err == nil && res.MatchedCount == 1, err
+}
+
+func (s *Store) insertMany(ctx context.Context, collection string, documents []bson.Raw) error {
+	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
+	defer cancel()
+	_, err := s.db.Collection(collection).InsertMany(ctx, documents, options.InsertMany().SetOrdered(false))
+	return err
+}
+
+// bulkWrite makes the changes in no order. The models are those of [Store.updateModel], [Store.replaceModel] and
+// [Store.deleteModel], and inserts.
+func (s *Store) bulkWrite(ctx context.Context, collection string, models []mongo.WriteModel) (*mongo.BulkWriteResult, error) {
+	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
+	defer cancel()
+	return s.db.Collection(collection).BulkWrite(ctx, models, options.BulkWrite().SetOrdered(false))
+}
+
+func (s *Store) updateModel(filter, change bson.D) *mongo.UpdateOneModel {
+	return mongo.NewUpdateOneModel().SetFilter(filter).SetUpdate(change).SetCollation(s.bytewise())
+}
+
+func (s *Store) replaceModel(filter bson.D, doc any) *mongo.ReplaceOneModel {
+	return mongo.NewReplaceOneModel().SetFilter(filter).SetReplacement(doc).SetCollation(s.bytewise())
+}
+
+func (s *Store) deleteModel(filter bson.D) *mongo.DeleteOneModel {
+	return mongo.NewDeleteOneModel().SetFilter(filter).SetCollation(s.bytewise())
+}
+
+// identity returns the condition that finds a document by its _id. Where the collection has a collation of its own, the
+// index on _id does not serve a comparison of bytes; the one on user_id that lanyardctl makes does.
+func (s *Store) identity(collection string, doc bson.Raw) bson.D {
+	id := lookup(doc, "_id")
+	filter := bson.D{{Key: "_id", Value: id}}
+	if id.Type == bson.TypeEmbeddedDocument { // its first name may be taken for an operator
+		filter[0].Value = bson.D{{Key: "$eq", Value: id}}
+	}
+	if user := lookup(doc, "user_id"); s.peculiar[collection].collated && user.Type == bson.TypeString {
+		filter = append(filter, bson.E{Key: "user_id", Value: user})
+	}
+	return filter
+}

@@ -1,0 +1,468 @@
+package mongo_test
+
+import (
+	"context"
+	"errors"
+	"net"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"github.com/lanyardctl/lanyardctl/record"
+	"github.com/lanyardctl/lanyardctl/store/mongo"
+	"github.com/lanyardctl/lanyardctl/store/storetest/ferretdb"
+	"github.com/lanyardctl/lanyardctl/store/storetest/mongoproxy"
+)
+
+// The tests of this file run against FerretDB behind a proxy that answers as MongoDB does by its documentation. What a
+// MongoDB itself does is in real_test.go.
+
+// release is the release of MongoDB that the proxy shows.
+const release = "5.0.7"
+
+// shownAs returns a proxy to a fresh server, and an address at which nobody listens.
+func shownAs(t *testing.T, o mongoproxy.Options) (proxy *mongoproxy.Proxy, f func(uri string) *fixture, dead string) {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dead = listener.Addr().String()
+	listener.Close()
+	server := ferretdb.Start(t)
+	o.Version = release
+	if o.Set != "" {
+		o.Others = []string{dead}
+	}
+	proxy = mongoproxy.Start(t, server.URI, o)
+	return proxy, func(uri string) *fixture {
+		f := newFixtureOf(t, server.URI, uri)
+		f.store.AsMongoDB()
+		return f
+	}, dead
+}
+
+// inSet returns the URI of the proxy as a member of a set, so that the driver looks for its other members.
+func inSet(p *mongoproxy.Proxy, set string) string {
+	return "mongodb://" + p.Addr + "/?replicaSet=" + set
+}
+
+// notices collects what is told.
+type notices struct {
+	mu    sync.Mutex
+	texts []string
+	first chan struct{}
+}
+
+func (n *notices) notify(text string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if len(n.texts) == 0 {
+		close(n.first)
+	}
+	n.texts = append(n.texts, text)
+}
+
+func TestAnIndexIsReadyOnceMostMembersHaveIt(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		opts mongoproxy.Options
+		want any
+	}{
+		"standalone": {mongoproxy.Options{}, nil},
+		"set":        {mongoproxy.Options{Set: "rs0"}, "majority"},
+		"mongos":     {mongoproxy.Options{Router: true}, "majority"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			proxy, open, _ := shownAs(t, c.opts)
+			f := open(proxy.URI)
+			sink := f.sink(record.Kinds(0).With(record.KV))
+			f.write(sink, &keeper{}, record.Record{Kind: record.KV, User: alice, Fields: map[string]record.Field{"a": {Value: "b"}}})
+			if err := sink.Finish(context.Background(), (&keeper{}).keep); err != nil {
+				t.Fatal(err)
+			}
+			made := proxy.Commands("createIndexes")
+			if len(made) != 1 || made[0].Get("commitQuorum") != c.want {
+				t.Errorf("%v", made)
+			}
+			if limit, _ := made[0].Get("maxTimeMS").(int64); limit < 100_000 || limit > 120_000 {
+				t.Errorf("maxTimeMS is %v", made[0].Get("maxTimeMS"))
+			}
+		})
+	}
+}
+
+// stuckIndex answers no createIndexes before released is closed.
+func stuckIndex(released chan struct{}) mongoproxy.Hook {
+	return func(ctx context.Context, c mongoproxy.Command) bson.D {
+		if c.Name == "createIndexes" {
+			select {
+			case <-released:
+			case <-ctx.Done():
+			}
+		}
+		return nil
+	}
+}
+
+func TestAnIndexThatIsWaitedForIsNamed(t *testing.T) {
+	t.Parallel()
+	status := bson.D{{Key: "ok", Value: 1.0}, {Key: "members", Value: bson.A{
+		bson.D{{Key: "name", Value: "a:27017"}, {Key: "health", Value: 1.0}, {Key: "stateStr", Value: "PRIMARY"}},
+		bson.D{{Key: "name", Value: "b:27017"}, {Key: "health", Value: 0.0}, {Key: "stateStr", Value: "(not reachable/healthy)"}},
+		bson.D{{Key: "name", Value: "c:27017"}, {Key: "health", Value: 1.0}, {Key: "stateStr", Value: "RECOVERING"}},
+	}}}
+	for name, maySee := range map[string]bool{"by the set's status": true, "by heartbeats": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			released := make(chan struct{})
+			stuck := stuckIndex(released)
+			proxy, open, dead := shownAs(t, mongoproxy.Options{Set: "rs0", Hook: func(ctx context.Context, c mongoproxy.Command) bson.D {
+				if c.Name == "replSetGetStatus" && maySee {
+					return status
+				}
+				return stuck(ctx, c)
+			}})
+			f := open(inSet(proxy, "rs0"))
+			down, want := f.store.Info().Down, []string{"b:27017 ((not reachable/healthy))", "c:27017 (RECOVERING)"}
+			if !maySee {
+				want = []string{dead + " (connection refused)"}
+			}
+			if !slices.Equal(down, want) {
+				t.Errorf("down are %q, want %q", down, want)
+			}
+			told := &notices{first: make(chan struct{})}
+			sink, err := f.store.Sink(context.Background(), mongo.SinkOptions{
+				Kinds: record.Kinds(0).With(record.KV), Notify: told.notify, NotifyAfter: time.Millisecond,
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			go func() {
+				<-told.first
+				close(released)
+			}()
+			if err := sink.Finish(context.Background(), (&keeper{}).keep); err != nil {
+				t.Fatal(err)
+			}
+			text := "waiting for the index on kv.user_id; the set has a member down: " + want[0]
+			if maySee {
+				text = "waiting for the index on kv.user_id; the set has 2 members down: " + strings.Join(want, ", ")
+			}
+			if told.texts[0] != text {
+				t.Errorf("%q, want %q", told.texts[0], text)
+			}
+		})
+	}
+}
+
+func TestAnIndexThatIsNotMadeInTime(t *testing.T) {
+	t.Parallel()
+	for name, hook := range map[string]mongoproxy.Hook{
+		"no answer": stuckIndex(nil),
+		"the server's own limit": func(ctx context.Context, c mongoproxy.Command) bson.D {
+			if c.Name != "createIndexes" {
+				return nil
+			}
+			return mongoproxy.Error(50, "MaxTimeMSExpired", "operation exceeded time limit")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			proxy, open, dead := shownAs(t, mongoproxy.Options{Set: "rs0", Hook: hook})
+			f := open(inSet(proxy, "rs0"))
+			sink, err := f.store.Sink(context.Background(), mongo.SinkOptions{Kinds: record.Kinds(0).With(record.KV), IndexTimeout: 300 * time.Millisecond})
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = sink.Finish(context.Background(), (&keeper{}).keep)
+			var late *mongo.IndexTimeError
+			if !errors.As(err, &late) || errors.Is(err, record.ErrUnavailable) || !errors.Is(err, mongo.ErrIndexTime) {
+				t.Fatalf("%v", err)
+			}
+			if late.Collection != "kv" || late.Index != "user_id_1" || !slices.Equal(late.Down, []string{dead + " (connection refused)"}) {
+				t.Errorf("%+v", late)
+			}
+		})
+	}
+}
+
+func TestAnInterruptionEndsTheWaitForAnIndex(t *testing.T) {
+	t.Parallel()
+	proxy, open, _ := shownAs(t, mongoproxy.Options{Set: "rs0", Hook: stuckIndex(nil)})
+	f := open(proxy.URI)
+	sink := f.sink(record.Kinds(0).With(record.KV))
+	ctx, interrupt := context.WithCancel(context.Background())
+	go func() {
+		for len(proxy.Commands("createIndexes")) == 0 {
+			time.Sleep(time.Millisecond)
+		}
+		interrupt()
+	}()
+	if err := sink.Finish(ctx, (&keeper{}).keep); !errors.Is(err, context.Canceled) {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestASecondaryIsNoTarget(t *testing.T) {
+	t.Parallel()
+	proxy, open, dead := shownAs(t, mongoproxy.Options{Set: "rs0", Secondary: true})
+	store, err := mongo.Open(context.Background(), mongo.Options{URI: proxy.URI, Database: "x"})
+	if store != nil || !errors.Is(err, mongo.ErrNotPrimary) || !strings.HasSuffix(err.Error(), proxy.Addr+" is in replica set rs0, whose primary is "+dead) {
+		t.Errorf("%v", err)
+	}
+	store, err = mongo.Open(context.Background(), mongo.Options{URI: proxy.URI, Database: "x", ReadOnly: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close(context.Background())
+	if i := store.Info(); i.Lagging != proxy.Addr || i.Primary != dead {
+		t.Errorf("%+v", i)
+	}
+	if _, err := store.Contents(context.Background(), record.AllKinds); err != nil {
+		t.Error(err)
+	}
+	_ = open
+}
+
+func TestWhyNoServerIsSelected(t *testing.T) {
+	t.Parallel()
+	member, _, dead := shownAs(t, mongoproxy.Options{Set: "rs0"})
+	alone, _, _ := shownAs(t, mongoproxy.Options{})
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { silent.Close() })
+	for name, c := range map[string]struct{ uri, want string }{
+		"another set":  {inSet(member, "rs1"), member.Addr + ": is member of set rs0, not rs1"},
+		"no set":       {inSet(alone, "rs1"), alone.Addr + ": is in no replica set, and the URI asks for rs1"},
+		"no TLS":       {alone.URI + "&tls=true", alone.Addr + ": not a TLS server"},
+		"nobody":       {"mongodb://" + dead, dead + ": connection refused"},
+		"no answer":    {"mongodb://" + silent.Addr().String() + "/?connectTimeoutMS=100", silent.Addr().String() + ": no answer"},
+		"no such host": {"mongodb://nobody.invalid:1", "nobody.invalid:1: no such host"},
+		"two": {"mongodb://u:hunter2@" + dead + "," + member.Addr + "/?replicaSet=rs1",
+			dead + ": connection refused; " + member.Addr + ": is member of set rs0, not rs1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := mongo.Open(context.Background(), mongo.Options{URI: c.uri, Database: "x", Timeout: 500 * time.Millisecond})
+			if !errors.Is(err, mongo.ErrUnreachable) || strings.Contains(err.Error(), "hunter2") {
+				t.Fatalf("%v", err)
+			}
+			for _, want := range strings.Split(c.want, "; ") {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("%v, want %s", err, want)
+				}
+			}
+		})
+	}
+}
+
+// collectionAs answers that a collection is of another form.
+func collectionAs(name, kind string, options bson.D) mongoproxy.Hook {
+	return func(ctx context.Context, c mongoproxy.Command) bson.D {
+		if c.Name != "listCollections" {
+			return nil
+		}
+		return cursorOf(c.Database+".$cmd.listCollections", bson.D{{Key: "name", Value: name}, {Key: "type", Value: kind}, {Key: "options", Value: options}})
+	}
+}
+
+// cursorOf answers with all documents at once.
+func cursorOf(namespace string, documents ...bson.D) bson.D {
+	return bson.D{
+		{Key: "cursor", Value: bson.D{{Key: "id", Value: int64(0)}, {Key: "ns", Value: namespace}, {Key: "firstBatch", Value: documents}}},
+		{Key: "ok", Value: 1.0},
+	}
+}
+
+func TestCollectionsThatCannotBeWrittenTo(t *testing.T) {
+	t.Parallel()
+	sharded := func(key bson.D) mongoproxy.Hook {
+		plain := collectionAs("kv", "collection", bson.D{})
+		return func(ctx context.Context, c mongoproxy.Command) bson.D {
+			if c.Name == "find" && c.Database == "config" {
+				return cursorOf("config.collections", bson.D{{Key: "key", Value: key}})
+			}
+			return plain(ctx, c)
+		}
+	}
+	for name, c := range map[string]struct {
+		opts        mongoproxy.Options
+		why, remedy string // empty where it can
+	}{
+		"view":        {mongoproxy.Options{Hook: collectionAs("kv", "view", bson.D{{Key: "viewOn", Value: "pairs"}})}, "is a view on pairs", "db.kv.drop()"},
+		"time series": {mongoproxy.Options{Hook: collectionAs("kv", "timeseries", bson.D{{Key: "timeseries", Value: bson.D{}}})}, "is a time series", "drop db.kv"},
+		"capped":      {mongoproxy.Options{Hook: collectionAs("kv", "collection", bson.D{{Key: "capped", Value: true}})}, "is capped", `renameCollection("kv")`},
+		"plain":       {mongoproxy.Options{Hook: collectionAs("kv", "collection", bson.D{})}, "", ""},
+		"sharded by another field": {mongoproxy.Options{Router: true, Hook: sharded(bson.D{{Key: "region", Value: int32(1)}})},
+			"is sharded by {region: 1}, so that the server can make no unique index on user_id", "sh.reshardCollection"},
+		"sharded by a hash": {mongoproxy.Options{Router: true, Hook: sharded(bson.D{{Key: "user_id", Value: "hashed"}})},
+			"is sharded by {user_id: hashed}", "sh.reshardCollection"},
+		"sharded by the user": {mongoproxy.Options{Router: true, Hook: sharded(bson.D{{Key: "user_id", Value: int32(1)}})}, "", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			proxy, open, _ := shownAs(t, c.opts)
+			f := open(proxy.URI)
+			_, err := f.store.CheckWritable(context.Background(), []record.Collection{record.KVCollection})
+			_, sinkErr := f.store.Sink(context.Background(), mongo.SinkOptions{Kinds: record.AllKinds, DryRun: true})
+			if c.why == "" {
+				if err != nil || sinkErr != nil {
+					t.Errorf("%v, %v", err, sinkErr)
+				}
+				return
+			}
+			var unwritable *mongo.UnwritableError
+			if !errors.As(err, &unwritable) || !errors.Is(err, mongo.ErrUnwritable) || !errors.As(sinkErr, new(*mongo.UnwritableError)) {
+				t.Fatalf("%v, %v", err, sinkErr)
+			}
+			if !strings.Contains(err.Error(), f.name+".kv "+c.why) || !strings.Contains(unwritable.Remedy, c.remedy) {
+				t.Errorf("%v; %s", err, unwritable.Remedy)
+			}
+		})
+	}
+}
+
+// TestASharedIndexIsMadeBeforeTheFirstWrite has a key of which nobody may know.
+func TestTheIndexOfAShardedCollectionIsMadeFirst(t *testing.T) {
+	t.Parallel()
+	plain := collectionAs("kv", "collection", bson.D{})
+	proxy, open, _ := shownAs(t, mongoproxy.Options{Router: true, Hook: func(ctx context.Context, c mongoproxy.Command) bson.D {
+		if c.Name == "find" && c.Database == "config" {
+			return mongoproxy.Error(13, "Unauthorized", "not authorized on config")
+		}
+		return plain(ctx, c)
+	}})
+	f := open(proxy.URI)
+	f.sink(record.Kinds(0).With(record.KV)) // begins
+	if n := len(proxy.Commands("createIndexes")); n != 1 {
+		t.Errorf("%d indexes before the first write", n)
+	}
+}
+
+// TestACollationIsTold, and the documents of such a collection are found by an index that compares bytes.
+func TestACollationIsTold(t *testing.T) {
+	t.Parallel()
+	hook := collectionAs("kv", "collection", bson.D{{Key: "collation", Value: bson.D{{Key: "locale", Value: "en"}, {Key: "strength", Value: int32(1)}}}})
+	proxy, open, _ := shownAs(t, mongoproxy.Options{Hook: hook})
+	f := open(proxy.URI)
+	sink := f.sink(record.Kinds(0).With(record.KV))
+	if n := sink.Notices(); len(n) != 1 || n[0].Collection != "kv" || n[0].Note != record.Collated || n[0].Collation != "en, strength 1" {
+		t.Errorf("%+v", n)
+	}
+	r := record.Record{Kind: record.KV, User: alice, Fields: map[string]record.Field{"a": {Value: "b"}}}
+	f.write(sink, &keeper{}, r)
+	r.Fields["a"] = record.Field{Value: "c"}
+	f.write(sink, &keeper{}, r)
+	updates := proxy.Commands("update")
+	if len(updates) != 1 {
+		t.Fatalf("%v", updates)
+	}
+	filter := updates[0].Get("updates").(bson.A)[0].(bson.D)[0].Value.(bson.D)
+	if filter[0].Key != "_id" || filter[1].Key != "user_id" || filter[1].Value != alice.String() {
+		t.Errorf("%v", filter)
+	}
+}
+
+// duplicateOf answers an insert of one document as MongoDB does where a unique index has a value already.
+func duplicateOf(collection, name string, pattern bson.D) mongoproxy.Hook {
+	return func(ctx context.Context, c mongoproxy.Command) bson.D {
+		if c.Name != "insert" || c.Body[0].Value != collection {
+			return nil
+		}
+		failed := bson.D{
+			{Key: "index", Value: int32(0)}, {Key: "code", Value: int32(11000)},
+			{Key: "errmsg", Value: "E11000 duplicate key error collection: x." + collection + " index: " + name + ` dup key: { kv.f1: "secret" }`},
+		}
+		if pattern != nil {
+			failed = append(failed, bson.E{Key: "keyPattern", Value: pattern}, bson.E{Key: "keyValue", Value: bson.D{{Key: "kv.f1", Value: "secret"}}})
+		}
+		return bson.D{{Key: "n", Value: int32(0)}, {Key: "writeErrors", Value: bson.A{failed}}, {Key: "ok", Value: 1.0}}
+	}
+}
+
+func TestAForeignUniqueIndexIsNamed(t *testing.T) {
+	t.Parallel()
+	r := record.Record{Kind: record.KV, User: alice, Fields: map[string]record.Field{"f1": {Value: "secret"}}}
+	for name, pattern := range map[string]bson.D{"by its pattern": {{Key: "kv.f1", Value: int32(1)}}, "by its name": nil} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			proxy, open, _ := shownAs(t, mongoproxy.Options{Hook: duplicateOf("kv", "kv.f1_1", pattern)})
+			f := open(proxy.URI)
+			o := f.write(f.sink(record.Kinds(0).With(record.KV)), &keeper{}, r)[0]
+			if o.Column != record.Rejected || len(o.Rejects) != 1 || o.Rejects[0].Reason != record.RefusedByTarget ||
+				!strings.Contains(o.Rejects[0].Detail, "the unique index kv.f1_1 has the value already") {
+				t.Errorf("%+v", o)
+			}
+		})
+	}
+	t.Run("ours", func(t *testing.T) {
+		t.Parallel()
+		proxy, open, _ := shownAs(t, mongoproxy.Options{Hook: duplicateOf("kv", "user_id_1", bson.D{{Key: "user_id", Value: int32(1)}})})
+		f := open(proxy.URI)
+		_, err := f.sink(record.Kinds(0).With(record.KV)).Write(context.Background(), []record.Record{r}, (&keeper{}).keep)
+		if !errors.Is(err, record.ErrUnavailable) {
+			t.Errorf("%v", err)
+		}
+	})
+}
+
+func TestRejectsNameTheServersError(t *testing.T) {
+	t.Parallel()
+	proxy, open, _ := shownAs(t, mongoproxy.Options{Hook: func(ctx context.Context, c mongoproxy.Command) bson.D {
+		if c.Name != "insert" || c.Body[0].Value != "kv" {
+			return nil
+		}
+		return bson.D{{Key: "n", Value: int32(0)}, {Key: "ok", Value: 1.0}, {Key: "writeErrors", Value: bson.A{
+			bson.D{{Key: "index", Value: int32(0)}, {Key: "code", Value: int32(2)}, {Key: "errmsg", Value: "secret"}},
+		}}}
+	}})
+	f := open(proxy.URI)
+	o := f.write(f.sink(record.Kinds(0).With(record.KV)), &keeper{}, record.Record{Kind: record.KV, User: alice, Fields: map[string]record.Field{"a": {Value: "b"}}})[0]
+	if o.Column != record.Rejected || !strings.HasSuffix(o.Rejects[0].Detail, "refused the document with error 2 BadValue") {
+		t.Errorf("%+v", o)
+	}
+}
+
+// TestErrorsOfAFailover gives a write the answers of a primary that goes, and one of a connection that does not come.
+func TestErrorsOfAFailover(t *testing.T) {
+	t.Parallel()
+	for name, answer := range map[string]bson.D{
+		"not primary":   mongoproxy.Error(10107, "NotWritablePrimary", "not primary", "RetryableWriteError"),
+		"stepped down":  mongoproxy.Error(189, "PrimarySteppedDown", "stepped down"),
+		"shutting down": mongoproxy.Error(91, "ShutdownInProgress", "in quiesce mode", "RetryableWriteError"),
+		"interrupted":   mongoproxy.Error(11602, "InterruptedDueToReplStateChange", "operation was interrupted"),
+		"concern": {{Key: "n", Value: int32(1)}, {Key: "ok", Value: 1.0}, {Key: "writeConcernError", Value: bson.D{
+			{Key: "code", Value: int32(64)}, {Key: "codeName", Value: "WriteConcernTimeout"}, {Key: "errmsg", Value: "waiting for replication timed out"},
+		}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			proxy, open, _ := shownAs(t, mongoproxy.Options{Hook: func(ctx context.Context, c mongoproxy.Command) bson.D {
+				if c.Name == "insert" {
+					return answer
+				}
+				return nil
+			}})
+			f := open(proxy.URI)
+			var batch []record.Record
+			for n := range 20 {
+				batch = append(batch, record.Record{Kind: record.LastSeen, User: alice + record.UserID(n), Time: 1775185650417})
+			}
+			_, err := f.sink(record.Kinds(0).With(record.LastSeen)).Write(context.Background(), batch, (&keeper{}).keep)
+			if !errors.Is(err, record.ErrUnavailable) {
+				t.Errorf("%v", err)
+			}
+			if n := len(proxy.Commands("insert")); n > 2 { // the driver's own second try
+				t.Errorf("%d inserts: a document was looked for", n)
+			}
+		})
+	}
+}
