@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/spf13/pflag"
+
+	"github.com/lanyardctl/lanyardctl/internal/redact"
 )
 
 // again is a command as a person typed it, so that a report can say what to type next.
@@ -86,7 +88,7 @@ func (a again) flagText() string {
 			words = append(words, "--"+f.name)
 		}
 		for _, v := range f.values {
-			words = append(words, "--"+f.name, shellQuote(redactText(v)))
+			words = append(words, "--"+f.name, shellQuote(redact.HideText(v)))
 		}
 	}
 	return strings.Join(words, " ")
@@ -100,7 +102,7 @@ func shellQuote(s string) string {
 	}
 	if shown := printableLine(s); shown != s {
 		// The form in which Bash and Zsh take escapes.
-		return "$'" + strings.NewReplacer(`\"`, `"`, "'", `\'`).Replace(insideQuotes(s)) + "'"
+		return "$'" + strings.NewReplacer(`\"`, `"`, "'", `\'`).Replace(redact.InsideQuotes(s)) + "'"
 	}
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }

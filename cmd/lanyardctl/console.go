@@ -18,7 +18,7 @@ type console struct {
 	drawn bool      // the bar stands on the last line
 }
 
-func newConsole(out io.Writer, red *redactor) *console { return &console{out: red.writer(out)} }
+func newConsole(out io.Writer, red redactor) *console { return &console{out: red.Writer(out)} }
 
 const eraseLine = "\r\x1b[2K"
 

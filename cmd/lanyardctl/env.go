@@ -3,8 +3,10 @@ package main
 import (
 	"fmt"
 	"net"
-	"net/url"
+	"slices"
 	"strings"
+
+	"github.com/lanyardctl/lanyardctl/internal/redact"
 )
 
 // lookupFunc reads an environment variable, as [os.LookupEnv] does.
@@ -23,7 +25,7 @@ type place struct {
 }
 
 // shown returns the URI without its password, as one line that is fit for a terminal.
-func (p place) shown() string { return printableLine(redactURI(p.URI)) }
+func (p place) shown() string { return printableLine(redact.HideURI(p.URI)) }
 
 // onCommandLine tells whether everybody who can list processes can read the URI.
 func (p place) onCommandLine() bool { return strings.HasPrefix(p.From, "-") }
@@ -34,6 +36,8 @@ var redisVariables = []string{"REDIS_DSN", "REDIS_URI", "REDIS_URL"}
 const (
 	redisSchemes = "redis://, rediss:// (TLS), unix:// and rdb:FILE"
 	mongoSchemes = "mongodb://, mongodb+srv:// and embedded:DIR"
+	redisForm    = "redis://USER:PASSWORD@HOST:PORT/N"
+	mongoForm    = "mongodb://USER:PASSWORD@HOST:27017/?authSource=admin"
 )
 
 // resolveRedis returns the source: the flag's, else what Lanyard's own variables name, in Lanyard's order.
@@ -46,6 +50,10 @@ func resolveRedis(flag string, env lookupFunc) (place, error) {
 	}
 	if host := env.value("REDIS_HOST"); p.URI == "" && host != "" {
 		p = place{URI: "redis://" + net.JoinHostPort(strings.Trim(host, "[]"), "6379"), From: "REDIS_HOST"}
+		if u, err := redact.Parse(p.URI); err != nil || "redis://"+u.Hosts != p.URI {
+			return p, usageError("REDIS_HOST is no name of a host (it is not shown: it may hold a password)",
+				"give the name or the address alone; REDIS_URI takes a port, a user and a password, too")
+		}
 	}
 	if p.URI == "" {
 		return place{}, usageError("no Redis is named",
@@ -58,19 +66,12 @@ func resolveRedis(flag string, env lookupFunc) (place, error) {
 func forceIPv6(env lookupFunc) bool { return env.value("REDIS_IPV6") == "true" }
 
 func checkRedisURI(p place) error {
-	switch scheme := schemeOf(p.URI); scheme {
-	case "redis", "rediss", "unix":
-	case "rdb":
+	if rdbURI(p.URI) {
 		_, err := parseRDB(p)
 		return err
-	default:
-		return unknownScheme(p, scheme, redisSchemes)
 	}
-	// The parser's own error would show parts of the password.
-	if _, err := url.Parse(p.URI); err != nil || lateAt(p.URI) {
-		return badURI(p)
-	}
-	return nil
+	_, err := parseURI(p, redisSchemes, redisForm, "redis", "rediss", "unix")
+	return err
 }
 
 // resolveMongo returns the target: the flag's, else MONGODB_URI's. There is no default, since writing into the wrong
@@ -88,78 +89,43 @@ func resolveMongo(flag string, env lookupFunc) (place, error) {
 }
 
 func checkMongoURI(p place) error {
-	switch scheme := schemeOf(p.URI); scheme {
-	case "embedded":
+	if redact.Scheme(p.URI) == "embedded" {
 		if embeddedDir(p.URI) == "" {
 			return usageError(p.From+": embedded: names no folder", "give the folder, such as embedded:./lanyard-data")
 		}
 		return nil
-	case "mongodb", "mongodb+srv":
-	default:
-		return unknownScheme(p, scheme, mongoSchemes)
 	}
-	_, rest, ok := strings.Cut(p.URI, "://")
-	if !ok || lateAt(p.URI) {
-		return badURI(p)
-	}
-	authority, _ := cutAuthority(rest)
-	if at := strings.LastIndex(authority, "@"); at >= 0 {
-		user, password, _ := strings.Cut(authority[:at], ":")
-		if !escaped(user) || !escaped(password) {
-			return badURI(p)
-		}
-		authority = authority[at+1:]
-	}
-	if authority == "" {
+	u, err := parseURI(p, mongoSchemes, mongoForm, "mongodb", "mongodb+srv")
+	if err == nil && u.Hosts == "" {
 		return usageError(p.From+": the URI names no host", "such as mongodb://localhost:27017")
 	}
-	return nil
+	return err
 }
 
-// escaped tells whether s holds no character that ends a user name or a password.
-func escaped(s string) bool {
-	_, err := url.PathUnescape(s)
-	return err == nil && !strings.ContainsAny(s, ":@/?#[]")
-}
-
-// lateAt tells whether a "@" stands after the hosts, as it does after an unescaped "/" in a password.
-func lateAt(uri string) bool {
-	_, rest, _ := strings.Cut(uri, "://")
-	_, path := cutAuthority(rest)
-	path, _, _ = strings.Cut(path, "?")
-	return strings.Contains(path, "@")
-}
-
-func badURI(p place) error {
-	return usageError(p.From+" is no valid URI (it is not shown, as it may hold a password)",
-		"in a user name or password, write / as %2F, @ as %40, : as %3A, % as %25, ? as %3F and # as %23")
-}
-
-func unknownScheme(p place, scheme, known string) error {
-	if scheme == "" {
-		return usageError(p.From+": what it names is no URI (it is not shown, as it may hold a password)",
-			"known are "+known)
+// parseURI parses the URI of a server that has one of the schemes. Known and form are for hints.
+func parseURI(p place, known, form string, schemes ...string) (redact.URI, error) {
+	scheme := redact.Scheme(p.URI)
+	u, err := redact.Parse(p.URI)
+	switch {
+	case scheme == "":
+		return u, badURI(p, "known are "+known)
+	case !slices.Contains(schemes, scheme):
+		return u, usageError(fmt.Sprintf("%s: unknown scheme %q", p.From, scheme), "known are "+known)
+	case err != nil:
+		return u, badURI(p, "escape @ : / ? # in a user name or password: write @ as %40, : as %3A, / as %2F, ? as %3F, # as %23 "+
+			"and % as %25; the form is "+form)
 	}
-	return usageError(fmt.Sprintf("%s: unknown scheme %q", p.From, scheme), "known are "+known)
+	return u, nil
 }
 
-// schemeOf returns the URI's scheme in lower case. It is empty where the text before the colon could be anything else,
-// such as a host or a password.
-func schemeOf(uri string) string {
-	scheme, rest, ok := strings.Cut(uri, ":")
-	scheme = strings.ToLower(scheme)
-	if !ok || strings.Trim(scheme, "abcdefghijklmnopqrstuvwxyz0123456789+.-") != "" {
-		return ""
-	}
-	if !strings.HasPrefix(rest, "//") && scheme != "embedded" && scheme != "rdb" {
-		return ""
-	}
-	return scheme
+// badURI returns the error for what is no URI with certainty, which shows nothing of it.
+func badURI(p place, hint string) error {
+	return usageError(p.From+" is "+redact.ErrUncertain.Error(), hint)
 }
 
 // embeddedDir returns the folder of an "embedded:DIR" URI, and nothing for another URI.
 func embeddedDir(uri string) string {
-	if schemeOf(uri) != "embedded" {
+	if redact.Scheme(uri) != "embedded" {
 		return ""
 	}
 	return strings.TrimPrefix(uri[len("embedded:"):], "//")
@@ -177,28 +143,15 @@ func resolveDatabase(flag, mongoURI string, env lookupFunc) (database, warning s
 	if database == "" {
 		database, from = defaultDatabase, ""
 	}
-	if len(database) > 63 || strings.ContainsAny(database, "/\\. \"$*<>:|?\x00") {
-		return "", "", usageError(fmt.Sprintf("%s: %q cannot be the name of a MongoDB database", from, database),
-			`at most 63 bytes, without any of / \ . " $ * < > : | ? and space`)
+	// A "@" is refused, too, though MongoDB takes it: it is the sign of a URI in the wrong place, which no report may show.
+	if len(database) > 63 || strings.ContainsAny(database, "/\\. \"$*<>:|?@\x00") {
+		return "", "", usageError(from+" cannot be the name of a MongoDB database (it is not shown: it may hold a password)",
+			`at most 63 bytes, without any of / \ . " $ * < > : | ? @ and space`)
 	}
-	if named := uriDatabase(mongoURI); named != "" && named != database {
+	u, _ := redact.Parse(mongoURI) // that of an embedded database names none
+	if named := u.Database(); named != "" && named != database {
 		warning = fmt.Sprintf("the MongoDB URI names the database %q, which Lanyard ignores: %q is used (--database or "+
 			"MONGODB_DATABASE names another)", named, database)
 	}
 	return database, warning, nil
-}
-
-// uriDatabase returns the database that a mongodb URI names.
-func uriDatabase(uri string) string {
-	_, rest, _ := strings.Cut(uri, "://")
-	if embeddedDir(uri) != "" {
-		return ""
-	}
-	_, path := cutAuthority(rest)
-	path, _, _ = strings.Cut(path, "?")
-	name := strings.TrimPrefix(path, "/")
-	if plain, err := url.PathUnescape(name); err == nil {
-		return plain
-	}
-	return name
 }

@@ -3,6 +3,8 @@ package main
 import (
 	"strings"
 	"testing"
+
+	"github.com/lanyardctl/lanyardctl/internal/redact"
 )
 
 func envOf(pairs ...string) lookupFunc {
@@ -93,6 +95,13 @@ func TestWrongRedisIsAUsageError(t *testing.T) {
 		"a slash in the password":        {"redis://:12/hunter2@h", nil, "hunter2", []string{"%2F"}},
 		"a percent sign in the password": {"redis://:hunter2%zz@h", nil, "hunter2", []string{"%25"}},
 		"a port that is none":            {"redis://:pw@h:hunter2", nil, "hunter2", []string{"no valid URI"}},
+		"a database with a name":         {"redis://:pw@h/hunter2", nil, "hunter2", []string{"no valid URI", "redis://USER:PASSWORD@HOST:PORT/N"}},
+		"an at in the password":          {"redis://:12@hunter2@h", nil, "hunter2", []string{"--redis is no valid URI (it is not shown: it may hold a password)", "escape @ : / ? # in"}},
+		"a password as a scheme":         {"hunter2://h", nil, "hunter2", []string{"no valid URI", "known are redis://"}},
+		"a URI as a host":                {"", []string{"REDIS_HOST", "redis://:hunter2@h"}, "hunter2", []string{"REDIS_HOST", "not shown", "REDIS_URI"}},
+		"a user in a host":               {"", []string{"REDIS_HOST", "hunter2@h"}, "hunter2", []string{"REDIS_HOST", "not shown"}},
+		"a port in a host":               {"", []string{"REDIS_HOST", "u:hunter2"}, "hunter2", []string{"REDIS_HOST", "not shown"}},
+		"a path in a host":               {"", []string{"REDIS_HOST", "h/hunter2"}, "hunter2", []string{"REDIS_HOST", "not shown"}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -115,8 +124,8 @@ func TestRDBPlaces(t *testing.T) {
 		if err != nil || got != want {
 			t.Errorf("%s: got %+v, %v", uri, got, err)
 		}
-		if hasPassword(uri) {
-			t.Errorf("%s is shown as %s", uri, redactURI(uri))
+		if got := redact.HideURI(uri); got != uri {
+			t.Errorf("%s is shown as %s", uri, got)
 		}
 	}
 }
@@ -153,6 +162,9 @@ func TestWrongMongoIsAUsageError(t *testing.T) {
 		"a colon in the password": {"mongodb://u:12:hunter2@h", "hunter2", []string{"%3A"}},
 		"a bad escape":            {"mongodb://u:hunter2%zz@h", "hunter2", []string{"%25"}},
 		"no host":                 {"mongodb://", "", []string{"names no host"}},
+		"a word for a port":       {"mongodb://u:hunter2", "hunter2", []string{"no valid URI"}},
+		"all that goes wrong":     {"mongodb://writer:p@ss:Zebra88/hunter2?x1@127.0.0.1:27017/?authSource=admin", "hunter2", []string{"no valid URI", mongoForm}},
+		"parts of a password":     {"mongodb://writer:p@ss:hunter2/Hidden7?x1@127.0.0.1:27017/?authSource=admin", "hunter2", []string{"no valid URI", mongoForm}},
 		"no slashes":              {"mongodb:h", "", []string{"--mongo"}},
 	}
 	for name, test := range tests {
@@ -187,10 +199,12 @@ func TestDatabaseIsTheAppsOwn(t *testing.T) {
 			}
 		})
 	}
-	for _, bad := range []string{"a/b", "a b", "a.b", "$x", strings.Repeat("x", 64)} {
+	for _, bad := range []string{
+		"hunter2/b", "hunter2 b", "hunter2.b", "$hunter2", strings.Repeat("hunter2", 10), "mongodb://u:hunter2@h", "u:hunter2", "hunter2@h",
+	} {
 		_, _, err := resolveDatabase(bad, "mongodb://h", envOf())
-		wrongUse(t, err, "", "--database")
+		wrongUse(t, err, "hunter2", "--database")
 	}
-	_, _, err := resolveDatabase("", "mongodb://h", envOf("MONGODB_DATABASE", "a.b"))
-	wrongUse(t, err, "", "MONGODB_DATABASE")
+	_, _, err := resolveDatabase("", "mongodb://h", envOf("MONGODB_DATABASE", "hunter2@h"))
+	wrongUse(t, err, "hunter2", "MONGODB_DATABASE")
 }

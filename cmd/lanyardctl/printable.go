@@ -4,6 +4,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/lanyardctl/lanyardctl/internal/redact"
 )
 
 // printable returns text in which a terminal finds nothing to obey: what is no mark on paper, such as a control character
@@ -25,7 +27,7 @@ func escaping(text string, plain func(rune) bool) string {
 		if plain(r) && (r != utf8.RuneError || size > 1) {
 			b.WriteString(text[:size])
 		} else {
-			b.WriteString(insideQuotes(text[:size]))
+			b.WriteString(redact.InsideQuotes(text[:size]))
 		}
 		text = text[size:]
 	}

@@ -4,10 +4,12 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/lanyardctl/lanyardctl/internal/redact"
 )
 
 // rdbURI tells whether uri names an RDB file.
-func rdbURI(uri string) bool { return schemeOf(uri) == "rdb" }
+func rdbURI(uri string) bool { return redact.Scheme(uri) == "rdb" }
 
 // rdbPlace is what an "rdb:PATH[?db=N]" URI names.
 type rdbPlace struct {

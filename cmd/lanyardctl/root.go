@@ -5,9 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/lanyardctl/lanyardctl/internal/redact"
 )
 
 // exitStatus ends the help of every command that has no codes of its own.
@@ -135,9 +138,26 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if _, ran := errors.AsType[runError](err); !ran {
 		err = calledWrong(root, cmd, args, err)
 	}
-	// What was typed may hold a password, and cobra's errors repeat it.
-	printError(newRedactor().writer(stderr), err)
+	printError(typedRedactor(args).Writer(stderr), err)
 	return exitCode(err)
+}
+
+// userInArgument matches what may be a user name and a password.
+var userInArgument = regexp.MustCompile(`://|:.*@`)
+
+// typedRedactor returns a redactor for errors that repeat what was typed, as those of cobra do.
+func typedRedactor(args []string) redactor {
+	red := newRedactor()
+	for _, arg := range args {
+		_, value, _ := strings.Cut(arg, "=")
+		for _, text := range []string{arg, value} {
+			if _, err := redact.Parse(text); err != nil && userInArgument.MatchString(text) {
+				red.Hiding(text)
+				red.Hiding(printable(text))
+			}
+		}
+	}
+	return red
 }
 
 // calledWrong makes a usage error of an error from cobra.

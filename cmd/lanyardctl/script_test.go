@@ -23,6 +23,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
+	"github.com/lanyardctl/lanyardctl/internal/redact"
 	"github.com/lanyardctl/lanyardctl/record"
 	mongostore "github.com/lanyardctl/lanyardctl/store/mongo"
 	"github.com/lanyardctl/lanyardctl/store/storetest/discordserver"
@@ -320,7 +321,7 @@ func cleanOutput(ts *testscript.TestScript, neg bool, args []string) {
 	text := ts.ReadFile(args[0])
 	for _, name := range []string{"REDIS", "MONGO", "REDIS_ADDR", "WORK"} {
 		if value := ts.Getenv(name); value != "" {
-			text = strings.ReplaceAll(text, redactURI(value), "$"+name)
+			text = strings.ReplaceAll(text, redact.HideURI(value), "$"+name)
 		}
 	}
 	for _, v := range variable {

@@ -84,7 +84,7 @@ func explainRedis(err error, at redisPlace) error {
 	case errors.Is(err, redis.ErrUnreachable):
 		return failure(err, fmt.Sprintf("is the server running, and is %s right? (waited at most %s; --timeout waits longer)", from, at.timeout))
 	case errors.Is(err, redis.ErrAuth):
-		return failure(err, "check the user and the password in "+from+" (redis://USER:PASSWORD@HOST:PORT; without a user redis://:PASSWORD@HOST:PORT)")
+		return failure(err, "check the user and the password in "+from+" ("+redisForm+"; without a user redis://:PASSWORD@HOST:PORT)")
 	case errors.Is(err, redis.ErrLoading):
 		return failure(err, "wait until it has loaded its data, then run the same command again")
 	case errors.Is(err, redis.ErrPermission):

@@ -261,7 +261,9 @@ func runSweep(ctx context.Context, o sweepOptions, s streams, checked error) err
 	if o.redis != nil {
 		uris = append(uris, o.redis.URI)
 	}
-	run := &sweepRun{newTargetRun(o.targetOptions, s, newRedactor(uris...).hiding(strings.TrimPrefix(o.token, "Bot "))), o}
+	red := newRedactor(uris...)
+	red.Hiding(strings.TrimPrefix(o.token, "Bot "))
+	run := &sweepRun{newTargetRun(o.targetOptions, s, red), o}
 	if checked != nil {
 		return run.ended(ctx, run.reportFailure(ctx, checked))
 	}

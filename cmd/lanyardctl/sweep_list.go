@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/lanyardctl/lanyardctl/internal/redact"
 	"github.com/lanyardctl/lanyardctl/record"
 )
 
@@ -64,7 +65,7 @@ func (l listing) text(look look) string {
 	rows := [][]string{{"sweep", "started (UTC)", "state", "changes", "host", "options"}}
 	for _, s := range l.sweeps {
 		rows = append(rows, []string{printableLine(s.ID), s.StartedAt.UTC().Format(recoveryTime), l.state(s), thousands(s.Changes),
-			printableLine(s.Owner.Host), printableLine(redactText(s.Options))})
+			printableLine(s.Owner.Host), printableLine(redact.HideText(s.Options))})
 	}
 	t.columns(rows)
 	t.warnings(l.Warnings)
@@ -115,7 +116,7 @@ type sweepJSON struct {
 }
 
 func (k known) json(s record.Sweep) sweepJSON {
-	return sweepJSON{s.ID, k.state(s), s.Changes, s.Version, redactText(s.Options), s.Owner.Host, s.Owner.PID,
+	return sweepJSON{s.ID, k.state(s), s.Changes, s.Version, redact.HideText(s.Options), s.Owner.Host, s.Owner.PID,
 		utc(s.StartedAt), timeOrNull(s.EndedAt), timeOrNull(s.UndoneAt)}
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/lanyardctl/lanyardctl/internal/redact"
 	"github.com/lanyardctl/lanyardctl/record"
 )
 
@@ -153,7 +154,7 @@ func (p *textPage) begin() error {
 		t.line("  undone   %s", when(s.UndoneAt))
 	}
 	if s.Options != "" {
-		t.line("  options  %s", printableLine(redactText(s.Options)))
+		t.line("  options  %s", printableLine(redact.HideText(s.Options)))
 	}
 	t.line("  changes  %s", thousands(s.Changes))
 	t.line("")

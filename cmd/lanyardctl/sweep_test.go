@@ -451,13 +451,13 @@ func TestFlagsOfASweepThatCannotBe(t *testing.T) {
 
 func TestTheTokenIsHiddenWhereverItStands(t *testing.T) {
 	const token = "MTE0.x.secret-of-the-bot"
-	red := newRedactor("mongodb://u:hunter2@h").hiding(token)
+	red := newRedactor("mongodb://u:hunter2@h").Hiding(token)
 	for _, text := range []string{"the token " + token + " is refused", fmt.Sprintf("%q", token), "hunter2 " + token} {
-		if got := red.text(text); strings.Contains(got, token) || strings.Contains(got, "hunter2") || !strings.Contains(got, hidden) {
+		if got := red.Text(text); strings.Contains(got, token) || strings.Contains(got, "hunter2") || !strings.Contains(got, "xxxxx") {
 			t.Error(got)
 		}
 	}
-	if got := newRedactor().hiding("").text("nothing is hidden"); got != "nothing is hidden" {
+	if got := newRedactor().Hiding("").Text("nothing is hidden"); got != "nothing is hidden" {
 		t.Error(got)
 	}
 }

@@ -85,7 +85,7 @@ func explainMongo(err error, o targetOptions) error {
 	)
 	switch {
 	case errors.Is(err, mongo.ErrURI):
-		return usageError(fmt.Sprintf("%s: %v", from, err), "such as mongodb://USER:PASSWORD@HOST:27017/?authSource=admin")
+		return usageError(fmt.Sprintf("%s: %v", from, err), "such as "+mongoForm)
 	case errors.Is(err, mongo.ErrUnreachable):
 		return failure(err, fmt.Sprintf("is the server running, and is %s right? (waited at most %s; --timeout waits longer)", from, o.timeout))
 	case errors.Is(err, mongo.ErrAuth):

@@ -6,6 +6,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/lanyardctl/lanyardctl/internal/redact"
 )
 
 // targetFlags are the flags, as they were typed, of every command that works on a target.
@@ -89,7 +91,7 @@ func (f targetFlags) options(env lookupFunc, now time.Time, flags *pflag.FlagSet
 
 // warnOfPassword warns where everybody can read the password of a place; the variable hides it.
 func (o *targetOptions) warnOfPassword(p place, variable string) {
-	if p.onCommandLine() && hasPassword(p.URI) {
+	if u, err := redact.Parse(p.URI); err == nil && u.HasSecret() && p.onCommandLine() {
 		o.warnings = append(o.warnings, fmt.Sprintf("everybody on this machine can read the password in %s: set %s instead", p.From, variable))
 	}
 }

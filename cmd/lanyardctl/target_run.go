@@ -14,7 +14,7 @@ import (
 type targetRun struct {
 	on      targetOptions
 	streams streams
-	red     *redactor
+	red     redactor
 	term    *console
 	log     *slog.Logger
 	warned  []string // the warnings so far, for the report
@@ -22,7 +22,7 @@ type targetRun struct {
 }
 
 // newTargetRun returns a run that shows nothing of what red hides.
-func newTargetRun(o targetOptions, s streams, red *redactor) *targetRun {
+func newTargetRun(o targetOptions, s streams, red redactor) *targetRun {
 	term := newConsole(s.err, red)
 	return &targetRun{on: o, streams: s, red: red, term: term, log: newLogger(term, o.logFormat, logLevel(o.quiet, o.verbose))}
 }

@@ -170,7 +170,7 @@ func (r *verifyRun) verification(report verify.Report, runErr error, exit int) v
 	// Names of fields are what users wrote: whatever looks like a secret is hidden in them, too.
 	listed := make([]record.Difference, len(report.Differences))
 	for i, d := range report.Differences {
-		d.Field, d.Name = r.red.text(d.Field), r.red.text(d.Name)
+		d.Field, d.Name = r.red.Text(d.Field), r.red.Text(d.Name)
 		listed[i] = d
 	}
 	report.Differences = listed

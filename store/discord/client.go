@@ -10,6 +10,7 @@ import (
 
 	"github.com/bwmarrin/discordgo"
 
+	"github.com/lanyardctl/lanyardctl/internal/redact"
 	"github.com/lanyardctl/lanyardctl/record"
 )
 
@@ -112,12 +113,15 @@ func botToken(token string) (string, error) {
 
 func parseAPI(address string) (*url.URL, error) {
 	base, err := url.Parse(address)
+	_, uncertain := redact.Parse(address)
 	fault := ""
 	switch {
 	case err != nil, base.Host == "", base.Scheme != "http" && base.Scheme != "https":
 		fault = "it must begin with https:// or http:// and name a host"
 	case base.User != nil:
 		fault = "it must not hold a user name or a password"
+	case uncertain != nil:
+		fault = "it is " + uncertain.Error()
 	case base.RawQuery != "" || base.Fragment != "":
 		fault = "it must end in a path"
 	default:

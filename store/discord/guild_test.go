@@ -343,6 +343,7 @@ func TestWhatCannotBeAskedIsRefusedAtOnce(t *testing.T) {
 		{discord.Options{Token: "t", API: "discord.com"}, discord.ErrAddress},
 		{discord.Options{Token: "t", API: "ftp://discord.com"}, discord.ErrAddress},
 		{discord.Options{Token: "t", API: "https://user:hunter2@discord.com"}, discord.ErrAddress},
+		{discord.Options{Token: "t", API: "https://user:12/hunter2@discord.com"}, discord.ErrAddress},
 		{discord.Options{Token: "t", API: "https://discord.com?a=b"}, discord.ErrAddress},
 		{discord.Options{Token: "t", API: ":"}, discord.ErrAddress},
 	} {

@@ -15,6 +15,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/auth"
 	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/topology"
 
+	"github.com/lanyardctl/lanyardctl/internal/redact"
 	"github.com/lanyardctl/lanyardctl/record"
 )
 
@@ -118,12 +119,12 @@ func isConnectionError(err error) bool {
 }
 
 // badURI sorts the errors of reading a URI, for which mongodb+srv:// asks a name server.
-func badURI(err error) error {
+func badURI(uri redact.URI, err error) error {
 	var lookup *net.DNSError
 	if errors.As(err, &lookup) {
-		return fmt.Errorf("%w: %w", ErrUnreachable, scrub(err))
+		return fmt.Errorf("%w: %s", ErrUnreachable, uri.Reason(err))
 	}
-	return fmt.Errorf("%w: %w", ErrURI, scrub(err))
+	return fmt.Errorf("%w: %s", ErrURI, uri.Reason(err))
 }
 
 // unreachable sorts the errors of the first command.
@@ -156,9 +157,8 @@ type scrubbed struct {
 func (e *scrubbed) Error() string { return e.text }
 func (e *scrubbed) Unwrap() error { return e.err }
 
-// secretParts finds what a server quotes from documents (an API key is the key of its index), and what a URI holds
-// before its host.
-var secretParts = regexp.MustCompile(`(?s)dup key: \{.*|mongodb(\+srv)?://[^@\s"]*@`)
+// quoted finds what a server quotes from documents: an API key is the key of its index.
+var quoted = regexp.MustCompile(`(?s)dup key: \{.*`)
 
 // scrub returns an error whose text holds nothing of a document or a URI, and says of each server why none was selected.
 func (s *Store) scrub(err error) error {
@@ -182,18 +182,7 @@ func (s *Store) scrub(err error) error {
 	case errors.As(err, &write):
 		return &scrubbed{writeText(write.WriteErrors, write.WriteConcernError), err}
 	}
-	return scrub(err)
-}
-
-// scrub returns an error whose text holds nothing of a document or a URI.
-func scrub(err error) error {
-	text := secretParts.ReplaceAllStringFunc(err.Error(), func(part string) string {
-		if strings.HasPrefix(part, "dup key") {
-			return "dup key: {…}"
-		}
-		return "mongodb://xxxxx@"
-	})
-	return &scrubbed{text: text, err: err}
+	return &scrubbed{redact.HideURIs(quoted.ReplaceAllString(err.Error(), "dup key: {…}")), err}
 }
 
 // writeText says what the server answered to a write. The server's own messages quote documents.

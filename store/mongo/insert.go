@@ -99,7 +99,7 @@ func writeErrors(err error) ([]mongo.BulkWriteError, error) {
 	for _, e := range failed.WriteErrors {
 		switch {
 		case isBusy(err):
-			return nil, fmt.Errorf("%w: %w", record.ErrUnavailable, scrub(err))
+			return nil, fmt.Errorf("%w: %w", record.ErrUnavailable, err)
 		case classOf(int32(e.Code)) != duplicate && classOf(int32(e.Code)) != aboutDocument:
 			return nil, err
 		}

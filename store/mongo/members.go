@@ -21,6 +21,8 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/topology"
+
+	"github.com/lanyardctl/lanyardctl/internal/redact"
 )
 
 // members is what the driver's heartbeats tell of each server. The driver itself forgets a server that does not fit the
@@ -157,7 +159,7 @@ func (m *members) whyFailed(err error) string {
 	case mongo.IsTimeout(err):
 		return "no answer in time"
 	}
-	return secretParts.ReplaceAllString(err.Error(), "…")
+	return redact.HideURIs(err.Error())
 }
 
 // settle is how long the first heartbeats of a set's members are waited for. One that is down refuses at once or never answers.

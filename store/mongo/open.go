@@ -18,6 +18,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/readpref"
 	"go.mongodb.org/mongo-driver/v2/mongo/writeconcern"
 
+	"github.com/lanyardctl/lanyardctl/internal/redact"
 	"github.com/lanyardctl/lanyardctl/record"
 )
 
@@ -77,6 +78,10 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if o.Timeout <= 0 {
 		o.Timeout = DefaultTimeout
 	}
+	uri, err := redact.Parse(o.URI)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrURI, err)
+	}
 	// Majority writes and primary reads whatever the URI says: what a run reports as written must survive a failover.
 	opts := options.Client().ApplyURI(o.URI).
 		SetServerSelectionTimeout(o.Timeout).
@@ -85,12 +90,12 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		SetReadPreference(readpref.Primary()).
 		SetAppName("lanyardctl")
 	if err := opts.Validate(); err != nil {
-		return nil, badURI(err)
+		return nil, badURI(uri, err)
 	}
 	s := &Store{members: watch(opts), direct: opts.Direct != nil && *opts.Direct}
 	client, err := mongo.Connect(opts)
 	if err != nil {
-		return nil, badURI(err)
+		return nil, badURI(uri, err)
 	}
 	s.client, s.db = client, client.Database(o.Database)
 	ctx, cancel := context.WithTimeout(ctx, o.Timeout+settle)

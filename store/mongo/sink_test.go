@@ -428,6 +428,8 @@ func TestOpenTellsWhatIsWrong(t *testing.T) {
 	}{
 		"no server":      {"mongodb://user:hunter2@127.0.0.1:1/?serverSelectionTimeoutMS=60000", mongo.ErrUnreachable},
 		"no URI":         {"mongodb://", mongo.ErrURI},
+		"no option":      {"mongodb://user:hunter2@127.0.0.1:1/?tls=hunter2", mongo.ErrURI},
+		"no escapes":     {"mongodb://user:p@ss:hunter2/x?x1@127.0.0.1:1/", mongo.ErrURI},
 		"no such option": {"mongodb://user:hunter2@127.0.0.1:1/?tls=perhaps", mongo.ErrURI},
 	} {
 		t.Run(name, func(t *testing.T) {

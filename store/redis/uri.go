@@ -6,12 +6,13 @@ import (
 	"fmt"
 	"net"
 	"net/url"
-	"regexp"
 	"strings"
 	"time"
 
 	goredis "github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/maintnotifications"
+
+	"github.com/lanyardctl/lanyardctl/internal/redact"
 )
 
 // Options says what to open.
@@ -54,34 +55,22 @@ func (t target) secure() bool {
 		t.failover != nil && t.failover.TLSConfig != nil
 }
 
-var (
-	parameterName = regexp.MustCompile(`^[A-Za-z_]+$`)
-	databasePath  = regexp.MustCompile(`^/?([0-9]+/?)?$`)
-)
-
-// parse reads o.URI. A text that is no URI may hold a password anywhere, so no error repeats any of it.
+// parse reads o.URI. Its errors repeat nothing of a text that cannot be parsed with certainty.
 func (o Options) parse() (target, error) {
-	u, err := url.Parse(o.URI)
-	if err != nil {
-		if scheme, _, ok := strings.Cut(o.URI, "://"); !ok || !knownScheme(scheme) {
-			return target{}, failure("", ErrScheme, "")
-		}
-		return target{}, failure("", ErrURI,
-			"it cannot be parsed; is every special character of the password percent-encoded?")
-	}
-	if !knownScheme(u.Scheme) {
+	switch redact.Scheme(o.URI) {
+	case "redis", "rediss", "unix":
+	default:
 		return target{}, failure("", ErrScheme, "")
 	}
+	uri, err := redact.Parse(o.URI)
+	if err != nil {
+		return target{}, failure("", ErrURI, "it cannot be parsed; is every special character of the password percent-encoded?")
+	}
+	u, err := url.Parse(o.URI)
+	if err != nil {
+		return target{}, failure("", ErrURI, uri.Reason(err))
+	}
 	query := u.Query()
-	for name := range query {
-		if !parameterName.MatchString(name) {
-			return target{}, failure("", ErrURI,
-				"a parameter has no plain name; is every special character of the password percent-encoded?")
-		}
-	}
-	if u.Scheme != "unix" && !databasePath.MatchString(u.Path) {
-		return target{}, failure("", ErrURI, "the path must be a database number")
-	}
 	var t target
 	switch {
 	case query.Has("master_name"):
@@ -92,15 +81,10 @@ func (o Options) parse() (target, error) {
 		t.single, err = goredis.ParseURL(o.URI)
 	}
 	if err != nil {
-		// The parser's own errors name a parameter and its value; the password is in neither.
-		return target{}, failure("", ErrURI, strings.TrimPrefix(err.Error(), "redis: "))
+		return target{}, failure("", ErrURI, strings.TrimPrefix(uri.Reason(err), "redis: "))
 	}
 	o.configure(&t)
 	return t, nil
-}
-
-func knownScheme(scheme string) bool {
-	return scheme == "redis" || scheme == "rediss" || scheme == "unix"
 }
 
 // parseCluster takes skip_verify and a database number too, which go-redis does not know for a Cluster.

@@ -1,0 +1,145 @@
+// Package redact knows what must not be shown: the passwords of URIs, and API keys. It reads URIs by one strict grammar
+// ([Parse]). What the grammar does not cover is not shown, in whole or in part.
+package redact
+
+import (
+	"io"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/lanyardctl/lanyardctl/record"
+)
+
+// uriInText matches a URI inside a longer text. A quotation mark ends it, unless it is escaped.
+var uriInText = regexp.MustCompile(`[A-Za-z][A-Za-z0-9+.-]*://(?:\\.|[^\s"\\])*`)
+
+// keyInText matches API keys of both forms. Any other text of so many hexadecimal digits is hidden as well.
+var keyInText = regexp.MustCompile(`(?i:lnyd_)?[0-9a-fA-F]{32,}`)
+
+// templateInText matches the form of a URI, as a hint shows it. There is no password in it.
+var templateInText = regexp.MustCompile(
+	`^(?:redis|mongodb)://(?:(?:USER)?:PASSWORD@)?(?:HOST|SENTINEL)(?::(?:PORT|[0-9]{1,5}))?(?:/N|/\?authSource=admin|\?master_name=NAME)?$`)
+
+// HideText hides the passwords of URIs and the API keys anywhere in text. An API key becomes its fingerprint.
+func HideText(text string) string {
+	return keyInText.ReplaceAllStringFunc(HideURIs(text), record.Fingerprint)
+}
+
+// HideURIs hides the passwords of URIs anywhere in text.
+func HideURIs(text string) string {
+	return uriInText.ReplaceAllStringFunc(text, func(match string) string {
+		uri := strings.TrimRight(match, `.,:;)}>'"\`) // which belongs to the sentence
+		if templateInText.MatchString(uri) {
+			return match
+		}
+		return HideURI(uri) + match[len(uri):]
+	})
+}
+
+// Redactor hides secrets in text: those that can be told by their form, and those of the URIs that it was made for,
+// wherever they stand.
+type Redactor struct {
+	known map[string]string // what stands where each secret was
+
+	literals *strings.Replacer // of known
+}
+
+// shortestLiteral is the length below which a password is too common a text to be hidden wherever it stands.
+const shortestLiteral = 4
+
+// New returns a Redactor for a run that uses the given URIs.
+func New(uris ...string) *Redactor {
+	var public strings.Builder
+	public.WriteString("lanyardctl migrate redis-to-mongo verify mongodb embedded error warning database timeout reading writing")
+	public.WriteString(record.AllKinds.String())
+	for _, uri := range uris {
+		public.WriteString(" " + HideURI(uri))
+	}
+	known := map[string]string{}
+	for _, uri := range uris {
+		clean := HideURI(uri)
+		if clean == uri {
+			continue
+		}
+		known[uri] = clean
+		known[InsideQuotes(uri)] = InsideQuotes(clean)
+		u, _ := Parse(uri) // without secrets where it fails
+		for _, secret := range u.passwords() {
+			// A password that is an ordinary word, such as the name of the database, would only be given away by
+			// hiding that word everywhere.
+			if len(secret) >= shortestLiteral && !strings.Contains(public.String(), secret) {
+				known[secret] = hidden
+				known[InsideQuotes(secret)] = hidden
+			}
+		}
+	}
+	r := &Redactor{known: known}
+	r.learn()
+	return r
+}
+
+// Hiding makes r hide the secret as well, wherever it stands, and returns r.
+func (r *Redactor) Hiding(secret string) *Redactor {
+	if len(secret) >= shortestLiteral {
+		r.known[secret] = hidden
+		r.known[InsideQuotes(secret)] = hidden
+		r.learn()
+	}
+	return r
+}
+
+// learn makes the replacer of all that is known.
+func (r *Redactor) learn() {
+	var texts []string
+	for text := range r.known {
+		texts = append(texts, text)
+	}
+	// The longest first, since a password stands inside its URI.
+	slices.SortFunc(texts, func(a, b string) int {
+		if len(a) != len(b) {
+			return len(b) - len(a)
+		}
+		return strings.Compare(a, b)
+	})
+	var pairs []string
+	for _, text := range texts {
+		pairs = append(pairs, text, r.known[text])
+	}
+	r.literals = strings.NewReplacer(pairs...)
+}
+
+// InsideQuotes returns s as it stands inside a quoted string.
+func InsideQuotes(s string) string {
+	quoted := strconv.Quote(s)
+	return quoted[1 : len(quoted)-1]
+}
+
+// Text returns s without secrets.
+func (r *Redactor) Text(s string) string { return HideText(r.literals.Replace(s)) }
+
+// Writer passes on what is written to it without secrets. Each call to Write is looked at by itself, so it has to be
+// given whole lines. It may be used from several goroutines.
+type Writer struct {
+	mu  sync.Mutex
+	out io.Writer
+	red *Redactor
+}
+
+// Writer returns a Writer to out.
+func (r *Redactor) Writer(out io.Writer) *Writer {
+	return &Writer{out: out, red: r}
+}
+
+// Write writes p without secrets. It returns the length of p, since its caller knows of no other.
+func (w *Writer) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	clean := w.red.Text(string(p))
+	if _, err := io.WriteString(w.out, clean); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
