@@ -143,7 +143,7 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 }
 
 // userInArgument matches what may be a user name and a password.
-var userInArgument = regexp.MustCompile(`://|:.*@`)
+var userInArgument = regexp.MustCompile(`(?s)://|:.*@`)
 
 // typedRedactor returns a redactor for errors that repeat what was typed, as those of cobra do.
 func typedRedactor(args []string) redactor {
