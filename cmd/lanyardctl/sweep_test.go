@@ -65,7 +65,7 @@ func fullSweep() sweeping {
 		{User: user, From: 1775185650, To: 1664641326, Place: "users.since"},
 		{User: 1, From: 0, To: 1420070400, Place: "guild:911655453283848242"},
 	}
-	reasons := []sweep.LeftReason{sweep.LeftAPIKeys, sweep.LeftKV, sweep.LeftJunk, sweep.LeftTwice, sweep.LeftSize, sweep.LeftMany, sweep.LeftMoved, sweep.LeftTaken, sweep.LeftRefused}
+	reasons := []sweep.LeftReason{sweep.LeftAPIKeys, sweep.LeftKV, sweep.LeftJunk, sweep.LeftSize, sweep.LeftMany, sweep.LeftMoved, sweep.LeftTaken, sweep.LeftRefused, sweep.LeftTwice}
 	for i, reason := range reasons {
 		s.Report.Leftovers = append(s.Report.Leftovers, sweep.Leftover{Collection: record.UserCollections[i%5], User: user + record.UserID(i), Reason: reason})
 	}
