@@ -6,14 +6,12 @@ import (
 	"testing"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
-	driver "go.mongodb.org/mongo-driver/v2/mongo"
-	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/lanyardctl/lanyardctl/record"
 	"github.com/lanyardctl/lanyardctl/store/mem"
 	"github.com/lanyardctl/lanyardctl/store/mongo"
 	"github.com/lanyardctl/lanyardctl/store/storetest/dated"
-	"github.com/lanyardctl/lanyardctl/store/storetest/ferretdb"
+	"github.com/lanyardctl/lanyardctl/store/storetest/mongoserver"
 	"github.com/lanyardctl/lanyardctl/sweep"
 )
 
@@ -65,17 +63,8 @@ func BenchmarkSweep(b *testing.B) {
 
 // BenchmarkSweepOfAServer sweeps the cursors of a server.
 func BenchmarkSweepOfAServer(b *testing.B) {
-	uri, name := ferretdb.MongoURI(b), "sweep_benchmark"
-	client, err := driver.Connect(options.Client().ApplyURI(uri))
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(func() {
-		if err := client.Database(name).Drop(b.Context()); err != nil {
-			b.Log(err)
-		}
-		_ = client.Disconnect(b.Context())
-	})
+	d := mongoserver.New(b)
+	db := d.Connect(b)
 	var documents [record.APIKeysCollection + 1][]any
 	for i := range 5000 {
 		user := (endless{}).user(i).String()
@@ -88,12 +77,12 @@ func BenchmarkSweepOfAServer(b *testing.B) {
 	}
 	for _, c := range record.UserCollections {
 		for batch := range slices.Chunk(documents[c], 1000) {
-			if _, err := client.Database(name).Collection(c.String()).InsertMany(b.Context(), batch); err != nil {
+			if _, err := db.Collection(c.String()).InsertMany(b.Context(), batch); err != nil {
 				b.Fatal(err)
 			}
 		}
 	}
-	store, err := mongo.Open(b.Context(), mongo.Options{URI: uri, Database: name})
+	store, err := mongo.Open(b.Context(), mongo.Options{URI: d.URI, Database: d.Name})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -63,6 +63,7 @@ func TestServingAFolderThatCannotBeServed(t *testing.T) {
 // serve starts `embedded serve` with its streams in files, and returns them once the URI is there.
 func serve(t *testing.T, flags ...string) (cmd *exec.Cmd, uri string, streams func() (stdout, stderr string)) {
 	t.Helper()
+	t.Attr(ferretdb.Attribute, ferretdb.OnFerretDB)
 	dir := t.TempDir()
 	outPath, errPath := filepath.Join(dir, "stdout"), filepath.Join(dir, "stderr")
 	out, err := os.Create(outPath)

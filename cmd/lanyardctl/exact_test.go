@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -21,10 +22,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 	goredis "github.com/redis/go-redis/v9"
 	"go.mongodb.org/mongo-driver/v2/bson"
-	"go.mongodb.org/mongo-driver/v2/mongo"
-	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
+	"github.com/lanyardctl/lanyardctl/record"
 	"github.com/lanyardctl/lanyardctl/store/storetest/ferretdb"
+	"github.com/lanyardctl/lanyardctl/store/storetest/mongoserver"
 	"github.com/lanyardctl/lanyardctl/store/storetest/redisserver"
 )
 
@@ -35,6 +36,7 @@ type world struct {
 	want    map[string]map[string]any // collection → user (or "global") → fields
 	rejects map[string]int            // "key field reason value" → lines
 	bad     bool                      // with rows that are rejected
+	limits  record.Limits             // of the target
 }
 
 const exactUser = "exact users" // of LANYARDCTL_TEST_USERS
@@ -93,11 +95,10 @@ func (w *world) userKV(id string) {
 			}
 		}
 		if w.bad && w.random.IntN(4) == 0 {
-			w.redis.HSet(ctx, upstream, "bytes", "\xff\x00\xfe", "dotted.name", "x", "$dollar", "x", "nul\x00", "x")
+			w.redis.HSet(ctx, upstream, "bytes", "\xff\x00\xfe", "nul\x00", "x")
 			w.reject(upstream, "bytes", "invalid-utf8", "\xff\x00\xfe")
-			for _, name := range []string{"dotted.name", "$dollar", "nul\x00"} {
-				w.reject(upstream, name, "invalid-field-name", "x")
-			}
+			w.reject(upstream, "nul\x00", "invalid-field-name", "x")
+			w.limited(upstream, want)
 		}
 	}
 	if w.random.IntN(3) > 0 {
@@ -122,15 +123,74 @@ func (w *world) userKV(id string) {
 		}
 		if w.bad && w.random.IntN(4) == 0 {
 			deep := strings.Repeat("[", 101) + strings.Repeat("]", 101)
-			w.redis.HSet(ctx, fork, "big", "9223372036854775808", "huge", "1e999", "deep", deep, "arrays", "[[1]]")
+			w.redis.HSet(ctx, fork, "big", "9223372036854775808", "huge", "1e999", "deep", deep)
 			w.reject(fork, "big", "number-out-of-range", "9223372036854775808")
 			w.reject(fork, "huge", "number-out-of-range", "1e999")
 			w.reject(fork, "deep", "too-deep", deep)
-			w.reject(fork, "arrays", "refused-by-target", "[[1]]")
+			w.limited(fork, want)
 		}
 	}
 	if len(want) > 0 {
 		w.expect("kv", id, map[string]any{"kv": want})
+	}
+}
+
+// limitedPairs are key-value pairs that some servers hold and others refuse. Those of the fork's layout are JSON.
+var limitedPairs = []struct {
+	fork      bool
+	name, raw string
+	want      any
+	reason    string
+	refused   func(record.Limits) bool
+}{
+	{false, "dotted.name", "x", "x", "invalid-field-name", func(l record.Limits) bool { return l.NoDots }},
+	{false, "$dollar", "x", "x", "invalid-field-name", func(l record.Limits) bool { return l.NoDollars }},
+	{false, "$dollar.dotted", "x", "x", "invalid-field-name", func(l record.Limits) bool { return l.NoDots || l.NoDollars }},
+	{true, "arrays", "[[1]]", bson.A{bson.A{int64(1)}}, "refused-by-target", func(l record.Limits) bool { return l.NoNestedArray }},
+	{true, "inside dotted", `{"a.b":1}`, bson.M{"a.b": int64(1)}, "invalid-field-name", func(l record.Limits) bool { return l.NoDots }},
+	{true, "inside dollar", `{"a":[{"$b":1}]}`, bson.M{"a": bson.A{bson.M{"$b": int64(1)}}}, "invalid-field-name", func(l record.Limits) bool { return l.NoDollars }},
+}
+
+// limited gives a user those of the limited pairs that are of the key's layout. What the target holds is wanted there, and
+// the others are rejects.
+func (w *world) limited(key string, want map[string]any) {
+	for _, p := range limitedPairs {
+		if p.fork != strings.HasPrefix(key, "lanyard:") {
+			continue
+		}
+		w.redis.HSet(context.Background(), key, p.name, p.raw)
+		if p.refused(w.limits) {
+			w.reject(key, p.name, p.reason, p.raw)
+		} else {
+			want[p.name] = p.want
+		}
+	}
+}
+
+// TestWhatIsExpectedFollowsTheLimits lists, for each server that is known, which of the limited pairs it holds; FerretDB is
+// the only one of them that the tests can start.
+func TestWhatIsExpectedFollowsTheLimits(t *testing.T) {
+	for _, server := range []struct {
+		refuses string
+		limits  record.Limits
+		held    []string
+	}{
+		{"names-arrays", record.Limits{Server: "FerretDB", MaxDocument: 1, NoDots: true, NoDollars: true, NoNestedArray: true}, nil},
+		{"dollars", record.Limits{Server: "MongoDB 4.4.6", MaxDocument: 1, NoDollars: true}, []string{"arrays", "dotted.name", "inside dotted"}},
+		{"nothing", record.Limits{Server: "MongoDB 5.0.7", MaxDocument: 1}, []string{"$dollar", "$dollar.dotted", "arrays", "dotted.name", "inside dollar", "inside dotted"}},
+	} {
+		client := goredis.NewClient(&goredis.Options{})
+		defer client.Close()
+		w := &world{redis: client.Pipeline(), rejects: make(map[string]int), limits: server.limits}
+		held := make(map[string]any)
+		w.limited("lanyard_kv:1", held)
+		w.limited("lanyard:user_kv:1", held)
+		if got := slices.Sorted(maps.Keys(held)); !slices.Equal(got, server.held) || len(got)+len(w.rejects) != len(limitedPairs) {
+			t.Errorf("%s holds %q, want %q; rejects %v", server.limits.Server, got, server.held, w.rejects)
+		}
+		if got := refuses(server.limits); got != server.refuses {
+			t.Errorf("%s refuses %s, want %s", server.limits.Server, got, server.refuses)
+		}
 	}
 }
 
@@ -229,6 +289,10 @@ func (w *world) rest() {
 	w.reject("lanyard:metrics_v1", "lanyard_4xx_responses", "not-a-counter", "-1")
 	w.reject("lanyard:metrics_v1", "lanyard_5xx_responses", "not-a-counter", "0x10")
 	w.reject("lanyard:metrics_v1", "type", "not-a-counter", "9")
+	for _, name := range []string{"dotted.counter", "$counter", ""} { // on every server
+		w.redis.HSet(ctx, "lanyard:metrics_v1", name, "9")
+		w.reject("lanyard:metrics_v1", name, "invalid-field-name", "9")
+	}
 	w.redis.HSet(ctx, "lanyard_kv:00094490510688792576", "a", "b")
 	w.reject("lanyard_kv:00094490510688792576", "a", "invalid-user-id", "b")
 	w.set("user_api_key:somebody", "not a key of anybody's")
@@ -244,7 +308,8 @@ func (w *world) rest() {
 	}
 }
 
-func newWorld(t testing.TB, uri string, users int, bad bool) *world {
+// newWorld fills a Redis whose data go to a target of these limits.
+func newWorld(t testing.TB, uri string, users int, bad bool, limits record.Limits) *world {
 	t.Helper()
 	opts, err := goredis.ParseURL(uri)
 	if err != nil {
@@ -253,7 +318,7 @@ func newWorld(t testing.TB, uri string, users int, bad bool) *world {
 	client := goredis.NewClient(opts)
 	defer client.Close()
 	w := &world{
-		redis: client.Pipeline(), random: rand.New(rand.NewPCG(1, uint64(users))), bad: bad,
+		redis: client.Pipeline(), random: rand.New(rand.NewPCG(1, uint64(users))), bad: bad, limits: limits,
 		want: make(map[string]map[string]any), rejects: make(map[string]int),
 	}
 	for n := range users {
@@ -287,11 +352,12 @@ type migrated struct {
 	Reasons     map[string]int64 `json:"reasons"`
 }
 
-// runForJSON runs a command of the built binary, reads its report into the value, and returns its working folder.
-func runForJSON(t testing.TB, into any, wantExit int, args ...string) (folder string) {
+// runForJSON runs a command of the built binary on a target, reads its report into the value, and returns its working
+// folder.
+func runForJSON(t testing.TB, target *mongoserver.Database, into any, wantExit int, args ...string) (folder string) {
 	t.Helper()
 	cmd := exec.Command(ferretdb.Build(t), append(args, "--output", "json", "--verbose")...)
-	cmd.Dir = t.TempDir()
+	cmd.Dir, cmd.Env = t.TempDir(), append(os.Environ(), target.Env()...)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	err := cmd.Run()
@@ -302,7 +368,7 @@ func runForJSON(t testing.TB, into any, wantExit int, args ...string) (folder st
 	if got := cmd.ProcessState.ExitCode(); got != wantExit {
 		t.Fatalf("exit status %d, want %d\n%s\n%s", got, wantExit, &stdout, &stderr)
 	}
-	if secret := secretText.FindString(stdout.String() + stderr.String()); secret != "" {
+	if secret := shownSecret(stdout.String() + stderr.String()); secret != "" {
 		t.Errorf("the output shows %s", secret)
 	}
 	if err := json.Unmarshal(stdout.Bytes(), into); err != nil {
@@ -311,10 +377,10 @@ func runForJSON(t testing.TB, into any, wantExit int, args ...string) (folder st
 	return cmd.Dir
 }
 
-func migrateWorld(t testing.TB, redis, mongo string, wantExit int, args ...string) migrated {
+func migrateWorld(t testing.TB, redis string, target *mongoserver.Database, wantExit int, args ...string) migrated {
 	t.Helper()
 	var m migrated
-	folder := runForJSON(t, &m, wantExit, append([]string{"migrate", "redis-to-mongo", "--redis", redis, "--mongo", mongo}, args...)...)
+	folder := runForJSON(t, target, &m, wantExit, append([]string{"migrate", "redis-to-mongo", "--redis", redis}, args...)...)
 	for kind, c := range m.Kinds {
 		if sum := c.Inserted + c.Updated + c.Unchanged + c.Conflicts + c.Rejected; sum != c.Read {
 			t.Errorf("%s: %d read, the columns add up to %d", kind, c.Read, sum)
@@ -330,17 +396,13 @@ func migrateWorld(t testing.TB, redis, mongo string, wantExit int, args ...strin
 }
 
 // dump returns all documents of the database but the checkpoints, by collection and user.
-func dump(t testing.TB, uri string) map[string]map[string]any {
+func dump(t testing.TB, target *mongoserver.Database) map[string]map[string]any {
 	t.Helper()
 	ctx := context.Background()
-	client, err := mongo.Connect(options.Client().ApplyURI(uri))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = client.Disconnect(ctx) }()
+	db := target.Connect(t)
 	all := make(map[string]map[string]any)
 	for _, name := range []string{"api_keys", "kv", "last_seen", "monitoring", "metrics"} {
-		cursor, err := client.Database(defaultDatabase).Collection(name).Find(ctx, bson.D{})
+		cursor, err := db.Collection(name).Find(ctx, bson.D{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -457,14 +519,14 @@ func TestMigrationIsExact(t *testing.T) {
 	for _, bad := range []bool{true, false} {
 		t.Run(map[bool]string{true: "with every reject", false: "without bad rows"}[bad], func(t *testing.T) {
 			t.Parallel()
-			redis, target := redisserver.Start(t), ferretdb.Start(t)
-			w := newWorld(t, redis.URI, usersOfWorld(t), bad)
+			redis, target := redisserver.Start(t), mongoserver.New(t)
+			w := newWorld(t, redis.URI, usersOfWorld(t), bad, target.Limits)
 			wantExit := 0
 			if bad {
 				wantExit = exitRejects
 			}
-			first := migrateWorld(t, redis.URI, target.URI, wantExit)
-			after := dump(t, target.URI)
+			first := migrateWorld(t, redis.URI, target, wantExit)
+			after := dump(t, target)
 			got := make(map[string]map[string]any)
 			for collection, documents := range after {
 				got[collection] = make(map[string]any)
@@ -491,13 +553,13 @@ func TestMigrationIsExact(t *testing.T) {
 				t.Errorf("rejects in %s", first.RejectsFile)
 			}
 
-			second := migrateWorld(t, redis.URI, target.URI, wantExit)
+			second := migrateWorld(t, redis.URI, target, wantExit)
 			for kind, c := range second.Kinds {
 				if c.Inserted != 0 || c.Updated != 0 || c.Read != first.Kinds[kind].Read {
 					t.Errorf("the second run: %s %+v", kind, c)
 				}
 			}
-			if d := cmp.Diff(after, dump(t, target.URI)); d != "" {
+			if d := cmp.Diff(after, dump(t, target)); d != "" {
 				t.Errorf("the second run changed documents (-before +after):\n%s", shortened(d))
 			}
 			if bad {

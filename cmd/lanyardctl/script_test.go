@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,6 +15,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -28,6 +30,7 @@ import (
 	mongostore "github.com/lanyardctl/lanyardctl/store/mongo"
 	"github.com/lanyardctl/lanyardctl/store/storetest/discordserver"
 	"github.com/lanyardctl/lanyardctl/store/storetest/ferretdb"
+	"github.com/lanyardctl/lanyardctl/store/storetest/mongoserver"
 	"github.com/lanyardctl/lanyardctl/store/storetest/redisserver"
 )
 
@@ -36,14 +39,16 @@ import (
 //
 //	redis [-loading|-silent] [NAME=VALUE…]  starts a redis-server, with $REDIS as its URI; the options are its own
 //	seed KEY VALUE | seed KEY FIELD=VALUE…  writes a string or a hash to $REDIS
-//	ferretdb                                starts a FerretDB, with $MONGO as its URI
-//	insert COLLECTION JSON…                 inserts documents at $MONGO
-//	set COLLECTION USER JSON                sets fields of a user's document at $MONGO; null removes one
-//	delete COLLECTION USER                  deletes a user's documents at $MONGO
-//	count COLLECTION N                      checks how many documents there are at $MONGO
+//	mongo                                   makes a database, of which $MONGODB_URI and $MONGODB_DATABASE tell lanyardctl, and
+//	                                        $REFUSES what its server refuses: "names-arrays", "dollars" or "nothing"
+//	ferretdb                                starts a FerretDB whatever server is tested, with $FERRETDB as its address
+//	insert COLLECTION JSON…                 inserts documents into the database
+//	set COLLECTION USER JSON                sets fields of a user's document; null removes one
+//	delete COLLECTION USER                  deletes a user's documents
+//	count COLLECTION N                      checks how many documents there are
 //	discord USER=JOINED…                    starts a part of Discord's API, with $DISCORD as its URL, $GUILD and $TOKEN
-//	lease DOING                             makes this test's process the one that sweeps at $MONGO, until it ends
-//	documents COLLECTION                    prints the documents at $MONGO, by user
+//	lease DOING                             makes this test's process the one that sweeps the database, until it ends
+//	documents COLLECTION                    prints the documents, by user
 //	exits CODE lanyardctl ARGS…             runs the command and checks its exit code, and that it showed no secret
 //	rejects FILE                            prints the reasons in a rejects file, and checks that its values can be read
 //	sweepid                                 sets $SWEEP to the ID of the sweep in the last output
@@ -61,10 +66,11 @@ func TestScripts(t *testing.T) {
 			e.Setenv("DUMP", dump)
 			e.Setenv("TZ", "America/New_York") // times are UTC all the same
 			e.Values[theTest{}] = e.T().(testing.TB)
+			e.Values[theServer{}] = sync.OnceValue(func() *mongoserver.Server { return mongoserver.Start(e.T().(testing.TB)) })
 			return err
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"redis": startRedis, "seed": seedRedis, "ferretdb": startFerretDB, "insert": insertDocuments,
+			"redis": startRedis, "seed": seedRedis, "mongo": makeDatabase, "ferretdb": startFerretDB, "insert": insertDocuments,
 			"set": setFields, "delete": deleteDocuments, "count": countDocuments, "discord": startDiscord, "lease": takeLease,
 			"documents": printDocuments, "exits": runAndCheckExit, "clean": cleanOutput,
 			"rejects": countReasons, "sweepid": keepSweepID,
@@ -74,6 +80,9 @@ func TestScripts(t *testing.T) {
 
 // theTest is the key of a script's test.
 type theTest struct{}
+
+// theServer is the key of what starts the server of a script's databases.
+type theServer struct{}
 
 func startRedis(ts *testscript.TestScript, neg bool, args []string) {
 	t := ts.Value(theTest{}).(testing.TB)
@@ -121,18 +130,42 @@ func seedRedis(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-func startFerretDB(ts *testscript.TestScript, neg bool, args []string) {
-	ts.Setenv("MONGO", ferretdb.Start(ts.Value(theTest{}).(testing.TB)).URI)
+func makeDatabase(ts *testscript.TestScript, neg bool, args []string) {
+	d := ts.Value(theServer{}).(func() *mongoserver.Server)().Database(ts.Value(theTest{}).(testing.TB))
+	for _, variable := range d.Env() {
+		name, value, _ := strings.Cut(variable, "=")
+		ts.Setenv(name, value)
+	}
+	ts.Setenv("REFUSES", refuses(d.Limits))
 }
 
-// withDatabase calls f with the database "lanyard" at $MONGO.
+// refuses names what a server refuses, for the names of files.
+func refuses(l record.Limits) string {
+	switch l {
+	case record.Limits{Server: l.Server, MaxDocument: l.MaxDocument, NoDots: true, NoDollars: true, NoNestedArray: true}:
+		return "names-arrays" // FerretDB
+	case record.Limits{Server: l.Server, MaxDocument: l.MaxDocument, NoDollars: true}:
+		return "dollars" // MongoDB 4.4
+	case record.Limits{Server: l.Server, MaxDocument: l.MaxDocument}:
+		return "nothing" // MongoDB 5.0 and later
+	}
+	return "what-no-known-server-refuses"
+}
+
+func startFerretDB(ts *testscript.TestScript, neg bool, args []string) {
+	u, err := url.Parse(ferretdb.Start(ts.Value(theTest{}).(testing.TB)).URI)
+	ts.Check(err)
+	ts.Setenv("FERRETDB", u.Host)
+}
+
+// withDatabase calls f with the script's database.
 func withDatabase(ts *testscript.TestScript, f func(ctx context.Context, db *mongo.Database)) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	client, err := mongo.Connect(options.Client().ApplyURI(ts.Getenv("MONGO")))
+	client, err := mongo.Connect(options.Client().ApplyURI(ts.Getenv("MONGODB_URI")))
 	ts.Check(err)
 	defer func() { ts.Check(client.Disconnect(ctx)) }()
-	f(ctx, client.Database(defaultDatabase))
+	f(ctx, client.Database(ts.Getenv("MONGODB_DATABASE")))
 }
 
 func insertDocuments(ts *testscript.TestScript, neg bool, args []string) {
@@ -204,7 +237,7 @@ func startDiscord(ts *testscript.TestScript, neg bool, args []string) {
 
 func takeLease(ts *testscript.TestScript, neg bool, args []string) {
 	ctx := context.Background()
-	store, err := mongostore.Open(ctx, mongostore.Options{URI: ts.Getenv("MONGO"), Database: defaultDatabase})
+	store, err := mongostore.Open(ctx, mongostore.Options{URI: ts.Getenv("MONGODB_URI"), Database: ts.Getenv("MONGODB_DATABASE")})
 	ts.Check(err)
 	defer func() { ts.Check(store.Close(ctx)) }()
 	won, err := store.Journal().TakeLease(ctx, record.Lease{Owner: record.NewOwner(), Heartbeat: time.Now(), Doing: args[0]}, record.Owner{})
@@ -248,9 +281,24 @@ func sorted(doc bson.D) bson.D {
 // secretText matches what no output may show: the form of an API key, and the passwords and the token of these tests.
 var secretText = regexp.MustCompile(`[0-9a-f]{32}|hunter2|` + regexp.QuoteMeta(discordserver.Token))
 
+// shownSecret returns what text shows of what no output may show. Of the password of the server under test it tells no
+// more than that.
+func shownSecret(text string) string {
+	for secret := range mongoserver.Secrets() {
+		if strings.Contains(text, secret) {
+			return "password in " + mongoserver.Variable
+		}
+	}
+	return secretText.FindString(text)
+}
+
 func runAndCheckExit(ts *testscript.TestScript, neg bool, args []string) {
 	want, err := strconv.Atoi(args[0])
 	ts.Check(err)
+	starts := want != exitUsage && !slices.Contains(args, "--help")
+	if starts && (slices.Contains(args, "demo") || strings.Contains(ts.Getenv("MONGODB_URI")+strings.Join(args, " "), "embedded:")) {
+		ts.Value(theTest{}).(testing.TB).Attr(ferretdb.Attribute, ferretdb.OnFerretDB)
+	}
 	err = ts.Exec(args[1], args[2:]...)
 	got := 0
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
@@ -262,7 +310,7 @@ func runAndCheckExit(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("exit status %d, want %d", got, want)
 	}
 	for _, stream := range []string{"stdout", "stderr"} {
-		if secret := secretText.FindString(ts.ReadFile(stream)); secret != "" {
+		if secret := shownSecret(ts.ReadFile(stream)); secret != "" {
 			ts.Fatalf("%s shows the secret %q", stream, secret)
 		}
 	}
@@ -319,7 +367,7 @@ func keepSweepID(ts *testscript.TestScript, neg bool, args []string) {
 
 func cleanOutput(ts *testscript.TestScript, neg bool, args []string) {
 	text := ts.ReadFile(args[0])
-	for _, name := range []string{"REDIS", "MONGO", "REDIS_ADDR", "WORK"} {
+	for _, name := range []string{"REDIS", "MONGODB_URI", "MONGODB_DATABASE", "REDIS_ADDR", "WORK"} {
 		if value := ts.Getenv(name); value != "" {
 			text = strings.ReplaceAll(text, redact.HideURI(value), "$"+name)
 		}

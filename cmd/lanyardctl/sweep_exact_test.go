@@ -18,6 +18,7 @@ import (
 	"github.com/lanyardctl/lanyardctl/record"
 	"github.com/lanyardctl/lanyardctl/store/storetest/dated"
 	"github.com/lanyardctl/lanyardctl/store/storetest/ferretdb"
+	"github.com/lanyardctl/lanyardctl/store/storetest/mongoserver"
 )
 
 // numberFrom returns the number that a variable names, else n.
@@ -42,10 +43,10 @@ type swept struct {
 	OK                                                        bool
 }
 
-func sweepWorld(t testing.TB, target, database string, wantExit int, args ...string) swept {
+func sweepWorld(t testing.TB, target *mongoserver.Database, wantExit int, args ...string) swept {
 	t.Helper()
 	var s swept
-	runForJSON(t, &s, wantExit, append([]string{"sweep", "--mongo", target, "--database", database}, args...)...)
+	runForJSON(t, target, &s, wantExit, append([]string{"sweep"}, args...)...)
 	if sum := s.Changed + s.Unchanged + s.Created + s.Merged + s.Undated + s.Left; sum != s.Users {
 		t.Errorf("%d users, the columns add up to %d", s.Users, sum)
 	}
@@ -130,15 +131,15 @@ func monitoringOf(t testing.TB, dump map[string][]string) []map[string]any {
 // from reading them. LANYARDCTL_TEST_SWEEP_USERS sets the number of users.
 func TestSweepIsExact(t *testing.T) {
 	t.Parallel()
-	server := ferretdb.Start(t)
-	db := openDatabase(t, server.URI)
+	target := mongoserver.New(t)
+	db := target.Connect(t)
 	w := dated.NewAt(time.Now(), 7, numberFrom(t, "LANYARDCTL_TEST_SWEEP_USERS", 200))
 	insertWorld(t, db, w)
 	before := rawDump(t, db)
 
-	planned := sweepWorld(t, server.URI, defaultDatabase, exitDifferences, "--check")
+	planned := sweepWorld(t, target, exitDifferences, "--check")
 	sameRaw(t, before, rawDump(t, db))
-	done := sweepWorld(t, server.URI, defaultDatabase, exitDone)
+	done := sweepWorld(t, target, exitDone)
 	after := rawDump(t, db)
 	for _, fault := range w.Check(monitoringOf(t, before), monitoringOf(t, after)) {
 		t.Error(fault)
@@ -156,22 +157,22 @@ func TestSweepIsExact(t *testing.T) {
 	if done.Users != int64(len(w.Users)) || done.Changes == 0 || planned.Changes != done.Changes {
 		t.Errorf("%+v, planned %+v", done, planned)
 	}
-	if again := sweepWorld(t, server.URI, defaultDatabase, exitDone); again.Changes != 0 || again.ID != nil {
+	if again := sweepWorld(t, target, exitDone); again.Changes != 0 || again.ID != nil {
 		t.Errorf("a second sweep changes something: %+v", again)
 	}
-	sweepWorld(t, server.URI, defaultDatabase, exitDone, "--check")
-	takeBack(t, server.URI, defaultDatabase, *done.ID)
+	sweepWorld(t, target, exitDone, "--check")
+	takeBack(t, target, *done.ID)
 	sameRaw(t, before, rawDump(t, db))
 }
 
 // takeBack takes a sweep back.
-func takeBack(t testing.TB, target, database, id string) {
+func takeBack(t testing.TB, target *mongoserver.Database, id string) {
 	t.Helper()
 	var undone struct {
 		Restored, Already, Moved, Refused int64
 		OK                                bool
 	}
-	runForJSON(t, &undone, exitDone, "sweep", "undo", id, "--mongo", target, "--database", database)
+	runForJSON(t, target, &undone, exitDone, "sweep", "undo", id)
 	if !undone.OK || undone.Moved+undone.Refused > 0 {
 		t.Errorf("undo of %s: %+v", id, undone)
 	}
@@ -204,17 +205,18 @@ func sweepsOf(t testing.TB, db *mongo.Database) []string {
 // every other time after another sweep.
 func TestAKilledSweepIsTakenBack(t *testing.T) {
 	t.Parallel()
-	server := ferretdb.Start(t)
-	client := openDatabase(t, server.URI).Client()
+	server := mongoserver.Start(t)
 	w := dated.NewAt(time.Now(), 8, 60)
-	sweepOf := func(database string) *exec.Cmd {
-		cmd := exec.Command(ferretdb.Build(t), "sweep", "--mongo", server.URI, "--database", database, "--dedupe", "--quiet")
+	sweepOf := func(target *mongoserver.Database) *exec.Cmd {
+		cmd := exec.Command(ferretdb.Build(t), "sweep", "--dedupe", "--quiet")
+		cmd.Env = append(os.Environ(), target.Env()...)
 		cmd.Stdout, cmd.Stderr = new(bytes.Buffer), new(bytes.Buffer)
 		return cmd
 	}
-	insertWorld(t, client.Database("whole"), w)
+	target := server.Database(t)
+	insertWorld(t, target.Connect(t), w)
 	began := time.Now()
-	undisturbed := sweepOf("whole")
+	undisturbed := sweepOf(target)
 	_ = undisturbed.Run() // its exit status tells more
 	// Some users' pairs differ, for which there is no rule.
 	if code := undisturbed.ProcessState.ExitCode(); code != exitRejects {
@@ -224,11 +226,11 @@ func TestAKilledSweepIsTakenBack(t *testing.T) {
 	halfDone := 0
 	kills := numberFrom(t, "LANYARDCTL_TEST_KILLS", 6)
 	for i := range kills {
-		database := "killed" + strconv.Itoa(i)
-		db := client.Database(database)
+		target := server.Database(t)
+		db := target.Connect(t)
 		insertWorld(t, db, w)
 		before := rawDump(t, db)
-		cmd := sweepOf(database)
+		cmd := sweepOf(target)
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
@@ -241,14 +243,14 @@ func TestAKilledSweepIsTakenBack(t *testing.T) {
 			halfDone++
 		}
 		if i%2 == 1 {
-			sweepWorld(t, server.URI, database, exitRejects, "--dedupe")
+			sweepWorld(t, target, exitRejects, "--dedupe")
 			for _, fault := range w.Check(monitoringOf(t, before), monitoringOf(t, rawDump(t, db))) {
 				t.Error(fault)
 			}
 			ids = sweepsOf(t, db)
 		}
 		for _, id := range ids {
-			takeBack(t, server.URI, database, id)
+			takeBack(t, target, id)
 		}
 		sameRaw(t, before, rawDump(t, db))
 		if t.Failed() {

@@ -14,14 +14,15 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"github.com/lanyardctl/lanyardctl/store/storetest/ferretdb"
+	"github.com/lanyardctl/lanyardctl/store/storetest/mongoserver"
 )
 
 // TestASweepTakesLittleMemory sweeps users (LANYARDCTL_TEST_SWEPT of them) of whom 50 have a wrong date.
 func TestASweepTakesLittleMemory(t *testing.T) {
 	t.Parallel()
 	users := numberFrom(t, "LANYARDCTL_TEST_SWEPT", 10_000)
-	server := ferretdb.Start(t)
-	db := openDatabase(t, server.URI)
+	target := mongoserver.New(t)
+	db := target.Connect(t)
 	for _, name := range []string{"monitoring", "users"} {
 		var batch []any
 		for i := range users {
@@ -40,7 +41,7 @@ func TestASweepTakesLittleMemory(t *testing.T) {
 			}
 		}
 	}
-	peak, out := peakOf(t, ferretdb.Build(t), "sweep", "--mongo", server.URI, "--progress", "none")
+	peak, out := peakOf(t, target.Env(), ferretdb.Build(t), "sweep", "--progress", "none")
 	t.Logf("%d users: peak memory %d KiB\n%s", users, peak, out)
 	if peak > 128<<10 {
 		t.Errorf("peak memory %d KiB", peak)
@@ -50,12 +51,12 @@ func TestASweepTakesLittleMemory(t *testing.T) {
 // peakVariable tells the test's own process that it is to measure the command in its arguments.
 const peakVariable = "LANYARDCTL_TEST_MEASURES"
 
-// peakOf runs a command and returns its peak memory in KiB. Linux counts what the parent of a process takes as the
+// peakOf runs a command with more variables and returns its peak memory in KiB. Linux counts what the parent of a process takes as the
 // process's, and this one has run other tests. So another one that has not is the parent.
-func peakOf(t *testing.T, command ...string) (kib int64, out string) {
+func peakOf(t *testing.T, env []string, command ...string) (kib int64, out string) {
 	t.Helper()
 	cmd := exec.Command(os.Args[0], append([]string{"-test.run=^TestMeasuringACommand$", "-test.v", "--"}, command...)...)
-	cmd.Env = append(os.Environ(), peakVariable+"=1")
+	cmd.Env = append(append(os.Environ(), env...), peakVariable+"=1")
 	text, err := cmd.CombinedOutput()
 	out = string(text)
 	match := regexp.MustCompile(`peak=([0-9]+)`).FindStringSubmatch(out)

@@ -5,7 +5,7 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
-	"github.com/lanyardctl/lanyardctl/store/storetest/ferretdb"
+	"github.com/lanyardctl/lanyardctl/store/storetest/mongoserver"
 	"github.com/lanyardctl/lanyardctl/store/storetest/redisserver"
 )
 
@@ -13,12 +13,12 @@ import (
 // verify is content throughout.
 func TestMigrateAndSweepAgree(t *testing.T) {
 	t.Parallel()
-	redis, target := redisserver.Start(t), ferretdb.Start(t)
-	newWorld(t, redis.URI, 100, false)
-	migrateWorld(t, redis.URI, target.URI, exitDone)
-	verifyWorld(t, redis.URI, target.URI, exitDone)
+	redis, target := redisserver.Start(t), mongoserver.New(t)
+	newWorld(t, redis.URI, 100, false, target.Limits)
+	migrateWorld(t, redis.URI, target, exitDone)
+	verifyWorld(t, redis.URI, target, exitDone)
 
-	db := openDatabase(t, target.URI)
+	db := target.Connect(t)
 	cursor, err := db.Collection("monitoring").Find(t.Context(), bson.D{})
 	if err != nil {
 		t.Fatal(err)
@@ -39,17 +39,17 @@ func TestMigrateAndSweepAgree(t *testing.T) {
 	}
 
 	// Every date is one second earlier now, but for those that would be before the account's creation.
-	first := sweepWorld(t, target.URI, defaultDatabase, exitDone, "--redis", redis.URI)
+	first := sweepWorld(t, target, exitDone, "--redis", redis.URI)
 	if first.Changed < int64(len(dates))/2 || first.Sources["users.since"].Won != first.Changed {
 		t.Errorf("%d dates, %+v", len(dates), first)
 	}
-	verifyWorld(t, redis.URI, target.URI, exitDone)
-	again := migrateWorld(t, redis.URI, target.URI, exitDone)
+	verifyWorld(t, redis.URI, target, exitDone)
+	again := migrateWorld(t, redis.URI, target, exitDone)
 	for kind, c := range again.Kinds {
 		if c.Inserted+c.Updated > 0 {
 			t.Errorf("migrated again: %s %+v", kind, c)
 		}
 	}
-	verifyWorld(t, redis.URI, target.URI, exitDone)
-	sweepWorld(t, target.URI, defaultDatabase, exitDone, "--redis", redis.URI, "--check")
+	verifyWorld(t, redis.URI, target, exitDone)
+	sweepWorld(t, target, exitDone, "--redis", redis.URI, "--check")
 }

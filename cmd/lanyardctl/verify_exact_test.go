@@ -13,7 +13,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
-	"github.com/lanyardctl/lanyardctl/store/storetest/ferretdb"
+	"github.com/lanyardctl/lanyardctl/store/storetest/mongoserver"
 	"github.com/lanyardctl/lanyardctl/store/storetest/redisserver"
 )
 
@@ -33,10 +33,10 @@ type verified struct {
 	OK      bool
 }
 
-func verifyWorld(t testing.TB, source, target string, wantExit int, args ...string) verified {
+func verifyWorld(t testing.TB, source string, target *mongoserver.Database, wantExit int, args ...string) verified {
 	t.Helper()
 	var v verified
-	runForJSON(t, &v, wantExit, append([]string{"verify", "--redis", source, "--mongo", target, "--recheck", "0"}, args...)...)
+	runForJSON(t, target, &v, wantExit, append([]string{"verify", "--redis", source, "--recheck", "0"}, args...)...)
 	for kind, c := range v.Kinds {
 		if c.Source != c.Rejected+c.Missing+c.Different+c.Agreeing || c.Target != c.Extra+c.Different+c.Agreeing {
 			t.Errorf("%s: the columns do not add up: %+v", kind, c)
@@ -234,16 +234,16 @@ func TestVerifyTellsWhatIsMissing(t *testing.T) {
 	for _, bad := range []bool{true, false} {
 		t.Run(map[bool]string{true: "with every reject", false: "without bad rows"}[bad], func(t *testing.T) {
 			t.Parallel()
-			redis, target := redisserver.Start(t), ferretdb.Start(t)
-			w := newWorld(t, redis.URI, usersOfWorld(t), bad)
+			redis, target := redisserver.Start(t), mongoserver.New(t)
+			w := newWorld(t, redis.URI, usersOfWorld(t), bad, target.Limits)
 			exit := func(code int) int {
 				if code == 0 && bad {
 					return exitRejects
 				}
 				return code
 			}
-			migrateWorld(t, redis.URI, target.URI, exit(0))
-			v := verifyWorld(t, redis.URI, target.URI, exit(0), "--exact")
+			migrateWorld(t, redis.URI, target, exit(0))
+			v := verifyWorld(t, redis.URI, target, exit(0), "--exact")
 			if v.Total != 0 {
 				t.Fatalf("after a migration: %v", v.lines())
 			}
@@ -257,26 +257,26 @@ func TestVerifyTellsWhatIsMissing(t *testing.T) {
 			if rejects != reasons {
 				t.Errorf("%d values are rejected, verify says %d: %v", rejects, reasons, v.Reasons)
 			}
-			file := verifyWorld(t, saved(t, redis.URI), target.URI, exit(0), "--exact")
+			file := verifyWorld(t, saved(t, redis.URI), target, exit(0), "--exact")
 			if d := cmp.Diff(v, file); d != "" {
 				t.Errorf("-live +file:\n%s", d)
 			}
 			if bad {
 				return
 			}
-			d := database{t, openDatabase(t, target.URI)}
+			d := database{t, target.Connect(t)}
 			for _, m := range meddlings {
 				want := m.make(d)
-				v := verifyWorld(t, redis.URI, target.URI, m.exit, m.args...)
+				v := verifyWorld(t, redis.URI, target, m.exit, m.args...)
 				if diff := cmp.Diff(want, v.lines()); diff != "" {
 					t.Errorf("%s (-made +found):\n%s", m.name, diff)
 				}
-				migrateWorld(t, redis.URI, target.URI, m.mends)
+				migrateWorld(t, redis.URI, target, m.mends)
 				if m.mends != 0 {
-					migrateWorld(t, redis.URI, target.URI, 0, "--on-conflict", "source")
+					migrateWorld(t, redis.URI, target, 0, "--on-conflict", "source")
 				}
 			}
-			if v := verifyWorld(t, redis.URI, target.URI, 0); v.Total != 0 {
+			if v := verifyWorld(t, redis.URI, target, 0); v.Total != 0 {
 				t.Errorf("after the last mending: %v", v.lines())
 			}
 		})
@@ -286,10 +286,10 @@ func TestVerifyTellsWhatIsMissing(t *testing.T) {
 // TestAFileMigratesLikeItsServer migrates a server and the file that it saved, each to a database of its own.
 func TestAFileMigratesLikeItsServer(t *testing.T) {
 	t.Parallel()
-	redis, fromLive, fromFile := redisserver.Start(t), ferretdb.Start(t), ferretdb.Start(t)
-	newWorld(t, redis.URI, usersOfWorld(t), true)
+	redis, fromLive, fromFile := redisserver.Start(t), mongoserver.New(t), mongoserver.New(t)
+	newWorld(t, redis.URI, usersOfWorld(t), true, fromLive.Limits)
 	file := saved(t, redis.URI)
-	live, rdb := migrateWorld(t, redis.URI, fromLive.URI, exitRejects), migrateWorld(t, file, fromFile.URI, exitRejects)
+	live, rdb := migrateWorld(t, redis.URI, fromLive, exitRejects), migrateWorld(t, file, fromFile, exitRejects)
 	if d := cmp.Diff(readRejects(t, live.RejectsFile), readRejects(t, rdb.RejectsFile)); d != "" {
 		t.Errorf("rejects (-live +file):\n%s", shortened(d))
 	}
@@ -297,7 +297,7 @@ func TestAFileMigratesLikeItsServer(t *testing.T) {
 	if d := cmp.Diff(live, rdb); d != "" {
 		t.Errorf("reports (-live +file):\n%s", shortened(d))
 	}
-	a, b := dump(t, fromLive.URI), dump(t, fromFile.URI)
+	a, b := dump(t, fromLive), dump(t, fromFile)
 	for _, all := range []map[string]map[string]any{a, b} {
 		for collection, documents := range all {
 			for id, doc := range documents {
@@ -308,6 +308,6 @@ func TestAFileMigratesLikeItsServer(t *testing.T) {
 	if d := cmp.Diff(a, b); d != "" {
 		t.Errorf("databases (-live +file):\n%s", shortened(d))
 	}
-	verifyWorld(t, redis.URI, fromFile.URI, exitRejects, "--exact")
-	verifyWorld(t, file, fromLive.URI, exitRejects, "--exact")
+	verifyWorld(t, redis.URI, fromFile, exitRejects, "--exact")
+	verifyWorld(t, file, fromLive, exitRejects, "--exact")
 }

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/lanyardctl/lanyardctl/store/storetest/ferretdb"
+	"github.com/lanyardctl/lanyardctl/store/storetest/mongoserver"
 	"github.com/lanyardctl/lanyardctl/store/storetest/redisserver"
 )
 
@@ -31,12 +32,12 @@ func readReport(t *testing.T, text []byte) cutShort {
 
 func TestCtrlCEndsAComparisonWithAReport(t *testing.T) {
 	t.Parallel()
-	redis, target, dir := redisserver.Start(t), ferretdb.Start(t), t.TempDir()
+	redis, target, dir := redisserver.Start(t), mongoserver.New(t), t.TempDir()
 	fillRedis(t, redis.URI, 50)
 	// All is missing, so the run waits for an hour before it looks again.
-	cmd := exec.Command(ferretdb.Build(t), "verify", "--redis", redis.URI, "--mongo", target.URI, "--recheck-delay", "1h",
+	cmd := exec.Command(ferretdb.Build(t), "verify", "--redis", redis.URI, "--recheck-delay", "1h",
 		"--output", "json", "--report", "verify.json", "--report", "verify.xml", "--report", "verify.md")
-	cmd.Dir = dir
+	cmd.Dir, cmd.Env = dir, append(os.Environ(), target.Env()...)
 	var stdout bytes.Buffer
 	cmd.Stdout = &stdout
 	rest := interrupted(t, cmd, func(line string) bool { return line == "\n" }) // the end of the preflight
@@ -81,20 +82,21 @@ func TestARunThatFindsNoServerLeavesAReport(t *testing.T) {
 
 func TestAMigrationFromAFileIsGoneOnWith(t *testing.T) {
 	t.Parallel()
-	redis, target, dir := redisserver.Start(t), ferretdb.Start(t), t.TempDir()
-	fillRedis(t, redis.URI, manyUsers)
+	redis, target, dir := redisserver.Start(t), mongoserver.New(t), t.TempDir()
+	users := manyUsers(target)
+	fillRedis(t, redis.URI, users)
 	source := saved(t, redis.URI)
-	db := openDatabase(t, target.URI)
+	db := target.Connect(t)
 
-	first := startMigration(t, dir, source, target.URI)
+	first := startMigration(t, dir, source, target)
 	halfWay(t, db)
 	first.signal(syscall.SIGINT)
-	if code, report := first.wait(); code != exitInterrupted || report.OK || report.Kinds["kv"].Read >= manyUsers {
+	if code, report := first.wait(); code != exitInterrupted || report.OK || report.Kinds["kv"].Read >= users {
 		t.Fatalf("exit %d, %+v\n%s", code, report, &first.stderr)
 	}
-	code, report := startMigration(t, dir, source, target.URI, "--batch-size", "1000").wait()
+	code, report := startMigration(t, dir, source, target, "--batch-size", "1000").wait()
 	if code != exitRejects || !report.Resumed {
 		t.Errorf("exit %d, %+v", code, report)
 	}
-	complete(t, db, manyUsers)
+	complete(t, db, users)
 }

@@ -20,10 +20,12 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/lanyardctl/lanyardctl/store/embedded"
+	"github.com/lanyardctl/lanyardctl/store/storetest/ferretdb"
 )
 
 func start(t *testing.T, opts embedded.Options) *embedded.Server {
 	t.Helper()
+	t.Attr(ferretdb.Attribute, ferretdb.OnFerretDB)
 	server, err := embedded.Start(t.Context(), opts)
 	if err != nil {
 		t.Fatal(err)

@@ -17,6 +17,7 @@ import (
 	"github.com/lanyardctl/lanyardctl/store/mongo"
 	"github.com/lanyardctl/lanyardctl/store/storetest"
 	"github.com/lanyardctl/lanyardctl/store/storetest/ferretdb"
+	"github.com/lanyardctl/lanyardctl/store/storetest/mongoserver"
 )
 
 // TestGuardOfMongoDB reads the filter that only MongoDB takes.
@@ -83,7 +84,7 @@ func (f *fixture) interrupted(command string, now func()) *mongo.Documents {
 // are those that FerretDB takes as well.
 func TestStepsMeetOthers(t *testing.T) {
 	t.Parallel()
-	uri := ferretdb.MongoURI(t)
+	uri := mongoserver.URI(t)
 	const c = record.MonitoringCollection
 	for name, test := range map[string]struct {
 		command string
@@ -149,7 +150,7 @@ func TestStepsMeetOthers(t *testing.T) {
 // TestStepsOfLargeDocuments reads and changes more than a reply or a command can hold.
 func TestStepsOfLargeDocuments(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t, ferretdb.MongoURI(t))
+	f := newFixture(t, mongoserver.URI(t))
 	const c = record.KVCollection
 	d := f.store.Documents()
 	var ids []string
@@ -218,7 +219,7 @@ func TestStepsThatFerretDBDoesNotCarryOut(t *testing.T) {
 // TestOutlineSparesPairs counts the bytes that the server sends.
 func TestOutlineSparesPairs(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t, ferretdb.MongoURI(t))
+	f := newFixture(t, mongoserver.URI(t))
 	for i := range record.UserID(3) {
 		f.insert("kv", bson.D{{Key: "user_id", Value: (alice + i).String()}, {Key: "kv", Value: bson.D{{Key: "a", Value: strings.Repeat("x", 1<<20)}, {Key: record.OlderTimeField, Value: 5}}}})
 	}

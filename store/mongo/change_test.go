@@ -12,7 +12,7 @@ import (
 
 	"github.com/lanyardctl/lanyardctl/record"
 	"github.com/lanyardctl/lanyardctl/store/mongo"
-	"github.com/lanyardctl/lanyardctl/store/storetest/ferretdb"
+	"github.com/lanyardctl/lanyardctl/store/storetest/mongoserver"
 )
 
 // TestTheLastAreHeld adds documents in random orders, of which some come twice.
@@ -45,7 +45,7 @@ func TestTheLastAreHeld(t *testing.T) {
 // TestChangesThatAreTooManyToSort reads back more than is held at a time.
 func TestChangesThatAreTooManyToSort(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t, ferretdb.MongoURI(t))
+	f := newFixture(t, mongoserver.URI(t))
 	j := f.store.Journal()
 	const n, size = 12, 3 << 20
 	if n*size < 2*mongo.SortedBytes {
@@ -80,7 +80,7 @@ func TestChangesThatAreTooManyToSort(t *testing.T) {
 
 func TestAnotherChangeUnderTheSameNumber(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t, ferretdb.MongoURI(t))
+	f := newFixture(t, mongoserver.URI(t))
 	c := record.Change{Sweep: "s", Seq: 1, User: alice, Collection: record.KVCollection, Action: record.ActionRemoved}
 	if err := f.store.Journal().Append(context.Background(), []record.Change{c}); err != nil {
 		t.Fatal(err)

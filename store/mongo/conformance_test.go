@@ -18,11 +18,12 @@ import (
 	"github.com/lanyardctl/lanyardctl/store/storetest"
 	"github.com/lanyardctl/lanyardctl/store/storetest/ferretdb"
 	"github.com/lanyardctl/lanyardctl/store/storetest/mongoproxy"
+	"github.com/lanyardctl/lanyardctl/store/storetest/mongoserver"
 )
 
 func TestConformance(t *testing.T) {
 	t.Parallel()
-	uri := ferretdb.MongoURI(t)
+	uri := mongoserver.URI(t)
 	storetest.Run(t, func(t testing.TB, o storetest.Options) storetest.Target { return newFixture(t, uri).target(o) })
 }
 

@@ -14,19 +14,19 @@ import (
 
 	"github.com/lanyardctl/lanyardctl/record"
 	"github.com/lanyardctl/lanyardctl/store/storetest"
-	"github.com/lanyardctl/lanyardctl/store/storetest/ferretdb"
+	"github.com/lanyardctl/lanyardctl/store/storetest/mongoserver"
 )
 
 func TestDocumentsConform(t *testing.T) {
 	t.Parallel()
-	uri := ferretdb.MongoURI(t)
+	uri := mongoserver.URI(t)
 	storetest.Documents(t, func(t testing.TB) storetest.DocumentsTarget { return newFixture(t, uri).documentsTarget() })
 }
 
 // TestDocumentsConformOnThePathForMongoDB runs the suite with the statements that MongoDB gets.
 func TestDocumentsConformOnThePathForMongoDB(t *testing.T) {
 	t.Parallel()
-	uri := ferretdb.MongoURI(t)
+	uri := mongoserver.URI(t)
 	storetest.Documents(t, func(t testing.TB) storetest.DocumentsTarget {
 		f := newFixture(t, uri)
 		f.store.AsMongoDB()
@@ -38,13 +38,13 @@ func TestDocumentsConformOnThePathForMongoDB(t *testing.T) {
 
 func TestJournalConforms(t *testing.T) {
 	t.Parallel()
-	uri := ferretdb.MongoURI(t)
+	uri := mongoserver.URI(t)
 	storetest.Journal(t, func(t testing.TB) record.Journal { return newFixture(t, uri).store.Journal() })
 }
 
 func TestJournalConformsOnThePathForMongoDB(t *testing.T) {
 	t.Parallel()
-	uri := ferretdb.MongoURI(t)
+	uri := mongoserver.URI(t)
 	storetest.Journal(t, func(t testing.TB) record.Journal {
 		f := newFixture(t, uri)
 		f.store.AsMongoDB()

@@ -23,6 +23,7 @@ import (
 	"github.com/lanyardctl/lanyardctl/store/mongo"
 	"github.com/lanyardctl/lanyardctl/store/storetest"
 	"github.com/lanyardctl/lanyardctl/store/storetest/ferretdb"
+	"github.com/lanyardctl/lanyardctl/store/storetest/mongoserver"
 )
 
 // standings returns what is delivered of a kind, by user and name.
@@ -44,7 +45,7 @@ func standings(t testing.TB, h record.Holdings, kind record.Kind) []record.Stand
 
 func TestStandingsOfOddDocuments(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t, ferretdb.MongoURI(t))
+	f := newFixture(t, mongoserver.URI(t))
 	id, id2 := alice.String(), bob.String()
 	oid := bson.NewObjectID()
 	for collection, documents := range map[string][]bson.D{
@@ -215,7 +216,7 @@ func TestOnlyNumbersAreNumericUsers(t *testing.T) {
 
 func TestHoldingsOfSomeUsers(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t, ferretdb.MongoURI(t))
+	f := newFixture(t, mongoserver.URI(t))
 	var batch []record.Record
 	for i := range record.UserID(30) {
 		batch = append(batch, kv(alice+i, values{"a": "1"}), record.Record{Kind: record.LastSeen, User: alice + i, Time: 1775185650417})
@@ -240,7 +241,7 @@ func TestHoldingsOfSomeUsers(t *testing.T) {
 
 func TestEachDocumentThatMayBeTheCountersStands(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t, ferretdb.MongoURI(t))
+	f := newFixture(t, mongoserver.URI(t))
 	f.insert("metrics", bson.D{{Key: "_id", Value: "global"}, {Key: "c", Value: int64(1)}})
 	counters := func() (found []record.Value) {
 		for _, s := range standings(t, f.store.Holdings(mongo.HoldingsOptions{}), record.Metrics) {
@@ -263,7 +264,7 @@ func TestEachDocumentThatMayBeTheCountersStands(t *testing.T) {
 
 func TestPagesAreBounded(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t, ferretdb.MongoURI(t))
+	f := newFixture(t, mongoserver.URI(t))
 	var batch []record.Record
 	for i := range record.UserID(2500) {
 		batch = append(batch, record.Record{Kind: record.LastSeen, User: alice + i, Time: 1775185650417})
@@ -350,7 +351,7 @@ func TestCountHoldsNoCollection(t *testing.T) {
 
 func TestCursorThatIsNotDrainedIsClosed(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t, ferretdb.MongoURI(t))
+	f := newFixture(t, mongoserver.URI(t))
 	var batch []record.Record
 	for i := range record.UserID(2500) {
 		batch = append(batch, record.Record{Kind: record.LastSeen, User: alice + i, Time: 1775185650417})
@@ -419,7 +420,7 @@ func TestServerThatGoesAwayWhileItIsRead(t *testing.T) {
 
 func TestNumericUsersAreNoticedWithoutASink(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t, ferretdb.MongoURI(t))
+	f := newFixture(t, mongoserver.URI(t))
 	for i := range 12 {
 		f.insert("kv", bson.D{{Key: "user_id", Value: int64(i)}})
 	}
@@ -453,7 +454,7 @@ func TestNumericUsersAreNoticedWithoutASink(t *testing.T) {
 
 // BenchmarkStandings compares reading with a bare cursor over the same collection.
 func BenchmarkStandings(b *testing.B) {
-	f := newFixture(b, ferretdb.MongoURI(b))
+	f := newFixture(b, mongoserver.URI(b))
 	const users = 5000
 	var batch []record.Record
 	for i := range record.UserID(users) {

@@ -11,7 +11,7 @@ import (
 	"github.com/lanyardctl/lanyardctl/store/mem"
 	"github.com/lanyardctl/lanyardctl/store/mongo"
 	"github.com/lanyardctl/lanyardctl/store/storetest"
-	"github.com/lanyardctl/lanyardctl/store/storetest/ferretdb"
+	"github.com/lanyardctl/lanyardctl/store/storetest/mongoserver"
 )
 
 // compared returns what comparing r with the only document of its kind finds.
@@ -27,7 +27,7 @@ func (f *fixture) compared(r record.Record, policy record.Policy) []record.Diffe
 // TestDocumentsWithoutAKey writes a key where none is, in each form in which BSON can have none.
 func TestDocumentsWithoutAKey(t *testing.T) {
 	t.Parallel()
-	uri := ferretdb.MongoURI(t)
+	uri := mongoserver.URI(t)
 	const key = "lnyd_0123456789abcdef0123456789abcdef"
 	r := record.Record{Kind: record.APIKeys, User: alice, APIKey: key, Origin: record.Origin{Key: "api_key:" + key, Raw: alice.String()}}
 	for name, c := range map[string]struct {
@@ -86,7 +86,7 @@ func TestDocumentsWithoutAKey(t *testing.T) {
 // the moment in which they are read and the one in which they get their type.
 func TestAppMakesItsCountersWhileHiddenOnesAreWritten(t *testing.T) {
 	t.Parallel()
-	uri := ferretdb.MongoURI(t)
+	uri := mongoserver.URI(t)
 	for _, asMongoDB := range []bool{false, true} {
 		t.Run(fmt.Sprintf("as MongoDB: %t", asMongoDB), func(t *testing.T) {
 			t.Parallel()

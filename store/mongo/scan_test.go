@@ -8,7 +8,7 @@ import (
 
 	"github.com/lanyardctl/lanyardctl/record"
 	"github.com/lanyardctl/lanyardctl/store/mongo"
-	"github.com/lanyardctl/lanyardctl/store/storetest/ferretdb"
+	"github.com/lanyardctl/lanyardctl/store/storetest/mongoserver"
 )
 
 // again calls what may fail once because a server was unavailable.
@@ -27,7 +27,7 @@ func again(t *testing.T, call func() error) {
 // small ones alone.
 func TestLargeDocumentsBehindManySmallOnes(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t, ferretdb.MongoURI(t))
+	f := newFixture(t, mongoserver.URI(t))
 	var small, large []record.Record
 	for i := range record.UserID(300) {
 		small = append(small, kv(alice+i, values{"a": "1"}))

@@ -19,6 +19,7 @@ import (
 	"github.com/lanyardctl/lanyardctl/store/mongo"
 	"github.com/lanyardctl/lanyardctl/store/storetest"
 	"github.com/lanyardctl/lanyardctl/store/storetest/ferretdb"
+	"github.com/lanyardctl/lanyardctl/store/storetest/mongoserver"
 )
 
 const (
@@ -72,7 +73,7 @@ func (f *fixture) write(sink record.Sink, k *keeper, batch ...record.Record) []r
 
 func TestDocumentsAreWhatTheAppReads(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t, ferretdb.MongoURI(t))
+	f := newFixture(t, mongoserver.URI(t))
 	sink := f.sink(record.AllKinds)
 	f.write(sink, &keeper{},
 		record.Record{Kind: record.APIKeys, User: alice, APIKey: "lnyd_0123456789abcdef0123456789abcdef"},
@@ -158,7 +159,7 @@ func canonical(v any) string {
 
 func TestDocumentsOfTheAppAreMerged(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t, ferretdb.MongoURI(t))
+	f := newFixture(t, mongoserver.URI(t))
 	id := alice.String()
 	f.insert("last_seen", bson.D{{Key: "user_id", Value: id}, {Key: "timestamp", Value: int64(1780000000000)}, {Key: "extra", Value: "stays"}})
 	f.insert("monitoring", bson.D{{Key: "user_id", Value: id}, {Key: "since", Value: "2022-10-01T16:22:06Z"}, {Key: "extra", Value: bson.A{1}}})
@@ -207,7 +208,7 @@ func TestDocumentsOfTheAppAreMerged(t *testing.T) {
 
 func TestUsersWithTwoDocumentsAreNamed(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t, ferretdb.MongoURI(t))
+	f := newFixture(t, mongoserver.URI(t))
 	for range 2 {
 		f.insert("kv", bson.D{{Key: "user_id", Value: alice.String()}})
 		f.insert("api_keys", bson.D{{Key: "user_id", Value: bob.String()}, {Key: "key", Value: "lnyd_0123456789abcdef0123456789abcdef"}})
@@ -224,7 +225,7 @@ func TestUsersWithTwoDocumentsAreNamed(t *testing.T) {
 
 func TestNumericUserIDsAreNoticed(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t, ferretdb.MongoURI(t))
+	f := newFixture(t, mongoserver.URI(t))
 	f.insert("last_seen", bson.D{{Key: "user_id", Value: int64(alice)}, {Key: "timestamp", Value: int64(1)}})
 	sink := f.sink(record.AllKinds)
 	notices := sink.Notices()
@@ -239,7 +240,7 @@ func TestNumericUserIDsAreNoticed(t *testing.T) {
 
 func TestAnotherDocumentUnderTheUsersID(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t, ferretdb.MongoURI(t))
+	f := newFixture(t, mongoserver.URI(t))
 	f.insert("last_seen", bson.D{{Key: "_id", Value: alice.String()}, {Key: "user_id", Value: int64(alice)}})
 	sink := f.sink(record.AllKinds)
 	for i, want := range []record.Column{record.Inserted, record.Unchanged} {
@@ -253,7 +254,7 @@ func TestAnotherDocumentUnderTheUsersID(t *testing.T) {
 // TestAppWritesDuringTheLoad lets the app insert its own documents into collections whose indexes are made at the end.
 func TestAppWritesDuringTheLoad(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t, ferretdb.MongoURI(t))
+	f := newFixture(t, mongoserver.URI(t))
 	sink := f.sink(record.AllKinds)
 	k := &keeper{}
 	f.write(sink, k, kv(alice, values{"a": "redis", "b": "redis"}), record.Record{Kind: record.LastSeen, User: alice, Time: 1775185650417})
@@ -308,7 +309,7 @@ func TestDocumentThatTheServerRefuses(t *testing.T) {
 
 func TestMergedDocumentOverTheLimit(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t, ferretdb.MongoURI(t))
+	f := newFixture(t, mongoserver.URI(t))
 	f.store.SetMaxDocument(1000)
 	f.put(record.KV, alice, mem.Document{Fields: values{"a": strings.Repeat("a", 600)}})
 	outcomes := f.write(f.sink(record.AllKinds), &keeper{}, kv(alice, values{"b": strings.Repeat("b", 600)}))
@@ -321,7 +322,7 @@ func TestMergedDocumentOverTheLimit(t *testing.T) {
 // written: superseded values are kept just then. What the app wrote must not be lost.
 func TestGuardsHoldAgainstOthers(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t, ferretdb.MongoURI(t))
+	f := newFixture(t, mongoserver.URI(t))
 	f.store.AsMongoDB()
 	key := func(n int) string { return fmt.Sprintf("lnyd_%032x", n) }
 	f.put(record.LastSeen, alice, mem.Document{Times: map[string]any{"timestamp": int64(1700000000000)}})
@@ -537,7 +538,7 @@ func BenchmarkDecode(b *testing.B) {
 
 func TestIndexThatIsNotUniqueIsNamed(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t, ferretdb.MongoURI(t))
+	f := newFixture(t, mongoserver.URI(t))
 	f.insert("kv", bson.D{{Key: "user_id", Value: alice.String()}})
 	if _, err := f.db.Collection("kv").Indexes().CreateOne(context.Background(), driver.IndexModel{Keys: bson.D{{Key: "user_id", Value: 1}}}); err != nil {
 		t.Fatal(err)
@@ -551,7 +552,7 @@ func TestIndexThatIsNotUniqueIsNamed(t *testing.T) {
 // TestConflictFoundInASecondRound changes one of two documents that are updated by one command.
 func TestConflictFoundInASecondRound(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t, ferretdb.MongoURI(t))
+	f := newFixture(t, mongoserver.URI(t))
 	f.store.AsMongoDB()
 	sink := f.sink(record.AllKinds)
 	f.write(sink, &keeper{}, kv(alice, values{"a": "1"}), kv(bob, values{"a": "1"}))
@@ -576,7 +577,7 @@ func TestConflictFoundInASecondRound(t *testing.T) {
 
 func TestKeyInADocumentWithANumericUserID(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t, ferretdb.MongoURI(t))
+	f := newFixture(t, mongoserver.URI(t))
 	const key = "lnyd_0123456789abcdef0123456789abcdef"
 	f.insert("api_keys", bson.D{{Key: "user_id", Value: int64(alice)}, {Key: "key", Value: key}})
 	outcomes := f.write(f.sink(record.AllKinds), &keeper{}, record.Record{Kind: record.APIKeys, User: alice, APIKey: key, Origin: record.Origin{Key: "api_key:" + key, Raw: alice.String()}})
@@ -588,7 +589,7 @@ func TestKeyInADocumentWithANumericUserID(t *testing.T) {
 func TestKeyInADocumentOfNobody(t *testing.T) {
 	t.Parallel()
 	const key = "lnyd_0123456789abcdef0123456789abcdef"
-	uri := ferretdb.MongoURI(t)
+	uri := mongoserver.URI(t)
 	for name, doc := range map[string]bson.D{
 		"no user_id":       {{Key: "key", Value: key}},
 		"an empty user_id": {{Key: "user_id", Value: ""}, {Key: "key", Value: key}},
@@ -608,7 +609,7 @@ func TestKeyInADocumentOfNobody(t *testing.T) {
 // TestPairsOfAKilledRun starts again after a run that was killed before its indexes were made, while the app wrote.
 func TestPairsOfAKilledRun(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t, ferretdb.MongoURI(t))
+	f := newFixture(t, mongoserver.URI(t))
 	killed := f.sink(record.AllKinds)
 	for i := range 30 {
 		user := alice + record.UserID(i)
@@ -634,7 +635,7 @@ func TestPairsOfAKilledRun(t *testing.T) {
 
 func TestPairThatDoesNotFitIntoOneDocument(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t, ferretdb.MongoURI(t))
+	f := newFixture(t, mongoserver.URI(t))
 	f.store.SetMaxDocument(1000)
 	sink := f.sink(record.AllKinds)
 	f.write(sink, &keeper{}, kv(alice, values{"a": strings.Repeat("a", 600)}))
@@ -663,7 +664,7 @@ func TestServerThatRefusesEverything(t *testing.T) {
 // TestAppChangesOursWhileItIsMerged lets the app update the one of two documents that is to be deleted.
 func TestAppChangesOursWhileItIsMerged(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t, ferretdb.MongoURI(t))
+	f := newFixture(t, mongoserver.URI(t))
 	sink := f.sink(record.AllKinds)
 	f.write(sink, &keeper{}, kv(alice, values{"a": "redis"}))
 	f.insert("kv", bson.D{{Key: "user_id", Value: alice.String()}, {Key: "kv", Value: bson.D{{Key: "a", Value: "app"}}}})
@@ -689,7 +690,7 @@ func TestAppChangesOursWhileItIsMerged(t *testing.T) {
 // document has another.
 func TestADocumentUnderAnotherIDIsFoundAmongMany(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t, ferretdb.MongoURI(t))
+	f := newFixture(t, mongoserver.URI(t))
 	f.insert("last_seen", bson.D{{Key: "user_id", Value: alice.String()}, {Key: "timestamp", Value: int64(1775185650417)}})
 	var others []record.Record
 	for i := range record.UserID(600) {

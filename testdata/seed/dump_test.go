@@ -18,6 +18,7 @@ import (
 
 // TestTheDumpHasEveryReason migrates the dump with the built binary, as `make try` does, and counts the rejects.
 func TestTheDumpHasEveryReason(t *testing.T) {
+	t.Attr(ferretdb.Attribute, ferretdb.OnFerretDB)
 	dir := t.TempDir()
 	redis := startOnDump(t)
 	rejects := filepath.Join(dir, "rejects.ndjson")

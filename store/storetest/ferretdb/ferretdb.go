@@ -1,10 +1,8 @@
 // Package ferretdb runs the embedded server for tests as a process of its own: a lanyardctl binary built without the
 // race detector, under which FerretDB is ten times slower and has data races. For tests only.
 //
-// Two variables, both optional, make tests use what is already there:
-//
-//   - LANYARDCTL_TEST_BIN is the path of a lanyardctl binary, instead of building one.
-//   - LANYARDCTL_TEST_MONGO is the URI of a MongoDB server, for [MongoURI].
+// LANYARDCTL_TEST_BIN may name a lanyardctl binary to use, instead of building one. A test that any server will do for has
+// its own from package mongoserver.
 package ferretdb
 
 import (
@@ -22,15 +20,12 @@ import (
 	"time"
 )
 
-// MongoURI returns the URI of a MongoDB server to test against: the one that LANYARDCTL_TEST_MONGO names, which may
-// hold other tests' databases, else a fresh FerretDB that stops with the test.
-func MongoURI(t testing.TB) string {
-	t.Helper()
-	if uri := os.Getenv("LANYARDCTL_TEST_MONGO"); uri != "" {
-		return uri
-	}
-	return Start(t).URI
-}
+// Attribute is the name of the attribute that says where a test runs, and OnFerretDB its value for one that has a FerretDB
+// of its own, whatever other server there is.
+const (
+	Attribute  = "server"
+	OnFerretDB = "FerretDB"
+)
 
 // Server is a running server on a free loopback port.
 type Server struct {
@@ -52,6 +47,7 @@ func Start(t testing.TB) *Server {
 // StartIn starts a server on dir, which may be the folder of an earlier server that has stopped. It stops with the test.
 func StartIn(t testing.TB, dir string) *Server {
 	t.Helper()
+	t.Attr(Attribute, OnFerretDB)
 	s := &Server{Dir: dir, stderr: new(bytes.Buffer), exited: make(chan struct{})}
 	s.cmd = exec.Command(Build(t), "embedded", "serve", dir, "--listen", "127.0.0.1:0")
 	s.cmd.Stderr = s.stderr
