@@ -13,18 +13,36 @@ SEED := ./testdata ./testdata/seed
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: build
 build: ## build bin/lanyardctl
 	go build -o $(BIN) ./cmd/lanyardctl
 
-.PHONY: test
-test: build ## run all tests (installs redis-server if missing)
+# The arguments of the two runs of go test.
+EMBEDDED_TESTS := ./store/embedded
+OTHER_TESTS := -race $(SLIM) ./... $(SEED)
+
+test test-mongo: export LANYARDCTL_TEST_BIN := $(CURDIR)/$(BIN)
+
+.PHONY: need-test
+need-test: build
 	@scripts/need redis-server redis-server
 	@scripts/need "$$(go env CC)" gcc libc6-dev
-	LANYARDCTL_TEST_BIN=$(CURDIR)/$(BIN) go test ./store/embedded
-	LANYARDCTL_TEST_BIN=$(CURDIR)/$(BIN) go test -race $(SLIM) ./... $(SEED)
+
+.PHONY: test
+test: need-test ## run all tests (installs redis-server if missing)
+	go test $(EMBEDDED_TESTS)
+	go test $(OTHER_TESTS)
+
+# As it was given, and not shown: it may hold a password.
+test-mongo: export LANYARDCTL_TEST_MONGO := $(value MONGO)
+
+.PHONY: test-mongo
+test-mongo: need-test ## run all tests on a MongoDB server, and say what ran where (MONGO=mongodb://...)
+	@test -n "$$LANYARDCTL_TEST_MONGO" || { echo "make test-mongo: name a server: make test-mongo MONGO='mongodb://HOST:27017/'" >&2; \
+		echo "hint: MONGO may be a variable of the environment, where nobody else can read a password" >&2; exit 1; }
+	@go run ./internal/testtable $(EMBEDDED_TESTS) -- $(OTHER_TESTS)
 
 .PHONY: lint
 lint: ## check the form of the code: gofmt, vet, staticcheck, shell syntax

@@ -41,6 +41,7 @@ var rooms = []room{
 	{"store/mem", []string{module + "record"}},
 	{"store/embedded", []string{ferretDB, flock}},
 	{"store/storetest/...", []string{"*", module + "store/storetest/..."}},
+	{"internal/testtable", []string{module + "store/storetest/ferretdb", module + "store/storetest/mongoserver"}},
 	{"testdata", nil},
 	{"testdata/seed", []string{redisLib}},
 }
@@ -60,6 +61,7 @@ var forbidden = map[string][]string{
 var excused = map[string]string{
 	"cmd/lanyardctl":      "it is the only place that knows flags, variables and terminals",
 	"store/storetest/...": "tests are set up by variables",
+	"internal/testtable":  "it is a command",
 	"testdata/seed":       "it is a command",
 	"store/embedded":      "it gives FerretDB a logger that discards everything",
 }
