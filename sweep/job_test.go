@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -219,6 +220,37 @@ func TestWhatChangesMeanwhileIsDecidedAnew(t *testing.T) {
 	undo(t, docs, journal, r.ID)
 	if all := docs.All(record.MonitoringCollection); len(all) != 2 {
 		t.Errorf("taken back: %v", all)
+	}
+}
+
+// repeating are documents of which every one holds a field twice.
+type repeating struct{ *mem.Documents }
+
+func (d repeating) Whole(ctx context.Context, c record.Collection, ids []string, most int) ([]record.Document, error) {
+	documents, err := d.Documents.Whole(ctx, c, ids, most)
+	for i := range documents {
+		documents[i].Repeated = true
+	}
+	return documents, err
+}
+
+func TestDocumentsThatHoldAFieldTwiceAreLeft(t *testing.T) {
+	t.Parallel()
+	docs, journal := mem.NewDocuments(record.Limits{}), mem.NewJournal()
+	docs.Insert(record.MonitoringCollection, map[string]any{"user_id": alice, "since": "1664641326"})
+	docs.Insert(record.KVCollection, map[string]any{"user_id": bob, "kv": map[string]any{"a": "1"}})
+	docs.Insert(record.KVCollection, map[string]any{"user_id": bob, "kv": map[string]any{"b": "2"}})
+	before := docs.All(record.KVCollection)
+	r := run(t, sweep.Options{Documents: repeating{docs}, Journal: journal, Dedupe: true})
+	want := []sweep.Leftover{
+		{Collection: record.MonitoringCollection, User: 94490510688792576, Reason: sweep.LeftTwice},
+		{Collection: record.KVCollection, User: 156114103033790464, Reason: sweep.LeftTwice},
+	}
+	if r.Changes != 0 || !slices.Equal(r.Leftovers, want) {
+		t.Errorf("%d changes, left %+v", r.Changes, r.Leftovers)
+	}
+	if diff := cmp.Diff(before, docs.All(record.KVCollection)); diff != "" {
+		t.Error(diff)
 	}
 }
 
@@ -458,6 +490,32 @@ func TestAFailureCountsWhatIsJournalled(t *testing.T) {
 	if u := undo(t, docs, journal, r.ID); u.Restored != 10 || !sameDump(before, dump(docs)) {
 		t.Errorf("%+v", u)
 	}
+}
+
+// TestAFailureBeforeAChangeCountsNone has a server that makes no change, as where the user may not write.
+func TestAFailureBeforeAChangeCountsNone(t *testing.T) {
+	t.Parallel()
+	docs, journal := mem.NewDocuments(record.Limits{}), mem.NewJournal()
+	docs.Insert(record.MonitoringCollection, map[string]any{"user_id": alice, "since": "1650000000"})
+	docs.Insert(record.UsersCollection, map[string]any{"user_id": bob, "since": int64(1650000000)})
+	before := dump(docs)
+	refused := errors.New("not authorized")
+	r, err := sweep.New(sweep.Options{Documents: refusing{docs, refused}, Journal: journal}).Run(t.Context())
+	if !errors.Is(err, refused) || r.Changes != 0 {
+		t.Errorf("%v, %d changes", err, r.Changes)
+	}
+	if u := undo(t, docs, journal, r.ID); u.Restored != 0 || !sameDump(before, dump(docs)) {
+		t.Errorf("%+v", u)
+	}
+}
+
+type refusing struct {
+	*mem.Documents
+	err error
+}
+
+func (r refusing) Apply(context.Context, []record.Step) ([]record.StepResult, error) {
+	return nil, r.err
 }
 
 type mute struct {

@@ -123,7 +123,7 @@ func contentFields(kind record.Kind, r record.Record) []string {
 func (s *Sink) mergeInto(ctx context.Context, r record.Record, doc bson.Raw, keep record.KeepFunc) (bool, error) {
 	w := writing{
 		Sink: s, kind: r.Kind, batch: []record.Record{r}, outcomes: make([]record.Outcome, 1),
-		keep: keep, policy: record.PreferTarget,
+		keep: keep, policy: record.PreferTarget, met: make(map[int]string),
 	}
 	c := w.newChange(0, &found{own: doc})
 	if len(c.decision.Superseded) > 0 {

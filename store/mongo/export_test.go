@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
@@ -92,3 +93,18 @@ func Codes() []int32 { return slices.Sorted(maps.Keys(codes)) }
 
 // Wrap is wrap, for tests.
 func Wrap(err error) error { return (&Store{members: watch(options.Client())}).wrap("do it", err) }
+
+// StatementFor returns the statement by which r is merged into doc on MongoDB, where the source wins.
+func StatementFor(r record.Record, doc bson.Raw) mongo.WriteModel {
+	w := writing{
+		Sink: &Sink{Store: &Store{}, opts: SinkOptions{Now: func() time.Time { return time.UnixMilli(0) }}}, kind: r.Kind,
+		batch: []record.Record{r}, outcomes: make([]record.Outcome, 1), policy: record.PreferSource,
+	}
+	return w.statement(w.newChange(0, &found{own: doc}))
+}
+
+// RepeatedName is repeatedName, for tests.
+func RepeatedName(doc bson.Raw) string {
+	name, _ := repeatedName(doc)
+	return name
+}

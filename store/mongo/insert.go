@@ -48,6 +48,9 @@ func (w *writing) insertOnce(ctx context.Context, indexes []int, documents []bso
 		case index == "":
 			w.refuse(i, int32(e.Code), "")
 		case ours || !w.looked:
+			if w.looked {
+				w.met[i] = index
+			}
 			w.outcomes[i] = record.Outcome{}
 			duplicates = append(duplicates, i)
 		default:

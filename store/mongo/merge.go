@@ -73,6 +73,7 @@ func (w *writing) decide(ctx context.Context, indexes []int) (changes []change, 
 	if err != nil {
 		return nil, nil, err
 	}
+	clear(w.met)
 	for _, i := range indexes {
 		c := w.newChange(i, all[i])
 		if w.outcomes[i].Column == record.Updated && c.decision.Column == record.Unchanged {

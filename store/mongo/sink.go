@@ -86,7 +86,7 @@ func (s *Sink) Write(ctx context.Context, batch []record.Record, keep record.Kee
 		if len(indexes) == 0 {
 			continue
 		}
-		w := writing{Sink: s, kind: record.Kind(k), batch: batch, outcomes: outcomes, keep: keep, policy: s.opts.Policy}
+		w := writing{Sink: s, kind: record.Kind(k), batch: batch, outcomes: outcomes, keep: keep, policy: s.opts.Policy, met: make(map[int]string)}
 		if err := w.run(ctx, indexes); err != nil {
 			return nil, err
 		}
@@ -103,6 +103,9 @@ type writing struct {
 	keep     record.KeepFunc
 	policy   record.Policy
 	looked   bool // the records' documents were looked for: a duplicate that an insert meets is none of them
+
+	// met are the unique indexes that inserts met though nothing was found by which the server could mean it.
+	met map[int]string
 }
 
 func (w *writing) run(ctx context.Context, pending []int) error {
@@ -116,6 +119,9 @@ func (w *writing) run(ctx context.Context, pending []int) error {
 	w.looked = true
 	for round := 0; len(pending) > 0; round++ {
 		if round == rounds {
+			if pending = w.refuseMet(pending); len(pending) == 0 {
+				return nil
+			}
 			return w.wrap("merge into "+collectionName(w.kind), fmt.Errorf("%w: %d documents are changed by somebody else faster than they can be merged", record.ErrUnavailable, len(pending)))
 		}
 		now, later := w.oncePerUser(pending)
@@ -126,6 +132,19 @@ func (w *writing) run(ctx context.Context, pending []int) error {
 		pending = append(again, later...)
 	}
 	return nil
+}
+
+// refuseMet rejects the records of which an index has a value that nothing bears, as an index does that takes two values
+// for the same, and returns the others.
+func (w *writing) refuseMet(pending []int) (others []int) {
+	for _, i := range pending {
+		if index, met := w.met[i]; met {
+			w.refuse(i, 0, index)
+		} else {
+			others = append(others, i)
+		}
+	}
+	return others
 }
 
 func (w *writing) newDocuments(indexes []int) map[int]bson.Raw {

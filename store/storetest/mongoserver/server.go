@@ -216,3 +216,27 @@ func Hide(text string) string {
 	}
 	return text
 }
+
+// Direct returns the URI of one host of uri's deployment, whatever set that is in.
+func Direct(uri, host string) string {
+	a := parse(uri)
+	a.scheme, a.hosts = "mongodb", host
+	return a.with("directConnection", "true").String()
+}
+
+// InSet returns uri with another name of its replica set.
+func InSet(uri, set string) string { return parse(uri).with("replicaSet", set).String() }
+
+// with returns a with an option of the value, and without those that contradict it.
+func (a address) with(name, value string) address {
+	kept := []string{name + "=" + value}
+	for option := range strings.SplitSeq(a.options, "&") {
+		switch key, _, _ := strings.Cut(strings.ToLower(option), "="); key {
+		case "", "replicaset", "directconnection":
+		default:
+			kept = append(kept, option)
+		}
+	}
+	a.options = strings.Join(kept, "&")
+	return a
+}

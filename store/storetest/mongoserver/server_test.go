@@ -72,3 +72,13 @@ func TestADatabaseIsOfOneTest(t *testing.T) {
 		t.Errorf("the database is dropped: %t, and the server is shared: %t", dropped, server.named)
 	}
 }
+
+func TestAnotherWayToTheSameDeployment(t *testing.T) {
+	const uri = "mongodb://u:p@a:1,b:2/?replicaSet=rs0&authSource=admin"
+	if got, want := Direct(uri, "b:2"), "mongodb://u:p@b:2/?directConnection=true&authSource=admin"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	if got, want := InSet("mongodb://a:1/?directConnection=true", "rs1"), "mongodb://a:1/?replicaSet=rs1"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+}
