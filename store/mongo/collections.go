@@ -19,7 +19,7 @@ type UnwritableError struct {
 }
 
 func (e *UnwritableError) Error() string {
-	return fmt.Sprintf("%v: %s.%s %s", ErrUnwritable, e.Database, e.Collection, e.Why)
+	return fmt.Sprintf("the collection %s.%s %s", e.Database, e.Collection, e.Why)
 }
 
 // Unwrap returns [ErrUnwritable].
@@ -104,7 +104,7 @@ func (s *Store) checkWritable(ctx context.Context, info collectionInfo) (sharded
 		e.Remedy = fmt.Sprintf("give it another name (mongodump and mongorestore --nsTo), drop db.%s, %s", info.Name, elsewhere)
 	case info.Options.Capped:
 		e.Why = "is capped: what does not fit drops the oldest documents"
-		e.Remedy = fmt.Sprintf("make a plain collection of it: db.%[1]s.aggregate([{$out: %[1]q + \"_plain\"}]); db.%[1]s.drop(); "+
+		e.Remedy = fmt.Sprintf("make a plain collection of it: db.%[1]s.aggregate([{$out: \"%[1]s_plain\"}]); db.%[1]s.drop(); "+
 			"db.%[1]s_plain.renameCollection(%[1]q); %[2]s", info.Name, elsewhere)
 	case s.router:
 		return s.checkShardKey(ctx, e)

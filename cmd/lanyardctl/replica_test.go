@@ -1,0 +1,182 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"github.com/lanyardctl/lanyardctl/store/storetest/ferretdb"
+	"github.com/lanyardctl/lanyardctl/store/storetest/mongoproxy"
+	"github.com/lanyardctl/lanyardctl/store/storetest/mongoserver"
+	"github.com/lanyardctl/lanyardctl/store/storetest/redisserver"
+)
+
+// The servers of this file are FerretDB behind a proxy that answers as MongoDB does by its documentation: what the
+// commands make of a member that is down, of a secondary and of odd collections.
+
+// nobodyAt returns an address at which nobody listens.
+func nobodyAt(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	return listener.Addr().String()
+}
+
+// TestCtrlCEndsTheWaitForAnIndex waits for the index as long as a member is down, which a replica set does for ever that
+// is not told otherwise.
+func TestCtrlCEndsTheWaitForAnIndex(t *testing.T) {
+	t.Parallel()
+	dead := nobodyAt(t)
+	var ready atomic.Bool
+	proxy := mongoproxy.Start(t, ferretdb.Start(t).URI, mongoproxy.Options{
+		Version: "5.0.7", Set: "rs0", Others: []string{dead},
+		Hook: func(ctx context.Context, c mongoproxy.Command) bson.D {
+			if c.Name == "createIndexes" && c.Body[0].Value == "kv" && !ready.Load() {
+				<-ctx.Done()
+			}
+			return nil
+		},
+	})
+	target := &mongoserver.Database{Server: &mongoserver.Server{URI: "mongodb://" + proxy.Addr + "/?replicaSet=rs0"}, Name: "lanyard"}
+	redis, dir := redisserver.Start(t), t.TempDir()
+	fillRedis(t, redis.URI, 40)
+
+	cmd := exec.Command(ferretdb.Build(t), "migrate", "redis-to-mongo", "--redis", redis.URI, "--output", "json")
+	cmd.Env, cmd.Dir = append(os.Environ(), target.Env()...), dir
+	var stdout bytes.Buffer
+	cmd.Stdout = &stdout
+	down := dead + " (connection refused)"
+	warned := false
+	interrupted(t, cmd, func(line string) bool {
+		warned = warned || strings.Contains(line, "the target's replica set has 1 member down: "+down)
+		return strings.Contains(line, "waiting for the index on kv.user_id; the set has a member down: "+down)
+	})
+	if code := cmd.ProcessState.ExitCode(); code != exitInterrupted || !warned {
+		t.Errorf("exit %d; the preflight tells of the member: %t\n%s", code, warned, &stdout)
+	}
+	ready.Store(true)
+	code, report := startMigration(t, dir, redis.URI, target).wait()
+	if code != exitRejects || !report.Resumed || report.Kinds["kv"].Inserted != 40 {
+		t.Errorf("exit %d, %+v", code, report)
+	}
+}
+
+func TestWhatNoCommandWritesTo(t *testing.T) {
+	t.Parallel()
+	redis := redisserver.Start(t)
+	fillRedis(t, redis.URI, 3)
+	dead := nobodyAt(t)
+	of := func(name, kind string, options bson.D) mongoproxy.Hook {
+		return func(_ context.Context, c mongoproxy.Command) bson.D {
+			if c.Name != "listCollections" {
+				return nil
+			}
+			info := bson.D{{Key: "name", Value: name}, {Key: "type", Value: kind}, {Key: "options", Value: options}}
+			return bson.D{{Key: "cursor", Value: bson.D{
+				{Key: "id", Value: int64(0)}, {Key: "ns", Value: c.Database + ".$cmd.listCollections"}, {Key: "firstBatch", Value: bson.A{info}},
+			}}, {Key: "ok", Value: 1.0}}
+		}
+	}
+	migrate := []string{"migrate", "redis-to-mongo", "--redis", redis.URI}
+	verify := []string{"verify", "--redis", redis.URI, "--recheck", "0"}
+	for name, c := range map[string]struct {
+		opts  mongoproxy.Options
+		args  []string
+		exit  int
+		tells []string
+	}{
+		"a secondary": {mongoproxy.Options{Set: "rs0", Others: []string{dead}, Secondary: true}, migrate, exitFailed, []string{
+			"is not the primary", "whose primary is " + dead, "hint: name the primary in MONGODB_URI",
+		}},
+		"a secondary, by a dry run": {mongoproxy.Options{Set: "rs0", Others: []string{dead}, Secondary: true}, append(migrate, "--dry-run"), exitRejects, []string{
+			"is not the primary of its replica set: what it holds may be old; the primary is " + dead,
+		}},
+		"a secondary, by verify": {mongoproxy.Options{Set: "rs0", Others: []string{dead}, Secondary: true}, verify, exitDifferences, []string{
+			"what it holds may be old",
+		}},
+		"a secondary, by sweep": {mongoproxy.Options{Set: "rs0", Others: []string{dead}, Secondary: true}, []string{"sweep"}, exitFailed, []string{"is not the primary"}},
+		"a capped collection": {mongoproxy.Options{Hook: of("last_seen", "collection", bson.D{{Key: "capped", Value: true}})}, migrate, exitFailed, []string{
+			"lanyard.last_seen is capped", `hint: make a plain collection of it: db.last_seen.aggregate([{$out: "last_seen_plain"}])`, "then run the same command again",
+		}},
+		"a capped collection, by a dry run": {mongoproxy.Options{Hook: of("last_seen", "collection", bson.D{{Key: "capped", Value: true}})}, append(migrate, "--dry-run"), exitFailed, []string{
+			"lanyard.last_seen is capped",
+		}},
+		"a view, by sweep": {mongoproxy.Options{Hook: of("monitoring", "view", bson.D{{Key: "viewOn", Value: "users"}})}, []string{"sweep"}, exitFailed, []string{
+			"lanyard.monitoring is a view on users", "hint: drop it (db.monitoring.drop()",
+		}},
+		"a view, by verify": {mongoproxy.Options{Hook: of("kv", "view", bson.D{{Key: "viewOn", Value: "others"}})}, verify, exitDifferences, nil},
+		"a time series":     {mongoproxy.Options{Hook: of("metrics", "timeseries", bson.D{})}, migrate, exitFailed, []string{"lanyard.metrics is a time series", "hint: "}},
+		"a collation": {mongoproxy.Options{Hook: of("kv", "collection", bson.D{{Key: "collation", Value: bson.D{{Key: "locale", Value: "en"}, {Key: "strength", Value: 1}}}})}, migrate, exitRejects, []string{
+			"kv in the target compares text by a collation (en, strength 1)",
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c.opts.Version = "5.0.7"
+			proxy := mongoproxy.Start(t, ferretdb.Start(t).URI, c.opts)
+			cmd := exec.Command(ferretdb.Build(t), c.args...)
+			cmd.Env, cmd.Dir = append(os.Environ(), "MONGODB_URI="+proxy.URI, "MONGODB_DATABASE=lanyard"), t.TempDir()
+			var stderr bytes.Buffer
+			cmd.Stderr = &stderr
+			_ = cmd.Run() // the exit code tells
+			if code := cmd.ProcessState.ExitCode(); code != c.exit {
+				t.Errorf("exit %d, want %d\n%s", code, c.exit, &stderr)
+			}
+			for _, text := range c.tells {
+				if !strings.Contains(strings.Join(strings.Fields(stderr.String()), " "), strings.Join(strings.Fields(text), " ")) {
+					t.Errorf("does not tell %q:\n%s", text, &stderr)
+				}
+			}
+			for _, command := range []string{"insert", "update", "delete", "createIndexes"} {
+				if n := len(proxy.Commands(command)); n > 0 && c.exit != exitRejects {
+					t.Errorf("%d times %s", n, command)
+				}
+			}
+		})
+	}
+}
+
+// TestAWriteThatIsNeverAnsweredEndsAfterASignal has a server that takes a write and never answers: the first signal ends the run all the
+// same, once what was begun had its time.
+func TestAWriteThatIsNeverAnsweredEndsAfterASignal(t *testing.T) {
+	if testing.Short() {
+		t.Skip("waits for half a minute")
+	}
+	t.Parallel()
+	reached := make(chan struct{})
+	var once atomic.Bool
+	proxy := mongoproxy.Start(t, ferretdb.Start(t).URI, mongoproxy.Options{
+		Version: "5.0.7", Hook: func(ctx context.Context, c mongoproxy.Command) bson.D {
+			if c.Name == "insert" && c.Body[0].Value == "kv" {
+				if once.CompareAndSwap(false, true) {
+					close(reached)
+				}
+				<-ctx.Done()
+			}
+			return nil
+		},
+	})
+	redis := redisserver.Start(t)
+	fillRedis(t, redis.URI, 40)
+	r := startMigration(t, t.TempDir(), redis.URI, &mongoserver.Database{Server: &mongoserver.Server{URI: proxy.URI}, Name: "lanyard"})
+	<-reached
+	r.signal(syscall.SIGINT)
+	if code, report := r.wait(); code != exitInterrupted || report.Kinds["kv"].Inserted != 0 {
+		t.Errorf("exit %d, %+v\n%s", code, report, &r.stderr)
+	}
+	if n := fmt.Sprint(len(proxy.Commands("insert"))); n == "0" {
+		t.Error("no insert")
+	}
+}
