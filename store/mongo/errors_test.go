@@ -19,7 +19,6 @@ import (
 	driver "go.mongodb.org/mongo-driver/v2/mongo"
 	xdriver "go.mongodb.org/mongo-driver/v2/x/mongo/driver"
 	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/auth"
-	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/session"
 	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/topology"
 
 	"github.com/lanyardctl/lanyardctl/record"
@@ -103,6 +102,7 @@ var driverErrors = []struct {
 	{"mongo.ErrMissingResumeToken", driver.ErrMissingResumeToken, ends},
 	{"mongo.ErrNilCursor", driver.ErrNilCursor, ends},
 	{"mongo.ErrInvalidIndexValue", driver.ErrInvalidIndexValue, ends},
+	//lint:ignore SA1019 it can come as long as it is there
 	{"mongo.ErrNonStringIndexName", driver.ErrNonStringIndexName, ends},
 	{"mongo.ErrWrongClient", driver.ErrWrongClient, ends},
 	{"mongo.ErrFileNotFound", driver.ErrFileNotFound, ends},
@@ -155,15 +155,6 @@ var driverErrors = []struct {
 
 	{"auth.Error", &auth.Error{}, password},
 
-	{"session.ErrSessionEnded", session.ErrSessionEnded, ends},
-	{"session.ErrNoTransactStarted", session.ErrNoTransactStarted, ends},
-	{"session.ErrTransactInProgress", session.ErrTransactInProgress, ends},
-	{"session.ErrAbortAfterCommit", session.ErrAbortAfterCommit, ends},
-	{"session.ErrAbortTwice", session.ErrAbortTwice, ends},
-	{"session.ErrCommitAfterAbort", session.ErrCommitAfterAbort, ends},
-	{"session.ErrUnackWCUnsupported", session.ErrUnackWCUnsupported, ends},
-	{"session.ErrSnapshotTransaction", session.ErrSnapshotTransaction, ends},
-
 	// Not the driver's own.
 	{"context.Canceled", context.Canceled, ends},
 	{"context.DeadlineExceeded", context.DeadlineExceeded, retried},
@@ -200,7 +191,7 @@ func TestAllErrorsOfTheDriverAreKnown(t *testing.T) {
 		known[name] = true
 	}
 	found := 0
-	for _, dir := range []string{"mongo", "x/mongo/driver", "x/mongo/driver/topology", "x/mongo/driver/auth", "x/mongo/driver/session"} {
+	for _, dir := range []string{"mongo", "x/mongo/driver", "x/mongo/driver/topology", "x/mongo/driver/auth"} {
 		for _, name := range exportedErrors(t, filepath.Join(strings.TrimSpace(string(out)), filepath.FromSlash(dir))) {
 			found++
 			if name = filepath.Base(dir) + "." + name; !known[name] {
@@ -208,7 +199,7 @@ func TestAllErrorsOfTheDriverAreKnown(t *testing.T) {
 			}
 		}
 	}
-	if found < 60 {
+	if found < 50 {
 		t.Errorf("only %d errors were found", found)
 	}
 }

@@ -303,11 +303,14 @@ func parse(message []byte) (c Command, legacy bool, err error) {
 	switch opcode {
 	case wiremessage.OpMsg:
 		c.Body, err = parseMsg(rest)
+	//lint:ignore SA1019 drivers greet in this form, whatever the server
 	case wiremessage.OpQuery:
 		legacy = true
+		//lint:ignore SA1019 see above
 		if _, rest, ok = wiremessage.ReadQueryFlags(rest); !ok {
 			return c, true, errForm
 		}
+		//lint:ignore SA1019 see above
 		if _, rest, ok = wiremessage.ReadQueryFullCollectionName(rest); !ok || len(rest) < 8 {
 			return c, true, errForm
 		}
