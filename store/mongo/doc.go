@@ -7,6 +7,7 @@
 // reports as a duplicate is read back, merged by [record.Merge], and updated where the document still is what was read.
 // The unique indexes on user_id (and on key, for API keys) make the app's own documents, which have other ids, show up
 // as duplicates too. On an empty collection they are made after the load; on one that holds documents before it.
+// An index is ready once most members of a replica set have it, and is waited for in bounded time: index.go.
 //
 // # How the database is read back
 //
@@ -19,6 +20,12 @@
 // shall be, and writes where they are what they were. On MongoDB each write is guarded by the whole document, and by the
 // types of the fields that change, since 1 equals 1.0 there. Where fewer documents were written than should be, they are
 // read once more, and only then is it known which.
+//
+// # What a MongoDB answers
+//
+// Every command compares bytes, whatever collation a collection has: commands.go. What a run cannot be made on is found
+// before it: a secondary, a view, a capped collection ([Open], [Store.CheckWritable]). Errors are sorted by their types,
+// labels and codes, in one function and one table: errors.go and codes.go. docs/mongodb.md tells it to operators.
 //
 // # FerretDB
 //

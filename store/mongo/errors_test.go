@@ -9,9 +9,12 @@ import (
 	"go/token"
 	"io"
 	"net"
+	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -319,4 +322,43 @@ func mustRaw(v any) bson.Raw {
 		panic(err)
 	}
 	return raw
+}
+
+// TestTheTableForOperatorsIsTrue reads the table of docs/mongodb.md.
+func TestTheTableForOperatorsIsTrue(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "mongodb.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(text), "## What an error leads to")
+	table, _, _ = strings.Cut(table, "\n## ")
+	told := make(map[int32]string)
+	for line := range strings.Lines(table) {
+		row := strings.Split(line, "|")
+		if len(row) != 4 {
+			continue
+		}
+		for _, number := range regexp.MustCompile(`\b[0-9]+\b`).FindAllString(row[1], -1) {
+			code, err := strconv.ParseInt(number, 10, 32)
+			if err != nil {
+				t.Fatal(err)
+			}
+			told[int32(code)] = row[2]
+		}
+	}
+	words := map[string]string{
+		retried: "tried again", rejected: "document is rejected", merged: "merged", password: "what to check", right: "role",
+		index: "drops it", noPlain: "exit code 1", ends: "exit code 1",
+	}
+	for _, code := range mongo.Codes() {
+		leads, name := mongo.CodeLeadsTo(code)
+		if says, known := told[code]; (known || leads != ends) && !strings.Contains(says, words[leads]) && code != 79 {
+			t.Errorf("%d %s leads to: %s; the table says:%s", code, name, leads, says)
+		}
+		delete(told, code)
+	}
+	if len(told) > 0 {
+		t.Errorf("the table knows of %v", told)
+	}
 }
