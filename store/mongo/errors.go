@@ -34,20 +34,20 @@ var (
 
 // classify returns what an error of the driver or the server leads to. It goes by the errors' types, labels and codes.
 func classify(err error) class {
+	var login *auth.Error
+	answer, answered := classOfServer(err)
 	switch {
-	case errors.Is(err, context.Canceled), errors.Is(err, mongo.ErrClientDisconnected):
-		return fatal // the caller gave up
-	case errors.Is(err, record.ErrUnavailable):
+	case errors.Is(err, mongo.ErrClientDisconnected):
+		return fatal
+	case errors.Is(err, context.Canceled) && !errors.As(err, new(topology.ConnectionError)):
+		return fatal // the caller gave up, and not the driver a connection of its own
+	case errors.Is(err, record.ErrUnavailable), answered && answer == transient:
 		return transient
-	}
-	if c, ok := classOfServer(err); ok {
-		return c
-	}
-	// A connection that broke while it was authenticated is no wrong password.
-	if errors.As(err, new(*auth.Error)) && !isConnectionError(err) {
+	// A connection that broke while somebody logged in is no wrong password.
+	case errors.As(err, &login) && !isConnectionError(login.Inner()):
 		return authentication
-	}
-	switch {
+	case answered:
+		return answer
 	case isConnectionError(err), isBusy(err):
 		return transient
 	case errors.Is(err, driver.ErrDocumentTooLarge), errors.As(err, new(mongo.MarshalError)):
@@ -95,10 +95,9 @@ func classOfServer(err error) (class, bool) {
 		return c, true
 	case errors.As(err, &labelled) && slices.ContainsFunc(retryableLabels, labelled.HasErrorLabel):
 		return transient, true
-	case number == 0 && concern != nil:
-		if concern.Code == codeUnknownWriteConcern {
-			return fatal, true
-		}
+	case concern != nil && concern.Code == codeUnknownWriteConcern:
+		return fatal, true
+	case concern != nil:
 		return transient, true // it was written, but perhaps not to a majority; writing it again waits for that
 	}
 	return c, number != 0

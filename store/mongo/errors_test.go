@@ -88,6 +88,7 @@ var driverErrors = []struct {
 	{"mongo.BulkWriteException of a document", bulk(17419, nil), rejected},
 	{"mongo.BulkWriteException retryable", bulk(189, nil, "RetryableWriteError"), retried},
 	{"mongo.BulkWriteException of a concern", bulk(0, &driver.WriteConcernError{Code: 100}), retried},
+	{"mongo.BulkWriteException of a duplicate and a concern", bulk(11000, &driver.WriteConcernError{Code: 64}), retried},
 	{"mongo.ClientBulkWriteException", driver.ClientBulkWriteException{}, ends}, // of a command that is not used
 	{"mongo.MarshalError", driver.MarshalError{Err: errors.New("x")}, rejected},
 	{"mongo.InvalidArgumentError", driver.ErrNilDocument, ends},
@@ -142,6 +143,7 @@ var driverErrors = []struct {
 
 	{"topology.ConnectionError", topology.ConnectionError{Wrapped: io.EOF}, retried},
 	{"topology.ConnectionError of a login", topology.ConnectionError{Wrapped: xdriver.Error{Code: 18}}, password},
+	{"topology.ConnectionError that the driver gave up", topology.ConnectionError{Wrapped: context.Canceled}, retried},
 	{"topology.ServerSelectionError", topology.ServerSelectionError{Wrapped: context.DeadlineExceeded}, retried},
 	{"topology.ServerSelectionError that was given up", topology.ServerSelectionError{Wrapped: context.Canceled}, ends},
 	{"topology.WaitQueueTimeoutError", topology.WaitQueueTimeoutError{}, retried},
@@ -157,6 +159,9 @@ var driverErrors = []struct {
 	{"topology.ErrTopologyConnected", topology.ErrTopologyConnected, ends},
 
 	{"auth.Error", &auth.Error{}, password},
+	{"auth.Error of a connection", topology.ConnectionError{Wrapped: &auth.Error{}}, password},
+	{"auth.Error of a primary that goes", xdriver.Error{Code: 91, Wrapped: &auth.Error{}}, retried},
+	{"auth.Error of a service", xdriver.Error{Code: 8000, Wrapped: &auth.Error{}}, password},
 
 	// Not the driver's own.
 	{"context.Canceled", context.Canceled, ends},
