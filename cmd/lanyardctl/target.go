@@ -104,9 +104,13 @@ func explainMongo(err error, o targetOptions) error {
 	case errors.As(err, &index):
 		return failure(err, fmt.Sprintf("drop it (db.%s.dropIndex(%q)), and run the same command again, which makes the unique one", index.Collection, index.Index))
 	case errors.As(err, &late):
-		return failure(err, fmt.Sprintf("bring the members back that are down, or wait for db.currentOp() to show no index build, and run the same command again: "+
-			"what was copied stays; or make it yourself: db.%s.createIndex({%s: 1}, {unique: true, name: %q, collation: {locale: \"simple\"}}, \"majority\")",
-			late.Collection, late.Field, late.Index))
+		wait, quorum := "wait", ""
+		if late.Set {
+			wait, quorum = "bring the members back that are down, or wait", `, "majority"`
+		}
+		return failure(err, fmt.Sprintf("%s until db.currentOp() shows no index build, and run the same command again: what was copied stays; "+
+			"or make it yourself: db.%s.createIndex({%s: 1}, {unique: true, name: %q, collation: {locale: \"simple\"}}%s)",
+			wait, late.Collection, late.Field, late.Index, quorum))
 	case errors.Is(err, mongo.ErrTooOld):
 		return failure(err, "upgrade the server, or name another with --mongo")
 	case errors.As(err, &duplicates):

@@ -76,7 +76,9 @@ func (f *fixture) interrupted(command string, now func()) *mongo.Documents {
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	store.AsMongoDB()
+	if store.Info().Server == "FerretDB" {
+		store.AsMongoDB()
+	}
 	return store.Documents()
 }
 

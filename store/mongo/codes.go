@@ -38,6 +38,7 @@ const (
 	codeNamespaceNotFound   = 26
 	codeMaxTimeExpired      = 50
 	codeCommandNotFound     = 59
+	codeCannotCreateIndex   = 67
 	codeUnknownWriteConcern = 79
 )
 

@@ -76,6 +76,9 @@ func (s *Store) CheckWritable(ctx context.Context, collections []record.Collecti
 			return nil, err
 		}
 		collation := info.Options.Collation
+		if collation.Locale == simple {
+			collation.Locale = ""
+		}
 		s.peculiar[info.Name] = peculiarity{collated: collation.Locale != "", sharded: sharded}
 		if collation.Locale != "" {
 			notices = append(notices, Notice{Collection: info.Name, Note: record.Collated, Collation: fmt.Sprintf("%s, strength %d", collation.Locale, collation.Strength)})
@@ -142,14 +145,26 @@ func (s *Store) checkShardKey(ctx context.Context, e *UnwritableError) (sharded 
 		if len(meta.Key) == 1 && meta.Key[0].Key == field && meta.Key[0].Value != "hashed" {
 			continue
 		}
-		e.Why = fmt.Sprintf("is sharded by %s, so that the server can make no unique index on %s", shardKey(meta.Key), field)
-		e.Remedy = "shard it by {user_id: 1} (sh.reshardCollection, MongoDB 5.0 and later), or name another database (--database)"
-		if kind == record.APIKeys { // two of its fields are unique
-			e.Remedy = "keep it on one shard (sh.unshardCollection, MongoDB 8.0 and later), or name another database (--database)"
-		}
-		return true, e
+		return true, s.badShardKey(e.Collection, meta.Key, field)
 	}
 	return true, nil
+}
+
+// badShardKey is the error of a collection that is sharded so that the field cannot be unique. The key may be unknown.
+func (s *Store) badShardKey(collection string, key bson.D, field string) error {
+	by := "by a key that may not be read here"
+	if key != nil {
+		by = "by " + shardKey(key)
+	}
+	e := &UnwritableError{
+		Database: s.db.Name(), Collection: collection,
+		Why:    fmt.Sprintf("is sharded %s, so that the server can make no unique index on %s", by, field),
+		Remedy: "shard it by {user_id: 1} (sh.reshardCollection, MongoDB 5.0 and later), or name another database (--database)",
+	}
+	if collection == record.APIKeysCollection.String() { // two of its fields are unique
+		e.Remedy = "keep it on one shard (sh.unshardCollection, MongoDB 8.0 and later), or name another database (--database)"
+	}
+	return e
 }
 
 // shardKey returns a shard key for people: "{region: 1}".

@@ -10,6 +10,9 @@ import (
 
 // Every command that compares text is made here: it compares bytes, and its time is bounded.
 
+// simple is the locale of the collation that compares bytes.
+const simple = "simple"
+
 // bytewise returns the collation that compares text byte by byte, whatever the collection's own does. Without it, a guard
 // would take "Ab" for "ab" where the collection ignores case, and overwrite what somebody has written in between. It is
 // nil, which names none, for a server that knows no collation.
@@ -17,7 +20,7 @@ func (s *Store) bytewise() *options.Collation {
 	if s.quirks.noCollation {
 		return nil
 	}
-	return &options.Collation{Locale: "simple"}
+	return &options.Collation{Locale: simple}
 }
 
 // find opens a cursor on the documents that the filter finds; all where it is nil.

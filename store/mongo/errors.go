@@ -28,7 +28,7 @@ var (
 	ErrTooOld      = errors.New("the server is too old")
 	ErrIndex       = errors.New("an index is in the way of the unique one")
 	ErrIndexTime   = errors.New("the index is not made in time")
-	ErrUnwritable  = errors.New("the collection cannot be written to as lanyardctl has to")
+	ErrUnwritable  = errors.New("no plain collection")
 	ErrNotPrimary  = errors.New("the server is not the primary of its replica set")
 )
 
@@ -76,13 +76,13 @@ func classOfServer(err error) (class, bool) {
 	switch {
 	case errors.As(err, &bulk):
 		concern = bulk.WriteConcernError
-		if len(bulk.WriteErrors) > 0 {
-			number = int32(bulk.WriteErrors[0].Code)
+		for _, e := range bulk.WriteErrors {
+			number = graver(number, int32(e.Code))
 		}
 	case errors.As(err, &write):
 		concern = write.WriteConcernError
-		if len(write.WriteErrors) > 0 {
-			number = int32(write.WriteErrors[0].Code)
+		for _, e := range write.WriteErrors {
+			number = graver(number, int32(e.Code))
 		}
 	case errors.As(err, &command):
 		number = command.Code
@@ -101,6 +101,14 @@ func classOfServer(err error) (class, bool) {
 		return transient, true // it was written, but perhaps not to a majority; writing it again waits for that
 	}
 	return c, number != 0
+}
+
+// graver returns the first of two codes that is about more than one document, else the first that is not zero.
+func graver(first, second int32) int32 {
+	if c := classOf(second); first == 0 || classOf(first) == duplicate || classOf(first) == aboutDocument && c != duplicate {
+		return second
+	}
+	return first
 }
 
 // isConnectionError reports whether the driver could not reach a server, or lost it, or took too long.

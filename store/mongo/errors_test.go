@@ -60,6 +60,12 @@ func bulk(code int, concern *driver.WriteConcernError, labels ...string) driver.
 	return e
 }
 
+func both(first, second int) driver.BulkWriteException {
+	e := bulk(first, nil)
+	e.WriteErrors = append(e.WriteErrors, bulk(second, nil).WriteErrors...)
+	return e
+}
+
 // driverErrors are errors of the driver by the name of their type or variable, and what they lead to.
 var driverErrors = []struct {
 	name  string // "package.Name", with a word after it where there are several
@@ -88,6 +94,10 @@ var driverErrors = []struct {
 	{"mongo.BulkWriteException of a document", bulk(17419, nil), rejected},
 	{"mongo.BulkWriteException retryable", bulk(189, nil, "RetryableWriteError"), retried},
 	{"mongo.BulkWriteException of a concern", bulk(0, &driver.WriteConcernError{Code: 100}), retried},
+	{"mongo.BulkWriteException of a duplicate and a shutdown", both(11000, 91), retried},
+	{"mongo.BulkWriteException of a shutdown and a document", both(91, 2), retried},
+	{"mongo.BulkWriteException of a document and a full disk", both(2, 14031), ends},
+	{"mongo.BulkWriteException of a document and a duplicate", both(2, 11000), rejected},
 	{"mongo.BulkWriteException of a duplicate and a concern", bulk(11000, &driver.WriteConcernError{Code: 64}), retried},
 	{"mongo.ClientBulkWriteException", driver.ClientBulkWriteException{}, ends}, // of a command that is not used
 	{"mongo.MarshalError", driver.MarshalError{Err: errors.New("x")}, rejected},

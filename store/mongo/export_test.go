@@ -97,7 +97,7 @@ func Wrap(err error) error { return (&Store{members: watch(options.Client())}).w
 // StatementFor returns the statement by which r is merged into doc on MongoDB, where the source wins.
 func StatementFor(r record.Record, doc bson.Raw) mongo.WriteModel {
 	w := writing{
-		Sink: &Sink{Store: &Store{}, opts: SinkOptions{Now: func() time.Time { return time.UnixMilli(0) }}}, kind: r.Kind,
+		Sink: &Sink{Store: &Store{limits: record.Limits{NoDollars: true}}, opts: SinkOptions{Now: func() time.Time { return time.UnixMilli(0) }}}, kind: r.Kind,
 		batch: []record.Record{r}, outcomes: make([]record.Outcome, 1), policy: record.PreferSource,
 	}
 	return w.statement(w.newChange(0, &found{own: doc}))

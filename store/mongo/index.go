@@ -50,6 +50,8 @@ type uniqueField struct {
 	kind  record.Kind
 	field string
 	index string // the name of the index to make
+
+	exists bool // the server lists the index, which may be in the making
 }
 
 // String returns the field for people: "kv.user_id".
@@ -96,10 +98,13 @@ func (s *Sink) inspect(ctx context.Context, kind record.Kind) error {
 		return err
 	}
 	for _, field := range uniqueFields(kind) {
-		u := uniqueField{kind, field, indexes.freeName(field)}
+		u := uniqueField{kind: kind, field: field, index: indexes.freeName(field)}
 		unique, inTheWay := indexes.unique(field)
 		switch {
-		case unique:
+		case unique != "":
+			// It may be in the making, by somebody else or for a run that was cut short: then it is waited for.
+			u.index, u.exists = unique, true
+			s.first = append(s.first, u)
 			continue
 		case inTheWay != "" && kind != record.Metrics:
 			return &IndexError{Collection: collectionName(kind), Index: inTheWay, Field: field}
@@ -161,7 +166,13 @@ type indexSpec struct {
 	Unique    bool     `bson:"unique"`
 	Sparse    bool     `bson:"sparse"`
 	Partial   bson.Raw `bson:"partialFilterExpression"`
-	Collation bson.Raw `bson:"collation"` // none for the one that compares bytes
+	Collation struct {
+		Locale string `bson:"locale"` // empty or "simple" for bytes
+	} `bson:"collation"`
+}
+
+func (i indexSpec) comparesBytes() bool {
+	return i.Collation.Locale == "" || i.Collation.Locale == simple
 }
 
 // indexes are those of a collection.
@@ -172,8 +183,7 @@ func (s *Store) indexes(ctx context.Context, kind record.Kind) (indexes, error) 
 	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
 	defer cancel()
 	cursor, err := s.collection(kind).Indexes().List(ctx)
-	var cmd mongo.CommandError
-	if errors.As(err, &cmd) && cmd.Code == codeNamespaceNotFound {
+	if hasCode(err, codeNamespaceNotFound) {
 		return nil, nil
 	}
 	if err != nil {
@@ -186,23 +196,23 @@ func (s *Store) indexes(ctx context.Context, kind record.Kind) (indexes, error) 
 	return list, nil
 }
 
-// unique reports whether the field has a unique index of its own that covers every document and compares bytes. InTheWay
-// is the name of another index on the field alone beside which the server makes no unique one.
-func (x indexes) unique(field string) (unique bool, inTheWay string) {
+// unique returns the name of a unique index on the field alone that covers every document and compares bytes, or of another
+// one beside which the server makes no such index.
+func (x indexes) unique(field string) (unique, inTheWay string) {
 	for _, i := range x {
-		if len(i.Key) != 1 || i.Key[0].Key != field || i.Collation != nil {
+		if len(i.Key) != 1 || i.Key[0].Key != field || !i.comparesBytes() {
 			continue
 		}
 		ascending, isNumber := asInteger(i.Key[0].Value)
 		switch {
 		case !isNumber || ascending != 1:
 		case i.Unique && !i.Sparse && i.Partial == nil:
-			return true, ""
+			return i.Name, ""
 		default:
 			inTheWay = i.Name
 		}
 	}
-	return false, inTheWay
+	return "", inTheWay
 }
 
 // asInteger returns the number that an index has in place of its order.

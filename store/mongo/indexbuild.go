@@ -32,6 +32,7 @@ func (e *IndexError) Unwrap() error { return ErrIndex }
 type IndexTimeError struct {
 	Collection, Index, Field string
 	After                    time.Duration
+	Set                      bool     // the server is in a replica set, or leads to several
 	Down                     []string // members of the replica set that cannot do their part
 }
 
@@ -73,16 +74,19 @@ func (s *Sink) createIndex(ctx context.Context, u uniqueField) error {
 	bounded, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	defer s.tellWaiting(ctx, u)()
+	started := time.Now()
 	_, err = s.collection(u.kind).Indexes().CreateOne(bounded, mongo.IndexModel{
 		Keys:    bson.D{{Key: u.field, Value: 1}},
 		Options: options.Index().SetUnique(true).SetName(u.index).SetCollation(s.bytewise()),
 	}, s.quorum())
-	switch {
-	case err == nil:
+	switch kind := classify(err); {
+	case err == nil || u.exists && kind == indexConflict: // made by somebody with further options
 		return nil
-	case ctx.Err() == nil && (errors.Is(err, context.DeadlineExceeded) || mongo.IsTimeout(err) && bounded.Err() != nil || isMaxTime(err)):
-		return &IndexTimeError{Collection: collectionName(u.kind), Index: u.index, Field: u.field, After: timeout, Down: s.membersDown(ctx)}
-	case classify(err) == indexConflict:
+	case ctx.Err() == nil && kind == transient && (isMaxTime(err) || time.Since(started) > timeout*9/10):
+		return &IndexTimeError{Collection: collectionName(u.kind), Index: u.index, Field: u.field, After: timeout, Down: s.membersDown(ctx), Set: s.inSet || s.router}
+	case s.router && hasCode(err, codeCannotCreateIndex):
+		return fmt.Errorf("%w: %w", s.badShardKey(collectionName(u.kind), nil, u.field), s.scrub(err))
+	case kind == indexConflict:
 		return fmt.Errorf("%w: %w", &IndexError{Collection: collectionName(u.kind), Index: u.index, Field: u.field}, s.scrub(err))
 	}
 	return s.wrap("make the unique index on "+u.String(), err)
@@ -92,9 +96,11 @@ func isAny(err error, targets ...error) bool {
 	return slices.ContainsFunc(targets, func(target error) bool { return errors.Is(err, target) })
 }
 
-func isMaxTime(err error) bool {
+func isMaxTime(err error) bool { return hasCode(err, codeMaxTimeExpired) }
+
+func hasCode(err error, code int32) bool {
 	var cmd mongo.CommandError
-	return errors.As(err, &cmd) && cmd.Code == codeMaxTimeExpired
+	return errors.As(err, &cmd) && cmd.Code == code
 }
 
 // quorum makes a replica set ready with an index once most of its members have it. Otherwise it waits for all that vote,

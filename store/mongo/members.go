@@ -129,7 +129,7 @@ func (m *members) why(h heartbeat) string {
 func (m *members) whyFailed(err error) string {
 	var (
 		noTLS     tls.RecordHeaderError
-		alert     tls.AlertError
+		alert     *net.OpError
 		authority x509.UnknownAuthorityError
 		hostname  x509.HostnameError
 		invalid   x509.CertificateInvalidError
@@ -146,7 +146,7 @@ func (m *members) whyFailed(err error) string {
 		return "its certificate is for another host name"
 	case errors.As(err, &invalid), errors.As(err, &verify):
 		return "its certificate is not valid"
-	case errors.As(err, &alert):
+	case errors.As(err, &alert) && alert.Op == "remote error": // as crypto/tls names an alert
 		return "it refuses the TLS handshake; perhaps it asks for a certificate (tlsCertificateKeyFile)"
 	case errors.As(err, &lookup):
 		return "no such host"
@@ -203,6 +203,8 @@ func (s *Store) membersDown(ctx context.Context) []string {
 			down = append(down, addr+" (no answer so far)")
 		case h.failure != nil:
 			down = append(down, fmt.Sprintf("%s (%s)", addr, s.members.whyFailed(h.failure)))
+		case h.kind == "RSOther" || h.kind == "RSGhost":
+			down = append(down, addr+" (not ready)")
 		}
 	}
 	return down

@@ -83,6 +83,10 @@ func (w *writing) decide(ctx context.Context, indexes []int) (changes []change, 
 			w.reject(i, fmt.Sprintf("the document in the target holds the field %q more than once: remove all but the right one", name))
 			continue
 		}
+		if name, ok := w.noPath(c); !ok {
+			w.reject(i, fmt.Sprintf("the document in the target holds a name that begins with a dollar, beside which the server cannot set the field %q", name))
+			continue
+		}
 		if c.decision.Write {
 			if rejects := w.limits.CheckSize(w.batch[i], w.sizeAfter(c)); rejects != nil {
 				w.outcomes[i] = record.Outcome{Column: record.Rejected, Rejects: rejects}
@@ -94,6 +98,19 @@ func (w *writing) decide(ctx context.Context, indexes []int) (changes []change, 
 		superseded = append(superseded, c.decision.Superseded...)
 	}
 	return changes, superseded, nil
+}
+
+// noPath returns a pair that has to be set by its path and cannot. It reports true where there is none.
+func (w *writing) noPath(c change) (name string, ok bool) {
+	if !c.decision.Write || !w.needsPaths(c) {
+		return "", true
+	}
+	for _, name := range append(sortedNames(c.decision.Set), c.decision.Unset...) {
+		if !plainName(name) {
+			return name, false
+		}
+	}
+	return "", true
 }
 
 // newDocumentFor returns the new document of a change, under an _id of its own where somebody else's document has the
@@ -193,10 +210,14 @@ func (w *writing) updateOnce(ctx context.Context, indexes []int, models []mongo.
 	}
 	refused := make(map[int]bool)
 	for _, e := range failed {
-		if index, ours := violated(e.WriteError); !ours { // an API key that came to another user meanwhile is met in the next round
-			w.refuse(indexes[e.Index], int32(e.Code), index)
-			refused[indexes[e.Index]] = true
+		i := indexes[e.Index]
+		index, ours := violated(e.WriteError)
+		if ours { // an API key that came to another user meanwhile is found in the next round
+			w.met[i] = index
+			continue
 		}
+		w.refuse(i, int32(e.Code), index)
+		refused[i] = true
 	}
 	if bulkErr == nil && res.MatchedCount == int64(len(models)) {
 		return nil, nil

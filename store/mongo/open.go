@@ -14,6 +14,7 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/address"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 	"go.mongodb.org/mongo-driver/v2/mongo/readpref"
 	"go.mongodb.org/mongo-driver/v2/mongo/writeconcern"
@@ -101,6 +102,14 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	ctx, cancel := context.WithTimeout(ctx, o.Timeout+settle)
 	defer cancel()
 	err = s.identify(ctx)
+	// The primary may have gone a moment ago; then the driver finds the new one.
+	for err == nil && s.info.Lagging != "" && !o.ReadOnly && !s.direct && ctx.Err() == nil {
+		select {
+		case <-ctx.Done():
+		case <-time.After(settle / 4):
+			err = s.identify(ctx)
+		}
+	}
 	if err == nil && s.info.Lagging != "" && !o.ReadOnly {
 		err = fmt.Errorf("%w: %s is in %s, whose primary is %s", ErrNotPrimary, s.info.Lagging, s.info.Topology,
 			cmp.Or(s.info.Primary, "not known now"))
@@ -122,6 +131,7 @@ func (s *Store) identify(ctx context.Context) error {
 		Msg      string   `bson:"msg"`
 		Me       string   `bson:"me"`
 		Primary  string   `bson:"primary"`
+		InNoSet  bool     `bson:"isreplicaset"` // a member that has no configuration, or no place in it
 		Writable bool     `bson:"isWritablePrimary"`
 		IsMaster bool     `bson:"ismaster"` // in place of isWritablePrimary, before 4.4.2
 		Hosts    []string `bson:"hosts"`
@@ -129,8 +139,7 @@ func (s *Store) identify(ctx context.Context) error {
 		Arbiters []string `bson:"arbiters"`
 	}
 	err := admin.RunCommand(ctx, bson.D{{Key: "hello", Value: 1}}).Decode(&hello)
-	var cmd mongo.CommandError
-	if errors.As(err, &cmd) && cmd.Code == codeCommandNotFound { // before 4.4.2
+	if hasCode(err, codeCommandNotFound) { // before 4.4.2
 		err = admin.RunCommand(ctx, bson.D{{Key: "isMaster", Value: 1}}).Decode(&hello)
 	}
 	if err != nil {
@@ -155,8 +164,14 @@ func (s *Store) identify(ctx context.Context) error {
 		if !hello.Writable && !hello.IsMaster {
 			s.info.Lagging, s.info.Primary = cmp.Or(hello.Me, "the server"), hello.Primary
 		}
-		s.hosts = slices.Concat(hello.Hosts, hello.Passives, hello.Arbiters)
+		s.hosts = nil
+		for _, host := range slices.Concat(hello.Hosts, hello.Passives, hello.Arbiters) {
+			s.hosts = append(s.hosts, address.Address(host).String()) // as heartbeats name it
+		}
 		s.info.Down = s.membersDown(ctx)
+	case hello.InNoSet:
+		s.info.Topology, s.inSet = "replica set without a place for it", true
+		s.info.Lagging = cmp.Or(hello.Me, "the server")
 	}
 	s.limits = record.Limits{MaxDocument: record.DefaultMaxDocument}
 	if version := build.FerretDB.Version + build.FerretDBVersion; version != "" {

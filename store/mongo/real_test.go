@@ -103,13 +103,13 @@ func (f *fixture) hasUniqueIndex(collection, field string) bool {
 	var list []struct {
 		Key       bson.D
 		Unique    bool
-		Collation bson.Raw
+		Collation struct{ Locale string }
 	}
 	if err := cursor.All(context.Background(), &list); err != nil {
 		f.t.Fatal(err)
 	}
 	for _, i := range list {
-		if len(i.Key) == 1 && i.Key[0].Key == field && i.Unique && i.Collation == nil {
+		if len(i.Key) == 1 && i.Key[0].Key == field && i.Unique && (i.Collation.Locale == "" || i.Collation.Locale == "simple") {
 			return true
 		}
 	}

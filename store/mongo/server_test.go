@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
+	driver "go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/lanyardctl/lanyardctl/record"
 	"github.com/lanyardctl/lanyardctl/store/mongo"
@@ -468,5 +470,79 @@ func TestErrorsOfAFailover(t *testing.T) {
 				t.Errorf("%d inserts: a document was looked for", n)
 			}
 		})
+	}
+}
+
+// TestAnIndexInTheMakingIsWaitedFor: a server lists such an index as if it were ready.
+func TestAnIndexInTheMakingIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	for name, answer := range map[string]bson.D{
+		"ready":         nil,
+		"by other ways": mongoproxy.Error(85, "IndexOptionsConflict", "an equivalent index already exists with the same name but different options"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			proxy, open, _ := shownAs(t, mongoproxy.Options{Hook: func(_ context.Context, c mongoproxy.Command) bson.D {
+				if c.Name == "createIndexes" {
+					return answer
+				}
+				return nil
+			}})
+			f := open(proxy.URI)
+			made := driver.IndexModel{Keys: bson.D{{Key: "user_id", Value: 1}}, Options: options.Index().SetUnique(true).SetName("theirs")}
+			if _, err := f.db.Collection("kv").Indexes().CreateOne(context.Background(), made); err != nil {
+				t.Fatal(err)
+			}
+			f.sink(record.Kinds(0).With(record.KV)) // begins
+			asked := proxy.Commands("createIndexes")
+			if len(asked) != 1 {
+				t.Fatalf("%v", asked)
+			}
+			index := mongoproxy.Command{Body: asked[0].Get("indexes").(bson.A)[0].(bson.D)}
+			if index.Get("name") != "theirs" {
+				t.Errorf("%v", index)
+			}
+		})
+	}
+}
+
+func TestAShardKeyThatMayNotBeRead(t *testing.T) {
+	t.Parallel()
+	plain := collectionAs("kv", "collection", bson.D{})
+	proxy, open, _ := shownAs(t, mongoproxy.Options{Router: true, Hook: func(ctx context.Context, c mongoproxy.Command) bson.D {
+		switch {
+		case c.Name == "find" && c.Database == "config":
+			return mongoproxy.Error(13, "Unauthorized", "not authorized on config")
+		case c.Name == "createIndexes":
+			return mongoproxy.Error(67, "CannotCreateIndex", "cannot create unique index over { user_id: 1 } with shard key pattern { region: 1 }")
+		}
+		return plain(ctx, c)
+	}})
+	f := open(proxy.URI)
+	sink, err := f.store.Sink(context.Background(), mongo.SinkOptions{Kinds: record.Kinds(0).With(record.KV)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = sink.Begin(context.Background(), (&keeper{}).keep)
+	var unwritable *mongo.UnwritableError
+	if !errors.As(err, &unwritable) || !strings.Contains(err.Error(), "is sharded by a key that may not be read here") {
+		t.Errorf("%v", err)
+	}
+}
+
+// TestHostsAreComparedAsTheDriverSpellsThem: a set's configuration may have capital letters.
+func TestHostsAreComparedAsTheDriverSpellsThem(t *testing.T) {
+	t.Parallel()
+	server := ferretdb.Start(t)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, port, _ := net.SplitHostPort(listener.Addr().String())
+	listener.Close()
+	proxy := mongoproxy.Start(t, server.URI, mongoproxy.Options{Version: release, Set: "rs0", Others: []string{"LocalHost:" + port}})
+	f := newFixtureOf(t, server.URI, inSet(proxy, "rs0"))
+	if down := f.store.Info().Down; !slices.Equal(down, []string{"localhost:" + port + " (connection refused)"}) {
+		t.Errorf("%q", down)
 	}
 }

@@ -104,7 +104,7 @@ type writing struct {
 	policy   record.Policy
 	looked   bool // the records' documents were looked for: a duplicate that an insert meets is none of them
 
-	// met are the unique indexes that inserts met though nothing was found by which the server could mean it.
+	// met are the unique indexes that writes met though nothing was found that the server could mean.
 	met map[int]string
 }
 

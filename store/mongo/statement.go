@@ -1,6 +1,7 @@
 package mongo
 
 import (
+	"slices"
 	"strings"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -58,22 +59,45 @@ func (w *writing) statement(c change) mongo.WriteModel {
 		}
 	}
 	filter := w.identity(collectionName(w.kind), doc)
-	switch dollars := w.kind == record.KV && dollarInside(c.kv); {
-	case dollars && !w.quirks.noExpressions:
-		// Somebody inserted it. MongoDB 4.4 refuses to set such a name, and takes it in a whole document.
-		filter = append(filter, stillWhole(doc, len(doc)+len(c.kv)))
-		return w.replaceModel(filter, replaced(doc, set, unset))
-	case !w.quirks.loneID:
+	if !w.quirks.loneID {
 		filter = append(filter, guard...)
+	}
+	if w.needsPaths(c) {
+		set, unset = paths(d, set[1:], unset) // in place of the whole kv
 	}
 	if w.quirks.replace && w.kind == record.KV {
 		return w.replaceModel(filter, replaced(doc, set, unset))
 	}
-	update := bson.D{{Key: "$set", Value: set}}
+	var update bson.D
+	if len(set) > 0 {
+		update = append(update, bson.E{Key: "$set", Value: set})
+	}
 	if len(unset) > 0 {
 		update = append(update, bson.E{Key: "$unset", Value: unset})
 	}
 	return w.updateModel(filter, update)
+}
+
+// needsPaths reports whether single key-value pairs have to be set in place of all: somebody inserted a name that begins with
+// a dollar, which MongoDB before 5.0 takes deep in a new document, and refuses in whatever is set or replaced.
+func (w *writing) needsPaths(c change) bool {
+	return w.kind == record.KV && w.limits.NoDollars && !w.quirks.replace && dollarInside(lookup(c.found.own, "kv"))
+}
+
+// paths returns what has to be set and unset for the pairs of a decision, beside what else there is.
+func paths(d record.Decision, set, unset bson.D) (bson.D, bson.D) {
+	for _, name := range sortedNames(d.Set) {
+		set = append(set, bson.E{Key: "kv." + name, Value: rawValue(d.Set[name])})
+	}
+	for _, name := range d.Unset {
+		unset = append(unset, bson.E{Key: "kv." + name, Value: ""})
+	}
+	return set, unset
+}
+
+// rawValue returns a value as it stands in a document.
+func rawValue(v record.Value) bson.RawValue {
+	return bson.RawElement(appendElement(nil, "v", v)).Value()
 }
 
 // stillIs returns the condition that the document's field has the value that was read.
@@ -88,24 +112,18 @@ func stillIs(doc bson.Raw, name string) bson.E {
 	return bson.E{Key: name, Value: bson.D{{Key: "$eq", Value: v}}}
 }
 
-// dollarInside reports whether a name at any depth of a document begins with a dollar.
-func dollarInside(doc bson.Raw) bool {
-	for _, e := range elementsOf(doc) {
-		if strings.HasPrefix(e.Key(), "$") {
-			return true
-		}
-		var inner bson.Raw
-		switch v := e.Value(); v.Type {
-		case bson.TypeEmbeddedDocument:
-			inner = v.Document()
-		case bson.TypeArray:
-			inner = bson.Raw(v.Array())
-		}
-		if inner != nil && dollarInside(inner) {
-			return true
-		}
+// dollarInside reports whether a name at any depth of a value begins with a dollar.
+func dollarInside(v bson.RawValue) bool {
+	var inner bson.Raw
+	switch v.Type {
+	case bson.TypeEmbeddedDocument:
+		inner = v.Document()
+	case bson.TypeArray:
+		inner = bson.Raw(v.Array())
 	}
-	return false
+	return slices.ContainsFunc(elementsOf(inner), func(e bson.RawElement) bool {
+		return strings.HasPrefix(e.Key(), "$") || dollarInside(e.Value())
+	})
 }
 
 // replaced returns doc with top-level fields set and unset.

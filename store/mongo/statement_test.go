@@ -40,25 +40,27 @@ func TestATimeOfNoValueIsGuardedByItsType(t *testing.T) {
 	}
 }
 
-// TestANameWithADollarIsWrittenWithItsDocument: MongoDB 4.4 refuses to set such a name, and takes it in a whole document.
-func TestANameWithADollarIsWrittenWithItsDocument(t *testing.T) {
-	doc := bson.D{{Key: "_id", Value: "x"}, {Key: "user_id", Value: alice.String()}, {Key: "kv", Value: bson.D{
-		{Key: "deep", Value: bson.A{bson.D{{Key: "$x", Value: int64(1)}}}},
-	}}, {Key: "app", Value: "stays"}}
-	m := mongo.StatementFor(kv(alice, values{"a": "b"}), encoded(t, doc)).(*driver.ReplaceOneModel)
-	filter := bson.D{{Key: "_id", Value: "x"}, {Key: "$expr", Value: bson.D{{Key: "$eq", Value: bson.A{
-		bson.D{{Key: "$cmp", Value: bson.A{"$$ROOT", bson.D{{Key: "$literal", Value: doc}}}}}, int32(0),
-	}}}}}
+// TestANameWithADollarIsNotTouched: MongoDB 4.4 refuses such a name in whatever is set, and whatever is replaced.
+func TestANameWithADollarIsNotTouched(t *testing.T) {
+	pairs := bson.D{{Key: "deep", Value: bson.A{bson.D{{Key: "$x", Value: int64(1)}}}}}
+	doc := bson.D{{Key: "_id", Value: "x"}, {Key: "user_id", Value: alice.String()}, {Key: "kv", Value: pairs}, {Key: "lanyardctl", Value: "old"}}
+	m := mongo.StatementFor(kv(alice, values{"a": "b", "n": int64(1)}), encoded(t, doc)).(*driver.UpdateOneModel)
+	filter := bson.D{{Key: "_id", Value: "x"}, {Key: "kv", Value: bson.D{{Key: "$eq", Value: pairs}}}}
 	if d := cmp.Diff(shown(t, filter), shown(t, m.Filter)); d != "" {
 		t.Errorf("guard (-want +got):\n%s", d)
 	}
-	after := bson.D{doc[0], doc[1], doc[3], {Key: "kv", Value: bson.D{doc[2].Value.(bson.D)[0], {Key: "a", Value: "b"}}}}
-	if d := cmp.Diff(shown(t, after), shown(t, m.Replacement)); d != "" {
-		t.Errorf("document (-want +got):\n%s", d)
+	update := bson.D{
+		{Key: "$set", Value: bson.D{{Key: "kv.a", Value: "b"}, {Key: "kv.n", Value: int64(1)}}},
+		{Key: "$unset", Value: bson.D{{Key: "lanyardctl", Value: ""}}},
+	}
+	if d := cmp.Diff(shown(t, update), shown(t, m.Update)); d != "" {
+		t.Errorf("update (-want +got):\n%s", d)
 	}
 	plain := bson.D{doc[0], doc[1], {Key: "kv", Value: bson.D{{Key: "x$", Value: "$x"}}}}
-	if _, update := mongo.StatementFor(kv(alice, values{"a": "b"}), encoded(t, plain)).(*driver.UpdateOneModel); !update {
-		t.Error("a document without such a name is replaced, too")
+	m = mongo.StatementFor(kv(alice, values{"a": "b"}), encoded(t, plain)).(*driver.UpdateOneModel)
+	update = bson.D{{Key: "$set", Value: bson.D{{Key: "kv", Value: bson.D{{Key: "x$", Value: "$x"}, {Key: "a", Value: "b"}}}}}}
+	if d := cmp.Diff(shown(t, update), shown(t, m.Update)); d != "" {
+		t.Errorf("without such a name (-want +got):\n%s", d)
 	}
 }
 

@@ -220,6 +220,9 @@ func Hide(text string) string {
 // Direct returns the URI of one host of uri's deployment, whatever set that is in.
 func Direct(uri, host string) string {
 	a := parse(uri)
+	if a.scheme == "mongodb+srv" { // which implies it
+		a = a.with("tls", "true")
+	}
 	a.scheme, a.hosts = "mongodb", host
 	return a.with("directConnection", "true").String()
 }
