@@ -41,7 +41,9 @@ ends it at once, with 130.`,
   lanyardctl embedded serve ./try --listen unix`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			opts.Dir = args[0]
+			if opts.Dir = args[0]; userInArgument.MatchString(opts.Dir) {
+				return usageError("DIR is no folder (it is not shown: it may hold a password)", "give the path of a folder, without :// and without : before @")
+			}
 			return serveEmbedded(cmd.Context(), opts, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}

@@ -107,6 +107,7 @@ func runMigrate(ctx context.Context, o migrateOptions, s streams, checked error)
 		return checked
 	}
 	run := &migrationRun{pairRun: newPairRun(o.pairOptions, s), options: o}
+	run.red.hideTyped(o.rejectsFile)
 	if checked != nil {
 		return run.ended(ctx, run.reportFailure(ctx, checked))
 	}

@@ -150,14 +150,19 @@ func typedRedactor(args []string) redactor {
 	red := newRedactor()
 	for _, arg := range args {
 		_, value, _ := strings.Cut(arg, "=")
-		for _, text := range []string{arg, value} {
-			if _, err := redact.Parse(text); err != nil && userInArgument.MatchString(text) {
-				red.Hiding(text)
-				red.Hiding(printable(text))
-			}
-		}
+		red.hideTyped(arg, value)
 	}
 	return red
+}
+
+// hideTyped makes r hide those of the texts, as somebody typed them, that may hold a user name and a password.
+func (r redactor) hideTyped(texts ...string) {
+	for _, text := range texts {
+		if _, err := redact.Parse(text); err != nil && userInArgument.MatchString(text) {
+			r.Hiding(text)
+			r.Hiding(printable(text))
+		}
+	}
 }
 
 // calledWrong makes a usage error of an error from cobra.

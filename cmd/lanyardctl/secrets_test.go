@@ -67,6 +67,8 @@ var secretPlaces = []secretPlace{
 	{in: []string{"--database", "MONGODB_DATABASE"}, form: "%", with: closedMongo, sign: "@"},
 	{in: []string{"--database", "MONGODB_DATABASE"}, form: "mongodb://writer:%@127.0.0.1:1", with: closedMongo},
 	{in: []string{"--discord-api"}, form: "https://writer:%@127.0.0.1:1/api", with: closedMongo + " --guild 1"},
+	{in: []string{"--members", "--temp-dir"}, form: "writer:%@127.0.0.1:1", with: closedMongo},
+	{in: []string{"--members", "--temp-dir"}, form: "mongodb://writer:%@127.0.0.1:1", with: closedMongo},
 	{in: []string{"--batch-size"}, form: "mongodb://writer:%@127.0.0.1:1", with: closedMongo},
 	{in: []string{""}, form: "redis://reader:%@127.0.0.1:1", with: closedMongo},
 	{in: []string{""}, form: "reader:%@127.0.0.1:1", with: closedMongo},
@@ -126,7 +128,7 @@ func checkNothingIsShown(t rapid.TB, shape string, c choices) {
 
 	command := pick([]string{"migrate redis-to-mongo", "verify", "sweep", "sweep list"}, c.command)
 	switch {
-	case in == "--discord-api":
+	case in == "--discord-api", in == "--members", in == "--temp-dir":
 		command = "sweep"
 	case in == "--batch-size":
 		command = "migrate redis-to-mongo"

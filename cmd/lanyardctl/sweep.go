@@ -263,6 +263,7 @@ func runSweep(ctx context.Context, o sweepOptions, s streams, checked error) err
 	}
 	red := newRedactor(uris...)
 	red.Hiding(strings.TrimPrefix(o.token, "Bot "))
+	red.hideTyped(append(o.members, o.tempDir)...)
 	run := &sweepRun{newTargetRun(o.targetOptions, s, red), o}
 	if checked != nil {
 		return run.ended(ctx, run.reportFailure(ctx, checked))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"regexp"
 	"slices"
 	"time"
 
@@ -40,6 +41,9 @@ func (c journalCommand) bind(cmd *cobra.Command, own func(flags *pflag.FlagSet))
 		if err == nil && c.check != nil {
 			err = c.check(cmd.Flags())
 		}
+		if err == nil && len(args) > 0 && !idForm.MatchString(args[0]) {
+			err = usageError("this is no sweep's ID (it is not shown: it may hold a password)", "see which sweeps there are: lanyardctl sweep list")
+		}
 		if err != nil {
 			return err
 		}
@@ -57,6 +61,9 @@ func (c journalCommand) bind(cmd *cobra.Command, own func(flags *pflag.FlagSet))
 	f.outputFlags.bind(cmd)
 	return cmd
 }
+
+// idForm matches what may be the ID of a sweep.
+var idForm = regexp.MustCompile(`^[0-9A-Za-z-]+$`)
 
 // called returns how the command was called, with its argument.
 func (c journalCommand) called(args []string) string {

@@ -160,6 +160,9 @@ func runVerify(ctx context.Context, o verifyOptions, s streams, checked error) e
 		return checked
 	}
 	run := &verifyRun{pairRun: newPairRun(o.pairOptions, s), options: o}
+	for _, file := range o.reports {
+		run.red.hideTyped(file.path)
+	}
 	if checked != nil {
 		return run.ended(ctx, run.reportFailure(ctx, checked))
 	}
