@@ -97,3 +97,69 @@ type away struct{ record.Sink }
 func (away) Write(context.Context, []record.Record, record.KeepFunc) ([]record.Outcome, error) {
 	return nil, fmt.Errorf("away: %w", record.ErrUnavailable)
 }
+
+// shaky keeps checkpoints, and fails at the first call of each sort, as at an election. Saved is a call whose answer alone
+// is lost.
+type shaky struct {
+	record.Checkpoints
+	failed map[string]bool
+}
+
+func (c shaky) once(name string) error {
+	if c.failed[name] {
+		return nil
+	}
+	c.failed[name] = true
+	return fmt.Errorf("%s: %w", name, record.ErrUnavailable)
+}
+
+func (c shaky) Find(ctx context.Context, scope string) ([]record.Checkpoint, error) {
+	if err := c.once("Find"); err != nil {
+		return nil, err
+	}
+	return c.Checkpoints.Find(ctx, scope)
+}
+
+func (c shaky) Target(ctx context.Context) (map[string]string, error) {
+	if err := c.once("Target"); err != nil {
+		return nil, err
+	}
+	return c.Checkpoints.Target(ctx)
+}
+
+func (c shaky) Save(ctx context.Context, checkpoint record.Checkpoint, from record.Owner) (bool, error) {
+	saved, err := c.Checkpoints.Save(ctx, checkpoint, from)
+	if lost := c.once("Save"); lost != nil {
+		return false, lost
+	}
+	return saved, err
+}
+
+func (c shaky) Remove(ctx context.Context, id string) error {
+	if err := c.once("Remove"); err != nil {
+		return err
+	}
+	return c.Checkpoints.Remove(ctx, id)
+}
+
+func TestAnElectionAtTheEdgesEndsNoRun(t *testing.T) {
+	t.Parallel()
+	target := newTarget()
+	o := options(t, &mem.Source{Items: [][]record.Item{users(30)}, ID: "a"}, &stuck{Sink: target, in: "Finish", reached: make(chan struct{})}, target)
+	ctx, interrupt := context.WithCancel(context.Background())
+	go func() {
+		<-o.Sink.(*stuck).reached
+		interrupt()
+	}()
+	if _, err := run(t, ctx, o); !errors.Is(err, migrate.ErrInterrupted) {
+		t.Fatal(err)
+	}
+	o.Sink, o.Checkpoints = target, shaky{target, make(map[string]bool)}
+	report := mustRun(t, o)
+	if !report.Resumed || report.Kinds[record.KV].Read != 30 {
+		t.Errorf("resumed: %t, %+v", report.Resumed, report.Kinds[record.KV])
+	}
+	if found, err := target.Find(context.Background(), ""); err != nil || len(found) != 0 {
+		t.Errorf("%v, %v", found, err)
+	}
+}

@@ -267,11 +267,14 @@ func (j *Job) claim(ctx context.Context) (record.Checkpoint, error) {
 		return record.Checkpoint{}, nil
 	}
 	name := scope(j.opts.Source.Identity(), j.opts.Scope)
-	found, err := j.opts.Checkpoints.Find(ctx, name)
-	if err != nil {
-		return record.Checkpoint{}, err
-	}
-	target, err := j.opts.Checkpoints.Target(ctx)
+	var found []record.Checkpoint
+	var target map[string]string
+	err := j.retry.Do(ctx, func() (err error) {
+		if found, err = j.opts.Checkpoints.Find(ctx, name); err == nil {
+			target, err = j.opts.Checkpoints.Target(ctx)
+		}
+		return err
+	})
 	if err != nil {
 		return record.Checkpoint{}, err
 	}
@@ -281,7 +284,7 @@ func (j *Job) claim(ctx context.Context) (record.Checkpoint, error) {
 		j.opts.Notify(begin.why)
 	}
 	for _, id := range begin.obsolete {
-		if err := j.opts.Checkpoints.Remove(ctx, id); err != nil {
+		if err := j.retry.Do(ctx, func() error { return j.opts.Checkpoints.Remove(ctx, id) }); err != nil {
 			return record.Checkpoint{}, err
 		}
 	}
@@ -292,17 +295,27 @@ func (j *Job) claim(ctx context.Context) (record.Checkpoint, error) {
 	}
 	before := c
 	c.Owner, c.Heartbeat, c.Positions = j.self, now, maps.Clone(c.Positions)
-	won, err := j.opts.Checkpoints.Save(ctx, c, from)
+	won, err := j.save(ctx, c, from)
 	if err != nil {
 		return record.Checkpoint{}, err
 	}
 	if !won {
 		// Another run took the checkpoint in the same moment; this one runs beside it.
 		before, c = record.Checkpoint{}, record.Checkpoint{ID: j.self.Run, Scope: name, Owner: j.self, Heartbeat: now}
-		if _, err := j.opts.Checkpoints.Save(ctx, c, j.self); err != nil {
+		if _, err := j.save(ctx, c, j.self); err != nil {
 			return record.Checkpoint{}, err
 		}
 	}
 	j.saved = &saver{store: j.opts.Checkpoints, retry: j.retry, every: j.opts.SaveEvery, last: c, resumed: won && begin.resume != nil}
 	return before, nil
+}
+
+// save writes the checkpoint in place of the one that from owns, and reports whether it did.
+func (j *Job) save(ctx context.Context, c record.Checkpoint, from record.Owner) (won bool, err error) {
+	err = j.retry.Do(ctx, func() (err error) {
+		won, err = j.opts.Checkpoints.Save(ctx, c, from)
+		from = c.Owner // which it is where the answer alone was lost
+		return err
+	})
+	return won, err
 }

@@ -52,7 +52,7 @@ func (r Retry) Do(ctx context.Context, call func() error) error {
 }
 
 // DrainTime is how long what is under way when a run is interrupted has to come to its end, unless told otherwise.
-const DrainTime = 30 * time.Second
+const DrainTime = 25 * time.Second
 
 // Drain returns a context for work that an interruption of ctx shall not cut in two: it ends only when grace has passed
 // since then, with the cause of ctx. The caller cancels it when the work is done.

@@ -47,6 +47,9 @@ func New(o Options) *Job {
 		o.Now = time.Now()
 	}
 	j := &Job{opts: o, retry: record.Retry{Backoff: o.Backoff, Notify: o.Notify}}
+	if o.Journal != nil {
+		j.opts.Journal = steadyJournal{o.Journal, j.retry}
+	}
 	for i := range j.queues {
 		j.queues[i].size = min(firstPiece, o.Chunk)
 	}
@@ -122,7 +125,9 @@ func (j *Job) run(ctx context.Context) (err error) {
 	if err = because(held, err); err == nil && !holding.held(ctx) {
 		err = ErrLeaseLost
 	}
-	return errors.Join(err, j.end(ctx, err), holding.end(ctx))
+	err = errors.Join(err, j.end(ctx, err))
+	holding.end(ctx, err)
+	return err
 }
 
 // newID returns the ID of a sweep that begins now. IDs of later sweeps sort after those of earlier ones.
@@ -165,11 +170,10 @@ func (j *Job) journalled(ctx context.Context, changes []*change) error {
 		entries[i] = c.entry
 	}
 	j.report.ID, j.sweep.Changes = j.sweep.ID, j.seq
-	err := j.retry.Do(ctx, func() error { return j.opts.Journal.SaveSweep(ctx, j.sweep) })
-	if err != nil {
+	if err := j.opts.Journal.SaveSweep(ctx, j.sweep); err != nil {
 		return err
 	}
-	if err := j.retry.Do(ctx, func() error { return j.opts.Journal.Append(ctx, entries) }); err != nil {
+	if err := j.opts.Journal.Append(ctx, entries); err != nil {
 		return err
 	}
 	j.changed(len(changes))
@@ -181,7 +185,7 @@ func (j *Job) end(ctx context.Context, cause error) error {
 	if j.report.ID == "" || errors.Is(cause, ErrLeaseLost) {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout)
+	ctx, cancel := ending(ctx, cause)
 	defer cancel()
 	j.sweep.State, j.sweep.EndedAt, j.sweep.Changes = record.SweepDone, time.Now(), j.report.Changes
 	if cause != nil {

@@ -509,6 +509,98 @@ func TestAFailureBeforeAChangeCountsNone(t *testing.T) {
 	}
 }
 
+// TestAChangeThatChangedNothingYetIsNone: the first step of a merge may find the document that stays as it should be.
+func TestAChangeThatChangedNothingYetIsNone(t *testing.T) {
+	t.Parallel()
+	docs, journal := mem.NewDocuments(record.Limits{}), mem.NewJournal()
+	for _, id := range []string{"a", "b"} {
+		docs.Insert(record.KVCollection, map[string]any{"_id": id, "user_id": alice, "kv": map[string]any{"x": "1"}})
+	}
+	refused := errors.New("not authorized")
+	r, err := sweep.New(sweep.Options{Documents: &refusingDeletes{docs, refused}, Journal: journal, Dedupe: true}).Run(t.Context())
+	if !errors.Is(err, refused) || r.Changes != 0 {
+		t.Errorf("%v, %d changes", err, r.Changes)
+	}
+}
+
+type refusingDeletes struct {
+	*mem.Documents
+	err error
+}
+
+func (r *refusingDeletes) Apply(ctx context.Context, steps []record.Step) ([]record.StepResult, error) {
+	if steps[0].After == nil {
+		return nil, r.err
+	}
+	return r.Documents.Apply(ctx, steps)
+}
+
+// shaky is a journal of which every call fails once, as at an election, and which never takes the lease back.
+type shaky struct {
+	record.Journal
+	failed map[string]bool
+}
+
+func (j shaky) once(name string) error {
+	if j.failed[name] {
+		return nil
+	}
+	j.failed[name] = true
+	return fmt.Errorf("%s: %w", name, record.ErrUnavailable)
+}
+
+func (j shaky) Sweeps(ctx context.Context) ([]record.Sweep, error) {
+	if err := j.once("Sweeps"); err != nil {
+		return nil, err
+	}
+	return j.Journal.Sweeps(ctx)
+}
+
+func (j shaky) SaveSweep(ctx context.Context, s record.Sweep) error {
+	return errors.Join(j.once("SaveSweep "+string(s.State)), j.Journal.SaveSweep(ctx, s))
+}
+
+func (j shaky) Lease(ctx context.Context) (record.Lease, bool, error) {
+	if err := j.once("Lease"); err != nil {
+		return record.Lease{}, false, err
+	}
+	return j.Journal.Lease(ctx)
+}
+
+// TakeLease takes it, and does not say so at first.
+func (j shaky) TakeLease(ctx context.Context, l record.Lease, from record.Owner) (bool, error) {
+	taken, err := j.Journal.TakeLease(ctx, l, from)
+	if failed := j.once("TakeLease"); failed != nil {
+		return false, failed
+	}
+	return taken, err
+}
+
+func (j shaky) EndLease(context.Context, record.Owner) error { return errors.New("no") }
+
+// TestAnElectionAtTheEdgesEndsNoSweep has the target unavailable whenever the journal is asked for the first time.
+func TestAnElectionAtTheEdgesEndsNoSweep(t *testing.T) {
+	t.Parallel()
+	docs, journal := mem.NewDocuments(record.Limits{}), mem.NewJournal()
+	docs.Insert(record.MonitoringCollection, map[string]any{"user_id": alice, "since": "1650000000"})
+	var told []string
+	o := sweep.Options{
+		Documents: docs, Journal: shaky{journal, make(map[string]bool)}, Backoff: time.Millisecond,
+		Notify: func(message string) { told = append(told, message) },
+	}
+	r, err := sweep.New(o).Run(t.Context())
+	if err != nil || r.Changes != 1 {
+		t.Errorf("%v, %+v", err, r)
+	}
+	sweeps, err := journal.Sweeps(t.Context())
+	if err != nil || len(sweeps) != 1 || sweeps[0].State != record.SweepDone {
+		t.Errorf("%v, %+v", err, sweeps)
+	}
+	if n := len(told); n == 0 || !strings.Contains(told[n-1], "the lease was not given back") {
+		t.Errorf("%q", told)
+	}
+}
+
 type refusing struct {
 	*mem.Documents
 	err error

@@ -13,11 +13,72 @@ import (
 type holding struct {
 	journal record.Journal
 	lease   record.Lease
+	notify  func(message string)
 	stop    func()
 }
 
-// endTimeout bounds what is written after an interruption.
-const endTimeout = 10 * time.Second
+// What is written at the end has so long: after an interruption or a failure, and otherwise, which outlasts an election.
+const (
+	endTimeout     = 3 * time.Second
+	endTimeoutCalm = time.Minute
+)
+
+// ending returns a context for what is written at the end of a run that ended with err.
+func ending(ctx context.Context, err error) (context.Context, context.CancelFunc) {
+	timeout := endTimeoutCalm
+	if err != nil {
+		timeout = endTimeout
+	}
+	return context.WithTimeout(context.WithoutCancel(ctx), timeout)
+}
+
+// steadyJournal is a journal that tries again where the target was unavailable. Heartbeats come again by themselves, and
+// whoever reads changes goes on where the reading broke off.
+type steadyJournal struct {
+	record.Journal
+	retry record.Retry
+}
+
+func (j steadyJournal) Sweeps(ctx context.Context) (sweeps []record.Sweep, err error) {
+	err = j.retry.Do(ctx, func() error {
+		sweeps, err = j.Journal.Sweeps(ctx)
+		return err
+	})
+	return sweeps, err
+}
+
+func (j steadyJournal) SaveSweep(ctx context.Context, s record.Sweep) error {
+	return j.retry.Do(ctx, func() error { return j.Journal.SaveSweep(ctx, s) })
+}
+
+func (j steadyJournal) Append(ctx context.Context, changes []record.Change) error {
+	return j.retry.Do(ctx, func() error { return j.Journal.Append(ctx, changes) })
+}
+
+func (j steadyJournal) Amend(ctx context.Context, changes []record.Change) error {
+	return j.retry.Do(ctx, func() error { return j.Journal.Amend(ctx, changes) })
+}
+
+func (j steadyJournal) Lease(ctx context.Context) (l record.Lease, found bool, err error) {
+	err = j.retry.Do(ctx, func() error {
+		l, found, err = j.Journal.Lease(ctx)
+		return err
+	})
+	return l, found, err
+}
+
+func (j steadyJournal) TakeLease(ctx context.Context, l record.Lease, from record.Owner) (taken bool, err error) {
+	err = j.retry.Do(ctx, func() error {
+		taken, err = j.Journal.TakeLease(ctx, l, from)
+		from = l.Owner // which it is where the answer alone was lost
+		return err
+	})
+	return taken, err
+}
+
+func (j steadyJournal) EndLease(ctx context.Context, owner record.Owner) error {
+	return j.retry.Do(ctx, func() error { return j.Journal.EndLease(ctx, owner) })
+}
 
 // patience is how long another process is watched before it counts as dead, and who is told of it.
 type patience struct {
@@ -28,7 +89,7 @@ type patience struct {
 // hold takes the lease, also from a process that lives no more, whose owner it returns then. The returned context ends
 // when the lease is lost.
 func hold(ctx context.Context, journal record.Journal, doing string, p patience) (context.Context, *holding, record.Owner, error) {
-	h := &holding{journal: journal, lease: record.Lease{Owner: record.NewOwner(), Heartbeat: time.Now(), Doing: doing}}
+	h := &holding{journal: journal, notify: p.notify, lease: record.Lease{Owner: record.NewOwner(), Heartbeat: time.Now(), Doing: doing}}
 	was, found, err := journal.Lease(ctx)
 	if err != nil {
 		return ctx, nil, record.Owner{}, err
@@ -109,12 +170,14 @@ func (h *holding) held(ctx context.Context) bool {
 	return kept || err != nil
 }
 
-// end gives the lease back.
-func (h *holding) end(ctx context.Context) error {
+// end gives the lease back, after what ended with cause. Where that fails, all is done all the same: the next sweep finds the lease without a sign of life.
+func (h *holding) end(ctx context.Context, cause error) {
 	h.stop()
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout)
+	ctx, cancel := ending(ctx, cause)
 	defer cancel()
-	return h.journal.EndLease(ctx, h.lease.Owner)
+	if err := h.journal.EndLease(ctx, h.lease.Owner); err != nil {
+		h.notify(fmt.Sprintf("the lease was not given back (%v): the next sweep takes a while to find out that nobody has it", err))
+	}
 }
 
 // because returns err, or, where ctx has ended, why it did: [ErrInterrupted] or [ErrLeaseLost].

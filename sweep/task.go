@@ -279,30 +279,32 @@ func (j *Job) make(ctx context.Context, changes []*change) ([]task, error) {
 	if len(amended) == 0 {
 		return nil, nil
 	}
-	return again, j.retry.Do(ctx, func() error { return j.opts.Journal.Amend(ctx, amended) })
+	return again, j.opts.Journal.Amend(ctx, amended)
 }
 
-// unmade returns how many of the changes certainly were not begun when applying them failed.
+// unmade returns how many of the changes certainly were not begun when applying them failed: all that they should change
+// is as it was.
 func (j *Job) unmade(ctx context.Context, changes []*change) int {
 	var ids []string
-	before := make(map[string][]byte, len(changes)) // nil where there has to be no document
 	for _, c := range changes {
-		if c.made == 0 {
-			step := c.entry.Steps[0]
-			ids, before[step.ID] = append(ids, step.ID), step.Before
+		for _, step := range c.entry.Steps {
+			ids = append(ids, step.ID)
 		}
 	}
 	documents, err := j.opts.Documents.Whole(ctx, changes[0].task.collection, ids, pieceBytes+wholeBytes)
 	if err != nil {
 		return 0 // nobody knows
 	}
-	stands := make(map[string][]byte, len(documents))
+	stands := make(map[string][]byte, len(documents)) // nothing where there is no document
 	for _, doc := range documents {
 		stands[doc.ID] = doc.Raw
 	}
 	n := 0
-	for _, id := range ids {
-		if bytes.Equal(stands[id], before[id]) {
+	for _, c := range changes {
+		begun := slices.ContainsFunc(c.entry.Steps, func(s record.Step) bool {
+			return !bytes.Equal(s.Before, s.After) && !bytes.Equal(s.Before, stands[s.ID])
+		})
+		if !begun {
 			n++
 		}
 	}

@@ -24,7 +24,9 @@ type UndoJob struct {
 // NewUndo returns a job that has not begun.
 func NewUndo(o UndoOptions) *UndoJob {
 	fillIn(&o.Backoff, &o.Watch, &o.Notify)
-	return &UndoJob{opts: o, retry: record.Retry{Backoff: o.Backoff, Notify: o.Notify}}
+	retry := record.Retry{Backoff: o.Backoff, Notify: o.Notify}
+	o.Journal = steadyJournal{o.Journal, retry}
+	return &UndoJob{opts: o, retry: retry}
 }
 
 // Snapshot returns the progress. It may be called at any time.
@@ -57,7 +59,9 @@ func (u *UndoJob) run(ctx context.Context) error {
 	if err = markDead(held, u.opts.Journal, dead); err == nil {
 		err = u.take(held, holding)
 	}
-	return errors.Join(because(held, err), holding.end(ctx))
+	err = because(held, err)
+	holding.end(ctx, err)
+	return err
 }
 
 // find looks the sweep up, and those after it.
@@ -92,7 +96,7 @@ func (u *UndoJob) take(ctx context.Context, h *holding) error {
 	s := u.report.Sweep
 	ended := s.State == record.SweepDone
 	s.State = record.SweepUndoing
-	save := func() error { return u.retry.Do(ctx, func() error { return u.opts.Journal.SaveSweep(ctx, s) }) }
+	save := func() error { return u.opts.Journal.SaveSweep(ctx, s) }
 	if err := save(); err != nil {
 		return err
 	}

@@ -106,7 +106,11 @@ func (r *migrationRun) report(report *migrate.Report, runErr error) error {
 			err = &exitError{code: exitInterrupted, err: errInterrupted}
 		}
 	case runErr != nil:
-		err = r.explain(runErr, "the report says what was done until then; the same command takes up the work again")
+		hint := "the report says what was done until then; mend what the error names, and the same command takes up the work again"
+		if errors.Is(runErr, record.ErrUnavailable) {
+			hint = "the report says what was done until then; the same command takes up the work again"
+		}
+		err = r.explain(runErr, hint)
 	case report.Rejects() > 0:
 		err = exitSilently(exitRejects)
 	}

@@ -113,6 +113,8 @@ func explainMongo(err error, o targetOptions) error {
 			wait, late.Collection, late.Field, late.Index, quorum))
 	case errors.Is(err, mongo.ErrTooOld):
 		return failure(err, "upgrade the server, or name another with --mongo")
+	case errors.Is(err, record.ErrUnavailable):
+		return failure(err, "run the same command again once the server answers; it takes up what was done")
 	case errors.As(err, &duplicates):
 		return failure(err, duplicatesHint(duplicates, o)+"; then run the same command again")
 	}

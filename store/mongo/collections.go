@@ -58,8 +58,13 @@ func (s *Store) listCollections(ctx context.Context, names []string) ([]collecti
 }
 
 // CheckWritable fails with an [*UnwritableError] where one of the collections is none that can be written to: a capped
-// one, a view, a time series, or one that is sharded so that users cannot be unique. It writes nothing.
+// one, a view or a time series. It writes nothing.
 func (s *Store) CheckWritable(ctx context.Context, collections []record.Collection) ([]Notice, error) {
+	return s.checkAll(ctx, collections, false)
+}
+
+// checkAll also fails where a collection is sharded so that users cannot be unique, if they have to be.
+func (s *Store) checkAll(ctx context.Context, collections []record.Collection, unique bool) ([]Notice, error) {
 	names := make([]string, len(collections))
 	for i, c := range collections {
 		names[i] = c.String()
@@ -71,7 +76,7 @@ func (s *Store) CheckWritable(ctx context.Context, collections []record.Collecti
 	s.peculiar = make(map[string]peculiarity)
 	var notices []Notice
 	for _, info := range list {
-		sharded, err := s.checkWritable(ctx, info)
+		sharded, err := s.checkWritable(ctx, info, unique)
 		if err != nil {
 			return nil, err
 		}
@@ -95,7 +100,7 @@ type peculiarity struct {
 
 // checkWritable refuses collections to which the server refuses writes of some sorts, or in which, where capped, it drops
 // what was written before.
-func (s *Store) checkWritable(ctx context.Context, info collectionInfo) (sharded bool, err error) {
+func (s *Store) checkWritable(ctx context.Context, info collectionInfo, unique bool) (sharded bool, err error) {
 	e := &UnwritableError{Database: s.db.Name(), Collection: info.Name}
 	elsewhere := "or name another database (--database)"
 	switch {
@@ -109,7 +114,7 @@ func (s *Store) checkWritable(ctx context.Context, info collectionInfo) (sharded
 		e.Why = "is capped: what does not fit drops the oldest documents"
 		e.Remedy = fmt.Sprintf("make a plain collection of it: db.%[1]s.aggregate([{$out: \"%[1]s_plain\"}]); db.%[1]s.drop(); "+
 			"db.%[1]s_plain.renameCollection(%[1]q); %[2]s", info.Name, elsewhere)
-	case s.router:
+	case unique && s.router:
 		return s.checkShardKey(ctx, e)
 	default:
 		return false, nil

@@ -31,18 +31,26 @@ func TestConformance(t *testing.T) {
 // FerretDB it were one: every command that compares text has to say that it compares bytes.
 func TestConformanceOfThePathForMongoDB(t *testing.T) {
 	t.Parallel()
-	server := ferretdb.Start(t)
-	proxy := mongoproxy.Start(t, server.URI, mongoproxy.Options{Version: "5.0.7"})
-	storetest.Run(t, func(t testing.TB, o storetest.Options) storetest.Target {
-		f := behind(t, server.URI, proxy)
-		f.store.AsMongoDB()
-		return f.target(o)
-	})
-	t.Cleanup(func() { checkBytewise(t, proxy) })
+	open := asMongoDB(t, "find", "aggregate", "update", "delete", "createIndexes")
+	storetest.Run(t, func(t testing.TB, o storetest.Options) storetest.Target { return open(t).target(o) })
 }
 
-// checkBytewise checks that all commands which compare text compare bytes, and that there were some.
-func checkBytewise(t *testing.T, proxy *mongoproxy.Proxy) {
+// asMongoDB returns what opens databases behind a proxy that says of FerretDB it were a MongoDB. At the end of the test it
+// checks that the commands compared bytes.
+func asMongoDB(t *testing.T, commands ...string) (open func(t testing.TB) *fixture) {
+	t.Helper()
+	server := ferretdb.Start(t)
+	proxy := mongoproxy.Start(t, server.URI, mongoproxy.Options{Version: release})
+	t.Cleanup(func() { checkBytewise(t, proxy, commands) })
+	return func(t testing.TB) *fixture {
+		f := newFixtureOf(t, server.URI, proxy.URI)
+		f.store.AsMongoDB()
+		return f
+	}
+}
+
+// checkBytewise checks that all commands which compare text compare bytes, and that those of the names were seen.
+func checkBytewise(t *testing.T, proxy *mongoproxy.Proxy, commands []string) {
 	t.Helper()
 	simple := bson.D{{Key: "locale", Value: "simple"}}
 	seen := make(map[string]int)
@@ -67,7 +75,7 @@ func checkBytewise(t *testing.T, proxy *mongoproxy.Proxy) {
 			}
 		}
 	}
-	for _, name := range []string{"find", "aggregate", "update", "delete", "createIndexes"} {
+	for _, name := range commands {
 		if seen[name] == 0 {
 			t.Errorf("no %s was seen", name)
 		}
@@ -88,12 +96,7 @@ func newFixture(t testing.TB, uri string) *fixture {
 	return newFixtureOf(t, uri, uri)
 }
 
-// behind returns a database whose store reaches the server through the proxy.
-func behind(t testing.TB, uri string, proxy *mongoproxy.Proxy) *fixture {
-	t.Helper()
-	return newFixtureOf(t, uri, proxy.URI)
-}
-
+// newFixtureOf returns a database whose store reaches the server in a way of its own.
 func newFixtureOf(t testing.TB, uri, storeURI string) *fixture {
 	t.Helper()
 	client, err := driver.Connect(options.Client().ApplyURI(uri))

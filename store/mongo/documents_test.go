@@ -26,10 +26,9 @@ func TestDocumentsConform(t *testing.T) {
 // TestDocumentsConformOnThePathForMongoDB runs the suite with the statements that MongoDB gets.
 func TestDocumentsConformOnThePathForMongoDB(t *testing.T) {
 	t.Parallel()
-	uri := mongoserver.URI(t)
+	open := asMongoDB(t, "find", "update", "delete")
 	storetest.Documents(t, func(t testing.TB) storetest.DocumentsTarget {
-		f := newFixture(t, uri)
-		f.store.AsMongoDB()
+		f := open(t)
 		target := f.documentsTarget()
 		target.Many = 100 // FerretDB scans the collection for each guard
 		return target
@@ -44,12 +43,8 @@ func TestJournalConforms(t *testing.T) {
 
 func TestJournalConformsOnThePathForMongoDB(t *testing.T) {
 	t.Parallel()
-	uri := mongoserver.URI(t)
-	storetest.Journal(t, func(t testing.TB) record.Journal {
-		f := newFixture(t, uri)
-		f.store.AsMongoDB()
-		return f.store.Journal()
-	})
+	open := asMongoDB(t, "find", "update", "delete")
+	storetest.Journal(t, func(t testing.TB) record.Journal { return open(t).store.Journal() })
 }
 
 func (f *fixture) documentsTarget() storetest.DocumentsTarget {

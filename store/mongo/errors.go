@@ -147,9 +147,16 @@ var reasons = map[class]error{
 	transient: record.ErrUnavailable, authentication: ErrAuth, permission: ErrPermission, indexConflict: ErrIndex, unwritable: ErrUnwritable,
 }
 
+// notPrimary are the codes by which a server says that it is no primary.
+var notPrimary = []int32{10058, 10107, 13435}
+
 // wrap names the operation of a server's error, marks it where it may pass, and takes secrets out of its text.
 func (s *Store) wrap(operation string, err error) error {
-	if reason := reasons[classify(err)]; reason != nil && !errors.Is(err, reason) {
+	reason := reasons[classify(err)]
+	if s.direct && slices.ContainsFunc(notPrimary, func(code int32) bool { return hasCode(err, code) }) {
+		reason = ErrNotPrimary // not any more, and nobody looks for the one that is
+	}
+	if reason != nil && !errors.Is(err, reason) {
 		return fmt.Errorf("%s: %w: %w", operation, reason, s.scrub(err))
 	}
 	return fmt.Errorf("%s: %w", operation, s.scrub(err))

@@ -242,7 +242,7 @@ func (x indexes) freeName(field string) string {
 // makeIndex makes the unique index on a field. Where somebody else wrote meanwhile, so that a user has two documents,
 // these are merged first.
 func (s *Sink) makeIndex(ctx context.Context, u uniqueField, keep record.KeepFunc) error {
-	for {
+	for attempt := 1; ; attempt++ {
 		err := s.createIndex(ctx, u)
 		if err != nil && (ctx.Err() != nil || isAny(err, record.ErrUnavailable, ErrPermission, ErrIndexTime, ErrUnwritable)) {
 			return err
@@ -252,7 +252,10 @@ func (s *Sink) makeIndex(ctx context.Context, u uniqueField, keep record.KeepFun
 		}
 		// Servers answer duplicates with different errors, so they are looked for whatever it is.
 		duplicates, lookErr := s.duplicates(ctx, u, mergedAtOnce)
-		if lookErr != nil || len(duplicates) == 0 {
+		switch {
+		case lookErr == nil && len(duplicates) == 0 && err != nil && classify(err) == duplicate && attempt < rounds:
+			continue // it went meanwhile
+		case lookErr != nil || len(duplicates) == 0:
 			return errors.Join(err, lookErr)
 		}
 		for _, v := range duplicates {

@@ -86,8 +86,15 @@ func (s *Sink) createIndex(ctx context.Context, u uniqueField) error {
 		return &IndexTimeError{Collection: collectionName(u.kind), Index: u.index, Field: u.field, After: timeout, Down: s.membersDown(ctx), Set: s.inSet || s.router}
 	case s.router && hasCode(err, codeCannotCreateIndex):
 		return fmt.Errorf("%w: %w", s.badShardKey(collectionName(u.kind), nil, u.field), s.scrub(err))
-	case kind == indexConflict:
-		return fmt.Errorf("%w: %w", &IndexError{Collection: collectionName(u.kind), Index: u.index, Field: u.field}, s.scrub(err))
+	case kind == indexConflict: // with one that was made a moment ago
+		list, listErr := s.indexes(ctx, u.kind)
+		unique, inTheWay := list.unique(u.field)
+		switch {
+		case listErr == nil && unique != "":
+			return nil
+		case inTheWay != "":
+			return fmt.Errorf("%w: %w", &IndexError{Collection: collectionName(u.kind), Index: inTheWay, Field: u.field}, s.scrub(err))
+		}
 	}
 	return s.wrap("make the unique index on "+u.String(), err)
 }

@@ -64,7 +64,7 @@ func (w *writing) insertOnce(ctx context.Context, indexes []int, documents []bso
 var ourIndexes = []string{"_id", "user_id", "key", "type"}
 
 var (
-	indexInText  = regexp.MustCompile(`index: (\S+)`)
+	indexInText  = regexp.MustCompile(`index: (.+?) (?:collation|dup key):`)
 	ourIndexName = regexp.MustCompile(`^(_id_|(user_id|key|type)_1(_unique)*)$`)
 )
 

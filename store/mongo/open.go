@@ -94,6 +94,10 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		return nil, badURI(uri, err)
 	}
 	s := &Store{members: watch(opts), direct: opts.Direct != nil && *opts.Direct}
+	if s.direct {
+		// There is no other server to try, and the driver would try this one for as long as a command may take.
+		opts.SetRetryWrites(false)
+	}
 	client, err := mongo.Connect(opts)
 	if err != nil {
 		return nil, badURI(uri, err)

@@ -286,11 +286,11 @@ func cursorOf(namespace string, documents ...bson.D) bson.D {
 
 func TestCollectionsThatCannotBeWrittenTo(t *testing.T) {
 	t.Parallel()
-	sharded := func(key bson.D) mongoproxy.Hook {
+	sharded := func(key bson.D, more ...bson.E) mongoproxy.Hook {
 		plain := collectionAs("kv", "collection", bson.D{})
 		return func(ctx context.Context, c mongoproxy.Command) bson.D {
 			if c.Name == "find" && c.Database == "config" {
-				return cursorOf("config.collections", bson.D{{Key: "key", Value: key}})
+				return cursorOf("config.collections", append(bson.D{{Key: "key", Value: key}}, more...))
 			}
 			return plain(ctx, c)
 		}
@@ -307,7 +307,9 @@ func TestCollectionsThatCannotBeWrittenTo(t *testing.T) {
 			"is sharded by {region: 1}, so that the server can make no unique index on user_id", "sh.reshardCollection"},
 		"sharded by a hash": {mongoproxy.Options{Router: true, Hook: sharded(bson.D{{Key: "user_id", Value: "hashed"}})},
 			"is sharded by {user_id: hashed}", "sh.reshardCollection"},
-		"sharded by the user": {mongoproxy.Options{Router: true, Hook: sharded(bson.D{{Key: "user_id", Value: int32(1)}})}, "", ""},
+		"not sharded any more": {mongoproxy.Options{Router: true, Hook: sharded(bson.D{{Key: "region", Value: int32(1)}}, bson.E{Key: "dropped", Value: true})}, "", ""},
+		"moved":                {mongoproxy.Options{Router: true, Hook: sharded(bson.D{{Key: "_id", Value: int32(1)}}, bson.E{Key: "unsplittable", Value: true})}, "", ""},
+		"sharded by the user":  {mongoproxy.Options{Router: true, Hook: sharded(bson.D{{Key: "user_id", Value: int32(1)}})}, "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -315,6 +317,12 @@ func TestCollectionsThatCannotBeWrittenTo(t *testing.T) {
 			f := open(proxy.URI)
 			_, err := f.store.CheckWritable(context.Background(), []record.Collection{record.KVCollection})
 			_, sinkErr := f.store.Sink(context.Background(), mongo.SinkOptions{Kinds: record.AllKinds, DryRun: true})
+			if c.opts.Router { // only who has to make users unique minds
+				if err != nil {
+					t.Error(err)
+				}
+				err = sinkErr
+			}
 			if c.why == "" {
 				if err != nil || sinkErr != nil {
 					t.Errorf("%v, %v", err, sinkErr)
@@ -463,10 +471,14 @@ func TestErrorsOfAFailover(t *testing.T) {
 				batch = append(batch, record.Record{Kind: record.LastSeen, User: alice + record.UserID(n), Time: 1775185650417})
 			}
 			_, err := f.sink(record.Kinds(0).With(record.LastSeen)).Write(context.Background(), batch, (&keeper{}).keep)
-			if !errors.Is(err, record.ErrUnavailable) {
+			want := record.ErrUnavailable
+			if name == "not primary" {
+				want = mongo.ErrNotPrimary // the URI names this server alone
+			}
+			if !errors.Is(err, want) || errors.Is(err, record.ErrUnavailable) != (want == record.ErrUnavailable) {
 				t.Errorf("%v", err)
 			}
-			if n := len(proxy.Commands("insert")); n > 2 { // the driver's own second try
+			if n := len(proxy.Commands("insert")); n > 1 {
 				t.Errorf("%d inserts: a document was looked for", n)
 			}
 		})
@@ -544,5 +556,143 @@ func TestHostsAreComparedAsTheDriverSpellsThem(t *testing.T) {
 	f := newFixtureOf(t, server.URI, inSet(proxy, "rs0"))
 	if down := f.store.Info().Down; !slices.Equal(down, []string{"localhost:" + port + " (connection refused)"}) {
 		t.Errorf("%q", down)
+	}
+}
+
+// refusedBy answers the first command of the name, or all, as MongoDB does where a unique index has a value already.
+func refusedBy(command, collection string, pattern bson.D, once bool) mongoproxy.Hook {
+	var done sync.Once
+	return func(_ context.Context, c mongoproxy.Command) (reply bson.D) {
+		if c.Name != command || c.Body[0].Value != collection {
+			return nil
+		}
+		answer := func() {
+			reply = bson.D{{Key: "n", Value: int32(0)}, {Key: "nModified", Value: int32(0)}, {Key: "ok", Value: 1.0}, {Key: "writeErrors", Value: bson.A{bson.D{
+				{Key: "index", Value: int32(0)}, {Key: "code", Value: int32(11000)}, {Key: "keyPattern", Value: pattern},
+				{Key: "errmsg", Value: "E11000 duplicate key error collection: x." + collection + ` index: my index dup key: { a: "secret" }`},
+			}}}}
+		}
+		if once {
+			done.Do(answer)
+		} else {
+			answer()
+		}
+		return reply
+	}
+}
+
+// TestAForeignIndexIsMetBesideOurs: the server names the first index that has a value, and the user's document may be why.
+func TestAForeignIndexIsMetBesideOurs(t *testing.T) {
+	t.Parallel()
+	compound := bson.D{{Key: "user_id", Value: int32(1)}, {Key: "region", Value: int32(1)}}
+	proxy, open, _ := shownAs(t, mongoproxy.Options{Hook: refusedBy("insert", "kv", compound, true)})
+	f := open(proxy.URI)
+	f.insert("kv", bson.D{{Key: "user_id", Value: alice.String()}, {Key: "kv", Value: bson.D{}}})
+	o := f.write(f.sink(record.Kinds(0).With(record.KV)), &keeper{}, kv(alice, values{"a": "b"}))[0]
+	if o.Column != record.Updated {
+		t.Errorf("%+v", o)
+	}
+}
+
+func TestAForeignIndexIsMetByAnUpdate(t *testing.T) {
+	t.Parallel()
+	proxy, open, _ := shownAs(t, mongoproxy.Options{Hook: refusedBy("update", "kv", bson.D{{Key: "kv.f1", Value: int32(1)}}, false)})
+	f := open(proxy.URI)
+	f.insert("kv", bson.D{{Key: "user_id", Value: alice.String()}, {Key: "kv", Value: bson.D{}}})
+	o := f.write(f.sink(record.Kinds(0).With(record.KV)), &keeper{}, kv(alice, values{"f1": "secret"}))[0]
+	if o.Column != record.Rejected || !strings.HasSuffix(o.Rejects[0].Detail, ": the unique index my index has the value already") {
+		t.Errorf("%+v", o)
+	}
+}
+
+func TestAStepThatAUniqueIndexRefuses(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		pattern bson.D
+		want    record.StepResult
+	}{
+		"ours":    {bson.D{{Key: "user_id", Value: int32(1)}}, record.StepTaken},
+		"foreign": {bson.D{{Key: "note", Value: int32(1)}}, record.StepRefused},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			proxy, open, _ := shownAs(t, mongoproxy.Options{Hook: refusedBy("insert", "monitoring", c.pattern, false)})
+			f := open(proxy.URI)
+			after := bson.D{{Key: "_id", Value: "x"}, {Key: "user_id", Value: alice.String()}}
+			results, err := f.store.Documents().Apply(context.Background(), []record.Step{
+				{Collection: record.MonitoringCollection, ID: stringID(t, after), After: encoded(t, after)},
+			})
+			if err != nil || results[0] != c.want {
+				t.Errorf("%v, %v", results, err)
+			}
+		})
+	}
+}
+
+// TestAFieldThatStandsTwiceIsNotWritten shows a document that FerretDB does not take.
+func TestAFieldThatStandsTwiceIsNotWritten(t *testing.T) {
+	t.Parallel()
+	odd := bson.D{{Key: "_id", Value: "x"}, {Key: "user_id", Value: alice.String()}, {Key: "kv", Value: bson.D{{Key: "a", Value: "1"}, {Key: "a", Value: "2"}}}}
+	proxy, open, _ := shownAs(t, mongoproxy.Options{Hook: func(_ context.Context, c mongoproxy.Command) bson.D {
+		switch {
+		case c.Name == "find" && c.Body[0].Value == "kv":
+			return cursorOf(c.Database+".kv", odd)
+		case c.Name == "insert" && c.Body[0].Value == "kv":
+			return refusedBy("insert", "kv", bson.D{{Key: "user_id", Value: int32(1)}}, false)(nil, c)
+		}
+		return nil
+	}})
+	f := open(proxy.URI)
+	sink, err := f.store.Sink(context.Background(), mongo.SinkOptions{Kinds: record.Kinds(0).With(record.KV)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := f.write(sink, &keeper{}, kv(alice, values{"b": "x"}))[0]
+	if o.Column != record.Rejected || !strings.Contains(o.Rejects[0].Detail, `holds the field "a" more than once`) {
+		t.Errorf("%+v", o)
+	}
+	if n := len(proxy.Commands("update")); n > 0 {
+		t.Errorf("%d updates", n)
+	}
+	if o := f.write(sink, &keeper{}, kv(alice, values{"a": "2"}))[0]; o.Column != record.Unchanged {
+		t.Errorf("without a change: %+v", o)
+	}
+}
+
+func TestAnIndexThatComparesOtherwiseIsNone(t *testing.T) {
+	t.Parallel()
+	list := func(_ context.Context, c mongoproxy.Command) bson.D {
+		if c.Name != "listIndexes" {
+			return nil
+		}
+		return cursorOf(c.Database+".kv", bson.D{
+			{Key: "v", Value: int32(2)}, {Key: "name", Value: "user_id_1"}, {Key: "key", Value: bson.D{{Key: "user_id", Value: int32(1)}}}, {Key: "unique", Value: true},
+			{Key: "collation", Value: bson.D{{Key: "locale", Value: "en"}, {Key: "strength", Value: int32(1)}}},
+		})
+	}
+	proxy, open, _ := shownAs(t, mongoproxy.Options{Hook: list})
+	f := open(proxy.URI)
+	f.insert("kv", bson.D{{Key: "user_id", Value: alice.String()}, {Key: "kv", Value: bson.D{}}})
+	f.sink(record.Kinds(0).With(record.KV))
+	made := proxy.Commands("createIndexes")
+	if len(made) != 1 || (mongoproxy.Command{Body: made[0].Get("indexes").(bson.A)[0].(bson.D)}).Get("name") != "user_id_1_unique" {
+		t.Errorf("%v", made)
+	}
+}
+
+func TestAnotherIndexMayHaveOurName(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, ferretdb.Start(t).URI)
+	other := driver.IndexModel{Keys: bson.D{{Key: "something", Value: 1}}, Options: options.Index().SetName("user_id_1")}
+	if _, err := f.db.Collection("kv").Indexes().CreateOne(context.Background(), other); err != nil {
+		t.Fatal(err)
+	}
+	sink := f.sink(record.Kinds(0).With(record.KV))
+	f.write(sink, &keeper{}, kv(alice, values{"a": "b"}))
+	if err := sink.Finish(context.Background(), (&keeper{}).keep); err != nil {
+		t.Fatal(err)
+	}
+	if !f.hasUniqueIndex("kv", "user_id") {
+		t.Error("no unique index")
 	}
 }

@@ -57,7 +57,7 @@ func (s *Store) Sink(ctx context.Context, o SinkOptions) (*Sink, error) {
 		collections = append(collections, record.CollectionOf(kind))
 	}
 	var err error
-	if sink.notices, err = s.CheckWritable(ctx, collections); err != nil {
+	if sink.notices, err = s.checkAll(ctx, collections, true); err != nil {
 		return nil, err
 	}
 	for _, kind := range o.Kinds.List() {
