@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
@@ -107,6 +108,12 @@ func TestWhatNoCommandWritesTo(t *testing.T) {
 			"what it holds may be old",
 		}},
 		"a secondary, by sweep": {mongoproxy.Options{Set: "rs0", Others: []string{dead}, Secondary: true}, []string{"sweep"}, exitFailed, []string{"is not the primary"}},
+		"a primary that goes, named by itself": {mongoproxy.Options{Set: "rs0", Others: []string{dead}, Hook: func(_ context.Context, c mongoproxy.Command) bson.D {
+			if c.Name == "insert" && c.Body[0].Value == "kv" {
+				return mongoproxy.Error(10107, "NotWritablePrimary", "not primary", "RetryableWriteError")
+			}
+			return nil
+		}}, migrate, exitFailed, []string{"the server is not the primary of its replica set: (NotWritablePrimary)", "hint: name the primary in MONGODB_URI"}},
 		"a capped collection": {mongoproxy.Options{Hook: of("last_seen", "collection", bson.D{{Key: "capped", Value: true}})}, migrate, exitFailed, []string{
 			"lanyard.last_seen is capped", `hint: make a plain collection of it: db.last_seen.aggregate([{$out: "last_seen_plain"}])`, "then run the same command again",
 		}},
@@ -126,7 +133,9 @@ func TestWhatNoCommandWritesTo(t *testing.T) {
 			t.Parallel()
 			c.opts.Version = "5.0.7"
 			proxy := mongoproxy.Start(t, ferretdb.Start(t).URI, c.opts)
-			cmd := exec.Command(ferretdb.Build(t), c.args...)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // less than a command may take
+			defer cancel()
+			cmd := exec.CommandContext(ctx, ferretdb.Build(t), c.args...)
 			cmd.Env, cmd.Dir = append(os.Environ(), "MONGODB_URI="+proxy.URI, "MONGODB_DATABASE=lanyard"), t.TempDir()
 			var stderr bytes.Buffer
 			cmd.Stderr = &stderr
@@ -138,6 +147,9 @@ func TestWhatNoCommandWritesTo(t *testing.T) {
 				if !strings.Contains(strings.Join(strings.Fields(stderr.String()), " "), strings.Join(strings.Fields(text), " ")) {
 					t.Errorf("does not tell %q:\n%s", text, &stderr)
 				}
+			}
+			if c.opts.Set != "" && !c.opts.Secondary {
+				return // it was writing when it was stopped
 			}
 			for _, command := range []string{"insert", "update", "delete", "createIndexes"} {
 				if n := len(proxy.Commands(command)); n > 0 && c.exit != exitRejects {
