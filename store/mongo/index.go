@@ -231,10 +231,8 @@ func asInteger(v any) (int64, bool) {
 // freeName returns a name for an index on the field that no other has: another index may be called "user_id_1" already.
 func (x indexes) freeName(field string) string {
 	name := field + "_1"
-	for taken := true; taken; {
-		if taken = slices.ContainsFunc(x, func(i indexSpec) bool { return i.Name == name }); taken {
-			name += "_unique"
-		}
+	for slices.ContainsFunc(x, func(i indexSpec) bool { return i.Name == name }) {
+		name += "_unique"
 	}
 	return name
 }

@@ -80,7 +80,7 @@ func (s *Sink) createIndex(ctx context.Context, u uniqueField) error {
 		Options: options.Index().SetUnique(true).SetName(u.index).SetCollation(s.bytewise()),
 	}, s.quorum())
 	switch kind := classify(err); {
-	case err == nil || u.exists && kind == indexConflict: // made by somebody with further options
+	case err == nil || u.exists && (kind == indexConflict || kind == permission): // somebody else's, with further options
 		return nil
 	case ctx.Err() == nil && kind == transient && (isMaxTime(err) || time.Since(started) > timeout*9/10):
 		return &IndexTimeError{Collection: collectionName(u.kind), Index: u.index, Field: u.field, After: timeout, Down: s.membersDown(ctx), Set: s.inSet || s.router}

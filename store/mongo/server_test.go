@@ -490,6 +490,7 @@ func TestAnIndexInTheMakingIsWaitedFor(t *testing.T) {
 	t.Parallel()
 	for name, answer := range map[string]bson.D{
 		"ready":         nil,
+		"not allowed":   mongoproxy.Error(13, "Unauthorized", "not authorized to execute command createIndexes"),
 		"by other ways": mongoproxy.Error(85, "IndexOptionsConflict", "an equivalent index already exists with the same name but different options"),
 	} {
 		t.Run(name, func(t *testing.T) {
