@@ -54,7 +54,7 @@ func (r *migrationRun) migrate(ctx context.Context, source *redisSource, target 
 		return explainMongo(err, o.targetOptions)
 	}
 	r.announce(o.preflight(source, target, documents, resumed))
-	stop := r.startProgress(func() progress { return migrationProgress(job.Snapshot()) })
+	stop := r.startProgress(ctx, func() progress { return migrationProgress(job.Snapshot()) })
 	r.began = true
 	report, err := job.Run(ctx)
 	stop(err == nil)

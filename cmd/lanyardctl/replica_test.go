@@ -60,12 +60,15 @@ func TestCtrlCEndsTheWaitForAnIndex(t *testing.T) {
 	cmd.Stdout = &stdout
 	down := dead + " (connection refused)"
 	warned := false
-	interrupted(t, cmd, func(line string) bool {
+	rest := interrupted(t, cmd, func(line string) bool {
 		warned = warned || strings.Contains(line, "the target's replica set has 1 member down: "+down)
 		return strings.Contains(line, "waiting for the index on kv.user_id; the set has a member down: "+down)
 	})
 	if code := cmd.ProcessState.ExitCode(); code != exitInterrupted || !warned {
 		t.Errorf("exit %d; the preflight tells of the member: %t\n%s", code, warned, &stdout)
+	}
+	if !strings.Contains(rest, "interrupted: what is under way comes to its end") {
+		t.Errorf("after the signal: %s", rest)
 	}
 	ready.Store(true)
 	code, report := startMigration(t, dir, redis.URI, target).wait()

@@ -74,14 +74,20 @@ func (r *targetRun) announce(p plan) {
 // look returns how a text for w is laid out.
 func (r *targetRun) look(w io.Writer) look { return lookOf(w, r.streams.env) }
 
-// startProgress shows the state until the returned function is called.
-func (r *targetRun) startProgress(state func() progress) (stop func(complete bool)) {
+// startProgress shows the state until the returned function is called. An interruption is told, since what is under way
+// may take a while to end.
+func (r *targetRun) startProgress(ctx context.Context, state func() progress) (stop func(complete bool)) {
 	width, terminal := terminalWidth(r.streams.err)
 	var log *slog.Logger
 	if r.on.logFormat == logJSON {
 		log = r.log
 	}
-	return startProgress(progressMode(r.on.progress, r.on.quiet, terminal), log, r.term, width, state)
+	end := startProgress(progressMode(r.on.progress, r.on.quiet, terminal), log, r.term, width, state)
+	untold := context.AfterFunc(ctx, func() { r.log.Info("interrupted: what is under way comes to its end; a second signal stops at once") })
+	return func(complete bool) {
+		untold()
+		end(complete)
+	}
 }
 
 // explained returns the first of the explanations of an error that knows the next step. Otherwise is the next step where
