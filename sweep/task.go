@@ -282,8 +282,8 @@ func (j *Job) make(ctx context.Context, changes []*change) ([]task, error) {
 	return again, j.opts.Journal.Amend(ctx, amended)
 }
 
-// unmade returns how many of the changes certainly were not begun when applying them failed: all that they should change
-// is as it was.
+// unmade returns how many of the changes certainly were not begun when applying them failed: their
+// documents are as they were.
 func (j *Job) unmade(ctx context.Context, changes []*change) int {
 	var ids []string
 	for _, c := range changes {
@@ -301,9 +301,7 @@ func (j *Job) unmade(ctx context.Context, changes []*change) int {
 	}
 	n := 0
 	for _, c := range changes {
-		begun := slices.ContainsFunc(c.entry.Steps, func(s record.Step) bool {
-			return !bytes.Equal(s.Before, s.After) && !bytes.Equal(s.Before, stands[s.ID])
-		})
+		begun := slices.ContainsFunc(c.entry.Steps, func(s record.Step) bool { return !bytes.Equal(s.Before, stands[s.ID]) })
 		if !begun {
 			n++
 		}

@@ -604,6 +604,9 @@ func TestAForeignIndexIsMetByAnUpdate(t *testing.T) {
 	if o.Column != record.Rejected || !strings.HasSuffix(o.Rejects[0].Detail, ": the unique index my index has the value already") {
 		t.Errorf("%+v", o)
 	}
+	if n := len(proxy.Commands("update")); n != 1 {
+		t.Errorf("%d tries", n)
+	}
 }
 
 func TestAStepThatAUniqueIndexRefuses(t *testing.T) {
