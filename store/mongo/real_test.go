@@ -206,23 +206,6 @@ func TestAForeignUniqueIndexRefusesOneOfTwo(t *testing.T) {
 	}
 }
 
-func TestAnIndexOfOurNameIsNotInTheWay(t *testing.T) {
-	t.Parallel()
-	f := onMongoDB(t)
-	other := driver.IndexModel{Keys: bson.D{{Key: "something", Value: 1}}, Options: options.Index().SetName("user_id_1")}
-	if _, err := f.db.Collection("kv").Indexes().CreateOne(context.Background(), other); err != nil {
-		t.Fatal(err)
-	}
-	sink := f.sink(record.Kinds(0).With(record.KV))
-	f.write(sink, &keeper{}, kv(alice, values{"a": "x"}))
-	if err := sink.Finish(context.Background(), (&keeper{}).keep); err != nil {
-		t.Fatal(err)
-	}
-	if !f.hasUniqueIndex("kv", "user_id") {
-		t.Error("no unique index")
-	}
-}
-
 func TestTimesOfNoValueAreMended(t *testing.T) {
 	t.Parallel()
 	f := onMongoDB(t)

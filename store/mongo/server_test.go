@@ -683,20 +683,3 @@ func TestAnIndexThatComparesOtherwiseIsNone(t *testing.T) {
 		t.Errorf("%v", made)
 	}
 }
-
-func TestAnotherIndexMayHaveOurName(t *testing.T) {
-	t.Parallel()
-	f := newFixture(t, ferretdb.Start(t).URI)
-	other := driver.IndexModel{Keys: bson.D{{Key: "something", Value: 1}}, Options: options.Index().SetName("user_id_1")}
-	if _, err := f.db.Collection("kv").Indexes().CreateOne(context.Background(), other); err != nil {
-		t.Fatal(err)
-	}
-	sink := f.sink(record.Kinds(0).With(record.KV))
-	f.write(sink, &keeper{}, kv(alice, values{"a": "b"}))
-	if err := sink.Finish(context.Background(), (&keeper{}).keep); err != nil {
-		t.Fatal(err)
-	}
-	if !f.hasUniqueIndex("kv", "user_id") {
-		t.Error("no unique index")
-	}
-}

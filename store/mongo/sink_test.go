@@ -12,6 +12,7 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	driver "go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
 	"pgregory.net/rapid"
 
 	"github.com/lanyardctl/lanyardctl/record"
@@ -546,6 +547,23 @@ func TestIndexThatIsNotUniqueIsNamed(t *testing.T) {
 	_, err := f.store.Sink(context.Background(), mongo.SinkOptions{Kinds: record.AllKinds})
 	if !errors.Is(err, mongo.ErrIndex) || !strings.Contains(err.Error(), "user_id_1 of kv") {
 		t.Error(err)
+	}
+}
+
+func TestAnotherIndexMayHaveOurName(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, mongoserver.URI(t))
+	other := driver.IndexModel{Keys: bson.D{{Key: "something", Value: 1}}, Options: options.Index().SetName("user_id_1")}
+	if _, err := f.db.Collection("kv").Indexes().CreateOne(context.Background(), other); err != nil {
+		t.Fatal(err)
+	}
+	sink := f.sink(record.Kinds(0).With(record.KV))
+	f.write(sink, &keeper{}, kv(alice, values{"a": "b"}))
+	if err := sink.Finish(context.Background(), (&keeper{}).keep); err != nil {
+		t.Fatal(err)
+	}
+	if !f.hasUniqueIndex("kv", "user_id") {
+		t.Error("no unique index")
 	}
 }
 
