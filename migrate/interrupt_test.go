@@ -98,10 +98,11 @@ func (away) Write(context.Context, []record.Record, record.KeepFunc) ([]record.O
 	return nil, fmt.Errorf("away: %w", record.ErrUnavailable)
 }
 
-// shaky keeps checkpoints, and fails at the first call of each sort, as at an election. Saved is a call whose answer alone
-// is lost.
+// shaky keeps checkpoints, and fails at the first call of each sort, as at an election: before Save wrote anything, or,
+// where answers are lost, when it had.
 type shaky struct {
 	record.Checkpoints
+	loses  bool
 	failed map[string]bool
 }
 
@@ -127,10 +128,13 @@ func (c shaky) Target(ctx context.Context) (map[string]string, error) {
 	return c.Checkpoints.Target(ctx)
 }
 
-func (c shaky) Save(ctx context.Context, checkpoint record.Checkpoint, from record.Owner) (bool, error) {
-	saved, err := c.Checkpoints.Save(ctx, checkpoint, from)
-	if lost := c.once("Save"); lost != nil {
-		return false, lost
+func (c shaky) Save(ctx context.Context, checkpoint record.Checkpoint, from record.Owner) (saved bool, err error) {
+	failed := c.once("Save")
+	if failed == nil || c.loses {
+		saved, err = c.Checkpoints.Save(ctx, checkpoint, from)
+	}
+	if failed != nil {
+		return false, failed
 	}
 	return saved, err
 }
@@ -144,22 +148,29 @@ func (c shaky) Remove(ctx context.Context, id string) error {
 
 func TestAnElectionAtTheEdgesEndsNoRun(t *testing.T) {
 	t.Parallel()
-	target := newTarget()
-	o := options(t, &mem.Source{Items: [][]record.Item{users(30)}, ID: "a"}, &stuck{Sink: target, in: "Finish", reached: make(chan struct{})}, target)
-	ctx, interrupt := context.WithCancel(context.Background())
-	go func() {
-		<-o.Sink.(*stuck).reached
-		interrupt()
-	}()
-	if _, err := run(t, ctx, o); !errors.Is(err, migrate.ErrInterrupted) {
-		t.Fatal(err)
-	}
-	o.Sink, o.Checkpoints = target, shaky{target, make(map[string]bool)}
-	report := mustRun(t, o)
-	if !report.Resumed || report.Kinds[record.KV].Read != 30 {
-		t.Errorf("resumed: %t, %+v", report.Resumed, report.Kinds[record.KV])
-	}
-	if found, err := target.Find(context.Background(), ""); err != nil || len(found) != 0 {
-		t.Errorf("%v, %v", found, err)
+	for name, loses := range map[string]bool{"before it is written": false, "before it is answered": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			target := newTarget()
+			o := options(t, &mem.Source{Items: [][]record.Item{users(30)}, ID: "a"}, &stuck{Sink: target, in: "Finish", reached: make(chan struct{})}, target)
+			ctx, interrupt := context.WithCancel(context.Background())
+			go func() {
+				<-o.Sink.(*stuck).reached
+				interrupt()
+			}()
+			if _, err := run(t, ctx, o); !errors.Is(err, migrate.ErrInterrupted) {
+				t.Fatal(err)
+			}
+			o.Sink, o.Checkpoints = target, shaky{target, loses, make(map[string]bool)}
+			report := mustRun(t, o)
+			if !report.Resumed || report.Kinds[record.KV].Read != 30 {
+				t.Errorf("resumed: %t, %+v", report.Resumed, report.Kinds[record.KV])
+			}
+			// Nothing is left to go on with.
+			o.Checkpoints = target
+			if again := mustRun(t, o); again.Resumed || again.Kinds[record.KV].Unchanged != 30 {
+				t.Errorf("resumed: %t, %+v", again.Resumed, again.Kinds[record.KV])
+			}
+		})
 	}
 }

@@ -312,9 +312,12 @@ func (j *Job) claim(ctx context.Context) (record.Checkpoint, error) {
 
 // save writes the checkpoint in place of the one that from owns, and reports whether it did.
 func (j *Job) save(ctx context.Context, c record.Checkpoint, from record.Owner) (won bool, err error) {
+	again := false
 	err = j.retry.Do(ctx, func() (err error) {
-		won, err = j.opts.Checkpoints.Save(ctx, c, from)
-		from = c.Owner // which it is where the answer alone was lost
+		if won, err = j.opts.Checkpoints.Save(ctx, c, from); err == nil && !won && again {
+			won, err = j.opts.Checkpoints.Save(ctx, c, c.Owner) // it was saved, and the answer alone was lost
+		}
+		again = true
 		return err
 	})
 	return won, err

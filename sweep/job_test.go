@@ -535,9 +535,11 @@ func (r *refusingDeletes) Apply(ctx context.Context, steps []record.Step) ([]rec
 	return r.Documents.Apply(ctx, steps)
 }
 
-// shaky is a journal of which every call fails once, as at an election, and which never takes the lease back.
+// shaky is a journal of which every call fails once, as at an election: TakeLease before it took anything, or, where
+// answers are lost, when it had. It never takes the lease back.
 type shaky struct {
 	record.Journal
+	loses  bool
 	failed map[string]bool
 }
 
@@ -567,10 +569,12 @@ func (j shaky) Lease(ctx context.Context) (record.Lease, bool, error) {
 	return j.Journal.Lease(ctx)
 }
 
-// TakeLease takes it, and does not say so at first.
-func (j shaky) TakeLease(ctx context.Context, l record.Lease, from record.Owner) (bool, error) {
-	taken, err := j.Journal.TakeLease(ctx, l, from)
-	if failed := j.once("TakeLease"); failed != nil {
+func (j shaky) TakeLease(ctx context.Context, l record.Lease, from record.Owner) (taken bool, err error) {
+	failed := j.once("TakeLease")
+	if failed == nil || j.loses {
+		taken, err = j.Journal.TakeLease(ctx, l, from)
+	}
+	if failed != nil {
 		return false, failed
 	}
 	return taken, err
@@ -578,26 +582,35 @@ func (j shaky) TakeLease(ctx context.Context, l record.Lease, from record.Owner)
 
 func (j shaky) EndLease(context.Context, record.Owner) error { return errors.New("no") }
 
-// TestAnElectionAtTheEdgesEndsNoSweep has the target unavailable whenever the journal is asked for the first time.
+// TestAnElectionAtTheEdgesEndsNoSweep has the target unavailable whenever the journal is asked for the first time, and the
+// lease in the hands of a process that lives no more.
 func TestAnElectionAtTheEdgesEndsNoSweep(t *testing.T) {
 	t.Parallel()
-	docs, journal := mem.NewDocuments(record.Limits{}), mem.NewJournal()
-	docs.Insert(record.MonitoringCollection, map[string]any{"user_id": alice, "since": "1650000000"})
-	var told []string
-	o := sweep.Options{
-		Documents: docs, Journal: shaky{journal, make(map[string]bool)}, Backoff: time.Millisecond,
-		Notify: func(message string) { told = append(told, message) },
-	}
-	r, err := sweep.New(o).Run(t.Context())
-	if err != nil || r.Changes != 1 {
-		t.Errorf("%v, %+v", err, r)
-	}
-	sweeps, err := journal.Sweeps(t.Context())
-	if err != nil || len(sweeps) != 1 || sweeps[0].State != record.SweepDone {
-		t.Errorf("%v, %+v", err, sweeps)
-	}
-	if n := len(told); n == 0 || !strings.Contains(told[n-1], "the lease was not given back") {
-		t.Errorf("%q", told)
+	for name, loses := range map[string]bool{"before it is written": false, "before it is answered": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			docs, journal := mem.NewDocuments(record.Limits{}), mem.NewJournal()
+			docs.Insert(record.MonitoringCollection, map[string]any{"user_id": alice, "since": "1650000000"})
+			if _, err := journal.TakeLease(t.Context(), record.Lease{Owner: another(), Heartbeat: time.Now().Add(-time.Hour)}, record.Owner{}); err != nil {
+				t.Fatal(err)
+			}
+			var told []string
+			o := sweep.Options{
+				Documents: docs, Journal: shaky{journal, loses, make(map[string]bool)}, Backoff: time.Millisecond, Watch: time.Millisecond,
+				Notify: func(message string) { told = append(told, message) },
+			}
+			r, err := sweep.New(o).Run(t.Context())
+			if err != nil || r.Changes != 1 {
+				t.Errorf("%v, %+v", err, r)
+			}
+			sweeps, err := journal.Sweeps(t.Context())
+			if err != nil || len(sweeps) != 1 || sweeps[0].State != record.SweepDone {
+				t.Errorf("%v, %+v", err, sweeps)
+			}
+			if n := len(told); n == 0 || !strings.Contains(told[n-1], "the lease was not given back") {
+				t.Errorf("%q", told)
+			}
+		})
 	}
 }
 

@@ -68,9 +68,12 @@ func (j steadyJournal) Lease(ctx context.Context) (l record.Lease, found bool, e
 }
 
 func (j steadyJournal) TakeLease(ctx context.Context, l record.Lease, from record.Owner) (taken bool, err error) {
+	again := false
 	err = j.retry.Do(ctx, func() error {
-		taken, err = j.Journal.TakeLease(ctx, l, from)
-		from = l.Owner // which it is where the answer alone was lost
+		if taken, err = j.Journal.TakeLease(ctx, l, from); err == nil && !taken && again {
+			taken, err = j.Journal.TakeLease(ctx, l, l.Owner) // it was taken, and the answer alone was lost
+		}
+		again = true
 		return err
 	})
 	return taken, err

@@ -246,7 +246,9 @@ func (j *Job) make(ctx context.Context, changes []*change) ([]task, error) {
 		return nil, err
 	}
 	if err := j.apply(ctx, changes); err != nil {
-		j.changed(-j.unmade(ctx, changes))
+		if !errors.Is(err, record.ErrUnavailable) { // which could not say
+			j.changed(-j.unmade(ctx, changes))
+		}
 		return nil, err
 	}
 	var again []task

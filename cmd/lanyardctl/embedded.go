@@ -41,8 +41,8 @@ ends it at once, with 130.`,
   lanyardctl embedded serve ./try --listen unix`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if opts.Dir = args[0]; userInArgument.MatchString(opts.Dir) {
-				return usageError("DIR is no folder (it is not shown: it may hold a password)", "give the path of a folder, without :// and without : before @")
+			if opts.Dir = args[0]; mayHoldUser(opts.Dir) {
+				return usageError("DIR is no folder (it is not shown: it may hold a password)", "give the path of a folder; ./ before it makes certain that it is one")
 			}
 			return serveEmbedded(cmd.Context(), opts, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},

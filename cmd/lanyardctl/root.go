@@ -145,6 +145,14 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 // userInArgument matches what may be a user name and a password.
 var userInArgument = regexp.MustCompile(`(?s)://|:.*@`)
 
+// pathInArgument matches what begins as a path does.
+var pathInArgument = regexp.MustCompile(`^\.{0,2}/`)
+
+// mayHoldUser tells whether what was typed may hold a user name and a password.
+func mayHoldUser(text string) bool {
+	return userInArgument.MatchString(text) && (strings.Contains(text, "://") || !pathInArgument.MatchString(text))
+}
+
 // typedRedactor returns a redactor for errors that repeat what was typed, as those of cobra do.
 func typedRedactor(args []string) redactor {
 	red := newRedactor()
@@ -158,7 +166,7 @@ func typedRedactor(args []string) redactor {
 // hideTyped makes r hide those of the texts, as somebody typed them, that may hold a user name and a password.
 func (r redactor) hideTyped(texts ...string) {
 	for _, text := range texts {
-		if _, err := redact.Parse(text); err != nil && userInArgument.MatchString(text) {
+		if _, err := redact.Parse(text); err != nil && mayHoldUser(text) {
 			r.Hiding(text)
 			r.Hiding(printable(text))
 		}

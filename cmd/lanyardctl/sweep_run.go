@@ -144,6 +144,9 @@ func (r *sweepRun) explain(err error) error {
 		explanations = append(explanations, explainSource(err, *r.options.redis))
 	}
 	otherwise := "what was done until then is journalled; mend what the error names, then run the same command again"
+	if errors.Is(err, record.ErrUnavailable) {
+		otherwise = "what was done until then is journalled; run the same command again once the server answers"
+	}
 	if r.options.dryRun {
 		otherwise = "nothing was changed; mend what the error names, then run the same command again"
 	}

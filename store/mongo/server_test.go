@@ -683,3 +683,20 @@ func TestAnIndexThatComparesOtherwiseIsNone(t *testing.T) {
 		t.Errorf("%v", made)
 	}
 }
+
+// TestAMongoDBThatRefusesDollars takes new documents and changes of them as any other.
+func TestAMongoDBThatRefusesDollars(t *testing.T) {
+	t.Parallel()
+	server := ferretdb.Start(t)
+	proxy := mongoproxy.Start(t, server.URI, mongoproxy.Options{Version: "4.4.6"})
+	f := newFixtureOf(t, server.URI, proxy.URI)
+	if !f.store.Limits().NoDollars {
+		t.Fatalf("%+v", f.store.Limits())
+	}
+	sink := f.sink(record.Kinds(0).With(record.KV))
+	for i, want := range []record.Column{record.Inserted, record.Updated} {
+		if o := f.write(sink, &keeper{}, kv(alice, values{"a": int64(i)}))[0]; o.Column != want {
+			t.Errorf("%+v", o)
+		}
+	}
+}

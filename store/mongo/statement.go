@@ -81,7 +81,7 @@ func (w *writing) statement(c change) mongo.WriteModel {
 // needsPaths reports whether single key-value pairs have to be set in place of all: somebody inserted a name that begins with
 // a dollar, which MongoDB before 5.0 takes deep in a new document, and refuses in whatever is set or replaced.
 func (w *writing) needsPaths(c change) bool {
-	return w.kind == record.KV && w.limits.NoDollars && !w.quirks.replace && dollarInside(lookup(c.found.own, "kv"))
+	return len(c.kv) > 0 && w.limits.NoDollars && !w.quirks.replace && dollarInside(bson.RawValue{Type: bson.TypeEmbeddedDocument, Value: c.kv})
 }
 
 // paths returns what has to be set and unset for the pairs of a decision, beside what else there is.

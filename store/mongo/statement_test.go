@@ -56,6 +56,12 @@ func TestANameWithADollarIsNotTouched(t *testing.T) {
 	if d := cmp.Diff(shown(t, update), shown(t, m.Update)); d != "" {
 		t.Errorf("update (-want +got):\n%s", d)
 	}
+	junk := bson.D{doc[0], doc[1], {Key: "kv", Value: bson.A{bson.D{{Key: "$x", Value: int64(1)}}}}}
+	m = mongo.StatementFor(kv(alice, values{"0": "b"}), encoded(t, junk)).(*driver.UpdateOneModel)
+	update = bson.D{{Key: "$set", Value: bson.D{{Key: "kv", Value: bson.D{{Key: "0", Value: "b"}}}}}}
+	if d := cmp.Diff(shown(t, update), shown(t, m.Update)); d != "" {
+		t.Errorf("in place of a list that gives way (-want +got):\n%s", d)
+	}
 	plain := bson.D{doc[0], doc[1], {Key: "kv", Value: bson.D{{Key: "x$", Value: "$x"}}}}
 	m = mongo.StatementFor(kv(alice, values{"a": "b"}), encoded(t, plain)).(*driver.UpdateOneModel)
 	update = bson.D{{Key: "$set", Value: bson.D{{Key: "kv", Value: bson.D{{Key: "x$", Value: "$x"}, {Key: "a", Value: "b"}}}}}}
