@@ -312,13 +312,5 @@ func (j *Job) claim(ctx context.Context) (record.Checkpoint, error) {
 
 // save writes the checkpoint in place of the one that from owns, and reports whether it did.
 func (j *Job) save(ctx context.Context, c record.Checkpoint, from record.Owner) (won bool, err error) {
-	again := false
-	err = j.retry.Do(ctx, func() (err error) {
-		if won, err = j.opts.Checkpoints.Save(ctx, c, from); err == nil && !won && again {
-			won, err = j.opts.Checkpoints.Save(ctx, c, c.Owner) // it was saved, and the answer alone was lost
-		}
-		again = true
-		return err
-	})
-	return won, err
+	return j.retry.Claim(ctx, from, c.Owner, func(from record.Owner) (bool, error) { return j.opts.Checkpoints.Save(ctx, c, from) })
 }

@@ -51,6 +51,20 @@ func (r Retry) Do(ctx context.Context, call func() error) error {
 	}
 }
 
+// Claim calls take to take something over from its owner for self, as [Retry.Do] does, and reports whether self has it.
+// A call whose answer alone was lost has made self the owner, so a later one that is refused is made once more from self.
+func (r Retry) Claim(ctx context.Context, from, self Owner, take func(from Owner) (bool, error)) (won bool, err error) {
+	again := false
+	err = r.Do(ctx, func() error {
+		if won, err = take(from); err == nil && !won && again {
+			won, err = take(self)
+		}
+		again = true
+		return err
+	})
+	return won, err
+}
+
 // DrainTime is how long what is under way when a run is interrupted has to come to its end, unless told otherwise.
 const DrainTime = 25 * time.Second
 

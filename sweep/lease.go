@@ -67,16 +67,8 @@ func (j steadyJournal) Lease(ctx context.Context) (l record.Lease, found bool, e
 	return l, found, err
 }
 
-func (j steadyJournal) TakeLease(ctx context.Context, l record.Lease, from record.Owner) (taken bool, err error) {
-	again := false
-	err = j.retry.Do(ctx, func() error {
-		if taken, err = j.Journal.TakeLease(ctx, l, from); err == nil && !taken && again {
-			taken, err = j.Journal.TakeLease(ctx, l, l.Owner) // it was taken, and the answer alone was lost
-		}
-		again = true
-		return err
-	})
-	return taken, err
+func (j steadyJournal) TakeLease(ctx context.Context, l record.Lease, from record.Owner) (bool, error) {
+	return j.retry.Claim(ctx, from, l.Owner, func(from record.Owner) (bool, error) { return j.Journal.TakeLease(ctx, l, from) })
 }
 
 func (j steadyJournal) EndLease(ctx context.Context, owner record.Owner) error {

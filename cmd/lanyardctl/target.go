@@ -100,7 +100,7 @@ func explainMongo(err error, o targetOptions) error {
 		return failure(err, "name the primary in "+from+", or the set (replicaSet=NAME, without directConnection), so that the primary is found; "+
 			"--dry-run and verify read any member")
 	case errors.As(err, &unwritable):
-		return failure(err, unwritable.Remedy+"; then run the same command again")
+		return failure(err, unwritable.Remedy+", or name another database by --database; then run the same command again")
 	case errors.As(err, &index):
 		return failure(err, fmt.Sprintf("drop it (db.%s.dropIndex(%q)), and run the same command again, which makes the unique one", index.Collection, index.Index))
 	case errors.As(err, &late):
@@ -114,7 +114,7 @@ func explainMongo(err error, o targetOptions) error {
 	case errors.Is(err, mongo.ErrTooOld):
 		return failure(err, "upgrade the server, or name another with --mongo")
 	case errors.Is(err, record.ErrUnavailable):
-		return failure(err, "run the same command again once the server answers; it takes up what was done")
+		return failure(err, "run the same command again once the server answers")
 	case errors.As(err, &duplicates):
 		return failure(err, duplicatesHint(duplicates, o)+"; then run the same command again")
 	}

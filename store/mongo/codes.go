@@ -19,14 +19,6 @@ const (
 	unwritable                  // no collection that can be written to, such as a view
 )
 
-// String returns the class as the documentation names it.
-func (c class) String() string {
-	return [...]string{
-		"the run ends", "tried again", "the document is rejected", "merged, or rejected where the index is not ours",
-		"the run ends: user or password", "the run ends: missing right", "the run ends: drop the index", "the run ends: no plain collection",
-	}[c]
-}
-
 // code is a server's error by its number.
 type code struct {
 	name  string

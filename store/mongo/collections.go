@@ -30,12 +30,9 @@ type collectionInfo struct {
 	Name    string `bson:"name"`
 	Type    string `bson:"type"` // "collection", "view" or "timeseries"
 	Options struct {
-		Capped    bool   `bson:"capped"`
-		ViewOn    string `bson:"viewOn"`
-		Collation struct {
-			Locale   string `bson:"locale"`
-			Strength int32  `bson:"strength"`
-		} `bson:"collation"`
+		Capped    bool      `bson:"capped"`
+		ViewOn    string    `bson:"viewOn"`
+		Collation collation `bson:"collation"`
 	} `bson:"options"`
 	Info struct {
 		UUID bson.Binary `bson:"uuid"`
@@ -80,13 +77,10 @@ func (s *Store) checkAll(ctx context.Context, collections []record.Collection, u
 		if err != nil {
 			return nil, err
 		}
-		collation := info.Options.Collation
-		if collation.Locale == simple {
-			collation.Locale = ""
-		}
-		s.peculiar[info.Name] = peculiarity{collated: collation.Locale != "", sharded: sharded}
-		if collation.Locale != "" {
-			notices = append(notices, Notice{Collection: info.Name, Note: record.Collated, Collation: fmt.Sprintf("%s, strength %d", collation.Locale, collation.Strength)})
+		by := info.Options.Collation
+		s.peculiar[info.Name] = peculiarity{collated: !by.comparesBytes(), sharded: sharded}
+		if !by.comparesBytes() {
+			notices = append(notices, Notice{Collection: info.Name, Note: record.Collated, Collation: fmt.Sprintf("%s, strength %d", by.Locale, by.Strength)})
 		}
 	}
 	return notices, nil
@@ -102,20 +96,19 @@ type peculiarity struct {
 // what was written before.
 func (s *Store) checkWritable(ctx context.Context, info collectionInfo, unique bool) (sharded bool, err error) {
 	e := &UnwritableError{Database: s.db.Name(), Collection: info.Name}
-	elsewhere := "or name another database (--database)"
 	switch {
 	case info.Type == "view":
 		e.Why = fmt.Sprintf("is a view on %s", info.Options.ViewOn)
-		e.Remedy = fmt.Sprintf("drop it (db.%s.drop() removes no documents), %s", info.Name, elsewhere)
+		e.Remedy = fmt.Sprintf("drop it (db.%s.drop() removes no documents)", info.Name)
 	case info.Type == "timeseries":
 		e.Why = "is a time series, in which single documents cannot be changed"
-		e.Remedy = fmt.Sprintf("give it another name (mongodump and mongorestore --nsTo), drop db.%s, %s", info.Name, elsewhere)
+		e.Remedy = fmt.Sprintf("keep it under another name (mongodump, and mongorestore --nsTo), and drop db.%s", info.Name)
 	case info.Options.Capped:
 		e.Why = "is capped: what does not fit drops the oldest documents"
 		e.Remedy = fmt.Sprintf("make a plain collection of it: db.%[1]s.aggregate([{$out: \"%[1]s_plain\"}]); db.%[1]s.drop(); "+
-			"db.%[1]s_plain.renameCollection(%[1]q); %[2]s", info.Name, elsewhere)
+			"db.%[1]s_plain.renameCollection(%[1]q)", info.Name)
 	case unique && s.router:
-		return s.checkShardKey(ctx, e)
+		return s.checkShardKey(ctx, info.Name)
 	default:
 		return false, nil
 	}
@@ -123,13 +116,13 @@ func (s *Store) checkWritable(ctx context.Context, info collectionInfo, unique b
 }
 
 // checkShardKey refuses a collection whose shard key is not where its unique indexes begin: the server can make no others.
-func (s *Store) checkShardKey(ctx context.Context, e *UnwritableError) (sharded bool, err error) {
+func (s *Store) checkShardKey(ctx context.Context, name string) (sharded bool, err error) {
 	var meta struct {
 		Key          bson.D `bson:"key"`
 		Dropped      bool   `bson:"dropped"`      // before 5.0
 		Unsplittable bool   `bson:"unsplittable"` // not sharded, but moved
 	}
-	namespace := e.Database + "." + e.Collection
+	namespace := s.db.Name() + "." + name
 	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
 	defer cancel()
 	err = s.client.Database("config").Collection("collections").FindOne(ctx, bson.D{{Key: "_id", Value: namespace}}).Decode(&meta)
@@ -141,7 +134,7 @@ func (s *Store) checkShardKey(ctx context.Context, e *UnwritableError) (sharded 
 	case err != nil:
 		return false, s.wrap("read the shard key of "+namespace, err)
 	}
-	collection, _ := record.ParseCollection(e.Collection)
+	collection, _ := record.ParseCollection(name)
 	kind, ok := collection.Kind()
 	if !ok || kind == record.Metrics {
 		return true, nil // there is no unique index
@@ -150,7 +143,7 @@ func (s *Store) checkShardKey(ctx context.Context, e *UnwritableError) (sharded 
 		if len(meta.Key) == 1 && meta.Key[0].Key == field && meta.Key[0].Value != "hashed" {
 			continue
 		}
-		return true, s.badShardKey(e.Collection, meta.Key, field)
+		return true, s.badShardKey(name, meta.Key, field)
 	}
 	return true, nil
 }
@@ -164,10 +157,10 @@ func (s *Store) badShardKey(collection string, key bson.D, field string) error {
 	e := &UnwritableError{
 		Database: s.db.Name(), Collection: collection,
 		Why:    fmt.Sprintf("is sharded %s, so that the server can make no unique index on %s", by, field),
-		Remedy: "shard it by {user_id: 1} (sh.reshardCollection, MongoDB 5.0 and later), or name another database (--database)",
+		Remedy: "shard it by {user_id: 1} (sh.reshardCollection, MongoDB 5.0 and later)",
 	}
 	if collection == record.APIKeysCollection.String() { // two of its fields are unique
-		e.Remedy = "keep it on one shard (sh.unshardCollection, MongoDB 8.0 and later), or name another database (--database)"
+		e.Remedy = "keep it on one shard (sh.unshardCollection, MongoDB 8.0 and later)"
 	}
 	return e
 }

@@ -13,6 +13,14 @@ import (
 // simple is the locale of the collation that compares bytes.
 const simple = "simple"
 
+// collation is what the server says of how a collection or an index compares text.
+type collation struct {
+	Locale   string `bson:"locale"` // empty or "simple" for bytes
+	Strength int32  `bson:"strength"`
+}
+
+func (c collation) comparesBytes() bool { return c.Locale == "" || c.Locale == simple }
+
 // bytewise returns the collation that compares text byte by byte, whatever the collection's own does. Without it, a guard
 // would take "Ab" for "ab" where the collection ignores case, and overwrite what somebody has written in between. It is
 // nil, which names none, for a server that knows no collation.

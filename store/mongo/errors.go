@@ -1,6 +1,7 @@
 package mongo
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -69,21 +70,11 @@ func classOfServer(err error) (class, bool) {
 		labelled mongo.LabeledError
 		command  mongo.CommandError
 		inner    driver.Error // in an error of authentication
-		write    mongo.WriteException
-		bulk     mongo.BulkWriteException
 	)
-	number, concern := int32(0), (*mongo.WriteConcernError)(nil)
+	numbers, concern, written := writeResult(err)
+	number := gravest(numbers)
 	switch {
-	case errors.As(err, &bulk):
-		concern = bulk.WriteConcernError
-		for _, e := range bulk.WriteErrors {
-			number = graver(number, int32(e.Code))
-		}
-	case errors.As(err, &write):
-		concern = write.WriteConcernError
-		for _, e := range write.WriteErrors {
-			number = graver(number, int32(e.Code))
-		}
+	case written:
 	case errors.As(err, &command):
 		number = command.Code
 	case errors.As(err, &inner):
@@ -103,12 +94,36 @@ func classOfServer(err error) (class, bool) {
 	return c, number != 0
 }
 
-// graver returns the first of two codes that is about more than one document, else the first that is not zero.
-func graver(first, second int32) int32 {
-	if c := classOf(second); first == 0 || classOf(first) == duplicate || classOf(first) == aboutDocument && c != duplicate {
-		return second
+// writeResult returns the codes of the documents that a write failed for, and whether a majority has the others. It reports
+// false for another error.
+func writeResult(err error) (numbers []int32, concern *mongo.WriteConcernError, written bool) {
+	var (
+		write mongo.WriteException
+		bulk  mongo.BulkWriteException
+	)
+	switch {
+	case errors.As(err, &bulk):
+		for _, e := range bulk.WriteErrors {
+			numbers = append(numbers, int32(e.Code))
+		}
+		return numbers, bulk.WriteConcernError, true
+	case errors.As(err, &write):
+		for _, e := range write.WriteErrors {
+			numbers = append(numbers, int32(e.Code))
+		}
+		return numbers, write.WriteConcernError, true
 	}
-	return first
+	return nil, nil, false
+}
+
+// gravest returns the first code that is about more than one document, else the first that refuses one, else the first;
+// zero where there is none.
+func gravest(numbers []int32) int32 {
+	rank := func(code int32) int { return map[class]int{duplicate: 2, aboutDocument: 1}[classOf(code)] }
+	if len(numbers) == 0 {
+		return 0
+	}
+	return slices.MinFunc(numbers, func(a, b int32) int { return cmp.Compare(rank(a), rank(b)) })
 }
 
 // isConnectionError reports whether the driver could not reach a server, or lost it, or took too long.
@@ -179,34 +194,27 @@ func (s *Store) scrub(err error) error {
 	var (
 		done      *scrubbed
 		selection topology.ServerSelectionError
-		bulk      mongo.BulkWriteException
-		write     mongo.WriteException
 	)
+	numbers, concern, written := writeResult(err)
 	switch {
 	case err == nil || errors.As(err, &done):
 		return err
 	case errors.As(err, &selection):
 		return &scrubbed{"no server could be selected: " + s.members.whyNone(selection), err}
-	case errors.As(err, &bulk):
-		var single []mongo.WriteError
-		for _, e := range bulk.WriteErrors {
-			single = append(single, e.WriteError)
-		}
-		return &scrubbed{writeText(single, bulk.WriteConcernError), err}
-	case errors.As(err, &write):
-		return &scrubbed{writeText(write.WriteErrors, write.WriteConcernError), err}
+	case written:
+		return &scrubbed{writeText(numbers, concern), err}
 	}
 	return &scrubbed{redact.HideURIs(quoted.ReplaceAllString(err.Error(), "dup key: {…}")), err}
 }
 
 // writeText says what the server answered to a write. The server's own messages quote documents.
-func writeText(errs []mongo.WriteError, concern *mongo.WriteConcernError) string {
+func writeText(numbers []int32, concern *mongo.WriteConcernError) string {
 	var texts []string
-	if len(errs) > 0 {
-		texts = append(texts, "error "+codeText(int32(errs[0].Code)))
+	if len(numbers) > 0 {
+		texts = append(texts, "error "+codeText(gravest(numbers)))
 	}
-	if len(errs) > 1 {
-		texts = append(texts, fmt.Sprintf("and %d more", len(errs)-1))
+	if len(numbers) > 1 {
+		texts = append(texts, fmt.Sprintf("and %d more", len(numbers)-1))
 	}
 	if concern != nil {
 		texts = append(texts, fmt.Sprintf("not acknowledged by a majority (%s: %s)", codeText(int32(concern.Code)), concern.Message))

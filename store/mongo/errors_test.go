@@ -331,6 +331,14 @@ func TestErrorsShowNoDocument(t *testing.T) {
 	}
 }
 
+// TestTheGravestErrorIsTold has a batch of which some documents are there already, while the server shuts down.
+func TestTheGravestErrorIsTold(t *testing.T) {
+	t.Parallel()
+	if text := mongo.Wrap(both(11000, 91)).Error(); !strings.HasSuffix(text, "error 91 ShutdownInProgress, and 1 more") {
+		t.Errorf("%q", text)
+	}
+}
+
 func mustRaw(v any) bson.Raw {
 	raw, err := bson.Marshal(v)
 	if err != nil {

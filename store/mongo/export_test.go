@@ -80,6 +80,14 @@ func OpenWith(ctx context.Context, client *mongo.Client, database string) (*Stor
 // UpdatesAmong is for tests of collections that are too large for tests.
 var UpdatesAmong = updatesAmong
 
+// String returns the class as the documentation names it.
+func (c class) String() string {
+	return [...]string{
+		"the run ends", "tried again", "the document is rejected", "merged, or rejected where the index is not ours",
+		"the run ends: user or password", "the run ends: missing right", "the run ends: drop the index", "the run ends: no plain collection",
+	}[c]
+}
+
 // LeadsTo returns what an error leads to, in words.
 func LeadsTo(err error) string { return classify(err).String() }
 

@@ -161,18 +161,12 @@ func (s *Sink) checkDuplicates(ctx context.Context, u uniqueField) error {
 
 // indexSpec is what the server says of an index.
 type indexSpec struct {
-	Name      string   `bson:"name"`
-	Key       bson.D   `bson:"key"`
-	Unique    bool     `bson:"unique"`
-	Sparse    bool     `bson:"sparse"`
-	Partial   bson.Raw `bson:"partialFilterExpression"`
-	Collation struct {
-		Locale string `bson:"locale"` // empty or "simple" for bytes
-	} `bson:"collation"`
-}
-
-func (i indexSpec) comparesBytes() bool {
-	return i.Collation.Locale == "" || i.Collation.Locale == simple
+	Name      string    `bson:"name"`
+	Key       bson.D    `bson:"key"`
+	Unique    bool      `bson:"unique"`
+	Sparse    bool      `bson:"sparse"`
+	Partial   bson.Raw  `bson:"partialFilterExpression"`
+	Collation collation `bson:"collation"`
 }
 
 // indexes are those of a collection.
@@ -200,7 +194,7 @@ func (s *Store) indexes(ctx context.Context, kind record.Kind) (indexes, error) 
 // one beside which the server makes no such index.
 func (x indexes) unique(field string) (unique, inTheWay string) {
 	for _, i := range x {
-		if len(i.Key) != 1 || i.Key[0].Key != field || !i.comparesBytes() {
+		if len(i.Key) != 1 || i.Key[0].Key != field || !i.Collation.comparesBytes() {
 			continue
 		}
 		ascending, isNumber := asInteger(i.Key[0].Value)
