@@ -31,7 +31,7 @@ type Job struct {
 // New returns a job for the options, which must name a source and a sink. It reads and writes nothing.
 func New(o Options) *Job {
 	o = o.withDefaults()
-	retry := record.Retry{Backoff: o.Backoff, Notify: o.Notify}
+	retry := record.Retry{Backoff: o.Backoff, For: o.RetryFor, Notify: o.Notify}
 	return &Job{opts: o, retry: retry, sink: retrying{o.Sink, retry}, self: record.NewOwner()}
 }
 

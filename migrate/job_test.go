@@ -350,8 +350,9 @@ func TestTransientFaultsAreRetried(t *testing.T) {
 func TestLastingFaultEndsTheRun(t *testing.T) {
 	target := newTarget()
 	away := func(int64) error { return fmt.Errorf("away: %w", record.ErrUnavailable) }
-	_, err := run(t, context.Background(), options(t, &mem.Source{Items: [][]record.Item{users(30)}}, &storetest.Faulty{Sink: target, Before: away}, target))
-	if !errors.Is(err, record.ErrUnavailable) {
+	o := options(t, &mem.Source{Items: [][]record.Item{users(30)}}, &storetest.Faulty{Sink: target, Before: away}, target)
+	o.RetryFor = 50 * time.Millisecond
+	if _, err := run(t, context.Background(), o); !errors.Is(err, record.ErrUnavailable) {
 		t.Errorf("error %v", err)
 	}
 }

@@ -42,6 +42,9 @@ type Options struct {
 	// Backoff is the first wait before a failed write is tried again; DefaultBackoff where zero.
 	Backoff time.Duration
 
+	// RetryFor is how long a target that is unavailable is tried again; [record.RetryFor] where zero.
+	RetryFor time.Duration
+
 	// DrainTime is how long what was read when the run is interrupted may take to be written; [record.DrainTime] where zero.
 	DrainTime time.Duration
 

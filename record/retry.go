@@ -1,37 +1,39 @@
 package record
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"time"
 )
 
-// A call that meets an unavailable server is made again this often, waiting twice as long each time up to maxBackoff, but
-// not when it has failed for giveUpAfter: a replica set elects a primary in some twelve seconds.
-const (
-	maxAttempts = 9
-	maxBackoff  = 5 * time.Second
-	giveUpAfter = 45 * time.Second
-)
+// RetryFor is how long a server that is unavailable is tried again, unless told otherwise: a replica set elects a primary
+// in some twelve seconds, and a machine that was stopped comes back within a minute.
+const RetryFor = 2 * time.Minute
+
+// maxBackoff bounds the wait between two calls, which doubles each time.
+const maxBackoff = 5 * time.Second
 
 // Retry makes calls again where the target was unavailable. Only one layer of an engine does.
 type Retry struct {
 	Backoff time.Duration // the first wait
+	For     time.Duration // how long after the first failure; [RetryFor] where zero
 	Notify  func(message string)
 }
 
-// Do makes the call, again and again while it fails with [ErrUnavailable], and returns its last error. Once ctx is
-// cancelled, or what [Drain] made it of, it waits no more.
+// Do makes the call, again and again while it fails with [ErrUnavailable] and not with [ErrGivenUp], and returns its last
+// error. Once ctx is cancelled, or what [Drain] made it of, it waits no more.
 func (r Retry) Do(ctx context.Context, call func() error) error {
 	wait := r.Backoff
 	var failing time.Time // since when
-	for attempt := 1; ; attempt++ {
+	for {
 		err := call()
 		if failing.IsZero() {
 			failing = time.Now()
 		}
-		if err == nil || attempt == maxAttempts || time.Since(failing) > giveUpAfter || !errors.Is(err, ErrUnavailable) || ctx.Err() != nil {
+		left := cmp.Or(r.For, RetryFor) - time.Since(failing)
+		if err == nil || left < wait || !errors.Is(err, ErrUnavailable) || errors.Is(err, ErrGivenUp) || ctx.Err() != nil {
 			return err
 		}
 		select {
@@ -39,7 +41,7 @@ func (r Retry) Do(ctx context.Context, call func() error) error {
 			return err
 		default:
 		}
-		r.Notify(fmt.Sprintf("the target is unavailable (%v); trying again in %s (%d of %d)", err, wait, attempt, maxAttempts-1))
+		r.Notify(fmt.Sprintf("the target is unavailable (%v); trying again in %s, for another %s", err, wait, left.Round(time.Second)))
 		select {
 		case <-interrupted(ctx):
 			return err

@@ -9,6 +9,13 @@ import (
 // ErrUnavailable marks an error after which the same call may succeed: a cut connection, an election, a timeout.
 var ErrUnavailable = errors.New("server unavailable")
 
+// ErrGivenUp marks an [ErrUnavailable] of a call that was tried again for as long as it may be: no other layer tries.
+var ErrGivenUp = errors.New("given up")
+
+// ErrSourceMoved marks an error of a source whose data went away or were replaced while it was read. What was read says
+// nothing of the whole, and a later run begins anew.
+var ErrSourceMoved = errors.New("the source's data are not those that they were at the start")
+
 // Item is a record on its way from a source, with what had to be left out of it.
 type Item struct {
 	Kind Kind

@@ -46,7 +46,7 @@ func New(o Options) *Job {
 	if o.Now.IsZero() {
 		o.Now = time.Now()
 	}
-	j := &Job{opts: o, retry: record.Retry{Backoff: o.Backoff, Notify: o.Notify}}
+	j := &Job{opts: o, retry: record.Retry{Backoff: o.Backoff, For: o.RetryFor, Notify: o.Notify}}
 	if o.Journal != nil {
 		j.opts.Journal = steadyJournal{o.Journal, j.retry}
 	}

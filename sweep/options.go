@@ -76,6 +76,9 @@ type Options struct {
 	// Backoff is the first wait before a call is made again because a server was unavailable; DefaultBackoff where zero.
 	Backoff time.Duration
 
+	// RetryFor is how long a target that is unavailable is tried again; [record.RetryFor] where zero.
+	RetryFor time.Duration
+
 	// Watch is how long another process that has the lease is watched before it counts as dead; DefaultWatch where zero.
 	Watch time.Duration
 

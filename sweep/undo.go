@@ -24,7 +24,7 @@ type UndoJob struct {
 // NewUndo returns a job that has not begun.
 func NewUndo(o UndoOptions) *UndoJob {
 	fillIn(&o.Backoff, &o.Watch, &o.Notify)
-	retry := record.Retry{Backoff: o.Backoff, Notify: o.Notify}
+	retry := record.Retry{Backoff: o.Backoff, For: o.RetryFor, Notify: o.Notify}
 	o.Journal = steadyJournal{o.Journal, retry}
 	return &UndoJob{opts: o, retry: retry}
 }

@@ -13,6 +13,7 @@ type UndoOptions struct {
 	ID        string
 	DryRun    bool
 	Backoff   time.Duration // as in [Options]
+	RetryFor  time.Duration // as in [Options]
 	Watch     time.Duration // as in [Options]
 	Notify    func(message string)
 }

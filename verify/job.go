@@ -194,7 +194,7 @@ func (j *Job) pass(ctx context.Context, phase string, read func() error) error {
 		j.documents.Store(0)
 		j.report.Passes++
 		err := read()
-		if err == nil || ctx.Err() != nil || attempt == attempts || !errors.Is(err, record.ErrUnavailable) {
+		if err == nil || ctx.Err() != nil || attempt == attempts || !errors.Is(err, record.ErrUnavailable) || errors.Is(err, record.ErrGivenUp) {
 			return err
 		}
 		j.opts.Notify(fmt.Sprintf("a server was unavailable, so this pass begins again: %v", err))

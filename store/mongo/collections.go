@@ -41,7 +41,7 @@ type collectionInfo struct {
 
 // listCollections returns what the server says of those of the collections that exist.
 func (s *Store) listCollections(ctx context.Context, names []string) ([]collectionInfo, error) {
-	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
+	ctx, cancel := context.WithTimeout(ctx, s.commandTimeout)
 	defer cancel()
 	cursor, err := s.db.ListCollections(ctx, bson.D{{Key: "name", Value: bson.D{{Key: "$in", Value: names}}}})
 	if err != nil {
@@ -123,7 +123,7 @@ func (s *Store) checkShardKey(ctx context.Context, name string) (sharded bool, e
 		Unsplittable bool   `bson:"unsplittable"` // not sharded, but moved
 	}
 	namespace := s.db.Name() + "." + name
-	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
+	ctx, cancel := context.WithTimeout(ctx, s.commandTimeout)
 	defer cancel()
 	err = s.client.Database("config").Collection("collections").FindOne(ctx, bson.D{{Key: "_id", Value: namespace}}).Decode(&meta)
 	switch {

@@ -2,10 +2,14 @@ package mongo
 
 import (
 	"context"
+	"fmt"
+	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/lanyardctl/lanyardctl/record"
 )
 
 // Every command that compares text is made here: it compares bytes, and its time is bounded.
@@ -31,51 +35,77 @@ func (s *Store) bytewise() *options.Collation {
 	return &options.Collation{Locale: simple}
 }
 
-// find opens a cursor on the documents that the filter finds; all where it is nil.
-func (s *Store) find(ctx context.Context, collection string, filter bson.D, opts *options.FindOptionsBuilder) (*mongo.Cursor, error) {
-	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
+// command calls a command of the driver, for as long as one may take, so that a server that hangs is noticed. After that
+// there is nothing left of the time in which it is tried again.
+func (s *Store) command(ctx context.Context, call func(context.Context) error) error {
+	return within(ctx, s.commandTimeout, call)
+}
+
+func within(ctx context.Context, timeout time.Duration, call func(context.Context) error) error {
+	bounded, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
+	err := call(bounded)
+	if err != nil && bounded.Err() != nil && ctx.Err() == nil {
+		return fmt.Errorf("%w after %s: %w", record.ErrGivenUp, timeout, err)
+	}
+	return err
+}
+
+// find opens a cursor on the documents that the filter finds; all where it is nil.
+func (s *Store) find(ctx context.Context, collection string, filter bson.D, opts *options.FindOptionsBuilder) (cursor *mongo.Cursor, err error) {
 	if filter == nil {
 		filter = bson.D{}
 	}
-	return s.db.Collection(collection).Find(ctx, filter, opts.SetCollation(s.bytewise()))
+	err = s.command(ctx, func(ctx context.Context) error {
+		cursor, err = s.db.Collection(collection).Find(ctx, filter, opts.SetCollation(s.bytewise()))
+		return err
+	})
+	return cursor, err
 }
 
-func (s *Store) findOne(ctx context.Context, collection string, filter bson.D, opts *options.FindOneOptionsBuilder) (bson.Raw, error) {
-	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
-	defer cancel()
-	return s.db.Collection(collection).FindOne(ctx, filter, opts.SetCollation(s.bytewise())).Raw()
+func (s *Store) findOne(ctx context.Context, collection string, filter bson.D, opts *options.FindOneOptionsBuilder) (doc bson.Raw, err error) {
+	err = s.command(ctx, func(ctx context.Context) error {
+		doc, err = s.db.Collection(collection).FindOne(ctx, filter, opts.SetCollation(s.bytewise())).Raw()
+		return err
+	})
+	return doc, err
 }
 
 // deleteOne reports whether a document was deleted.
-func (s *Store) deleteOne(ctx context.Context, collection string, filter bson.D) (bool, error) {
-	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
-	defer cancel()
-	res, err := s.db.Collection(collection).DeleteOne(ctx, filter, options.DeleteOne().SetCollation(s.bytewise()))
-	return err == nil && res.DeletedCount == 1, err
+func (s *Store) deleteOne(ctx context.Context, collection string, filter bson.D) (deleted bool, err error) {
+	err = s.command(ctx, func(ctx context.Context) error {
+		res, err := s.db.Collection(collection).DeleteOne(ctx, filter, options.DeleteOne().SetCollation(s.bytewise()))
+		deleted = err == nil && res.DeletedCount == 1
+		return err
+	})
+	return deleted, err
 }
 
 // replaceOne reports whether the filter found a document to replace.
-func (s *Store) replaceOne(ctx context.Context, collection string, filter bson.D, doc any, opts *options.ReplaceOptionsBuilder) (bool, error) {
-	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
-	defer cancel()
-	res, err := s.db.Collection(collection).ReplaceOne(ctx, filter, doc, opts.SetCollation(s.bytewise()))
-	return err == nil && res.MatchedCount == 1, err
+func (s *Store) replaceOne(ctx context.Context, collection string, filter bson.D, doc any, opts *options.ReplaceOptionsBuilder) (replaced bool, err error) {
+	err = s.command(ctx, func(ctx context.Context) error {
+		res, err := s.db.Collection(collection).ReplaceOne(ctx, filter, doc, opts.SetCollation(s.bytewise()))
+		replaced = err == nil && res.MatchedCount == 1
+		return err
+	})
+	return replaced, err
 }
 
 func (s *Store) insertMany(ctx context.Context, collection string, documents []bson.Raw) error {
-	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
-	defer cancel()
-	_, err := s.db.Collection(collection).InsertMany(ctx, documents, options.InsertMany().SetOrdered(false))
-	return err
+	return s.command(ctx, func(ctx context.Context) error {
+		_, err := s.db.Collection(collection).InsertMany(ctx, documents, options.InsertMany().SetOrdered(false))
+		return err
+	})
 }
 
 // bulkWrite makes the changes in no order. The models are those of [Store.updateModel], [Store.replaceModel] and
 // [Store.deleteModel], and inserts.
-func (s *Store) bulkWrite(ctx context.Context, collection string, models []mongo.WriteModel) (*mongo.BulkWriteResult, error) {
-	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
-	defer cancel()
-	return s.db.Collection(collection).BulkWrite(ctx, models, options.BulkWrite().SetOrdered(false))
+func (s *Store) bulkWrite(ctx context.Context, collection string, models []mongo.WriteModel) (res *mongo.BulkWriteResult, err error) {
+	err = s.command(ctx, func(ctx context.Context) error {
+		res, err = s.db.Collection(collection).BulkWrite(ctx, models, options.BulkWrite().SetOrdered(false))
+		return err
+	})
+	return res, err
 }
 
 func (s *Store) updateModel(filter, change bson.D) *mongo.UpdateOneModel {

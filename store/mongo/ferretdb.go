@@ -92,7 +92,7 @@ const (
 func (s *Store) nextWholeReply(length, largest int) (int, time.Duration) {
 	next := min(2*length, wholeReply, wholeReplyBytes/largest)
 	if next <= firstWholeReply || s.shortReplies.Load() {
-		return firstWholeReply, commandTimeout
+		return firstWholeReply, s.commandTimeout
 	}
 	return next, wholeReplyTimeout
 }

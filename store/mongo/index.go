@@ -174,7 +174,7 @@ type indexes []indexSpec
 
 func (s *Store) indexes(ctx context.Context, kind record.Kind) (indexes, error) {
 	operation := "list the indexes of " + collectionName(kind)
-	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
+	ctx, cancel := context.WithTimeout(ctx, s.commandTimeout)
 	defer cancel()
 	cursor, err := s.collection(kind).Indexes().List(ctx)
 	if hasCode(err, codeNamespaceNotFound) {

@@ -6,16 +6,12 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
-	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 
 	"github.com/lanyardctl/lanyardctl/record"
 )
-
-// commandTimeout bounds one command, so that a server that hangs is noticed.
-const commandTimeout = 2 * time.Minute
 
 // insert inserts the records' new documents, and returns the records that stand in the target already.
 func (w *writing) insert(ctx context.Context, indexes []int, documents map[int]bson.Raw) (duplicates []int, err error) {

@@ -32,6 +32,9 @@ type Options struct {
 	Database string
 	Timeout  time.Duration // for finding the server and for connecting; DefaultTimeout where zero
 	ReadOnly bool          // nothing is going to be written, so that a server which is no primary will do
+
+	// CommandTimeout is how long one command may take, so that a server that hangs is noticed; [record.RetryFor] where zero.
+	CommandTimeout time.Duration
 }
 
 // Info is what a server says of itself.
@@ -66,6 +69,8 @@ type Store struct {
 	// peculiar are the collections that are to be written to with care, by name; see [Store.CheckWritable].
 	peculiar map[string]peculiarity
 
+	commandTimeout time.Duration
+
 	// updating is held around a command with updates where a server bears only a few at once.
 	updating sync.Mutex
 
@@ -93,7 +98,10 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err := opts.Validate(); err != nil {
 		return nil, badURI(uri, err)
 	}
-	s := &Store{members: watch(opts), direct: opts.Direct != nil && *opts.Direct}
+	s := &Store{
+		members: watch(opts), direct: opts.Direct != nil && *opts.Direct,
+		commandTimeout: cmp.Or(max(o.CommandTimeout, 0), record.RetryFor),
+	}
 	if s.direct {
 		// There is no other server to try, and the driver would try this one for as long as a command may take.
 		opts.SetRetryWrites(false)
@@ -240,7 +248,7 @@ func (s *Store) Contents(ctx context.Context, kinds record.Kinds) (map[record.Ki
 
 // estimate returns about how many documents the collection holds.
 func (s *Store) estimate(ctx context.Context, collection string) (int64, error) {
-	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
+	ctx, cancel := context.WithTimeout(ctx, s.commandTimeout)
 	defer cancel()
 	if !s.quirks.countLoads {
 		return s.db.Collection(collection).EstimatedDocumentCount(ctx)

@@ -20,7 +20,7 @@ func (s *Store) replaceOrInsert(ctx context.Context, collection, id string, from
 	if replaced || err != nil {
 		return replaced, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
+	ctx, cancel := context.WithTimeout(ctx, s.commandTimeout)
 	defer cancel()
 	_, err = s.db.Collection(collection).InsertOne(ctx, doc)
 	if mongo.IsDuplicateKeyError(err) {

@@ -31,7 +31,7 @@ func (s *Store) documents(ctx context.Context, kind record.Kind, filter, project
 // it is that the documents were too large for a reply, later streams ask for few at a time: trying again succeeds.
 func (s *Store) stream(ctx context.Context, collection string, q query) iter.Seq2[bson.Raw, error] {
 	return func(yield func(bson.Raw, error) bool) {
-		length, timeout := replyLength, commandTimeout
+		length, timeout := replyLength, s.commandTimeout
 		if s.quirks.wholeReplies {
 			length = firstWholeReply
 		}
@@ -48,8 +48,18 @@ func (s *Store) stream(ctx context.Context, collection string, q query) iter.Seq
 			return
 		}
 		defer closeCursor(ctx, cursor)
-		for largest := 1; fetch(ctx, cursor, timeout); {
-			if !yield(cursor.Current, nil) {
+		for largest := 1; ; {
+			more, err := fetch(ctx, cursor, timeout)
+			if err != nil {
+				// Large documents may come after any number of small ones.
+				if s.quirks.wholeReplies && length > firstWholeReply && ctx.Err() == nil && classify(err) == transient {
+					s.shortReplies.Store(true)
+					err = cursor.Err() // which is not given up
+				}
+				yield(nil, err)
+				return
+			}
+			if !more || !yield(cursor.Current, nil) {
 				return
 			}
 			largest = max(largest, len(cursor.Current))
@@ -58,25 +68,20 @@ func (s *Store) stream(ctx context.Context, collection string, q query) iter.Seq
 				cursor.SetBatchSize(int32(length))
 			}
 		}
-		if err := cursor.Err(); err != nil {
-			// Large documents may come after any number of small ones.
-			if s.quirks.wholeReplies && length > firstWholeReply && ctx.Err() == nil && classify(err) == transient {
-				s.shortReplies.Store(true)
-			}
-			yield(nil, err)
-		}
 	}
 }
 
 // fetch moves on to the next document. Only where that takes a command is its time bounded, so that a scan may take as
 // long as it needs.
-func fetch(ctx context.Context, cursor *mongo.Cursor, timeout time.Duration) bool {
+func fetch(ctx context.Context, cursor *mongo.Cursor, timeout time.Duration) (more bool, err error) {
 	if cursor.RemainingBatchLength() > 0 {
-		return cursor.Next(ctx)
+		return cursor.Next(ctx), cursor.Err()
 	}
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
-	return cursor.Next(ctx)
+	err = within(ctx, timeout, func(ctx context.Context) error {
+		more = cursor.Next(ctx)
+		return cursor.Err()
+	})
+	return more, err
 }
 
 // closeCursor gives the cursor back to the server, also where ctx is cancelled.
