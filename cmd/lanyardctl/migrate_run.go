@@ -42,7 +42,7 @@ func (r *migrationRun) migrate(ctx context.Context, source *redisSource, target 
 	opts := migrate.Options{
 		Source: source.reading(), Sink: sink, Scope: o.scope(), Only: o.only, DryRun: o.dryRun,
 		Restart: o.restart, BatchSize: o.batchSize.or(pace.BatchSize), Workers: o.workers.or(pace.Workers),
-		RejectsFile: o.rejectsFile, RejectsGiven: o.rejectsGiven,
+		RetryFor: o.retryFor, RejectsFile: o.rejectsFile, RejectsGiven: o.rejectsGiven,
 		Notify: func(message string) { r.log.Info(message) },
 	}
 	if !o.dryRun {
@@ -58,6 +58,7 @@ func (r *migrationRun) migrate(ctx context.Context, source *redisSource, target 
 	r.began = true
 	report, err := job.Run(ctx)
 	stop(err == nil)
+	r.warnOfSources(err)
 	return r.report(report, err)
 }
 

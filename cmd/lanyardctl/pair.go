@@ -19,11 +19,23 @@ type pairFlags struct {
 	only, users           []string
 	onlyGiven, usersGiven bool // also where what was given is empty
 	onConflict, kvPrefer  string
-	allowEmpty            bool
+	sourceFlags
+}
+
+// sourceFlags are those about what a source may be like, and become.
+type sourceFlags struct {
+	allowEmpty, allowShrinking bool
+}
+
+// bind adds the flags. Source is what is read: "a source".
+func (f *sourceFlags) bind(cmd *cobra.Command, source string) {
+	flags := cmd.Flags()
+	flags.BoolVar(&f.allowEmpty, "allow-empty", false, source+" without any key of Lanyard's is no error")
+	flags.BoolVar(&f.allowShrinking, "allow-shrinking", false, source+" that loses many keys meanwhile is no error")
 }
 
 // sameFlags are the flags by which one command goes on with what another did.
-var sameFlags = append([]string{"redis", "only", "user", "on-conflict", "kv-prefer", "allow-empty"}, sameTarget...)
+var sameFlags = append([]string{"redis", "only", "user", "on-conflict", "kv-prefer", "allow-empty", "allow-shrinking"}, sameTarget...)
 
 const (
 	preferFork     = "fork"
@@ -52,29 +64,31 @@ func (f *pairFlags) bindRules(cmd *cobra.Command, onConflict string) {
 // bindRun adds the flags that say how to run.
 func (f *pairFlags) bindRun(cmd *cobra.Command) {
 	f.bindTimeout(cmd)
-	cmd.Flags().BoolVar(&f.allowEmpty, "allow-empty", false, "a source without any key of Lanyard's is no error")
+	f.sourceFlags.bind(cmd, "a source")
 	f.outputFlags.bind(cmd)
 }
 
 // pairOptions are the checked flags and variables of a command that reads a source and a target.
 type pairOptions struct {
 	targetOptions
-	source     place
-	ipv6       bool
-	only       record.Kinds
-	users      []record.UserID
-	policy     record.Policy
-	kvPrefer   string
-	allowEmpty bool
+	source   place
+	ipv6     bool
+	only     record.Kinds
+	users    []record.UserID
+	policy   record.Policy
+	kvPrefer string
+	sourceFlags
 }
 
 // redis returns the source with how to reach it.
-func (o pairOptions) redis() redisPlace { return redisPlace{o.source, o.ipv6, o.timeout} }
+func (o pairOptions) redis() redisPlace {
+	return redisPlace{o.source, o.ipv6, o.timeout, o.retryFor, o.allowShrinking}
+}
 
 // options checks everything that can be checked before a server is asked. The flags are those of the command as typed.
 func (f pairFlags) options(env lookupFunc, now time.Time, flags *pflag.FlagSet, command string) (pairOptions, error) {
 	f.usersGiven, f.onlyGiven = flags.Changed("user"), flags.Changed("only")
-	o := pairOptions{ipv6: forceIPv6(env), kvPrefer: f.kvPrefer, allowEmpty: f.allowEmpty}
+	o := pairOptions{ipv6: forceIPv6(env), kvPrefer: f.kvPrefer, sourceFlags: f.sourceFlags}
 	var err, targetErr error
 	o.targetOptions, targetErr = f.targetFlags.options(env, now, flags, command)
 	if err := oneOf("--kv-prefer", f.kvPrefer, preferFork, preferUpstream); err != nil {

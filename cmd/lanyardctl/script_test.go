@@ -90,7 +90,7 @@ func startRedis(ts *testscript.TestScript, neg bool, args []string) {
 	if len(args) > 0 && strings.HasPrefix(args[0], "-") {
 		mode, args = args[0], args[1:]
 	}
-	var given []string
+	given := []string{"--save", "3600 1"} // one that keeps nothing on disk is warned of
 	for _, arg := range args {
 		name, value, _ := strings.Cut(arg, "=")
 		given = append(given, "--"+name, value)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"strings"
 	"time"
 
@@ -20,6 +21,9 @@ type redisSource struct {
 	warnings []string // what a person should know of it
 	expires  bool     // some keys have a time to live
 
+	// remarks returns what happened to the source meanwhile that a person should know.
+	remarks func() []string
+
 	// reading returns a new reading of what was asked for. They follow each other.
 	reading func() record.Source
 
@@ -29,20 +33,23 @@ type redisSource struct {
 // redisPlace is where a Redis is, or an RDB file of one.
 type redisPlace struct {
 	place
-	ipv6    bool // allow IPv6 alone
-	timeout time.Duration
+	ipv6              bool // allow IPv6 alone
+	timeout, retryFor time.Duration
+	allowShrinking    bool
 }
 
 // openSource opens the Redis or the RDB file at the place, to read what the request asks for. Its errors know the exit code
 // and the next step. The caller closes it by the returned function.
 func (r *targetRun) openSource(ctx context.Context, at redisPlace, request layout.Request) (source *redisSource, closeIt func(), err error) {
-	open := openRedis
 	if rdbURI(at.URI) {
-		open = openRDB
+		source, err = openRDB(ctx, at, request)
+	} else {
+		source, err = openRedis(ctx, at, request, func(message string) { r.log.Warn(message) })
 	}
-	if source, err = open(ctx, at, request); err != nil {
+	if err != nil {
 		return nil, nil, err
 	}
+	r.sources = append(r.sources, source)
 	r.log.Debug("opened the source", "uri", at.shown(), "is", source.facts)
 	r.warn(source.warnings...)
 	return source, func() { r.closed("the source", source.close()) }, nil
@@ -61,8 +68,10 @@ func explainSource(err error, at redisPlace) error {
 	return explainRedis(err, at)
 }
 
-func openRedis(ctx context.Context, at redisPlace, request layout.Request) (*redisSource, error) {
-	store, err := redis.Open(ctx, redis.Options{URI: at.URI, Timeout: at.timeout, IPv6: at.ipv6})
+func openRedis(ctx context.Context, at redisPlace, request layout.Request, notify func(string)) (*redisSource, error) {
+	store, err := redis.Open(ctx, redis.Options{
+		URI: at.URI, Timeout: at.timeout, IPv6: at.ipv6, RetryFor: at.retryFor, AllowShrinking: at.allowShrinking, Notify: notify,
+	})
 	if err != nil {
 		return nil, explainRedis(err, at)
 	}
@@ -72,8 +81,18 @@ func openRedis(ctx context.Context, at redisPlace, request layout.Request) (*red
 		reading: func() record.Source {
 			return store.Source(redis.SourceOptions{Request: request})
 		},
-		close: store.Close,
+		remarks: store.Remarks, close: store.Close,
 	}, nil
+}
+
+// warnOfSources tells what happened to the sources of a run that ended with err, where that does not tell it.
+func (r *targetRun) warnOfSources(err error) {
+	if errors.Is(err, record.ErrSourceMoved) {
+		return
+	}
+	for _, source := range r.sources {
+		r.warn(source.remarks()...)
+	}
 }
 
 func explainRedis(err error, at redisPlace) error {
@@ -85,14 +104,35 @@ func explainRedis(err error, at redisPlace) error {
 		return failure(err, fmt.Sprintf("is the server running, and is %s right? (waited at most %s; --timeout waits longer)", from, at.timeout))
 	case errors.Is(err, redis.ErrAuth):
 		return failure(err, "check the user and the password in "+from+" ("+redisForm+"; without a user redis://:PASSWORD@HOST:PORT)")
+	case errors.Is(err, redis.ErrNoPassword):
+		return failure(err, "name a password in "+from+": redis://:PASSWORD@HOST:PORT, or "+redisForm)
 	case errors.Is(err, redis.ErrLoading):
 		return failure(err, "wait until it has loaded its data, then run the same command again")
 	case errors.Is(err, redis.ErrPermission):
-		return failure(err, "let the user run the reading commands, SCAN and INFO (ACL: +@read +info +ping ~*)")
+		return failure(err, fmt.Sprintf("let the user run it: ACL SETUSER %s +%s (docs/migrate.md lists all that is needed)", at.user(), redis.RefusedCommand(err)))
+	case errors.Is(err, redis.ErrKeys):
+		return failure(err, fmt.Sprintf("let the user read Lanyard's keys: ACL SETUSER %s ~%s", at.user(), strings.Join(layout.Patterns(), " ~")))
+	case errors.Is(err, redis.ErrCommand):
+		return failure(err, fmt.Sprintf("is %s renamed or switched off (rename-command)? Let it be known again, or read a dump (--redis rdb:FILE)",
+			strings.ToUpper(redis.RefusedCommand(err))))
+	case errors.Is(err, redis.ErrDatabase):
+		return failure(err, "name another database in "+from+" (redis://HOST:PORT/N): there are as many as CONFIG GET databases says")
+	case errors.Is(err, redis.ErrSlots):
+		return failure(err, "bring the Cluster in order (redis-cli --cluster check HOST:PORT), then run the same command again")
+	case errors.Is(err, redis.ErrMasterDown):
+		return failure(err, "bring its master back, or name another server; replica-serve-stale-data yes lets a replica answer without its master")
+	case errors.Is(err, redis.ErrMaxClients):
+		return failure(err, "close other clients, or raise maxclients (CONFIG SET maxclients N), then run the same command again")
+	case errors.Is(err, redis.ErrProtected):
+		return failure(err, "give the server a password and name it in "+from+", or run this on the server's machine")
 	case errors.Is(err, redis.ErrSentinel):
 		return failure(err, "write redis://SENTINEL:26379?master_name=NAME")
+	case errors.Is(err, redis.ErrShrank):
+		return failure(err, "find out what removes keys (FLUSHALL, DEL, maxmemory-policy), then run the same command again; --allow-shrinking goes on all the same")
+	case errors.Is(err, record.ErrSourceMoved):
+		return failure(err, "see that Redis holds all its data, then run the same command again: it starts from the beginning")
 	case errors.Is(err, record.ErrUnavailable):
-		return failure(err, "does the server run, and does it take another client (maxclients)?")
+		return failure(err, "does the server run, and can it be reached? Then run the same command again; --retry-for waits longer")
 	case errors.Is(err, redis.ErrNotRedis), errors.Is(err, redis.ErrCertificate):
 		return failure(err, "check the scheme and the port in "+from+": rediss:// is with TLS, redis:// without")
 	}
@@ -125,5 +165,40 @@ func redisWarnings(i redis.Info) []string {
 	if i.Replica() {
 		list = append(list, "the source is a replica, which may lag behind its master")
 	}
+	for _, n := range i.Nodes {
+		add := func(format string, args ...any) {
+			list = append(list, "Redis "+n.Addr+" "+fmt.Sprintf(format, args...))
+		}
+		if n.LinkDown > 0 {
+			add("has been without its master for %s: what that one has since is missing", n.LinkDown)
+		}
+		if n.Evicts != "" {
+			add("removes keys when its memory is full (maxmemory-policy %s; %s so far): what it removes is lost", n.Evicts, thousands(n.Evicted))
+		}
+		if n.Unsaved {
+			add("keeps nothing on disk (neither save nor appendonly): a restart would lose everything that it holds")
+		}
+		if n.Skew.Abs() > mostSkew {
+			add("has a clock that is %s %s this machine's: is this machine's clock right? Dates are judged by it", n.Skew.Abs().Round(time.Second), ahead(n.Skew))
+		}
+	}
 	return list
+}
+
+// mostSkew is by how much the clocks of two machines may differ before somebody is told.
+const mostSkew = time.Minute
+
+func ahead(skew time.Duration) string {
+	if skew > 0 {
+		return "ahead of"
+	}
+	return "behind"
+}
+
+// user returns the name of the user that the URI names.
+func (p redisPlace) user() string {
+	if u, err := url.Parse(p.URI); err == nil && u.User.Username() != "" {
+		return u.User.Username()
+	}
+	return "default"
 }

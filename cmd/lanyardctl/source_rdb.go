@@ -27,6 +27,7 @@ func openRDB(ctx context.Context, p redisPlace, request layout.Request) (*redisS
 	return &redisSource{
 		facts: describeRDB(info), db: info.DB, otherDB: "rdb:FILE?db=N", warnings: rdbWarnings(info), expires: info.Expires,
 		reading: func() record.Source { return reading },
+		remarks: func() []string { return nil }, // a file does not move
 		close:   file.Close,
 	}, nil
 }

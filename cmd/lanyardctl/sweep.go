@@ -63,7 +63,7 @@ type sweepFlags struct {
 	dryRun, check, dedupe bool
 	memory                int // MiB
 	tempDir, discordAPI   string
-	allowEmpty            bool
+	sourceFlags
 }
 
 func newSweep() *cobra.Command {
@@ -109,7 +109,7 @@ func (f *sweepFlags) bind(cmd *cobra.Command) {
 	flags.StringVar(&f.redis, "redis", "", "`URI` to read dates from, too: redis://, rdb:FILE; env: by variables")
 	flags.StringSliceVar(&f.guilds, "guild", nil, "`ID` of a Discord guild whose members' join dates count; can be repeated")
 	flags.StringArrayVar(&f.members, "members", nil, "`file` of guild members, JSON or NDJSON; can be repeated")
-	flags.StringVar(&f.kvDates, "kv-dates", sweep.CountUserDates.String(), "`how` users' own dates count: count, last-resort, never")
+	flags.StringVar(&f.kvDates, "kv-dates", sweep.CountUserDates.String(), "`how` users' dates count: count, last-resort, never")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "report what would be done, and write nothing")
 	flags.BoolVar(&f.check, "check", false, "a dry run that ends with 4 where a sweep would change something")
 	flags.BoolVar(&f.dedupe, "dedupe", false, "also merge several documents of one user, and mend numeric user ids")
@@ -117,7 +117,7 @@ func (f *sweepFlags) bind(cmd *cobra.Command) {
 	flags.StringVar(&f.tempDir, "temp-dir", "", "`folder` for what does not fit (default TMPDIR)")
 	flags.StringVar(&f.discordAPI, "discord-api", "", "`URL` of Discord's API, where it is another")
 	f.bindTimeout(cmd)
-	flags.BoolVar(&f.allowEmpty, "allow-empty", false, "a Redis without any key of Lanyard's is no error")
+	f.sourceFlags.bind(cmd, "a Redis")
 	f.outputFlags.bind(cmd)
 	offer(cmd, "kv-dates", sweep.CountUserDates.String(), sweep.LastResortUserDates.String(), sweep.NeverUserDates.String())
 	offer(cmd, "redis", redisFromEnvironment)
@@ -140,14 +140,14 @@ type sweepOptions struct {
 	dryRun, check, dedupe bool
 	memory                int // bytes
 	tempDir               string
-	allowEmpty            bool
+	sourceFlags
 }
 
 // options checks everything that can be checked before a server is asked.
 func (f sweepFlags) options(env lookupFunc, now time.Time, flags *pflag.FlagSet) (sweepOptions, error) {
 	o := sweepOptions{
 		members: f.members, discordAPI: f.discordAPI, dryRun: f.dryRun || f.check, check: f.check, dedupe: f.dedupe,
-		memory: f.memory << 20, tempDir: f.tempDir, allowEmpty: f.allowEmpty,
+		memory: f.memory << 20, tempDir: f.tempDir, sourceFlags: f.sourceFlags,
 	}
 	var err error
 	if o.targetOptions, err = f.targetFlags.options(env, now, flags, sweepName); err != nil {
@@ -190,7 +190,7 @@ func (o *sweepOptions) readRedis(flag string, env lookupFunc, flags *pflag.FlagS
 	if err != nil {
 		return err
 	}
-	o.redis = &redisPlace{source, forceIPv6(env), o.timeout}
+	o.redis = &redisPlace{source, forceIPv6(env), o.timeout, o.retryFor, o.allowShrinking}
 	o.warnOfPassword(source, "REDIS_URI")
 	return nil
 }

@@ -44,7 +44,7 @@ func (r *sweepRun) do(ctx context.Context) error {
 	opts := sweep.Options{
 		Documents: documents, Journal: target.Journal(), Dates: dates.sources, UserDates: o.userDates, Dedupe: o.dedupe,
 		DryRun: o.dryRun, Now: o.now, Version: readBuildVersion().Version, Described: o.described(),
-		Memory: o.memory, TempDir: o.tempDir, Notify: func(message string) { r.log.Info(message) },
+		RetryFor: o.retryFor, Memory: o.memory, TempDir: o.tempDir, Notify: func(message string) { r.log.Info(message) },
 	}
 	if o.verbose {
 		opts.Implausible = func(i sweep.Implausible) {
@@ -57,6 +57,7 @@ func (r *sweepRun) do(ctx context.Context) error {
 	r.began = true
 	report, err := job.Run(ctx)
 	stop(err == nil)
+	r.warnOfSources(err)
 	return r.report(report, err)
 }
 

@@ -57,7 +57,7 @@ func undoSweep(ctx context.Context, r *targetRun, target *mongoTarget, id string
 		return r.print(undoing{runFacts: r.facts(nil), id: id, Report: sweep.UndoReport{DryRun: dryRun, StartedAt: time.Now()}, before: true})
 	}
 	job := sweep.NewUndo(sweep.UndoOptions{
-		Documents: target.Documents(), Journal: journal, ID: id, DryRun: dryRun,
+		Documents: target.Documents(), Journal: journal, ID: id, DryRun: dryRun, RetryFor: r.on.retryFor,
 		Notify: func(message string) { r.log.Info(message) },
 	})
 	r.announce(undoPlan{

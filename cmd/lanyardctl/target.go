@@ -46,7 +46,7 @@ func openMongo(ctx context.Context, o targetOptions, missing missingFolder) (*mo
 		}
 		t.server, uri = server, server.URI()
 	}
-	store, err := mongo.Open(ctx, mongo.Options{URI: uri, Database: o.database, Timeout: o.timeout, ReadOnly: o.readOnly})
+	store, err := mongo.Open(ctx, mongo.Options{URI: uri, Database: o.database, Timeout: o.timeout, ReadOnly: o.readOnly, CommandTimeout: o.retryFor})
 	if err != nil {
 		if closeErr := t.closeServer(); closeErr != nil {
 			err = errors.Join(err, closeErr)

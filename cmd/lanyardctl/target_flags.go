@@ -8,12 +8,14 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/lanyardctl/lanyardctl/internal/redact"
+	"github.com/lanyardctl/lanyardctl/record"
 )
 
 // targetFlags are the flags, as they were typed, of every command that works on a target.
 type targetFlags struct {
 	mongo, database string
 	timeout         time.Duration
+	retryFor        time.Duration
 	outputFlags
 }
 
@@ -34,7 +36,7 @@ const (
 )
 
 // sameTarget are the flags by which one command goes on with the target of another.
-var sameTarget = []string{"mongo", "database", "timeout"}
+var sameTarget = []string{"mongo", "database", "timeout", "retry-for"}
 
 // bindTarget adds the flags that say which database is meant. Target is what is done there: "write to".
 func (f *targetFlags) bindTarget(cmd *cobra.Command, target string) {
@@ -43,9 +45,11 @@ func (f *targetFlags) bindTarget(cmd *cobra.Command, target string) {
 	flags.StringVar(&f.database, "database", "", "`name` of the MongoDB database (default lanyard)")
 }
 
-// bindTimeout adds the flag about servers.
+// bindTimeout adds the flags about servers.
 func (f *targetFlags) bindTimeout(cmd *cobra.Command) {
-	cmd.Flags().DurationVar(&f.timeout, "timeout", 10*time.Second, "how long to wait for a server at the start")
+	flags := cmd.Flags()
+	flags.DurationVar(&f.timeout, "timeout", 10*time.Second, "how long to wait for a server at the start")
+	flags.DurationVar(&f.retryFor, "retry-for", record.RetryFor, "how long to try a server that is away")
 }
 
 // targetOptions are the checked flags and variables of a command that works on a target.
@@ -54,6 +58,7 @@ type targetOptions struct {
 	database string
 	readOnly bool // nothing is written to the target
 	timeout  time.Duration
+	retryFor time.Duration
 	now      time.Time // decides which times are plausible
 	warnings []string
 	again    again
@@ -62,9 +67,12 @@ type targetOptions struct {
 
 // options checks everything that can be checked before a server is asked. The flags are those of the command as typed.
 func (f targetFlags) options(env lookupFunc, now time.Time, flags *pflag.FlagSet, command string) (targetOptions, error) {
-	o := targetOptions{timeout: f.timeout, now: now, again: typed(command, flags), outputFlags: f.outputFlags}
+	o := targetOptions{timeout: f.timeout, retryFor: f.retryFor, now: now, again: typed(command, flags), outputFlags: f.outputFlags}
 	if f.timeout <= 0 {
 		return o, usageError(fmt.Sprintf("--timeout: %s is no time to wait", f.timeout), "give a duration such as 10s")
+	}
+	if f.retryFor <= 0 {
+		return o, usageError(fmt.Sprintf("--retry-for: %s is no time to wait", f.retryFor), "give a duration such as 2m")
 	}
 	if err := f.outputFlags.check(); err != nil {
 		return o, err

@@ -18,7 +18,8 @@ type targetRun struct {
 	term    *console
 	log     *slog.Logger
 	warned  []string // the warnings so far, for the report
-	began   bool     // there is a report
+	sources []*redisSource
+	began   bool // there is a report
 }
 
 // newTargetRun returns a run that shows nothing of what red hides.

@@ -45,6 +45,7 @@ func (r *verifyRun) verify(ctx context.Context, source *redisSource, target *mon
 	r.began = true
 	report, err := job.Run(ctx)
 	stop(err == nil)
+	r.warnOfSources(err)
 	return r.report(report, err)
 }
 

@@ -76,7 +76,8 @@ func (*Dates) Places() []record.Place { return Places() }
 // Total returns about how many keys there are.
 func (d *Dates) Total(ctx context.Context) (int64, error) { return d.source.Total(ctx) }
 
-// Claims delivers what the keys say, a page of the source at a time.
+// Claims delivers what the keys say, a page of the source at a time. What follows the parts has no dates, but only once
+// it was read it is certain that the source was whole.
 func (d *Dates) Claims(ctx context.Context, yield func([]record.Claim) error) error {
 	parts, err := d.source.Parts(ctx)
 	if err != nil {
@@ -97,5 +98,5 @@ func (d *Dates) Claims(ctx context.Context, yield func([]record.Claim) error) er
 			return err
 		}
 	}
-	return nil
+	return d.source.Rest(ctx, func(record.Page) error { return nil })
 }

@@ -106,6 +106,8 @@ type pages struct {
 	err   error
 }
 
+func (s pages) Rest(context.Context, func(record.Page) error) error { return nil }
+
 func (s pages) Parts(context.Context) ([]record.Part, error) {
 	var parts []record.Part
 	for _, p := range s.pages {

@@ -40,6 +40,20 @@ var prefixes = [...]string{
 	Analytics:             "lanyard_analytics:",
 }
 
+// Patterns returns a glob pattern for each layout's keys.
+func Patterns() []string {
+	var list []string
+	for l, prefix := range prefixes {
+		if _, known := Layout(l).Kind(); known && Layout(l) != Counters {
+			prefix += "*"
+		}
+		if prefix != "" && Layout(l) != Analytics {
+			list = append(list, prefix)
+		}
+	}
+	return list
+}
+
 // Classify returns the layout of a Redis key and the text after its prefix: a user id where the layout has one (not
 // checked, see [record.ParseUserID]), for APIKey the API key itself, which is a secret.
 func Classify(key string) (Layout, string) {

@@ -4,33 +4,46 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
 	"net"
+	"regexp"
 	"strings"
 	"syscall"
+	"time"
 
 	goredis "github.com/redis/go-redis/v9"
 
 	"github.com/lanyardctl/lanyardctl/record"
 )
 
-// Why a server cannot be opened. The error of [Open] wraps one of these where it knows.
+// Why a server cannot be opened or read. The error of [Open], and that of a read, wraps one of these where it knows.
 var (
 	ErrScheme      = errors.New("unknown scheme: redis://, rediss:// and unix:// are known")
 	ErrURI         = errors.New("not a usable URI")
 	ErrUnreachable = errors.New("unreachable")
 	ErrCertificate = errors.New("the server's TLS certificate cannot be verified")
 	ErrAuth        = errors.New("the server refuses the user name or password")
+	ErrNoPassword  = errors.New("the server asks for a password, and none is given")
 	ErrPermission  = errors.New("the user may not run a command that is needed")
+	ErrKeys        = errors.New("the user may not read keys that are needed")
+	ErrCommand     = errors.New("the server does not know a command that is needed")
+	ErrDatabase    = errors.New("the server has no database of this number")
+	ErrSlots       = errors.New("not all slots of the Cluster are served")
+	ErrMasterDown  = errors.New("the replica serves nothing while it is without its master")
+	ErrMaxClients  = errors.New("the server takes no more clients (maxclients)")
+	ErrProtected   = errors.New("the server takes clients of its own machine alone (protected mode)")
 	ErrLoading     = errors.New("the server is still loading its data")
 	ErrNotRedis    = errors.New("this is no Redis server")
 	ErrSentinel    = errors.New("this is a Sentinel: name the master by master_name=")
 )
 
-// Why a scan cannot be complete. Another run starts over.
+// Why what was read is not all. Each comes with [record.ErrSourceMoved].
 var (
-	ErrRestarted = errors.New("the server restarted or failed over during the scan")
-	ErrResharded = errors.New("slots of the Cluster moved during the scan")
+	ErrRestarted = errors.New("the server restarted or failed over during the run")
+	ErrResharded = errors.New("slots of the Cluster moved during the run")
+	ErrReplaced  = errors.New("the server's data went away or were replaced during the run")
+	ErrShrank    = errors.New("the server lost keys during the run") // [Options.AllowShrinking] allows it
 )
 
 // Error is a failure of [Open]. Its text holds no secret.
@@ -74,15 +87,8 @@ func diagnose(addr string, secure bool, err error) error {
 	switch {
 	case errors.As(err, &own):
 		return err
-	case goredis.IsAuthError(err), goredis.HasErrorPrefix(err, "AUTH"), goredis.HasErrorPrefix(err, "invalid password"),
-		goredis.HasErrorPrefix(err, "Client sent AUTH"):
-		return failure(addr, ErrAuth, "")
-	case goredis.IsPermissionError(err):
-		return failure(addr, ErrPermission, plain(err))
-	case goredis.IsLoadingError(err):
-		return failure(addr, ErrLoading, "")
-	case goredis.HasErrorPrefix(err, "SELECT is not allowed in cluster mode"):
-		return failure(addr, ErrURI, "a Cluster has database 0 alone")
+	case reasonOf(err) != nil:
+		return failure(addr, reasonOf(err), plain(err))
 	case errors.As(err, &cert):
 		return failure(addr, ErrCertificate, cert.Error())
 	case errors.As(err, &record):
@@ -101,6 +107,55 @@ func diagnose(addr string, secure bool, err error) error {
 		return failure(addr, nil, plain(err))
 	}
 	return failure(addr, ErrNotRedis, "it does not speak Redis's protocol")
+}
+
+// answers are the beginnings of what a server answers where it refuses, with what they mean.
+var answers = []struct {
+	prefix string
+	reason error
+}{
+	{"NOAUTH", ErrNoPassword},
+	{"WRONGPASS", ErrAuth}, {"AUTH", ErrAuth}, {"invalid password", ErrAuth}, {"Client sent AUTH", ErrAuth},
+	{"NOPERM No permissions to access a key", ErrKeys}, {"NOPERM this user has no permissions to access one of the keys", ErrKeys},
+	{"NOPERM", ErrPermission},
+	{"LOADING", ErrLoading},
+	{"unknown command", ErrCommand},
+	{"DB index is out of range", ErrDatabase}, {"invalid DB index", ErrDatabase},
+	{"SELECT is not allowed in cluster mode", ErrURI},
+	{"CLUSTERDOWN", ErrSlots},
+	{"MASTERDOWN", ErrMasterDown},
+	{"max number of clients reached", ErrMaxClients},
+	{"DENIED", ErrProtected},
+}
+
+// reasonOf returns why the server refused, nil where it did not say so.
+func reasonOf(err error) error {
+	for _, a := range answers {
+		if goredis.HasErrorPrefix(err, a.prefix) {
+			return a.reason
+		}
+	}
+	return nil
+}
+
+// refusedCommand finds the command that a server does not know or does not let the user run: 'hgetall', 'memory|usage'.
+var refusedCommand = regexp.MustCompile(`['` + "`" + `]([A-Za-z]+(?:\|[a-z]+)?)['` + "`" + `]`)
+
+// RefusedCommand returns the command that the server refused with an [ErrPermission] or an [ErrCommand], in lower case,
+// and nothing for another error.
+func RefusedCommand(err error) string {
+	if !errors.Is(err, ErrPermission) && !errors.Is(err, ErrCommand) {
+		return ""
+	}
+	var redisErr goredis.Error
+	text := err.Error()
+	if errors.As(err, &redisErr) {
+		text = redisErr.Error()
+	}
+	if found := refusedCommand.FindStringSubmatch(text); found != nil {
+		return strings.ToLower(found[1])
+	}
+	return ""
 }
 
 func isNetwork(err error) bool {
@@ -122,7 +177,7 @@ func temporary(err error) bool {
 	if _, ask := goredis.IsAskError(err); ask {
 		return true
 	}
-	return isNetwork(err) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+	return isNetwork(err) || errors.Is(err, ErrLoading) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
 		errors.Is(err, goredis.ErrPoolTimeout) || goredis.IsLoadingError(err) || goredis.IsTryAgainError(err) ||
 		goredis.IsClusterDownError(err) || goredis.IsMasterDownError(err) || goredis.IsMaxClientsError(err)
 }
@@ -137,18 +192,26 @@ func isRefused(err error) bool {
 // readError is a failed read. It unwraps to what failed and, where trying again may help, to [record.ErrUnavailable];
 // its text holds no argument of a command.
 type readError struct {
-	what  string
-	cause error
+	what    string
+	cause   error
+	givenUp time.Duration // how long it was tried again
 }
 
-func (e *readError) Error() string { return e.what + ": " + plain(e.cause) }
+func (e *readError) Error() string {
+	text := e.what + ": " + plain(e.cause)
+	if e.givenUp > 0 {
+		text += fmt.Sprintf(" (tried again for %s)", e.givenUp)
+	}
+	return text
+}
 
 func (e *readError) Unwrap() []error {
-	switch {
-	case temporary(e.cause):
-		return []error{e.cause, record.ErrUnavailable}
-	case goredis.IsPermissionError(e.cause):
-		return []error{e.cause, ErrPermission}
+	list := []error{e.cause}
+	if reason := reasonOf(e.cause); reason != nil {
+		list = append(list, reason)
 	}
-	return []error{e.cause}
+	if temporary(e.cause) {
+		list = append(list, record.ErrUnavailable, record.ErrGivenUp)
+	}
+	return list
 }

@@ -62,7 +62,7 @@ func (s *Store) look(ctx context.Context, list []*probe, askTTL bool) error {
 		p.seen = true
 	}
 	looks := make([]firstLook, len(list))
-	err := s.pipeline(ctx, "look up keys in redis", func(pipe goredis.Pipeliner) {
+	err := s.pipeline(ctx, "look up keys in redis", func(ctx context.Context, pipe goredis.Pipeliner) {
 		for i, p := range list {
 			l := firstLook{p: p}
 			switch {
@@ -166,7 +166,7 @@ func (s *Store) lookAgain(ctx context.Context, list []*probe) error {
 	}
 	exists := make([]*goredis.IntCmd, len(empty))
 	lengths := make([]*goredis.IntCmd, len(rest))
-	err = s.pipeline(ctx, "look up keys in redis", func(pipe goredis.Pipeliner) {
+	err = s.pipeline(ctx, "look up keys in redis", func(ctx context.Context, pipe goredis.Pipeliner) {
 		for i, p := range empty {
 			exists[i] = pipe.Exists(ctx, p.Key)
 		}
@@ -213,7 +213,7 @@ func (s *Store) dropAbsent(ctx context.Context, list []*probe) ([]*probe, error)
 		keys[i] = p.Key
 	}
 	var found int64
-	err := s.retry(ctx, "look up keys in redis", func() (err error) {
+	err := s.retry(ctx, "look up keys in redis", func(ctx context.Context) (err error) {
 		found, err = s.reads.Exists(ctx, keys...).Result()
 		return err
 	})
@@ -227,7 +227,7 @@ func (s *Store) dropAbsent(ctx context.Context, list []*probe) ([]*probe, error)
 func (s *Store) describe(ctx context.Context, list []*probe) error {
 	types := make([]*goredis.StatusCmd, len(list))
 	sizes := make([]*goredis.IntCmd, len(list))
-	err := s.pipeline(ctx, "look up keys in redis", func(pipe goredis.Pipeliner) {
+	err := s.pipeline(ctx, "look up keys in redis", func(ctx context.Context, pipe goredis.Pipeliner) {
 		for i, p := range list {
 			types[i] = pipe.Type(ctx, p.Key)
 			if !s.noMemory.Load() {
@@ -280,7 +280,7 @@ func (s *Store) loadWhole(ctx context.Context, list []*probe) error {
 	}
 	hashes := make([]*goredis.MapStringStringCmd, len(list))
 	texts := make([]*goredis.StringCmd, len(list))
-	err := s.pipeline(ctx, "read values from redis", func(pipe goredis.Pipeliner) {
+	err := s.pipeline(ctx, "read values from redis", func(ctx context.Context, pipe goredis.Pipeliner) {
 		for i, p := range list {
 			switch {
 			case !p.Layout.IsHash():
@@ -338,7 +338,7 @@ func sizeOf(hash map[string]string) int64 {
 // walk loads a large hash piece by piece and stops where it turns out larger than layout.MaxValue.
 func (s *Store) walk(ctx context.Context, p *probe) error {
 	var fields int64
-	err := s.retry(ctx, "read a large hash from redis", func() (err error) {
+	err := s.retry(ctx, "read a large hash from redis", func(ctx context.Context) (err error) {
 		fields, err = s.reads.HLen(ctx, p.Key).Result()
 		return err
 	})
@@ -354,7 +354,7 @@ func (s *Store) walk(ctx context.Context, p *probe) error {
 	for cursor := uint64(0); ; {
 		var flat []string
 		var next uint64
-		err := s.retry(ctx, "read a large hash from redis", func() (err error) {
+		err := s.retry(ctx, "read a large hash from redis", func(ctx context.Context) (err error) {
 			flat, next, err = s.reads.HScan(ctx, p.Key, cursor, "", step).Result()
 			return err
 		})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"strconv"
 	"strings"
+	"time"
 
 	goredis "github.com/redis/go-redis/v9"
 )
@@ -35,6 +36,12 @@ type NodeInfo struct {
 	RunID   string // changes with each start of the process
 	Replica bool   // it may lag behind its master
 	Keys    int64  // in the database
+
+	LinkDown time.Duration // how long a replica has been without its master; zero where it has one
+	Evicts   string        // maxmemory-policy, where the server removes keys when its memory is full; else empty
+	Evicted  int64         // keys that it has removed for that
+	Unsaved  bool          // a master that writes its data to no disk, as far as it lets that be known
+	Skew     time.Duration // by which its clock is ahead of this machine's; zero where it is not known
 }
 
 // Replica reports whether any node is a replica.
@@ -48,21 +55,47 @@ func (i Info) Replica() bool {
 }
 
 // add takes in what a node said.
-func (i *Info) add(addr string, f facts, db int) {
+func (i *Info) add(n NodeInfo, f facts, expires bool) {
 	if i.Version == "" {
 		i.Server, i.Version = f.server()
 	}
-	keys, expires := f.keyspace(db)
-	i.Keys += keys
-	i.Expires = i.Expires || expires > 0
-	i.Nodes = append(i.Nodes, NodeInfo{Addr: addr, RunID: f["run_id"], Replica: f["role"] == "slave", Keys: keys})
+	i.Keys += n.Keys
+	i.Expires = i.Expires || expires
+	i.Nodes = append(i.Nodes, n)
+}
+
+// unsaved reports whether a master writes its data to no disk. Only CONFIG tells for sure, which not every user may ask;
+// otherwise a server tells by having saved nothing for longer than any usual setting lets it.
+func unsaved(ctx context.Context, c *goredis.Client, f facts) bool {
+	if f["role"] == "slave" || f["aof_enabled"] != "0" {
+		return false
+	}
+	if config, err := c.ConfigGet(ctx, "save").Result(); err == nil {
+		points, ok := config["save"]
+		return ok && points == ""
+	}
+	const usual = 24 * 60 * 60
+	started := f.number("server_time_usec")/1e6 - f.number("uptime_in_seconds")
+	return f.number("uptime_in_seconds") > usual && f.number("rdb_changes_since_last_save") > 0 && f.number("rdb_last_save_time") <= started+1
+}
+
+// skew returns by how much the server's clock is ahead of this machine's. Since Redis 6.2 INFO tells the time.
+func skew(ctx context.Context, c *goredis.Client, f facts, asked time.Time) time.Duration {
+	if usec := f.number("server_time_usec"); usec > 0 {
+		return time.UnixMicro(usec).Sub(asked)
+	}
+	now, err := c.Time(ctx).Result()
+	if err != nil {
+		return 0 // not every user may ask
+	}
+	return time.Until(now)
 }
 
 // facts are the lines of INFO.
 type facts map[string]string
 
 func askFacts(ctx context.Context, c *goredis.Client) (facts, error) {
-	text, err := c.Info(ctx).Result()
+	text, err := c.Info(ctx, "all").Result()
 	if err != nil {
 		return nil, err
 	}
@@ -103,6 +136,19 @@ func (f facts) server() (name, version string) {
 		}
 	}
 	return "Redis", f["redis_version"]
+}
+
+// number returns the value of a line, zero where it is none.
+func (f facts) number(name string) int64 {
+	n, _ := strconv.ParseInt(f[name], 10, 64)
+	return n
+}
+
+// calls returns how often a command ran, from a line such as cmdstat_flushall:calls=2,usec=…
+func (f facts) calls(command string) int64 {
+	text, _, _ := strings.Cut(strings.TrimPrefix(f["cmdstat_"+command], "calls="), ",")
+	n, _ := strconv.ParseInt(text, 10, 64)
+	return n
 }
 
 // keyspace reads a line such as db0:keys=12,expires=1,avg_ttl=0.

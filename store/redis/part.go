@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	goredis "github.com/redis/go-redis/v9"
+
 	"github.com/lanyardctl/lanyardctl/record"
 	"github.com/lanyardctl/lanyardctl/store/layout"
 )
@@ -11,7 +13,7 @@ import (
 // part is one master's share of the keys.
 type part struct {
 	source *source
-	node   node
+	node   *node
 }
 
 // Name returns the master's address.
@@ -32,12 +34,17 @@ func (p *part) Read(ctx context.Context, from string, yield func(record.Page) er
 			return err
 		}
 	}
+	scanned := int64(0)
 	for !at.end {
 		keys, cursor, err := p.scan(ctx, at.cursor, "")
 		if err != nil {
 			return err
 		}
+		scanned += int64(len(keys))
 		next := position{cursor: cursor, end: cursor == 0, claims: at.claims}
+		if next.end && from == "" {
+			p.node.sampled(scanned) // that a scan names fewer keys than there were says the same
+		}
 		if err := p.deliver(ctx, keys, at, &next, yield); err != nil {
 			return err
 		}
@@ -59,6 +66,8 @@ func (p *part) deliver(
 		return err
 	}
 	next.claims = next.claims || held
+	p.node.witness(keys, r.probes)
+	p.source.store.countGone(keys, r.probes)
 	// The last page goes out only once it is certain that none is missing.
 	if next.end {
 		if err := p.source.store.unchanged(ctx, p.node); err != nil {
@@ -68,12 +77,26 @@ func (p *part) deliver(
 	return yield(record.Page{Items: r.items, Seen: r.seen, Next: next.String()})
 }
 
-// scan returns a page of keys, those that match where match is not empty, and the next cursor, zero at the end.
+// scan returns a page of keys, those that match where match is not empty, and the next cursor, zero at the end. Each time
+// it looks how many keys there are: a scan returns every key that is there at each of its steps.
 func (p *part) scan(ctx context.Context, cursor uint64, match string) (keys []string, next uint64, err error) {
-	err = p.source.store.retry(ctx, "scan redis "+p.node.addr, func() error {
-		keys, next, err = p.node.client.Scan(ctx, cursor, match, int64(p.source.pageSize)).Result()
+	var keyspace *goredis.StringCmd
+	store := p.source.store
+	err = store.retry(ctx, "scan redis "+p.node.addr, func(ctx context.Context) error {
+		pipe := p.node.client.Pipeline()
+		scan := pipe.Scan(ctx, cursor, match, int64(p.source.pageSize))
+		keyspace = pipe.Info(ctx, "keyspace")
+		_, err := pipe.Exec(ctx)
+		keys, next = scan.Val()
 		return err
 	})
+	if err != nil {
+		return nil, 0, err
+	}
+	held, expires := parseFacts(keyspace.Val()).keyspace(store.info.DB)
+	if few := p.node.sampled(held - expires); few {
+		err = store.unchanged(ctx, p.node)
+	}
 	return keys, next, err
 }
 

@@ -8,7 +8,8 @@ import (
 	"github.com/lanyardctl/lanyardctl/store/layout"
 )
 
-// Rest decides the API keys that were held, by what Redis holds of their users now.
+// Rest decides the API keys that were held, by what Redis holds of their users now. Each page goes out only once it is
+// certain that no server has lost or replaced its data since the start, and so does the end.
 func (s *source) Rest(ctx context.Context, yield func(record.Page) error) error {
 	users, held := s.claims.list()
 	for chunk := range slices.Chunk(users, s.pageSize) {
@@ -16,7 +17,7 @@ func (s *source) Rest(ctx context.Context, yield func(record.Page) error) error 
 			return err
 		}
 	}
-	return nil
+	return s.store.allUnchanged(ctx)
 }
 
 // decide delivers the items of the users as one page, or one user at a time where their keys exceed the budget.
@@ -73,8 +74,16 @@ func (s *source) decide(
 	for i, u := range users {
 		items = append(items, layout.Pair(u, byUser[u], current[i].Found)...)
 	}
+	for _, p := range claims {
+		if p.State == layout.Absent {
+			s.store.gone.Add(1)
+		}
+	}
 	if len(items) == 0 {
 		return nil
+	}
+	if err := s.store.allUnchanged(ctx); err != nil {
+		return err
 	}
 	return yield(record.Page{Items: items})
 }

@@ -3,44 +3,112 @@ package redis
 import (
 	"context"
 	"errors"
+	"fmt"
+	"sync"
 	"time"
 
 	goredis "github.com/redis/go-redis/v9"
 )
 
-// Reads change nothing, so they are repeated after a cut connection: five attempts, within some three seconds.
-const attempts = 5
+// Reads change nothing, so they are repeated after a cut connection, with pauses that double up to the longest one.
+const (
+	firstPause = 200 * time.Millisecond
+	mostPause  = 2 * time.Second
+)
 
-const firstPause = 200 * time.Millisecond
+// tellAfter is how long a read may go without an answer before somebody is told, and how often then.
+const tellAfter = 20 * time.Second
 
-// retry runs read until it succeeds, fails for good, or has failed attempts times.
-func (s *Store) retry(ctx context.Context, what string, read func() error) error {
-	pause := firstPause
-	for attempt := 1; ; attempt++ {
-		err := read()
+// retry calls read until it succeeds, fails for good, or has failed for as long as the store tries. The context of the
+// calls ends then, too.
+func (s *Store) retry(ctx context.Context, what string, read func(context.Context) error) error {
+	defer context.AfterFunc(ctx, s.connections.cut)()
+	wait := s.beginWait()
+	defer wait.end()
+	trying, cancel := context.WithDeadline(ctx, wait.begun.Add(s.retryFor))
+	defer cancel()
+	for pause := firstPause; ; pause = min(2*pause, mostPause) {
+		err := read(trying)
+		left := s.retryFor - time.Since(wait.begun)
 		switch {
 		case err == nil:
 			return nil
 		case ctx.Err() != nil:
 			return &readError{what: what, cause: context.Cause(ctx)}
-		case attempt == attempts || !temporary(err):
+		case !temporary(err):
 			return &readError{what: what, cause: err}
+		case left < pause:
+			return &readError{what: what, cause: err, givenUp: s.retryFor}
 		}
+		wait.failed(err)
 		select {
 		case <-ctx.Done():
-			return &readError{what: what, cause: context.Cause(ctx)}
 		case <-time.After(pause):
 		}
-		pause *= 2
 	}
+}
+
+// wait is a read that has no answer yet. Somebody is told where that takes long.
+type wait struct {
+	store *Store
+	begun time.Time
+	every time.Duration
+
+	mu    sync.Mutex
+	timer *time.Timer
+	ended bool
+	last  error // of the calls so far
+}
+
+func (s *Store) beginWait() *wait {
+	w := &wait{store: s, begun: time.Now(), every: min(tellAfter, s.retryFor/2)}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.timer = time.AfterFunc(w.every, w.tell)
+	return w
+}
+
+func (w *wait) failed(err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.last = err
+}
+
+func (w *wait) end() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.ended = true
+	w.timer.Stop()
+}
+
+func (w *wait) tell() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.ended {
+		return
+	}
+	w.timer.Reset(w.every)
+	// Several readers may wait for one server.
+	now := time.Now().UnixNano()
+	told := w.store.told.Load()
+	if now-told < int64(w.every/2) || !w.store.told.CompareAndSwap(told, now) {
+		return
+	}
+	since := time.Since(w.begun)
+	why := ""
+	if w.last != nil {
+		why = " (" + plain(w.last) + ")"
+	}
+	w.store.notify(fmt.Sprintf("Redis %s has not answered for %s%s: waiting for another %s",
+		w.store.addr, since.Round(time.Second), why, (w.store.retryFor - since).Round(time.Second)))
 }
 
 // pipeline sends what fill queues in one round trip and returns once every command has its answer. Answers that concern
 // one key alone are left to the caller: no such key, a wrong type, and a refused MEMORY USAGE. fill may be called again.
-func (s *Store) pipeline(ctx context.Context, what string, fill func(goredis.Pipeliner)) error {
-	return s.retry(ctx, what, func() error {
+func (s *Store) pipeline(ctx context.Context, what string, fill func(context.Context, goredis.Pipeliner)) error {
+	return s.retry(ctx, what, func(ctx context.Context) error {
 		pipe := s.reads.Pipeline()
-		fill(pipe)
+		fill(ctx, pipe)
 		if pipe.Len() == 0 {
 			return nil
 		}

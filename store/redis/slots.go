@@ -2,7 +2,6 @@ package redis
 
 import (
 	"context"
-	"fmt"
 	"sort"
 	"strconv"
 	"strings"
@@ -69,30 +68,4 @@ func slotsIn(text string) int {
 		return 0
 	}
 	return b - a + 1
-}
-
-// unchanged fails where a scan of n cannot be complete: the process is another one, or slots moved.
-func (s *Store) unchanged(ctx context.Context, n node) error {
-	return s.retry(ctx, "check redis "+n.addr, func() error {
-		f, err := askFacts(ctx, n.client)
-		if err != nil {
-			return err
-		}
-		if f["run_id"] != n.runID {
-			return fmt.Errorf("%w; run again", ErrRestarted)
-		}
-		if s.single {
-			return nil
-		}
-		now, err := askSlots(ctx, n.client)
-		switch {
-		case err != nil:
-			return err
-		case now.moving:
-			return fmt.Errorf("%w: one is being migrated; run again when that is over", ErrResharded)
-		case now.layout != s.slots:
-			return fmt.Errorf("%w; run again", ErrResharded)
-		}
-		return nil
-	})
 }

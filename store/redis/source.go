@@ -59,11 +59,9 @@ func (s *source) Parts(context.Context) ([]record.Part, error) {
 func (s *source) Total(ctx context.Context) (int64, error) {
 	var total int64
 	for _, n := range s.store.nodes {
-		err := s.store.retry(ctx, "count keys of redis "+n.addr, func() error {
-			keys, err := n.client.DBSize(ctx).Result()
-			if err == nil {
-				total += keys
-			}
+		err := s.store.retry(ctx, "count keys of redis "+n.addr, func(ctx context.Context) error {
+			f, err := askFacts(ctx, n.client)
+			total += f.state(s.store.info.DB).keys
 			return err
 		})
 		if err != nil {
@@ -73,12 +71,16 @@ func (s *source) Total(ctx context.Context) (int64, error) {
 	return total, nil
 }
 
-// Identity names the processes, the database and the layout of slots.
+// Identity names the processes and the history of their data, the database and the layout of slots.
 func (s *source) Identity() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "redis %s db%d", s.store.info.Mode, s.store.info.DB)
 	for _, n := range s.store.nodes {
-		fmt.Fprintf(&b, " %s=%s", n.addr, n.runID)
+		is := n.first
+		fmt.Fprintf(&b, " %s=%s emptied=%d,%d,%d", n.addr, is.runID, is.flushAll, is.flushDB, is.swapDB)
+		if is.replica {
+			b.WriteString(" of=" + is.history)
+		}
 	}
 	if s.store.slots != "" {
 		sum := sha256.Sum256([]byte(s.store.slots))

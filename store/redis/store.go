@@ -1,6 +1,7 @@
 package redis
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +14,8 @@ import (
 
 	goredis "github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/logging"
+
+	"github.com/lanyardctl/lanyardctl/record"
 )
 
 // go-redis writes log lines to stderr by default, where they would tear a progress bar. Its logger is global to the
@@ -22,19 +25,20 @@ func init() { logging.Disable() }
 // Store is an opened Redis. It is safe for concurrent use.
 type Store struct {
 	reads  goredis.UniversalClient // sends each command to the node that holds its key
-	nodes  []node                  // what is scanned, by address
+	nodes  []*node                 // what is scanned, by address
 	info   Info
 	slots  string // the Cluster's layout of slots; empty outside a Cluster
 	single bool   // one node holds all keys
 
-	noMemory atomic.Bool // the server refuses MEMORY USAGE
-}
+	addr           string // for people
+	connections    *connections
+	retryFor       time.Duration
+	allowShrinking bool
+	notify         func(message string)
 
-// node is a server that is scanned.
-type node struct {
-	client *goredis.Client
-	addr   string
-	runID  string
+	noMemory atomic.Bool  // the server refuses MEMORY USAGE
+	gone     atomic.Int64 // keys that a scan named and that were not there when they were looked at
+	told     atomic.Int64 // when notify was told of a silent server, in Unix nanoseconds
 }
 
 // Open connects to a Redis and learns what it is. Its error is an [*Error], or the context's.
@@ -45,9 +49,15 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	}
 	opening, cancel := context.WithTimeout(ctx, o.timeout())
 	defer cancel()
+	defer context.AfterFunc(ctx, t.connections.cut)()
 	s, err := open(opening, o, t)
 	switch {
 	case err == nil:
+		s.addr, s.connections, s.allowShrinking = t.addr, t.connections, o.AllowShrinking
+		s.retryFor, s.notify = cmp.Or(max(o.RetryFor, 0), record.RetryFor), o.Notify
+		if s.notify == nil {
+			s.notify = func(string) {}
+		}
 		return s, nil
 	case ctx.Err() != nil:
 		return nil, fmt.Errorf("open redis %s: %w", t.addr, context.Cause(ctx))
@@ -80,7 +90,7 @@ func open(ctx context.Context, o Options, t target) (*Store, error) {
 	if t.single.DB != 0 {
 		return nil, failure(t.addr, ErrURI, "a Cluster has database 0 alone")
 	}
-	return openCluster(ctx, o.asCluster(t.single))
+	return openCluster(ctx, o.asCluster(t))
 }
 
 // openSingle opens a store on one server; clustered tells that the server is part of a Cluster.
@@ -92,20 +102,11 @@ func openSingle(
 			err = errors.Join(err, client.Close())
 		}
 	}()
-	facts, err := askFacts(ctx, client)
+	s = &Store{reads: client, info: Info{Mode: mode, DB: db}, single: true}
+	facts, err := s.meet(ctx, client, addr)
 	if err != nil {
 		return nil, false, err
 	}
-	if err := facts.usable(addr); err != nil {
-		return nil, false, err
-	}
-	s = &Store{
-		reads:  client,
-		nodes:  []node{{client: client, addr: addr, runID: facts["run_id"]}},
-		info:   Info{Mode: mode, DB: db},
-		single: true,
-	}
-	s.info.add(addr, facts, db)
 	return s, facts["cluster_enabled"] == "1" && mode == Standalone, nil
 }
 
@@ -146,6 +147,29 @@ func masterAddrFrom(
 	return net.JoinHostPort(found[0], found[1]), nil
 }
 
+// meet learns what the server is that client is connected to, and adds it to the nodes.
+func (s *Store) meet(ctx context.Context, client *goredis.Client, addr string) (facts, error) {
+	asked := time.Now()
+	f, err := askFacts(ctx, client)
+	if err != nil {
+		return nil, err
+	}
+	if err := f.usable(addr); err != nil {
+		return nil, err
+	}
+	now := f.state(s.info.DB)
+	n := NodeInfo{
+		Addr: addr, RunID: now.runID, Replica: now.replica, Keys: now.keys, LinkDown: now.linkDown,
+		Unsaved: unsaved(ctx, client, f), Skew: skew(ctx, client, f, asked),
+	}
+	if f.number("maxmemory") > 0 && now.policy != "noeviction" {
+		n.Evicts, n.Evicted = now.policy, now.evicted
+	}
+	s.nodes = append(s.nodes, newNode(client, addr, now))
+	s.info.add(n, f, now.lasting < now.keys)
+	return f, nil
+}
+
 func openCluster(ctx context.Context, t target) (s *Store, err error) {
 	client := goredis.NewClusterClient(t.cluster)
 	defer func() {
@@ -156,24 +180,15 @@ func openCluster(ctx context.Context, t target) (s *Store, err error) {
 	s = &Store{reads: client, info: Info{Mode: Cluster}}
 	var mu sync.Mutex
 	err = client.ForEachMaster(ctx, func(ctx context.Context, master *goredis.Client) error {
-		addr := master.Options().Addr
-		facts, err := askFacts(ctx, master)
-		if err == nil {
-			err = facts.usable(addr)
-		}
-		if err != nil {
-			return err
-		}
 		mu.Lock()
 		defer mu.Unlock()
-		s.nodes = append(s.nodes, node{client: master, addr: addr, runID: facts["run_id"]})
-		s.info.add(addr, facts, 0)
-		return nil
+		_, err := s.meet(ctx, master, master.Options().Addr)
+		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	slices.SortFunc(s.nodes, func(a, b node) int { return strings.Compare(a.addr, b.addr) })
+	slices.SortFunc(s.nodes, func(a, b *node) int { return strings.Compare(a.addr, b.addr) })
 	slices.SortFunc(s.info.Nodes, func(a, b NodeInfo) int { return strings.Compare(a.Addr, b.Addr) })
 	if len(s.nodes) == 0 {
 		return nil, failure(t.addr, nil, "the Cluster has no master with slots")
@@ -183,7 +198,7 @@ func openCluster(ctx context.Context, t target) (s *Store, err error) {
 		return nil, err
 	}
 	if slots.served < slotCount {
-		return nil, failure(t.addr, nil, fmt.Sprintf("only %d of the Cluster's %d slots are served", slots.served, slotCount))
+		return nil, failure(t.addr, ErrSlots, fmt.Sprintf("only %d of the Cluster's %d slots are served", slots.served, slotCount))
 	}
 	s.slots = slots.layout
 	return s, nil

@@ -26,6 +26,15 @@ type Options struct {
 
 	// IPv6 allows IPv6 addresses alone.
 	IPv6 bool
+
+	// RetryFor is how long a read of a server that does not answer is tried again; [record.RetryFor] where zero.
+	RetryFor time.Duration
+
+	// AllowShrinking reads on where the server loses many keys during the run.
+	AllowShrinking bool
+
+	// Notify is told, in words for people, of a server that does not answer. It is called from several goroutines.
+	Notify func(message string)
 }
 
 // DefaultTimeout is how long [Open] waits unless told otherwise.
@@ -47,6 +56,8 @@ type target struct {
 	cluster  *goredis.ClusterOptions
 	failover *goredis.FailoverOptions
 	addr     string // for people; without secrets
+
+	connections *connections
 }
 
 // secure reports whether the target is to be reached by TLS.
@@ -71,7 +82,7 @@ func (o Options) parse() (target, error) {
 		return target{}, failure("", ErrURI, uri.Reason(err))
 	}
 	query := u.Query()
-	var t target
+	t := target{connections: new(connections)}
 	switch {
 	case query.Has("master_name"):
 		t.failover, err = goredis.ParseFailoverURL(o.URI)
@@ -114,21 +125,21 @@ func (o Options) configure(t *target) {
 	case t.single != nil:
 		s := t.single
 		t.addr = s.Addr
-		s.Dialer = o.dialer(s.TLSConfig)
+		s.Dialer = o.dialer(t.connections, s.TLSConfig)
 		s.MaxRetries, s.DialerRetries, s.ContextTimeoutEnabled = -1, 1, true
 		s.DisableIdentity, s.MaintNotificationsConfig = true, quiet
 		defaults(&s.Protocol, &s.DialTimeout, &s.ReadTimeout, o.timeout())
 	case t.cluster != nil:
 		c := t.cluster
 		t.addr = strings.Join(c.Addrs, ",")
-		c.Dialer = o.dialer(c.TLSConfig)
+		c.Dialer = o.dialer(t.connections, c.TLSConfig)
 		c.MaxRetries, c.DialerRetries, c.ContextTimeoutEnabled = -1, 1, true
 		c.DisableIdentity, c.MaintNotificationsConfig = true, quiet
 		defaults(&c.Protocol, &c.DialTimeout, &c.ReadTimeout, o.timeout())
 	case t.failover != nil:
 		f := t.failover
 		t.addr = strings.Join(f.SentinelAddrs, ",")
-		f.Dialer = o.dialer(f.TLSConfig)
+		f.Dialer = o.dialer(t.connections, f.TLSConfig)
 		f.MaxRetries, f.DialerRetries, f.ContextTimeoutEnabled = -1, 1, true
 		f.DisableIdentity = true
 		defaults(&f.Protocol, &f.DialTimeout, &f.ReadTimeout, o.timeout())
@@ -148,8 +159,9 @@ func defaults(protocol *int, dial, read *time.Duration, timeout time.Duration) {
 }
 
 // asCluster returns the options of the Cluster that the server belongs to.
-func (o Options) asCluster(s *goredis.Options) target {
-	t := target{cluster: &goredis.ClusterOptions{
+func (o Options) asCluster(single target) target {
+	s := single.single
+	t := target{connections: single.connections, cluster: &goredis.ClusterOptions{
 		Addrs:     []string{s.Addr},
 		Username:  s.Username,
 		Password:  s.Password,
@@ -166,7 +178,7 @@ func (o Options) asCluster(s *goredis.Options) target {
 }
 
 // dialer heeds the context, which go-redis's own does not where it speaks TLS.
-func (o Options) dialer(config *tls.Config) func(context.Context, string, string) (net.Conn, error) {
+func (o Options) dialer(open *connections, config *tls.Config) func(context.Context, string, string) (net.Conn, error) {
 	dialer := &net.Dialer{
 		Timeout:         o.timeout(),
 		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 30 * time.Second, Interval: 5 * time.Second, Count: 3},
@@ -175,10 +187,14 @@ func (o Options) dialer(config *tls.Config) func(context.Context, string, string
 		if o.IPv6 && network == "tcp" {
 			network = "tcp6"
 		}
-		if config == nil {
-			return dialer.DialContext(ctx, network, addr)
+		dial := dialer.DialContext
+		if config != nil {
+			dial = (&tls.Dialer{NetDialer: dialer, Config: config}).DialContext
 		}
-		secure := tls.Dialer{NetDialer: dialer, Config: config}
-		return secure.DialContext(ctx, network, addr)
+		conn, err := dial(ctx, network, addr)
+		if err != nil {
+			return nil, err
+		}
+		return open.keep(conn), nil
 	}
 }

@@ -1,0 +1,95 @@
+package redis
+
+import (
+	"net"
+	"strings"
+	"sync"
+	"time"
+)
+
+// connections are those of a store that are open. Go-redis heeds the deadline of a context, but not its cancellation:
+// what waits for a server that does not answer is ended by closing its connection.
+type connections struct {
+	mu   sync.Mutex
+	open map[net.Conn]bool
+}
+
+// keep returns conn, which counts as open until it is closed.
+func (c *connections) keep(conn net.Conn) net.Conn {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.open == nil {
+		c.open = make(map[net.Conn]bool)
+	}
+	c.open[conn] = true
+	return &connection{Conn: conn, of: c}
+}
+
+// cut closes all that are open. Go-redis opens others when it needs them.
+func (c *connections) cut() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for conn := range c.open {
+		_ = conn.Close() // whoever reads it is told
+	}
+	clear(c.open)
+}
+
+// connection is an open one, with what its server said first.
+type connection struct {
+	net.Conn
+	of *connections
+
+	heard bool
+	first string // what the server said first, where that is a refusal
+}
+
+// mostWords bounds the refusal that is remembered.
+const mostWords = 1 << 10
+
+// Read implements [net.Conn].
+func (c *connection) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	if n > 0 && !c.heard {
+		c.heard = true
+		if b[0] == '-' {
+			c.first = string(b[:min(n, mostWords)])
+		}
+	}
+	return n, err
+}
+
+// Write implements [net.Conn]. A server that refuses a client says so and closes the connection: then what it said is the
+// error, whether go-redis has read it or not.
+func (c *connection) Write(b []byte) (int, error) {
+	n, err := c.Conn.Write(b)
+	if err == nil {
+		return n, nil
+	}
+	if !c.heard && c.Conn.SetReadDeadline(time.Now().Add(lastWordsIn)) == nil {
+		_, _ = c.Read(make([]byte, mostWords)) // there may be nothing
+	}
+	if line, _, _ := strings.Cut(c.first, "\r\n"); line != "" {
+		return n, refusal(line[1:])
+	}
+	return n, err
+}
+
+// lastWordsIn is how long the last words of a server that has closed a connection may take: they are here already.
+const lastWordsIn = 100 * time.Millisecond
+
+// refusal is an error that a server answered, as go-redis knows them.
+type refusal string
+
+func (r refusal) Error() string { return string(r) }
+
+// RedisError implements [goredis.Error].
+func (refusal) RedisError() {}
+
+// Close implements [net.Conn].
+func (c *connection) Close() error {
+	c.of.mu.Lock()
+	delete(c.of.open, c.Conn)
+	c.of.mu.Unlock()
+	return c.Conn.Close()
+}
