@@ -86,10 +86,14 @@ func (r refusal) Error() string { return string(r) }
 // RedisError implements [goredis.Error].
 func (refusal) RedisError() {}
 
-// Close implements [net.Conn].
+// Close implements [net.Conn]. A connection that was cut is closed.
 func (c *connection) Close() error {
 	c.of.mu.Lock()
+	open := c.of.open[c.Conn]
 	delete(c.of.open, c.Conn)
 	c.of.mu.Unlock()
+	if !open {
+		return nil
+	}
 	return c.Conn.Close()
 }

@@ -3,6 +3,7 @@ package redis
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 )
@@ -84,4 +85,17 @@ func FuzzParsePosition(f *testing.F) {
 			t.Fatalf("%q became %+v, which became %+v, error %v", text, p, again, err)
 		}
 	})
+}
+
+func TestTheClocksOfServersAreCompared(t *testing.T) {
+	asked := time.Unix(1_700_000_000, 0)
+	for text, want := range map[string]time.Duration{
+		"server_time_usec:1700000000000000\r\n": 0,
+		"server_time_usec:1700000300000000\r\n": 5 * time.Minute,
+		"server_time_usec:1699999700000000\r\n": -5 * time.Minute,
+	} {
+		if got := skew(t.Context(), nil, parseFacts(text), asked); got != want {
+			t.Errorf("%q: %s", text, got)
+		}
+	}
 }

@@ -59,6 +59,31 @@ func TestAReplicaIsAllowedAndNamed(t *testing.T) {
 	}
 }
 
+func TestOpenTellsWhatIsDoubtful(t *testing.T) {
+	unsaved := redisserver.Start(t)
+	saved := redisserver.Start(t, "--save", "3600 1")
+	logged := redisserver.Start(t, "--appendonly", "yes")
+	evicting := redisserver.Start(t, "--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru")
+	unlimited := redisserver.Start(t, "--maxmemory-policy", "allkeys-lru")
+	orphan := redisserver.Start(t, "--replicaof", fmt.Sprintf("127.0.0.1 %d", redisserver.FreePort(t)))
+	shy := redisserver.Start(t)
+	shy.Do("ACL", "SETUSER", "default", "-config")
+	for _, tc := range []struct {
+		server          *redisserver.Server
+		unsaved, orphan bool
+		evicts          string
+	}{
+		{server: unsaved, unsaved: true}, {server: saved}, {server: logged}, {server: shy},
+		{server: evicting, unsaved: true, evicts: "allkeys-lru"}, {server: unlimited, unsaved: true},
+		{server: orphan, orphan: true},
+	} {
+		n := open(t, redis.Options{URI: tc.server.URI}).Info().Nodes[0]
+		if n.Unsaved != tc.unsaved || n.Evicts != tc.evicts || (n.LinkDown > 0) != tc.orphan || n.Skew.Abs() > time.Minute {
+			t.Errorf("%+v: %+v", tc, n)
+		}
+	}
+}
+
 func TestAUnixSocketIsOpened(t *testing.T) {
 	// A socket's path has to be short.
 	dir, err := os.MkdirTemp("", "r")

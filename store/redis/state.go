@@ -72,6 +72,9 @@ func (was state) replaced(now state, e evidence) string {
 	if n := ran(was.flushAll, now.flushAll); n > 0 {
 		return "FLUSHALL ran " + times(n)
 	}
+	if was.keys > 0 && now.keys == 0 {
+		return fmt.Sprintf("it held %d keys at the start, and holds none now", was.keys)
+	}
 	if n := ran(was.swapDB, now.swapDB); n > 0 {
 		return "SWAPDB ran " + times(n)
 	}
@@ -107,8 +110,6 @@ func (was state) percentLost(e evidence) int64 {
 // lost returns in which way the server lost more than one in use loses, and nothing where it did not.
 func (was state) lost(now state, e evidence) string {
 	switch {
-	case was.keys > 0 && now.keys == 0:
-		return fmt.Sprintf("it held %d keys at the start, and holds none now", was.keys)
 	case was.percentLost(e) >= refusePercent:
 		return fmt.Sprintf("it held %d lasting keys at the start, and %d in between or now", was.lasting, e.fewest)
 	case e.witnesses >= fewWitnesses && e.missing*100 >= e.witnesses*gonePercent:

@@ -1,0 +1,33 @@
+package main
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/lanyardctl/lanyardctl/store/redis"
+)
+
+func TestDoubtfulSourcesAreNamed(t *testing.T) {
+	node := func(n redis.NodeInfo) redis.Info {
+		n.Addr = "10.0.0.7:6379"
+		return redis.Info{Nodes: []redis.NodeInfo{n}}
+	}
+	for _, tc := range []struct {
+		info redis.Info
+		want string // nothing: no warning
+	}{
+		{node(redis.NodeInfo{}), ""},
+		{node(redis.NodeInfo{Replica: true}), "the source is a replica, which may lag behind its master"},
+		{node(redis.NodeInfo{LinkDown: 12 * time.Second}), "Redis 10.0.0.7:6379 has been without its master for 12s: what that one has since is missing"},
+		{node(redis.NodeInfo{Evicts: "allkeys-lru", Evicted: 1234}), "Redis 10.0.0.7:6379 removes keys when its memory is full (maxmemory-policy allkeys-lru; 1,234 so far): what it removes is lost"},
+		{node(redis.NodeInfo{Unsaved: true}), "Redis 10.0.0.7:6379 keeps nothing on disk (neither save nor appendonly): a restart would lose everything that it holds"},
+		{node(redis.NodeInfo{Skew: 59 * time.Second}), ""},
+		{node(redis.NodeInfo{Skew: 5*time.Minute + time.Millisecond}), "Redis 10.0.0.7:6379 has a clock that is 5m0s ahead of this machine's: is this machine's clock right? Dates are judged by it"},
+		{node(redis.NodeInfo{Skew: -time.Hour}), "Redis 10.0.0.7:6379 has a clock that is 1h0m0s behind this machine's: is this machine's clock right? Dates are judged by it"},
+	} {
+		if got := strings.Join(redisWarnings(tc.info), "\n"); got != tc.want {
+			t.Errorf("%+v: %q", tc.info, got)
+		}
+	}
+}
