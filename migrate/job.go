@@ -59,8 +59,8 @@ func (j *Job) Prepare(ctx context.Context) (resumed bool, err error) {
 		superseded = nil
 	}
 	j.ledger = newLedger(rejects, superseded)
-	if total, err := j.opts.Source.Total(ctx); err == nil {
-		j.ledger.live.Total = total
+	if j.ledger.live.Total, err = j.opts.Source.Total(ctx); err != nil {
+		return false, err
 	}
 	if j.saved == nil {
 		return false, nil

@@ -180,6 +180,20 @@ func TestAPassBeginsAgainWhereAServerWasUnavailable(t *testing.T) {
 	}
 }
 
+func TestAPassThatWasGivenUpDoesNotBeginAgain(t *testing.T) {
+	target := &holdings{}
+	calls := 0
+	target.before = func(record.Kind) error {
+		calls++
+		return fmt.Errorf("%w: silent: %w", record.ErrUnavailable, record.ErrGivenUp)
+	}
+	o := options(nil, nil, record.CompareOptions{})
+	o.Target, o.Kinds = target, record.Kinds(0).With(record.LastSeen)
+	if _, err := verify.New(o).Run(context.Background()); !errors.Is(err, record.ErrGivenUp) || calls != 1 {
+		t.Errorf("%d calls, %v", calls, err)
+	}
+}
+
 func BenchmarkVerify(b *testing.B) {
 	const users = 20_000
 	text := record.Field{Value: "a value of some length, as people write it"}

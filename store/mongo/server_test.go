@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -96,6 +97,36 @@ func TestAnIndexIsReadyOnceMostMembersHaveIt(t *testing.T) {
 				t.Errorf("maxTimeMS is %v", made[0].Get("maxTimeMS"))
 			}
 		})
+	}
+}
+
+func TestASilentServerIsGivenUp(t *testing.T) {
+	t.Parallel()
+	var silent atomic.Bool
+	proxy, _, _ := shownAs(t, mongoproxy.Options{Hook: func(ctx context.Context, c mongoproxy.Command) bson.D {
+		if silent.Load() {
+			<-ctx.Done()
+		}
+		return nil
+	}})
+	store, err := mongo.Open(t.Context(), mongo.Options{URI: proxy.URI, Database: "silent", CommandTimeout: 500 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = store.Close(context.Background()) })
+	silent.Store(true)
+	err = store.Holdings(mongo.HoldingsOptions{}).Standings(t.Context(), record.KV, func([]record.Standing) error { return nil })
+	if !errors.Is(err, record.ErrUnavailable) || !errors.Is(err, record.ErrGivenUp) {
+		t.Errorf("error %v", err)
+	}
+	calls := 0
+	retry := record.Retry{Backoff: time.Millisecond, Notify: func(string) {}}
+	_ = retry.Do(t.Context(), func() error {
+		calls++
+		return err
+	})
+	if calls != 1 {
+		t.Errorf("tried %d times", calls)
 	}
 }
 
