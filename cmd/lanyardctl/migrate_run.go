@@ -51,7 +51,7 @@ func (r *migrationRun) migrate(ctx context.Context, source *redisSource, target 
 	job := migrate.New(opts)
 	resumed, err := job.Prepare(ctx)
 	if err != nil {
-		return r.explain(err, "nothing was copied: run the same command again once the server answers")
+		return r.explain(err, "nothing was copied; mend what the error names, and run the same command again")
 	}
 	r.announce(o.preflight(source, target, documents, resumed))
 	stop := r.startProgress(ctx, func() progress { return migrationProgress(job.Snapshot()) })
