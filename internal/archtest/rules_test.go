@@ -29,6 +29,7 @@ type room struct {
 var rooms = []room{
 	{"cmd/lanyardctl", []string{"*"}},
 	{"record", nil},
+	{"internal/handshake", nil},
 	{"internal/redact", []string{module + "record"}},
 	{"migrate", []string{module + "record", syncs + "/..."}},
 	{"verify", []string{module + "record", syncs + "/..."}},
@@ -36,8 +37,8 @@ var rooms = []room{
 	{"store/layout", []string{module + "record"}},
 	{"store/discord", []string{module + "internal/redact", module + "record", discordLib}},
 	{"store/rdb", []string{module + "record", module + "store/layout", rdbLib + "/..."}},
-	{"store/redis", []string{module + "internal/redact", module + "record", module + "store/layout", redisLib + "/...", syncs + "/..."}},
-	{"store/mongo", []string{module + "internal/redact", module + "record", mongoLib + "/...", syncs + "/..."}},
+	{"store/redis", []string{module + "internal/handshake", module + "internal/redact", module + "record", module + "store/layout", redisLib + "/...", syncs + "/..."}},
+	{"store/mongo", []string{module + "internal/handshake", module + "internal/redact", module + "record", mongoLib + "/...", syncs + "/..."}},
 	{"store/mem", []string{module + "record"}},
 	{"store/embedded", []string{ferretDB, flock}},
 	{"store/storetest/...", []string{"*", module + "store/storetest/..."}},

@@ -200,7 +200,11 @@ func (s *Store) scrub(err error) error {
 	case err == nil || errors.As(err, &done):
 		return err
 	case errors.As(err, &selection):
-		return &scrubbed{"no server could be selected: " + s.members.whyNone(selection), err}
+		why, aboutTLS := s.members.whyNone(selection)
+		if aboutTLS != nil {
+			err = errors.Join(&TLSError{aboutTLS}, err)
+		}
+		return &scrubbed{"no server could be selected: " + why, err}
 	case written:
 		return &scrubbed{writeText(numbers, concern), err}
 	}

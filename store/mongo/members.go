@@ -3,11 +3,8 @@ package mongo
 import (
 	"cmp"
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"net"
 	"slices"
@@ -22,14 +19,15 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/topology"
 
+	"github.com/lanyardctl/lanyardctl/internal/handshake"
 	"github.com/lanyardctl/lanyardctl/internal/redact"
 )
 
 // members is what the driver's heartbeats tell of each server. The driver itself forgets a server that does not fit the
 // URI, and with it the reason.
 type members struct {
-	set string // the replica set that the URI asks for; empty for any
-	tls bool   // the URI asks for TLS
+	set    string            // the replica set that the URI asks for; empty for any
+	client *handshake.Client // nil where the URI does not ask for TLS
 
 	mu   sync.Mutex
 	last map[string]heartbeat // by host:port
@@ -44,7 +42,12 @@ type heartbeat struct {
 
 // watch makes o tell the returned members of each heartbeat.
 func watch(o *options.ClientOptions) *members {
-	m := &members{tls: o.TLSConfig != nil, last: make(map[string]heartbeat)}
+	m := &members{last: make(map[string]heartbeat)}
+	if o.TLSConfig != nil {
+		m.client = handshake.Watch(o.TLSConfig)
+	} else {
+		o.SetDialer(&plainDialer{})
+	}
 	if o.ReplicaSet != nil {
 		m.set = *o.ReplicaSet
 	}
@@ -78,30 +81,34 @@ func (m *members) of(addr string) (heartbeat, bool) {
 	return h, ok
 }
 
-// whyNone says of each server why the driver could not select it.
-func (m *members) whyNone(e topology.ServerSelectionError) string {
+// whyNone says of each server why the driver could not select it, and returns the first reason that is about TLS, if any.
+func (m *members) whyNone(e topology.ServerSelectionError) (text string, aboutTLS error) {
 	why := make(map[string]string)
 	for _, s := range e.Desc.Servers {
 		why[s.Addr.String()] = "no answer so far"
 	}
 	m.mu.Lock()
+	failures := make(map[string]error)
 	for addr, h := range m.last {
-		why[addr] = m.why(h)
+		why[addr], failures[addr] = m.why(h), h.failure
 	}
 	m.mu.Unlock()
 	for _, s := range e.Desc.Servers {
-		if s.LastError != nil {
-			why[s.Addr.String()] = m.whyFailed(s.LastError)
+		if addr := s.Addr.String(); s.LastError != nil {
+			why[addr], failures[addr] = m.whyFailed(s.LastError), s.LastError
 		}
 	}
 	if len(why) == 0 {
-		return "the URI leads to no server"
+		return "the URI leads to no server", nil
 	}
 	var texts []string
 	for _, addr := range slices.Sorted(maps.Keys(why)) {
+		if reason, _ := m.tlsReason(failures[addr]); reason != nil && aboutTLS == nil {
+			aboutTLS = reason
+		}
 		texts = append(texts, addr+": "+why[addr])
 	}
-	return strings.Join(texts, "; ")
+	return strings.Join(texts, "; "), aboutTLS
 }
 
 // why says why a server with the heartbeat is not selected.
@@ -127,35 +134,19 @@ func (m *members) why(h heartbeat) string {
 
 // whyFailed says in a few words why the driver could not speak to a server.
 func (m *members) whyFailed(err error) string {
-	var (
-		noTLS     tls.RecordHeaderError
-		alert     *net.OpError
-		authority x509.UnknownAuthorityError
-		hostname  x509.HostnameError
-		invalid   x509.CertificateInvalidError
-		verify    *tls.CertificateVerificationError
-		lookup    *net.DNSError
-	)
-	ended := errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
+	var lookup *net.DNSError
+	reason, detail := m.tlsReason(err)
 	switch {
-	case errors.As(err, &noTLS):
-		return "not a TLS server"
-	case errors.As(err, &authority):
-		return "its certificate is signed by an authority that is not known here (tlsCAFile names one)"
-	case errors.As(err, &hostname):
-		return "its certificate is for another host name"
-	case errors.As(err, &invalid), errors.As(err, &verify):
-		return "its certificate is not valid"
-	case errors.As(err, &alert) && alert.Op == "remote error": // as crypto/tls names an alert
-		return "it refuses the TLS handshake; perhaps it asks for a certificate (tlsCertificateKeyFile)"
+	case reason != nil && detail != "":
+		return reason.Error() + ": " + detail
+	case reason != nil:
+		return reason.Error()
 	case errors.As(err, &lookup):
 		return "no such host"
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return "connection refused"
-	case ended && m.tls:
-		return "not a TLS server: it ended the connection"
-	case ended:
-		return "it ended the connection; perhaps it speaks TLS alone (tls=true)"
+	case handshake.Ended(err):
+		return "it ended the connection"
 	case mongo.IsTimeout(err):
 		return "no answer in time"
 	}

@@ -30,6 +30,10 @@ const DefaultTimeout = 10 * time.Second
 type Options struct {
 	URI      string // mongodb:// or mongodb+srv://; it may hold a password
 	Database string
+
+	// ServerName is the name in the servers' certificates, where it is not that of their addresses.
+	ServerName string
+
 	Timeout  time.Duration // for finding the server and for connecting; DefaultTimeout where zero
 	ReadOnly bool          // nothing is going to be written, so that a server which is no primary will do
 
@@ -97,6 +101,9 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		SetAppName("lanyardctl")
 	if err := opts.Validate(); err != nil {
 		return nil, badURI(uri, err)
+	}
+	if err := nameServer(opts, o.ServerName); err != nil {
+		return nil, err
 	}
 	s := &Store{
 		members: watch(opts), direct: opts.Direct != nil && *opts.Direct,

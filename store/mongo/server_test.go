@@ -275,7 +275,7 @@ func TestWhyNoServerIsSelected(t *testing.T) {
 	for name, c := range map[string]struct{ uri, want string }{
 		"another set":  {inSet(member, "rs1"), member.Addr + ": is member of set rs0, not rs1"},
 		"no set":       {inSet(alone, "rs1"), alone.Addr + ": is in no replica set, and the URI asks for rs1"},
-		"no TLS":       {alone.URI + "&tls=true", alone.Addr + ": not a TLS server"},
+		"no TLS":       {alone.URI + "&tls=true", alone.Addr + ": the server does not speak TLS"},
 		"nobody":       {"mongodb://" + dead, dead + ": connection refused"},
 		"no answer":    {"mongodb://" + silent.Addr().String() + "/?connectTimeoutMS=100", silent.Addr().String() + ": no answer"},
 		"no such host": {"mongodb://nobody.invalid:1", "nobody.invalid:1: no such host"},
