@@ -65,11 +65,11 @@ func newMigrateRedisToMongo() *cobra.Command {
 	flags.SortFlags = false
 	f.bindPlaces(cmd, "copy", "write to")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "report what would be done, and write nothing")
-	f.bindRules(cmd, "`who` wins over what others wrote: source, target, fail")
+	f.bindRules(cmd, "`who` wins over others: source, target or fail")
 	flags.Var(&f.batchSize, "batch-size", "`records` in a batch, 1 to 100000")
 	flags.Var(&f.workers, "workers", "`batches` that are written side by side, 1 to 64")
 	flags.BoolVar(&f.restart, "restart", false, "do not go on where an interrupted run stopped")
-	flags.StringVar(&f.rejects, "rejects", "", "`file` for what is not written (default lanyardctl-rejects-TIME.ndjson)")
+	flags.StringVar(&f.rejects, "rejects", "", "`file` for rejects (default lanyardctl-rejects-TIME.ndjson)")
 	f.bindRun(cmd)
 	return cmd
 }

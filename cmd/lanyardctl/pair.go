@@ -10,12 +10,14 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/lanyardctl/lanyardctl/record"
+	"github.com/lanyardctl/lanyardctl/store/redis"
 )
 
 // pairFlags are the flags, as they were typed, of every command that reads a source and a target.
 type pairFlags struct {
 	targetFlags
 	redis                 string
+	redisTLS              redisTLSFlags
 	only, users           []string
 	onlyGiven, usersGiven bool // also where what was given is empty
 	onConflict, kvPrefer  string
@@ -35,7 +37,7 @@ func (f *sourceFlags) bind(cmd *cobra.Command, source string) {
 }
 
 // sameFlags are the flags by which one command goes on with what another did.
-var sameFlags = append([]string{"redis", "only", "user", "on-conflict", "kv-prefer", "allow-empty", "allow-shrinking"}, sameTarget...)
+var sameFlags = slices.Concat([]string{"redis", "only", "user", "on-conflict", "kv-prefer", "allow-empty", "allow-shrinking"}, redisTLSNames, sameTarget)
 
 const (
 	preferFork     = "fork"
@@ -65,6 +67,8 @@ func (f *pairFlags) bindRules(cmd *cobra.Command, onConflict string) {
 func (f *pairFlags) bindRun(cmd *cobra.Command) {
 	f.bindTimeout(cmd)
 	f.sourceFlags.bind(cmd, "a source")
+	f.redisTLS.bind(cmd)
+	f.bindMongoTLS(cmd)
 	f.outputFlags.bind(cmd)
 }
 
@@ -73,6 +77,7 @@ type pairOptions struct {
 	targetOptions
 	source   place
 	ipv6     bool
+	tls      redis.TLS
 	only     record.Kinds
 	users    []record.UserID
 	policy   record.Policy
@@ -82,7 +87,7 @@ type pairOptions struct {
 
 // redis returns the source with how to reach it.
 func (o pairOptions) redis() redisPlace {
-	return redisPlace{o.source, o.ipv6, o.timeout, o.retryFor, o.allowShrinking}
+	return redisPlace{o.source, o.ipv6, o.tls, o.timeout, o.retryFor, o.allowShrinking}
 }
 
 // options checks everything that can be checked before a server is asked. The flags are those of the command as typed.
@@ -109,9 +114,14 @@ func (f pairFlags) options(env lookupFunc, now time.Time, flags *pflag.FlagSet, 
 	if o.source, err = resolveRedis(f.redis, env); err != nil {
 		return o, err
 	}
+	var tlsWarnings []string
+	if o.tls, tlsWarnings, err = f.redisTLS.resolve(o.source, env, flags); err != nil {
+		return o, err
+	}
 	if targetErr != nil {
 		return o, targetErr
 	}
+	o.warnings = append(o.warnings, tlsWarnings...)
 	o.warnOfPassword(o.source, "REDIS_URI")
 	return o, nil
 }

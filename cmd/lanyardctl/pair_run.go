@@ -9,7 +9,9 @@ type pairRun struct {
 }
 
 func newPairRun(o pairOptions, s streams) *pairRun {
-	return &pairRun{newTargetRun(o.targetOptions, s, newRedactor(o.source.URI, o.target.URI)), o}
+	r := &pairRun{newTargetRun(o.targetOptions, s, newRedactor(o.source.URI, o.target.URI)), o}
+	r.red.hideTyped(o.tls.CA, o.tls.Cert, o.tls.Key)
+	return r
 }
 
 // do opens both sides and hands them to work.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -28,6 +29,7 @@ import (
 	"github.com/lanyardctl/lanyardctl/internal/redact"
 	"github.com/lanyardctl/lanyardctl/record"
 	mongostore "github.com/lanyardctl/lanyardctl/store/mongo"
+	"github.com/lanyardctl/lanyardctl/store/storetest/certs"
 	"github.com/lanyardctl/lanyardctl/store/storetest/discordserver"
 	"github.com/lanyardctl/lanyardctl/store/storetest/ferretdb"
 	"github.com/lanyardctl/lanyardctl/store/storetest/mongoserver"
@@ -38,6 +40,10 @@ import (
 // there are:
 //
 //	redis [-loading|-silent] [NAME=VALUE…]  starts a redis-server, with $REDIS as its URI; the options are its own
+//	certs                                   makes certificates: $CA with $CERT and $KEY, $OTHER_CA with $OTHER_CERT and $OTHER_KEY
+//	tlsredis [NAME=VALUE…]                  starts a redis-server that speaks TLS, too, with $REDISS as its URI; own= is which
+//	                                        certificate it has, clients= whether it asks for one
+//	tlsmongo OWN                            starts a FerretDB that speaks TLS, with $TLS_MONGO as its address
 //	seed KEY VALUE | seed KEY FIELD=VALUE…  writes a string or a hash to $REDIS
 //	mongo                                   makes a database, of which $MONGODB_URI and $MONGODB_DATABASE tell lanyardctl, and
 //	                                        $REFUSES what its server refuses: "names-arrays", "dollars" or "nothing"
@@ -66,11 +72,12 @@ func TestScripts(t *testing.T) {
 			e.Setenv("DUMP", dump)
 			e.Setenv("TZ", "America/New_York") // times are UTC all the same
 			e.Values[theTest{}] = e.T().(testing.TB)
+			e.Values[theCA{}] = &certs.CA{}
 			e.Values[theServer{}] = sync.OnceValue(func() *mongoserver.Server { return mongoserver.Start(e.T().(testing.TB)) })
 			return err
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"redis": startRedis, "seed": seedRedis, "mongo": makeDatabase, "ferretdb": startFerretDB, "insert": insertDocuments,
+			"redis": startRedis, "certs": makeCertificates, "tlsredis": startTLSRedis, "tlsmongo": startTLSMongo, "seed": seedRedis, "mongo": makeDatabase, "ferretdb": startFerretDB, "insert": insertDocuments,
 			"set": setFields, "delete": deleteDocuments, "count": countDocuments, "discord": startDiscord, "lease": takeLease,
 			"documents": printDocuments, "exits": runAndCheckExit, "clean": cleanOutput,
 			"rejects": countReasons, "sweepid": keepSweepID,
@@ -108,6 +115,59 @@ func startRedis(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	ts.Setenv("REDIS", s.URI)
 	ts.Setenv("REDIS_ADDR", s.Addr)
+}
+
+// theCA is the key of the authority that signs a script's certificates.
+type theCA struct{}
+
+func makeCertificates(ts *testscript.TestScript, neg bool, args []string) {
+	t := ts.Value(theTest{}).(testing.TB)
+	ca, other := certs.NewCA(t, "the CA"), certs.NewCA(t, "the other CA")
+	*ts.Value(theCA{}).(*certs.CA) = *ca
+	own, foreign := ca.Sign(nil), other.Sign(nil)
+	for name, file := range map[string]string{
+		"CA": ca.File, "CERT": own.Cert, "KEY": own.Key, "OTHER_CA": other.File, "OTHER_CERT": foreign.Cert, "OTHER_KEY": foreign.Key,
+	} {
+		ts.Setenv(name, file)
+	}
+}
+
+// serverCertificate returns the certificate of the given kind for a server on this machine.
+func serverCertificate(ts *testscript.TestScript, kind string) certs.Pair {
+	ca := ts.Value(theCA{}).(*certs.CA)
+	here, now, day := []string{"127.0.0.1"}, time.Now(), 24*time.Hour
+	switch kind {
+	case "expired":
+		return ca.Sign(here, certs.Valid(now.Add(-2*day), now.Add(-day)))
+	case "early":
+		return ca.Sign(here, certs.Valid(now.Add(day), now.Add(2*day)))
+	case "elsewhere":
+		return ca.Sign([]string{"redis.example"})
+	}
+	return ca.Sign(here)
+}
+
+func startTLSRedis(ts *testscript.TestScript, neg bool, args []string) {
+	t := ts.Value(theTest{}).(testing.TB)
+	given := make(map[string]string)
+	for _, arg := range args {
+		name, value, _ := strings.Cut(arg, "=")
+		given[name] = value
+	}
+	own, addr := serverCertificate(ts, given["own"]), fmt.Sprintf("127.0.0.1:%d", redisserver.FreePort(t))
+	_, port, _ := strings.Cut(addr, ":")
+	s := redisserver.Start(t, "--tls-port", port, "--tls-cert-file", own.Cert, "--tls-key-file", own.Key,
+		"--tls-ca-cert-file", ts.Getenv("CA"), "--tls-auth-clients", given["clients"])
+	for name, value := range map[string]string{"REDIS": s.URI, "REDIS_ADDR": s.Addr, "REDISS": "rediss://" + addr, "REDISS_ADDR": addr} {
+		ts.Setenv(name, value)
+	}
+}
+
+func startTLSMongo(ts *testscript.TestScript, neg bool, args []string) {
+	t := ts.Value(theTest{}).(testing.TB)
+	u, err := url.Parse(ferretdb.Start(t).URI)
+	ts.Check(err)
+	ts.Setenv("TLS_MONGO", certs.Front(t, u.Host, serverCertificate(ts, args[0]), &tls.Config{}))
 }
 
 func seedRedis(ts *testscript.TestScript, neg bool, args []string) {

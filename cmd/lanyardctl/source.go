@@ -34,6 +34,7 @@ type redisSource struct {
 type redisPlace struct {
 	place
 	ipv6              bool // allow IPv6 alone
+	tls               redis.TLS
 	timeout, retryFor time.Duration
 	allowShrinking    bool
 }
@@ -70,7 +71,8 @@ func explainSource(err error, at redisPlace) error {
 
 func openRedis(ctx context.Context, at redisPlace, request layout.Request, notify func(string)) (*redisSource, error) {
 	store, err := redis.Open(ctx, redis.Options{
-		URI: at.URI, Timeout: at.timeout, IPv6: at.ipv6, RetryFor: at.retryFor, AllowShrinking: at.allowShrinking, Notify: notify,
+		URI: at.URI, Timeout: at.timeout, IPv6: at.ipv6, TLS: at.tls,
+		RetryFor: at.retryFor, AllowShrinking: at.allowShrinking, Notify: notify,
 	})
 	if err != nil {
 		return nil, explainRedis(err, at)
@@ -97,7 +99,14 @@ func (r *targetRun) warnOfSources(err error) {
 
 func explainRedis(err error, at redisPlace) error {
 	from := at.From
+	if own, ok := errors.AsType[*redis.Error](err); ok {
+		if hint := redisTLSWords.hint(own, from, time.Now()); hint != "" {
+			return failure(err, hint)
+		}
+	}
 	switch {
+	case errors.Is(err, redis.ErrTLSFile):
+		return failure(err, "check the files that --redis-ca, --redis-cert and --redis-key name, or REDIS_CA, REDIS_CERT and REDIS_KEY")
 	case errors.Is(err, redis.ErrScheme), errors.Is(err, redis.ErrURI):
 		return usageError(fmt.Sprintf("%s: %v", from, err), "known are "+redisSchemes)
 	case errors.Is(err, redis.ErrUnreachable):
@@ -133,7 +142,7 @@ func explainRedis(err error, at redisPlace) error {
 		return failure(err, "see that Redis holds all its data, then run the same command again: it starts from the beginning")
 	case errors.Is(err, record.ErrUnavailable):
 		return failure(err, "does the server run, and can it be reached? Then run the same command again; --retry-for waits longer")
-	case errors.Is(err, redis.ErrNotRedis), errors.Is(err, redis.ErrCertificate):
+	case errors.Is(err, redis.ErrNotRedis):
 		return failure(err, "check the scheme and the port in "+from+": rediss:// is with TLS, redis:// without")
 	}
 	return err

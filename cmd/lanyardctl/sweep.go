@@ -35,7 +35,7 @@ The report alone goes to standard output.
   TMPDIR            the folder for what does not fit into --memory
   REDIS_DSN, REDIS_URI, REDIS_URL, REDIS_HOST, REDIS_IPV6
                     what --redis env reads, as Lanyard finds it; else unused
-` + mongoEnvironment + sweepExit + `
+` + redisTLSEnvironment + mongoEnvironment + sweepExit + `
   4    --check: a sweep would change something
   130  interrupted; what was done is journalled, and the same command goes on`
 
@@ -59,6 +59,7 @@ const sweepName = "sweep"
 type sweepFlags struct {
 	targetFlags
 	redis, kvDates        string
+	redisTLS              redisTLSFlags
 	guilds, members       []string
 	dryRun, check, dedupe bool
 	memory                int // MiB
@@ -107,17 +108,19 @@ func (f *sweepFlags) bind(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	f.bindTarget(cmd, "sweep")
 	flags.StringVar(&f.redis, "redis", "", "`URI` to read dates from, too: redis://, rdb:FILE; env: by variables")
-	flags.StringSliceVar(&f.guilds, "guild", nil, "`ID` of a Discord guild whose members' join dates count; can be repeated")
+	flags.StringSliceVar(&f.guilds, "guild", nil, "`ID` of a Discord guild whose members' join dates count; repeatable")
 	flags.StringArrayVar(&f.members, "members", nil, "`file` of guild members, JSON or NDJSON; can be repeated")
-	flags.StringVar(&f.kvDates, "kv-dates", sweep.CountUserDates.String(), "`how` users' dates count: count, last-resort, never")
+	flags.StringVar(&f.kvDates, "kv-dates", sweep.CountUserDates.String(), "`how` user dates count: count, last-resort, never")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "report what would be done, and write nothing")
 	flags.BoolVar(&f.check, "check", false, "a dry run that ends with 4 where a sweep would change something")
-	flags.BoolVar(&f.dedupe, "dedupe", false, "also merge several documents of one user, and mend numeric user ids")
+	flags.BoolVar(&f.dedupe, "dedupe", false, "also merge several documents of a user, and mend numeric user ids")
 	flags.IntVar(&f.memory, "memory", sweep.DefaultMemory>>20, "`MiB` for what is sorted at a time, about")
 	flags.StringVar(&f.tempDir, "temp-dir", "", "`folder` for what does not fit (default TMPDIR)")
 	flags.StringVar(&f.discordAPI, "discord-api", "", "`URL` of Discord's API, where it is another")
 	f.bindTimeout(cmd)
 	f.sourceFlags.bind(cmd, "a Redis")
+	f.redisTLS.bind(cmd)
+	f.bindMongoTLS(cmd)
 	f.outputFlags.bind(cmd)
 	offer(cmd, "kv-dates", sweep.CountUserDates.String(), sweep.LastResortUserDates.String(), sweep.NeverUserDates.String())
 	offer(cmd, "redis", redisFromEnvironment)
@@ -160,7 +163,7 @@ func (f sweepFlags) options(env lookupFunc, now time.Time, flags *pflag.FlagSet)
 	if most := sweep.MostMemory >> 20; f.memory < 1 || f.memory > most {
 		return o, usageError(fmt.Sprintf("--memory: %d MiB cannot be", f.memory), fmt.Sprintf("give 1 to %d", most))
 	}
-	if err := o.readRedis(f.redis, env, flags); err != nil {
+	if err := o.readRedis(f, env, flags); err != nil {
 		return o, err
 	}
 	if err := o.readDiscord(f, env, flags); err != nil {
@@ -176,9 +179,10 @@ func (f sweepFlags) options(env lookupFunc, now time.Time, flags *pflag.FlagSet)
 }
 
 // readRedis reads --redis. Redis is read where it is named alone.
-func (o *sweepOptions) readRedis(flag string, env lookupFunc, flags *pflag.FlagSet) error {
+func (o *sweepOptions) readRedis(f sweepFlags, env lookupFunc, flags *pflag.FlagSet) error {
+	flag := f.redis
 	if !flags.Changed("redis") {
-		return nil
+		return f.redisTLS.alone(flags)
 	}
 	if flag == "" {
 		return usageError("--redis is empty", "give a URI, rdb:FILE, or env for what Lanyard's variables name; leave --redis out to read no Redis")
@@ -190,7 +194,12 @@ func (o *sweepOptions) readRedis(flag string, env lookupFunc, flags *pflag.FlagS
 	if err != nil {
 		return err
 	}
-	o.redis = &redisPlace{source, forceIPv6(env), o.timeout, o.retryFor, o.allowShrinking}
+	tls, warnings, err := f.redisTLS.resolve(source, env, flags)
+	if err != nil {
+		return err
+	}
+	o.warnings = append(o.warnings, warnings...)
+	o.redis = &redisPlace{source, forceIPv6(env), tls, o.timeout, o.retryFor, o.allowShrinking}
 	o.warnOfPassword(source, "REDIS_URI")
 	return nil
 }
@@ -258,10 +267,13 @@ func runSweep(ctx context.Context, o sweepOptions, s streams, checked error) err
 		return checked
 	}
 	uris := []string{o.target.URI}
+	var files []string
 	if o.redis != nil {
 		uris = append(uris, o.redis.URI)
+		files = []string{o.redis.tls.CA, o.redis.tls.Cert, o.redis.tls.Key}
 	}
 	red := newRedactor(uris...)
+	red.hideTyped(files...)
 	red.Hiding(strings.TrimPrefix(o.token, "Bot "))
 	red.hideTyped(append(o.members, o.tempDir)...)
 	run := &sweepRun{newTargetRun(o.targetOptions, s, red), o}

@@ -58,6 +58,7 @@ func (c journalCommand) bind(cmd *cobra.Command, own func(flags *pflag.FlagSet))
 	f.bindTarget(cmd, "look into")
 	own(cmd.Flags())
 	f.bindTimeout(cmd)
+	f.bindMongoTLS(cmd)
 	f.outputFlags.bind(cmd)
 	return cmd
 }

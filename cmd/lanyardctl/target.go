@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/lanyardctl/lanyardctl/record"
 	"github.com/lanyardctl/lanyardctl/store/embedded"
@@ -46,7 +47,9 @@ func openMongo(ctx context.Context, o targetOptions, missing missingFolder) (*mo
 		}
 		t.server, uri = server, server.URI()
 	}
-	store, err := mongo.Open(ctx, mongo.Options{URI: uri, Database: o.database, Timeout: o.timeout, ReadOnly: o.readOnly, CommandTimeout: o.retryFor})
+	store, err := mongo.Open(ctx, mongo.Options{
+		URI: uri, ServerName: o.name, Database: o.database, Timeout: o.timeout, ReadOnly: o.readOnly, CommandTimeout: o.retryFor,
+	})
 	if err != nil {
 		if closeErr := t.closeServer(); closeErr != nil {
 			err = errors.Join(err, closeErr)
@@ -83,6 +86,11 @@ func explainMongo(err error, o targetOptions) error {
 		index      *mongo.IndexError
 		late       *mongo.IndexTimeError
 	)
+	if own, ok := errors.AsType[*mongo.TLSError](err); ok {
+		if hint := mongoTLSWords.hint(own, from, time.Now()); hint != "" {
+			return failure(err, hint)
+		}
+	}
 	switch {
 	case errors.Is(err, mongo.ErrURI):
 		return usageError(fmt.Sprintf("%s: %v", from, err), "such as "+mongoForm)

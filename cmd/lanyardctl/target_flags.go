@@ -14,6 +14,7 @@ import (
 // targetFlags are the flags, as they were typed, of every command that works on a target.
 type targetFlags struct {
 	mongo, database string
+	mongoName       string
 	timeout         time.Duration
 	retryFor        time.Duration
 	outputFlags
@@ -24,9 +25,14 @@ const (
 	redisEnvironment = `  REDIS_DSN, REDIS_URI, REDIS_URL, REDIS_HOST
                     the Redis to read, in this order, as Lanyard finds it
   REDIS_IPV6        "true" allows IPv6 alone
+` + redisTLSEnvironment
+	redisTLSEnvironment = `  REDIS_CA, REDIS_CERT, REDIS_KEY, REDIS_SERVER_NAME
+                    in place of --redis-ca and so on, for rediss://
 `
 	mongoEnvironment = `  MONGODB_URI       the MongoDB to use
   MONGODB_DATABASE  the database, else "lanyard"
+  MONGODB_SERVER_NAME
+                    in place of --mongo-server-name
   NO_COLOR          no colour
   An empty variable counts as unset. Passwords are better given by a variable
   than by a flag, which everybody on the machine can read.
@@ -36,7 +42,7 @@ const (
 )
 
 // sameTarget are the flags by which one command goes on with the target of another.
-var sameTarget = []string{"mongo", "database", "timeout", "retry-for"}
+var sameTarget = []string{"mongo", "database", "timeout", "retry-for", "mongo-server-name"}
 
 // bindTarget adds the flags that say which database is meant. Target is what is done there: "write to".
 func (f *targetFlags) bindTarget(cmd *cobra.Command, target string) {
@@ -52,9 +58,15 @@ func (f *targetFlags) bindTimeout(cmd *cobra.Command) {
 	flags.DurationVar(&f.retryFor, "retry-for", record.RetryFor, "how long to try a server that is away")
 }
 
+// bindMongoTLS adds the flag about TLS.
+func (f *targetFlags) bindMongoTLS(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&f.mongoName, "mongo-server-name", "", "`name` in the certificate of a MongoDB with TLS")
+}
+
 // targetOptions are the checked flags and variables of a command that works on a target.
 type targetOptions struct {
 	target   place
+	name     string // in the server's certificate; empty for that of its address
 	database string
 	readOnly bool // nothing is written to the target
 	timeout  time.Duration
@@ -77,7 +89,7 @@ func (f targetFlags) options(env lookupFunc, now time.Time, flags *pflag.FlagSet
 	if err := f.outputFlags.check(); err != nil {
 		return o, err
 	}
-	for name, value := range map[string]string{"mongo": f.mongo, "database": f.database} {
+	for name, value := range map[string]string{"mongo": f.mongo, "database": f.database, "mongo-server-name": f.mongoName} {
 		if flags.Changed(name) && value == "" {
 			return o, usageError("--"+name+" is empty", "give a value, or leave --"+name+" out for what the variables name")
 		}
@@ -93,6 +105,11 @@ func (f targetFlags) options(env lookupFunc, now time.Time, flags *pflag.FlagSet
 	if warning != "" {
 		o.warnings = append(o.warnings, warning)
 	}
+	var warnings []string
+	if o.name, warnings, err = resolveMongoName(f.mongoName, o.target, env); err != nil {
+		return o, err
+	}
+	o.warnings = append(o.warnings, warnings...)
 	o.warnOfPassword(o.target, "MONGODB_URI")
 	return o, nil
 }

@@ -2,27 +2,27 @@ package redis
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"regexp"
 	"strings"
-	"syscall"
 	"time"
 
 	goredis "github.com/redis/go-redis/v9"
 
+	"github.com/lanyardctl/lanyardctl/internal/handshake"
 	"github.com/lanyardctl/lanyardctl/record"
 )
 
-// Why a server cannot be opened or read. The error of [Open], and that of a read, wraps one of these where it knows.
+// Why a server cannot be opened or read. The error of [Open], and that of a read, wraps one of these, or of [handshake]'s,
+// where it knows.
 var (
 	ErrScheme      = errors.New("unknown scheme: redis://, rediss:// and unix:// are known")
 	ErrURI         = errors.New("not a usable URI")
 	ErrUnreachable = errors.New("unreachable")
-	ErrCertificate = errors.New("the server's TLS certificate cannot be verified")
+	ErrTLSFile     = errors.New("a file for TLS cannot be used")
 	ErrAuth        = errors.New("the server refuses the user name or password")
 	ErrNoPassword  = errors.New("the server asks for a password, and none is given")
 	ErrPermission  = errors.New("the user may not run a command that is needed")
@@ -49,7 +49,7 @@ var (
 // Error is a failure of [Open]. Its text holds no secret.
 type Error struct {
 	Addr   string // empty where there is none yet
-	Reason error  // one of this package's errors, nil where none fits
+	Reason error  // one of this package's errors or of package handshake's, nil where none fits
 	Detail string
 }
 
@@ -68,8 +68,13 @@ func (e *Error) Error() string {
 	return strings.Join(parts, ": ")
 }
 
-// Unwrap returns the reason.
-func (e *Error) Unwrap() error { return e.Reason }
+// Unwrap returns the reason. It is a list, since go-redis takes one error off those of a new connection.
+func (e *Error) Unwrap() []error {
+	if e.Reason == nil {
+		return nil
+	}
+	return []error{e.Reason}
+}
 
 func failure(addr string, reason error, detail string) error {
 	return &Error{Addr: addr, Reason: reason, Detail: detail}
@@ -81,26 +86,18 @@ func diagnose(addr string, secure bool, err error) error {
 		netErr   net.Error
 		redisErr goredis.Error
 		own      *Error
-		cert     *tls.CertificateVerificationError
-		record   tls.RecordHeaderError
 	)
 	switch {
 	case errors.As(err, &own):
 		return err
 	case reasonOf(err) != nil:
 		return failure(addr, reasonOf(err), plain(err))
-	case errors.As(err, &cert):
-		return failure(addr, ErrCertificate, cert.Error())
-	case errors.As(err, &record):
-		return failure(addr, ErrNotRedis, "it does not speak TLS: is it redis:// rather than rediss://?")
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &netErr) && netErr.Timeout():
-		// A Redis without TLS waits for the end of what it takes for a line.
-		if secure {
-			return failure(addr, ErrUnreachable, "no answer in time: does the server speak TLS (else redis://)?")
-		}
 		return failure(addr, ErrUnreachable, "no answer in time")
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET):
-		return failure(addr, ErrNotRedis, "it closed the connection: does it want TLS (rediss://)?")
+	case handshake.Ended(err) && secure:
+		return failure(addr, ErrNotRedis, "it closed the connection, and perhaps does not speak TLS")
+	case handshake.Ended(err):
+		return failure(addr, ErrNotRedis, "it closed the connection")
 	case isNetwork(err):
 		return failure(addr, ErrUnreachable, plain(err))
 	case errors.As(err, &redisErr):

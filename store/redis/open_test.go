@@ -2,16 +2,9 @@ package redis_test
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
-	"math/big"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -122,63 +115,6 @@ func TestASentinelLeadsToItsMaster(t *testing.T) {
 	}
 	if r := readAll(t, s.Source(redis.SourceOptions{Request: layout.Request{Now: now}})); len(r.items) != 1 {
 		t.Fatalf("%+v", r)
-	}
-}
-
-// certificate writes a self-signed certificate for 127.0.0.1 and returns the files' paths.
-func certificate(t *testing.T) (cert, key string) {
-	t.Helper()
-	priv, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test"},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &priv.PublicKey, priv)
-	if err != nil {
-		t.Fatal(err)
-	}
-	keyDER, err := x509.MarshalECPrivateKey(priv)
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	cert, key = filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
-	for path, block := range map[string]*pem.Block{
-		cert: {Type: "CERTIFICATE", Bytes: der}, key: {Type: "EC PRIVATE KEY", Bytes: keyDER},
-	} {
-		if err := os.WriteFile(path, pem.EncodeToMemory(block), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return cert, key
-}
-
-func TestTLSIsVerifiedUnlessTheURISaysSo(t *testing.T) {
-	cert, key := certificate(t)
-	port := redisserver.FreePort(t)
-	srv := redisserver.Start(t, "--tls-port", fmt.Sprint(port), "--tls-cert-file", cert, "--tls-key-file", key,
-		"--tls-ca-cert-file", cert, "--tls-auth-clients", "no")
-	uri := fmt.Sprintf("rediss://127.0.0.1:%d", port)
-
-	_, err := redis.Open(context.Background(), redis.Options{URI: uri})
-	if !errors.Is(err, redis.ErrCertificate) {
-		t.Fatalf("an unknown certificate: %v", err)
-	}
-	open(t, redis.Options{URI: uri + "?skip_verify=true"})
-
-	_, err = redis.Open(context.Background(), redis.Options{
-		URI: strings.Replace(srv.URI, "redis:", "rediss:", 1), Timeout: time.Second,
-	})
-	if !errors.Is(err, redis.ErrUnreachable) || !strings.Contains(err.Error(), "TLS") {
-		t.Fatalf("TLS to a port without: %v", err)
-	}
-	_, err = redis.Open(context.Background(), redis.Options{URI: strings.Replace(uri, "rediss:", "redis:", 1)})
-	if !errors.Is(err, redis.ErrNotRedis) {
-		t.Fatalf("no TLS to a port with: %v", err)
 	}
 }
 

@@ -62,7 +62,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	case ctx.Err() != nil:
 		return nil, fmt.Errorf("open redis %s: %w", t.addr, context.Cause(ctx))
 	}
-	return nil, diagnose(t.addr, t.secure(), err)
+	return nil, diagnose(t.addr, t.tls() != nil, err)
 }
 
 func open(ctx context.Context, o Options, t target) (*Store, error) {

@@ -35,6 +35,9 @@ type Options struct {
 
 	// Notify is told, in words for people, of a server that does not answer. It is called from several goroutines.
 	Notify func(message string)
+
+	// TLS is heeded where the URI asks for TLS.
+	TLS TLS
 }
 
 // DefaultTimeout is how long [Open] waits unless told otherwise.
@@ -58,12 +61,6 @@ type target struct {
 	addr     string // for people; without secrets
 
 	connections *connections
-}
-
-// secure reports whether the target is to be reached by TLS.
-func (t target) secure() bool {
-	return t.single != nil && t.single.TLSConfig != nil || t.cluster != nil && t.cluster.TLSConfig != nil ||
-		t.failover != nil && t.failover.TLSConfig != nil
 }
 
 // parse reads o.URI. Its errors repeat nothing of a text that cannot be parsed with certainty.
@@ -94,6 +91,11 @@ func (o Options) parse() (target, error) {
 	if err != nil {
 		return target{}, failure("", ErrURI, strings.TrimPrefix(uri.Reason(err), "redis: "))
 	}
+	if config := t.tls(); config != nil {
+		if err := o.TLS.apply(config); err != nil {
+			return target{}, err
+		}
+	}
 	o.configure(&t)
 	return t, nil
 }
@@ -112,7 +114,6 @@ func parseCluster(u url.URL, query url.Values) (*goredis.ClusterOptions, error) 
 		return nil, err
 	}
 	if o.TLSConfig != nil {
-		o.TLSConfig.MinVersion = tls.VersionTLS12
 		o.TLSConfig.InsecureSkipVerify = skip == "true" || skip == "1"
 	}
 	return o, nil
@@ -187,12 +188,11 @@ func (o Options) dialer(open *connections, config *tls.Config) func(context.Cont
 		if o.IPv6 && network == "tcp" {
 			network = "tcp6"
 		}
-		dial := dialer.DialContext
-		if config != nil {
-			dial = (&tls.Dialer{NetDialer: dialer, Config: config}).DialContext
-		}
-		conn, err := dial(ctx, network, addr)
+		conn, err := dialer.DialContext(ctx, network, addr)
 		if err != nil {
+			return nil, err
+		}
+		if conn, err = (peer{dialer, network, addr, config}).converse(ctx, conn); err != nil {
 			return nil, err
 		}
 		return open.keep(conn), nil

@@ -69,7 +69,7 @@ func (c *Cluster) Client(t testing.TB) *goredis.ClusterClient {
 }
 
 // StartSentinel runs a Sentinel that watches master under the given name.
-func StartSentinel(t testing.TB, name string, master *Server) *Server {
+func StartSentinel(t testing.TB, name string, master *Server, args ...string) *Server {
 	t.Helper()
 	host, port, _ := strings.Cut(master.Addr, ":")
 	path := filepath.Join(t.TempDir(), "sentinel.conf")
@@ -77,7 +77,7 @@ func StartSentinel(t testing.TB, name string, master *Server) *Server {
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return Start(t, path, "--sentinel")
+	return Start(t, append([]string{path, "--sentinel"}, args...)...)
 }
 
 // Do sends one command to the server and returns its answer. An error fails the test.
