@@ -36,6 +36,7 @@ var (
 const (
 	closedMongo = "--mongo mongodb://127.0.0.1:1"
 	closedRedis = "--redis redis://127.0.0.1:1"
+	secureRedis = " --redis rediss://127.0.0.1:1"
 )
 
 var secretPlaces = []secretPlace{
@@ -72,6 +73,8 @@ var secretPlaces = []secretPlace{
 	{in: []string{"--batch-size"}, form: "mongodb://writer:%@127.0.0.1:1", with: closedMongo},
 	{in: []string{""}, form: "redis://reader:%@127.0.0.1:1", with: closedMongo},
 	{in: []string{""}, form: "reader:%@127.0.0.1:1", with: closedMongo},
+	{in: []string{"--redis-ca", "REDIS_CA"}, form: "writer:%@127.0.0.1:1", with: closedMongo + secureRedis},
+	{in: []string{"--redis-ca", "REDIS_CA"}, form: "mongodb://writer:%@127.0.0.1:1", with: closedMongo + secureRedis},
 }
 
 // atoms are what passwords are made of: texts that stand in no message.
@@ -132,7 +135,7 @@ func checkNothingIsShown(t rapid.TB, shape string, c choices) {
 		command = "sweep"
 	case in == "--batch-size":
 		command = "migrate redis-to-mongo"
-	case command == "sweep list" && slices.Contains(place.in, "--redis"):
+	case command == "sweep list" && (slices.Contains(place.in, "--redis") || strings.Contains(place.with, secureRedis)):
 		command = "sweep"
 	}
 	args := append(strings.Fields(command), strings.Fields(place.with)...)
@@ -145,11 +148,11 @@ func checkNothingIsShown(t rapid.TB, shape string, c choices) {
 		args = append(args, in+"="+text)
 	default:
 		defer setenv(t, in, text)()
-		if command == "sweep" && strings.HasPrefix(in, "REDIS_") {
+		if command == "sweep" && strings.HasPrefix(in, "REDIS_") && in != "REDIS_CA" {
 			args = append(args, "--redis", "env")
 		}
 	}
-	if pair := command == "verify" || strings.HasPrefix(command, "migrate"); pair && !slices.Contains(place.in, "--redis") && in != "REDIS_HOST" {
+	if pair := command == "verify" || strings.HasPrefix(command, "migrate"); pair && !slices.Contains(place.in, "--redis") && in != "REDIS_HOST" && !strings.Contains(place.with, secureRedis) {
 		args = append(args, strings.Fields(closedRedis)...)
 	}
 	defer setenv(t, "BOT_TOKEN", "a-token")()
