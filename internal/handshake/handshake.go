@@ -68,16 +68,16 @@ func (c *Client) Met() bool { return c.met.Load() }
 
 // reason says why a server that has asked for a certificate ended the conversation. With TLS 1.3 it does so after the
 // handshake, in place of its first answer.
-func (c *Client) reason() (error, string) {
+func (c *Client) reason() (detail string, reason error) {
 	if c.given == nil {
-		return ErrClientMissing, ""
+		return "", ErrClientMissing
 	}
 	leaf := c.given.Leaf
 	if leaf == nil {
-		return ErrClientRefused, ""
+		return "", ErrClientRefused
 	}
-	return ErrClientRefused, fmt.Sprintf("that of %s, signed by %s, valid from %s to %s",
-		name(leaf.Subject), name(leaf.Issuer), date(leaf.NotBefore), date(leaf.NotAfter))
+	return fmt.Sprintf("that of %s, signed by %s, valid from %s to %s",
+		name(leaf.Subject), name(leaf.Issuer), date(leaf.NotBefore), date(leaf.NotAfter)), ErrClientRefused
 }
 
 // The alerts of RFC 8446, section 6.2, that have a reason of their own.
@@ -96,7 +96,7 @@ const (
 
 // Explain returns the reason of a failed conversation by TLS, in which c was asked or not, and the detail. It returns
 // nothing where TLS is not to blame.
-func Explain(err error, c *Client) (reason error, detail string) {
+func Explain(err error, c *Client) (detail string, reason error) {
 	var (
 		authority x509.UnknownAuthorityError
 		hostname  x509.HostnameError
@@ -107,28 +107,28 @@ func Explain(err error, c *Client) (reason error, detail string) {
 	alert, alerted := alertOf(err)
 	switch {
 	case errors.As(err, &authority) && authority.Cert != nil:
-		return ErrAuthority, "it is signed by " + name(authority.Cert.Issuer)
+		return "it is signed by " + name(authority.Cert.Issuer), ErrAuthority
 	case errors.As(err, &authority):
-		return ErrAuthority, ""
+		return "", ErrAuthority
 	case errors.As(err, &hostname):
-		return ErrName, "it is for " + names(hostname.Certificate) + ", and not for " + hostname.Host
+		return "it is for " + names(hostname.Certificate) + ", and not for " + hostname.Host, ErrName
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired && invalid.Cert.NotBefore.After(time.Now()):
-		return ErrNotYetValid, "not before " + date(invalid.Cert.NotBefore)
+		return "not before " + date(invalid.Cert.NotBefore), ErrNotYetValid
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
-		return ErrExpired, "since " + date(invalid.Cert.NotAfter)
+		return "since " + date(invalid.Cert.NotAfter), ErrExpired
 	case errors.As(err, &verify):
-		return ErrCertificate, verify.Err.Error()
+		return verify.Err.Error(), ErrCertificate
 	case errors.As(err, &header):
-		return ErrNoTLS, ""
+		return "", ErrNoTLS
 	case alerted:
 		return explainAlert(alert, c)
 	case Ended(err) && c.Asked():
 		return c.reason()
 	}
-	return nil, ""
+	return "", nil
 }
 
-func explainAlert(alert tls.AlertError, c *Client) (reason error, detail string) {
+func explainAlert(alert tls.AlertError, c *Client) (detail string, reason error) {
 	switch {
 	case alert == alertCertificateRequired:
 		return c.reason()
@@ -136,11 +136,11 @@ func explainAlert(alert tls.AlertError, c *Client) (reason error, detail string)
 		alert == alertUnknownCA || alert == alertAccessDenied || alert == alertDecryptError):
 		return c.reason()
 	case alert == alertHandshakeFailure, alert == alertProtocolVersion, alert == alertInsufficientSecurity:
-		return ErrNoCommon, ""
+		return "", ErrNoCommon
 	case alert == alertUnrecognizedName:
-		return ErrName, "it has none for the name that it was asked for"
+		return "it has none for the name that it was asked for", ErrName
 	}
-	return ErrFailed, strings.TrimPrefix(alert.Error(), "tls: ")
+	return strings.TrimPrefix(alert.Error(), "tls: "), ErrFailed
 }
 
 // Alerted reports whether err is what a server says by TLS.

@@ -19,7 +19,7 @@ import (
 
 // failed shakes hands with a server that then ends the connection, and returns how the client's side failed, with who
 // watched it.
-func failed(t *testing.T, own certs.Pair, client, server *tls.Config) (error, *handshake.Client) {
+func failed(t *testing.T, own certs.Pair, client, server *tls.Config) (*handshake.Client, error) {
 	t.Helper()
 	conn, err := net.Dial("tcp", certs.Front(t, "", own, server))
 	if err != nil {
@@ -32,10 +32,10 @@ func failed(t *testing.T, own certs.Pair, client, server *tls.Config) (error, *h
 	watched := handshake.Watch(client)
 	c := tls.Client(conn, client)
 	if err := c.Handshake(); err != nil {
-		return err, watched
+		return watched, err
 	}
 	_, err = c.Read(make([]byte, 1))
-	return err, watched
+	return watched, err
 }
 
 func TestReasonsThatNoServerOfTheOtherTestsHas(t *testing.T) {
@@ -59,22 +59,22 @@ func TestReasonsThatNoServerOfTheOtherTestsHas(t *testing.T) {
 		"an authority without a name":         {x509.UnknownAuthorityError{Cert: &x509.Certificate{}}, handshake.ErrAuthority, "somebody without a name"},
 		"an authority with a long name":       {x509.UnknownAuthorityError{Cert: longName()}, handshake.ErrAuthority, "…"},
 	} {
-		reason, detail := handshake.Explain(c.err, &handshake.Client{})
+		detail, reason := handshake.Explain(c.err, &handshake.Client{})
 		if reason != c.reason || !strings.Contains(detail, c.detail) || len(detail) > 300 {
 			t.Errorf("%s: %v, %q", rule, reason, detail)
 		}
 	}
 
-	err, watched := failed(t, pair, &tls.Config{RootCAs: x509.NewCertPool(), ServerName: "a"}, &tls.Config{})
-	if reason, _ := handshake.Explain(err, watched); reason != handshake.ErrAuthority || watched.Met() {
+	watched, err := failed(t, pair, &tls.Config{RootCAs: x509.NewCertPool(), ServerName: "a"}, &tls.Config{})
+	if _, reason := handshake.Explain(err, watched); reason != handshake.ErrAuthority || watched.Met() {
 		t.Errorf("%v, met %t", reason, watched.Met())
 	}
-	err, watched = failed(t, pair, &tls.Config{InsecureSkipVerify: true}, &tls.Config{ClientAuth: tls.RequireAnyClientCert})
-	if reason, _ := handshake.Explain(err, watched); reason != handshake.ErrClientMissing || !watched.Met() || !watched.Asked() {
+	watched, err = failed(t, pair, &tls.Config{InsecureSkipVerify: true}, &tls.Config{ClientAuth: tls.RequireAnyClientCert})
+	if _, reason := handshake.Explain(err, watched); reason != handshake.ErrClientMissing || !watched.Met() || !watched.Asked() {
 		t.Errorf("%v, met %t, asked %t", reason, watched.Met(), watched.Asked())
 	}
 	for _, ended := range []error{io.EOF, io.ErrUnexpectedEOF, syscall.ECONNRESET, &net.OpError{Op: "write", Err: syscall.EPIPE}} {
-		if reason, _ := handshake.Explain(ended, watched); reason != handshake.ErrClientMissing {
+		if _, reason := handshake.Explain(ended, watched); reason != handshake.ErrClientMissing {
 			t.Errorf("%v after the server has asked: %v", ended, reason)
 		}
 	}

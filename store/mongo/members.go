@@ -103,7 +103,7 @@ func (m *members) whyNone(e topology.ServerSelectionError) (text string, aboutTL
 	}
 	var texts []string
 	for _, addr := range slices.Sorted(maps.Keys(why)) {
-		if reason, _ := m.tlsReason(failures[addr]); reason != nil && aboutTLS == nil {
+		if _, reason := m.tlsReason(failures[addr]); reason != nil && aboutTLS == nil {
 			aboutTLS = reason
 		}
 		texts = append(texts, addr+": "+why[addr])
@@ -135,7 +135,7 @@ func (m *members) why(h heartbeat) string {
 // whyFailed says in a few words why the driver could not speak to a server.
 func (m *members) whyFailed(err error) string {
 	var lookup *net.DNSError
-	reason, detail := m.tlsReason(err)
+	detail, reason := m.tlsReason(err)
 	switch {
 	case reason != nil && detail != "":
 		return reason.Error() + ": " + detail

@@ -64,20 +64,20 @@ func (e *TLSError) Error() string { return e.reason.Error() }
 func (e *TLSError) Unwrap() error { return e.reason }
 
 // tlsReason returns the reason, and a detail, where err is about TLS.
-func (m *members) tlsReason(err error) (reason error, detail string) {
+func (m *members) tlsReason(err error) (detail string, reason error) {
 	switch {
 	case err == nil:
-		return nil, ""
+		return "", nil
 	case m.client == nil && errors.Is(err, handshake.ErrOnlyTLS):
-		return handshake.ErrOnlyTLS, ""
+		return "", handshake.ErrOnlyTLS
 	case m.client == nil:
-		return nil, ""
+		return "", nil
 	}
-	reason, detail = handshake.Explain(err, m.client)
+	detail, reason = handshake.Explain(err, m.client)
 	if reason == nil && handshake.Ended(err) && !m.client.Met() {
 		reason = handshake.ErrNoTLS // it takes a handshake for a message that cannot be
 	}
-	return reason, detail
+	return detail, reason
 }
 
 // probing is how long a server is asked whether it speaks TLS.

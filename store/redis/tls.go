@@ -143,7 +143,7 @@ func (p peer) handshake(ctx context.Context, conn net.Conn) (*tls.Conn, *handsha
 	if err == nil {
 		return secured, client, nil
 	}
-	reason, detail := handshake.Explain(err, client)
+	detail, reason := handshake.Explain(err, client)
 	if reason == nil && (context.Cause(ctx) == handshake.ErrNoTLS || handshake.Ended(err) && p.speaksPlainly(ctx)) {
 		reason = handshake.ErrNoTLS
 	}
@@ -179,7 +179,7 @@ func (p peer) whySecure(err error, client *handshake.Client) error {
 			err, client = heard, again
 		})
 	}
-	if reason, detail := handshake.Explain(err, client); reason != nil {
+	if detail, reason := handshake.Explain(err, client); reason != nil {
 		return failure(p.addr, reason, detail)
 	}
 	return err
