@@ -169,17 +169,17 @@ func (p peer) whySecure(err error, client *handshake.Client) error {
 	if !client.Asked() || !handshake.Alerted(err) && !handshake.Ended(err) {
 		return err
 	}
+	heard := err
 	if handshake.Ended(err) {
 		p.again(context.Background(), func(ctx context.Context, conn net.Conn) {
-			secured, again := p.client(conn)
-			heard := secured.HandshakeContext(ctx)
-			if heard == nil {
+			var secured *tls.Conn
+			secured, client = p.client(conn)
+			if heard = secured.HandshakeContext(ctx); heard == nil {
 				_, heard = secured.Read(make([]byte, 1))
 			}
-			err, client = heard, again
 		})
 	}
-	if detail, reason := handshake.Explain(err, client); reason != nil {
+	if detail, reason := handshake.Explain(heard, client); reason != nil {
 		return failure(p.addr, reason, detail)
 	}
 	return err

@@ -5,10 +5,12 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -231,4 +233,69 @@ func TestTLSReachesAClusterAndASentinelsMaster(t *testing.T) {
 	}
 	refused(t, redis.Options{URI: "rediss://127.0.0.1:" + guard + "?master_name=main", TLS: files}, handshake.ErrName,
 		"open redis 127.0.0.1:"+guard+": the server's certificate is for another name: it is for localhost, and not for 127.0.0.1")
+}
+
+// TestAnAlertThatIsLostIsAskedForAgain resets every other connection after the handshake, as happens where the server had
+// not read all that was sent to it.
+func TestAnAlertThatIsLostIsAskedForAgain(t *testing.T) {
+	t.Parallel()
+	ca := certs.NewCA(t, "the CA")
+	own := ca.Sign([]string{"127.0.0.1"})
+	_, wary := withTLS(t, ca, own, "yes")
+	_, lax := withTLS(t, ca, own, "optional")
+	addr := resetting(t, wary)
+	refused(t, redis.Options{URI: "rediss://" + addr, TLS: redis.TLS{CA: ca.File}}, handshake.ErrClientMissing,
+		"open redis "+addr+": the server asks for a client certificate, and none is given")
+
+	// A server that does without one ended the connection for another reason.
+	_, err := redis.Open(context.Background(), redis.Options{URI: "rediss://" + resetting(t, lax), TLS: redis.TLS{CA: ca.File}})
+	if !errors.Is(err, redis.ErrNotRedis) {
+		t.Errorf("%v", err)
+	}
+}
+
+// resetting stands in front of the port and resets every other connection after the client's part of the handshake.
+func resetting(t *testing.T, port string) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all sync.WaitGroup
+	all.Go(func() {
+		for n := 0; ; n++ {
+			in, err := l.Accept()
+			if err != nil {
+				return
+			}
+			out, err := net.Dial("tcp", "127.0.0.1:"+port)
+			if err != nil {
+				t.Error(err)
+			}
+			all.Go(func() {
+				defer in.Close()
+				_, _ = io.Copy(in, out)
+			})
+			all.Go(func() {
+				defer out.Close()
+				b := make([]byte, 64<<10)
+				for writes := 0; ; writes++ {
+					got, err := in.Read(b)
+					if err == nil && writes == 1 && n%2 == 0 {
+						_ = in.(*net.TCPConn).SetLinger(0)
+						_ = in.Close()
+					}
+					if err != nil {
+						return
+					}
+					_, _ = out.Write(b[:got])
+				}
+			})
+		}
+	})
+	t.Cleanup(func() {
+		_ = l.Close()
+		all.Wait()
+	})
+	return l.Addr().String()
 }
