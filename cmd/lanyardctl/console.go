@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"io"
-	"os"
 	"strings"
 	"sync"
 
@@ -58,7 +57,7 @@ func (c *console) leaveBar() {
 
 // terminalWidth returns the columns of the terminal that w writes to, and false where w is no terminal.
 func terminalWidth(w io.Writer) (int, bool) {
-	file, ok := w.(*os.File)
+	file, ok := w.(interface{ Fd() uintptr })
 	if !ok || !term.IsTerminal(int(file.Fd())) {
 		return 0, false
 	}

@@ -6,10 +6,8 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"strings"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -64,8 +62,6 @@ func runDemo(ctx context.Context, keep bool, s streams) (err error) {
 	if !embedded.Included {
 		return explainEmbedded(embedded.ErrNotIncluded)
 	}
-	// A reader that goes away must not end the process before it has cleaned up.
-	signal.Ignore(syscall.SIGPIPE)
 	folder, err := os.MkdirTemp("", "lanyardctl-demo-*")
 	if err != nil {
 		return failure(fmt.Errorf("make a folder for the demo: %w", err), "TMPDIR names another place")

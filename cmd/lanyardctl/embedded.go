@@ -34,8 +34,8 @@ missing folder is made. The folder is locked meanwhile.
 
 ` + exitStatus + `
 
-A server that SIGINT or SIGTERM stops has done its work: that is 0. A second signal
-ends it at once, with 130.`,
+A server that SIGINT, SIGTERM or SIGHUP stops has done its work: that is 0. A second
+signal ends it at once, with 130.`,
 		Example: `  lanyardctl embedded serve ./try
   lanyardctl embedded serve ./try --listen 127.0.0.1:27017
   lanyardctl embedded serve ./try --listen unix`,

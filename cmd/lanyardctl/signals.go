@@ -11,12 +11,12 @@ import (
 // errInterrupted is the cause of a context that a signal cancelled.
 var errInterrupted = errors.New("interrupted")
 
-// withSignals returns a context that the first SIGINT or SIGTERM cancels, with errInterrupted as its cause, so that a
+// withSignals returns a context that the first SIGINT, SIGTERM or SIGHUP cancels, with errInterrupted as its cause, so that a
 // run can finish what is in flight and report. The second ends the process at once. The caller calls stop when done.
 func withSignals(parent context.Context) (ctx context.Context, stop func()) {
 	ctx, cancel := context.WithCancelCause(parent)
 	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	done := make(chan struct{})
 	go func() {
 		for again := false; ; again = true {
