@@ -109,6 +109,8 @@ func (j *Job) run(ctx context.Context) error {
 	// Writes go on for a while after an interruption, until what was read is written; a failure cuts them short.
 	draining, drained := record.Drain(ctx, j.opts.DrainTime)
 	defer drained()
+	saving, saved := record.Drain(ctx, j.opts.DrainTime+record.SaveTime)
+	defer saved()
 	group, writing := errgroup.WithContext(draining)
 	reading, stopReading := context.WithCancelCause(writing)
 	defer stopReading(nil)
@@ -129,12 +131,12 @@ func (j *Job) run(ctx context.Context) error {
 		return interruption(reading, j.sink.Finish(reading, j.ledger.keep))
 	})
 	err := group.Wait()
-	if err != nil && draining.Err() != nil { // the target did not answer in time
-		err = fmt.Errorf("%w: %w", ErrInterrupted, context.Cause(draining))
+	if err != nil && draining.Err() != nil { // the target did not answer in time, and would not now
+		return tooLate(draining)
 	}
 	if err != nil {
 		// What was acknowledged is worth keeping, unless the target is what failed.
-		saveCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		saveCtx, cancel := context.WithTimeout(saving, 5*time.Second)
 		defer cancel()
 		if saveErr := j.saved.save(saveCtx); saveErr != nil {
 			err = errors.Join(err, fmt.Errorf("save the run's progress: %w", saveErr))
@@ -144,7 +146,15 @@ func (j *Job) run(ctx context.Context) error {
 	if err := j.ledger.flush(); err != nil {
 		return err
 	}
-	return j.saved.end(draining)
+	if err = j.saved.end(draining); err != nil && draining.Err() != nil {
+		err = tooLate(draining)
+	}
+	return err
+}
+
+// tooLate returns the error of a run that was interrupted and had no time left.
+func tooLate(draining context.Context) error {
+	return fmt.Errorf("%w: %w", ErrInterrupted, context.Cause(draining))
 }
 
 // copy reads all parts and what is decided after them, and writes all that they deliver. It returns once every batch

@@ -67,8 +67,13 @@ func (r Retry) Claim(ctx context.Context, from, self Owner, take func(from Owner
 	return won, err
 }
 
-// DrainTime is how long what is under way when a run is interrupted has to come to its end, unless told otherwise.
-const DrainTime = 25 * time.Second
+// A run that is interrupted ends within the sum of these, whatever a server does: what is under way has DrainTime to come to
+// its end, then what tells of it has SaveTime to be saved, and what is open CloseTime to be closed.
+const (
+	DrainTime = 3 * time.Second
+	SaveTime  = 500 * time.Millisecond
+	CloseTime = 500 * time.Millisecond
+)
 
 // Drain returns a context for work that an interruption of ctx shall not cut in two: it ends only when grace has passed
 // since then, with the cause of ctx. The caller cancels it when the work is done.

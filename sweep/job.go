@@ -113,6 +113,8 @@ func (j *Job) run(ctx context.Context) (err error) {
 		ID: newID(j.report.StartedAt), State: record.SweepRunning,
 		Version: j.opts.Version, Options: j.opts.Described, StartedAt: j.report.StartedAt,
 	}
+	ending, ended := record.Drain(ctx, record.DrainTime+record.SaveTime)
+	defer ended()
 	held, holding, dead, err := hold(ctx, j.opts.Journal, "sweep "+j.sweep.ID, patience{j.opts.Watch, j.opts.Notify})
 	if err != nil {
 		return because(ctx, err)
@@ -125,8 +127,8 @@ func (j *Job) run(ctx context.Context) (err error) {
 	if err = because(held, err); err == nil && !holding.held(ctx) {
 		err = ErrLeaseLost
 	}
-	err = errors.Join(err, j.end(ctx, err))
-	holding.end(ctx, err)
+	err = errors.Join(err, j.end(ending, err))
+	holding.end(ending, err)
 	return err
 }
 
@@ -185,7 +187,7 @@ func (j *Job) end(ctx context.Context, cause error) error {
 	if j.report.ID == "" || errors.Is(cause, ErrLeaseLost) {
 		return nil
 	}
-	ctx, cancel := ending(ctx, cause)
+	ctx, cancel := bounded(ctx, cause)
 	defer cancel()
 	j.sweep.State, j.sweep.EndedAt, j.sweep.Changes = record.SweepDone, time.Now(), j.report.Changes
 	if cause != nil {

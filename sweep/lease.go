@@ -17,19 +17,20 @@ type holding struct {
 	stop    func()
 }
 
-// What is written at the end has so long: after an interruption or a failure, and otherwise, which outlasts an election.
+// What is written at the end has so long: after a failure, and otherwise, which outlasts an election.
 const (
 	endTimeout     = 3 * time.Second
 	endTimeoutCalm = time.Minute
 )
 
-// ending returns a context for what is written at the end of a run that ended with err.
-func ending(ctx context.Context, err error) (context.Context, context.CancelFunc) {
+// bounded returns a context for what is written at the end of a run that ended with err. An interruption ends ctx, and so the
+// writing, as [record.Drain] does.
+func bounded(ctx context.Context, err error) (context.Context, context.CancelFunc) {
 	timeout := endTimeoutCalm
 	if err != nil {
 		timeout = endTimeout
 	}
-	return context.WithTimeout(context.WithoutCancel(ctx), timeout)
+	return context.WithTimeout(ctx, timeout)
 }
 
 // steadyJournal is a journal that tries again where the target was unavailable. Heartbeats come again by themselves, and
@@ -168,7 +169,7 @@ func (h *holding) held(ctx context.Context) bool {
 // end gives the lease back, after what ended with cause. Where that fails, all is done all the same: the next sweep finds the lease without a sign of life.
 func (h *holding) end(ctx context.Context, cause error) {
 	h.stop()
-	ctx, cancel := ending(ctx, cause)
+	ctx, cancel := bounded(ctx, cause)
 	defer cancel()
 	if err := h.journal.EndLease(ctx, h.lease.Owner); err != nil {
 		h.notify(fmt.Sprintf("the lease was not given back (%v): the next sweep takes a while to find out that nobody has it", err))

@@ -52,6 +52,8 @@ func (u *UndoJob) run(ctx context.Context) error {
 	if u.opts.DryRun {
 		return because(ctx, u.all(ctx))
 	}
+	ending, ended := record.Drain(ctx, record.DrainTime+record.SaveTime)
+	defer ended()
 	held, holding, dead, err := hold(ctx, u.opts.Journal, "undo of sweep "+u.opts.ID, patience{u.opts.Watch, u.opts.Notify})
 	if err != nil {
 		return because(ctx, err)
@@ -60,7 +62,7 @@ func (u *UndoJob) run(ctx context.Context) error {
 		err = u.take(held, holding)
 	}
 	err = because(held, err)
-	holding.end(ctx, err)
+	holding.end(ending, err)
 	return err
 }
 

@@ -115,5 +115,6 @@ func runMigrate(ctx context.Context, o migrateOptions, s streams, checked error)
 	if o.dryRun {
 		missing = emptyFolder
 	}
-	return run.ended(ctx, run.reportFailure(ctx, run.do(ctx, missing, run.migrate)))
+	err := run.stoppable(ctx, func() error { return run.do(ctx, missing, run.migrate) })
+	return run.ended(ctx, run.reportFailure(ctx, err))
 }

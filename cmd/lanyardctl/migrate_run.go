@@ -54,7 +54,7 @@ func (r *migrationRun) migrate(ctx context.Context, source *redisSource, target 
 		return r.explain(err, "nothing was copied; mend what the error names, and run the same command again")
 	}
 	r.announce(o.preflight(source, target, documents, resumed))
-	stop := r.startProgress(ctx, func() progress { return migrationProgress(job.Snapshot()) })
+	stop := r.startProgress(func() progress { return migrationProgress(job.Snapshot()) })
 	r.began = true
 	report, err := job.Run(ctx)
 	stop(err == nil)

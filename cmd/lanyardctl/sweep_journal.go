@@ -76,7 +76,7 @@ func (c journalCommand) called(args []string) string {
 }
 
 func (c journalCommand) run(ctx context.Context, r *targetRun, id string) error {
-	err := func() error {
+	err := r.stoppable(ctx, func() error {
 		r.warn(r.on.warnings...)
 		target, closeTarget, err := r.open(ctx, refuseFolder)
 		if err != nil {
@@ -84,7 +84,7 @@ func (c journalCommand) run(ctx context.Context, r *targetRun, id string) error 
 		}
 		defer closeTarget()
 		return c.work(ctx, r, target, id)
-	}()
+	})
 	if err != nil && !r.began {
 		said := r.settled(ctx, explained(err, "", explainSweep(err, r.on.again), explainMongo(err, r.on)))
 		facts := r.facts(said.err)

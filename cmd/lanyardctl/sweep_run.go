@@ -53,7 +53,7 @@ func (r *sweepRun) do(ctx context.Context) error {
 	}
 	job := sweep.New(opts)
 	r.announce(sweepPlan{options: o, target: endpoint{o.target.shown(), printableLine(describeMongo(target.Info()))}, contents: contents, dates: dates.said})
-	stop := r.startProgress(ctx, func() progress { return sweepProgress(job.Snapshot()) })
+	stop := r.startProgress(func() progress { return sweepProgress(job.Snapshot()) })
 	r.began = true
 	report, err := job.Run(ctx)
 	stop(err == nil)

@@ -64,7 +64,7 @@ func undoSweep(ctx context.Context, r *targetRun, target *mongoTarget, id string
 		target: endpoint{r.on.target.shown(), printableLine(describeMongo(target.Info()))}, database: r.on.database,
 		sweep: k.json(s), dryRun: dryRun,
 	})
-	stop := r.startProgress(ctx, func() progress {
+	stop := r.startProgress(func() progress {
 		now := job.Snapshot()
 		return progress{Phase: now.Phase, Done: now.Done, Total: now.Total, Unit: now.Unit}
 	})

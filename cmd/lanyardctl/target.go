@@ -51,7 +51,9 @@ func openMongo(ctx context.Context, o targetOptions, missing missingFolder) (*mo
 		URI: uri, ServerName: o.name, Database: o.database, Timeout: o.timeout, ReadOnly: o.readOnly, CommandTimeout: o.retryFor,
 	})
 	if err != nil {
-		if closeErr := t.closeServer(); closeErr != nil {
+		closing, drained := record.Drain(ctx, record.CloseTime)
+		defer drained()
+		if closeErr := t.closeServer(closing); closeErr != nil {
 			err = errors.Join(err, closeErr)
 		}
 		return nil, explainMongo(err, o)
@@ -149,16 +151,24 @@ func isUser(text string) bool {
 	return ok
 }
 
-// Close ends the connections and the server.
+// Close ends the connections and the server. Where ctx is cancelled it does not wait for one that hangs.
 func (t *mongoTarget) Close(ctx context.Context) error {
+	ctx, drained := record.Drain(ctx, record.CloseTime)
+	defer drained()
 	err := t.Store.Close(ctx)
-	return errors.Join(err, t.closeServer())
+	return errors.Join(err, t.closeServer(ctx))
 }
 
-func (t *mongoTarget) closeServer() error {
+func (t *mongoTarget) closeServer(ctx context.Context) error {
 	var err error
 	if t.server != nil {
-		err = t.server.Close()
+		closed := make(chan error, 1)
+		go func() { closed <- t.server.Close() }()
+		select {
+		case err = <-closed:
+		case <-ctx.Done():
+			err = errors.New("the embedded server is still busy")
+		}
 	}
 	return errors.Join(err, t.removeScratch())
 }

@@ -3,8 +3,11 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
+	"os"
+	"time"
 
 	"github.com/lanyardctl/lanyardctl/record"
 )
@@ -36,7 +39,7 @@ func (r *targetRun) open(ctx context.Context, missing missingFolder) (target *mo
 	}
 	r.warn(serverWarnings(target.Info())...)
 	r.log.Debug("opened the target", "uri", r.on.target.shown(), "is", describeMongo(target.Info()), "database", r.on.database)
-	return target, func() { r.closed("MongoDB", target.Close(context.WithoutCancel(ctx))) }, nil
+	return target, func() { r.closed("MongoDB", target.Close(ctx)) }, nil
 }
 
 func (r *targetRun) warn(texts ...string) {
@@ -75,20 +78,43 @@ func (r *targetRun) announce(p plan) {
 // look returns how a text for w is laid out.
 func (r *targetRun) look(w io.Writer) look { return lookOf(w, r.streams.env) }
 
-// startProgress shows the state until the returned function is called. An interruption is told, since what is under way
-// may take a while to end.
-func (r *targetRun) startProgress(ctx context.Context, state func() progress) (stop func(complete bool)) {
+// An interrupted run has timeToEnd to end, and is ended at overdue.
+const (
+	timeToEnd = record.DrainTime + record.SaveTime + record.CloseTime
+	overdue   = timeToEnd + 750*time.Millisecond
+)
+
+// stoppable does the work. It tells at once of an interruption, since what is under way may take a while to end, and ends the process
+// where that takes too long.
+func (r *targetRun) stoppable(ctx context.Context, work func() error) error {
+	told := make(chan struct{})
+	var late *time.Timer
+	untold := context.AfterFunc(ctx, func() {
+		defer close(told)
+		late = time.AfterFunc(overdue, func() {
+			go r.log.Error("what was under way did not end in time") // if anybody reads it
+			time.Sleep(100 * time.Millisecond)
+			os.Exit(exitInterrupted)
+		})
+		r.log.Info(fmt.Sprintf("stopping: what is under way has %g s to end (again: at once)", timeToEnd.Seconds()))
+	})
+	defer func() {
+		if !untold() {
+			<-told
+			late.Stop()
+		}
+	}()
+	return work()
+}
+
+// startProgress shows the state until the returned function is called.
+func (r *targetRun) startProgress(state func() progress) (stop func(complete bool)) {
 	width, terminal := terminalWidth(r.streams.err)
 	var log *slog.Logger
 	if r.on.logFormat == logJSON {
 		log = r.log
 	}
-	end := startProgress(progressMode(r.on.progress, r.on.quiet, terminal), log, r.term, width, state)
-	untold := context.AfterFunc(ctx, func() { r.log.Info("interrupted: what is under way comes to its end; a second signal stops at once") })
-	return func(complete bool) {
-		untold()
-		end(complete)
-	}
+	return startProgress(progressMode(r.on.progress, r.on.quiet, terminal), log, r.term, width, state)
 }
 
 // explained returns the first of the explanations of an error that knows the next step. Otherwise is the next step where

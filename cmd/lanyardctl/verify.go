@@ -166,5 +166,6 @@ func runVerify(ctx context.Context, o verifyOptions, s streams, checked error) e
 	if checked != nil {
 		return run.ended(ctx, run.reportFailure(ctx, checked))
 	}
-	return run.ended(ctx, run.reportFailure(ctx, run.do(ctx, refuseFolder, run.verify)))
+	err := run.stoppable(ctx, func() error { return run.do(ctx, refuseFolder, run.verify) })
+	return run.ended(ctx, run.reportFailure(ctx, err))
 }

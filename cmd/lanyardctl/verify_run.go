@@ -41,7 +41,7 @@ func (r *verifyRun) verify(ctx context.Context, source *redisSource, target *mon
 	if o.countsOnly || len(o.users) > 0 {
 		expected = 0
 	}
-	stop := r.startProgress(ctx, func() progress { return verifyProgress(job.Snapshot(), expected) })
+	stop := r.startProgress(func() progress { return verifyProgress(job.Snapshot(), expected) })
 	r.began = true
 	report, err := job.Run(ctx)
 	stop(err == nil)

@@ -134,7 +134,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 			cmp.Or(s.info.Primary, "not known now"))
 	}
 	if err != nil {
-		return nil, errors.Join(err, s.Close(context.WithoutCancel(ctx)))
+		return nil, errors.Join(err, s.Close(ctx))
 	}
 	return s, nil
 }
@@ -233,8 +233,10 @@ type Pace struct {
 // closeTimeout bounds how long connections that are in use are waited for.
 const closeTimeout = 5 * time.Second
 
-// Close ends the connections.
+// Close ends the connections. Where ctx is cancelled it waits for no more than [record.CloseTime].
 func (s *Store) Close(ctx context.Context) error {
+	ctx, drained := record.Drain(ctx, record.CloseTime)
+	defer drained()
 	ctx, cancel := context.WithTimeout(ctx, closeTimeout)
 	defer cancel()
 	return s.client.Disconnect(ctx)

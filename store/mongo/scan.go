@@ -86,7 +86,9 @@ func fetch(ctx context.Context, cursor *mongo.Cursor, timeout time.Duration) (mo
 
 // closeCursor gives the cursor back to the server, also where ctx is cancelled.
 func closeCursor(ctx context.Context, cursor *mongo.Cursor) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), DefaultTimeout)
+	ctx, drained := record.Drain(ctx, record.CloseTime)
+	defer drained()
+	ctx, cancel := context.WithTimeout(ctx, DefaultTimeout)
 	defer cancel()
 	// A server that cannot be told forgets the cursor by itself.
 	_ = cursor.Close(ctx)

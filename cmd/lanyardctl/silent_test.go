@@ -1,0 +1,143 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"github.com/lanyardctl/lanyardctl/store/storetest/dated"
+	"github.com/lanyardctl/lanyardctl/store/storetest/ferretdb"
+	"github.com/lanyardctl/lanyardctl/store/storetest/mongoproxy"
+	"github.com/lanyardctl/lanyardctl/store/storetest/mongoserver"
+	"github.com/lanyardctl/lanyardctl/store/storetest/redisserver"
+)
+
+// silentFrom is a server that answers nothing any more from a certain command on.
+type silentFrom struct {
+	*mongoserver.Database
+	silent chan struct{} // closed with the first command that is not answered
+}
+
+// silentServer stands before the server and is silent from the command on: a name and a collection.
+func silentServer(t *testing.T, uri, name, command, collection string) *silentFrom {
+	s := &silentFrom{silent: make(chan struct{})}
+	var once sync.Once
+	proxy := mongoproxy.Start(t, uri, mongoproxy.Options{Hook: func(ctx context.Context, c mongoproxy.Command) bson.D {
+		if of := c.Body[0].Value; c.Name == command && (collection == "" || of == collection || c.Get("collection") == collection) {
+			once.Do(func() { close(s.silent) })
+		}
+		select {
+		case <-s.silent:
+			<-ctx.Done()
+		default:
+		}
+		return nil
+	}})
+	s.Database = &mongoserver.Database{Server: &mongoserver.Server{URI: proxy.URI}, Name: name}
+	return s
+}
+
+// TestCtrlCEndsARunWhoseTargetIsSilent interrupts each command at a server that has stopped answering. It allows twice as long as a run has,
+// since the machine may be busy.
+func TestCtrlCEndsARunWhoseTargetIsSilent(t *testing.T) {
+	t.Parallel()
+	redis := redisserver.Start(t)
+	fillRedis(t, redis.URI, 300)
+	migrate := []string{"migrate", "redis-to-mongo", "--redis", redis.URI, "--batch-size", "50"}
+	verify := []string{"verify", "--redis", redis.URI}
+	sweep, undo := []string{"sweep", "--dedupe"}, []string{"sweep", "undo", "ID"}
+	for _, c := range []struct {
+		args                []string
+		command, collection string
+	}{
+		{migrate, "isMaster", ""},
+		{migrate, "buildInfo", ""},
+		{migrate, "listCollections", ""},
+		{migrate, "update", "lanyardctl_progress"},
+		{migrate, "createIndexes", "api_keys"}, // at the beginning
+		{migrate, "insert", "kv"},
+		{migrate, "createIndexes", "kv"}, // at the end
+		{migrate, "delete", "lanyardctl_progress"},
+		{verify, "buildInfo", ""},
+		{verify, "collStats", "kv"},
+		{verify, "find", "kv"},
+		{verify, "getMore", "kv"},
+		{sweep, "buildInfo", ""},
+		{sweep, "update", "lanyardctl_sweeps"}, // of the lease
+		{sweep, "getMore", "monitoring"},
+		{sweep, "insert", "lanyardctl_sweep_changes"},
+		{sweep, "update", "monitoring"},
+		{undo, "buildInfo", ""},
+		{undo, "find", "lanyardctl_sweeps"},
+		{undo, "find", "lanyardctl_sweep_changes"},
+		{undo, "update", "monitoring"},
+	} {
+		t.Run(strings.Join(c.args[:2], " ")+" "+c.command+" "+c.collection, func(t *testing.T) {
+			t.Parallel()
+			server := &mongoserver.Server{URI: ferretdb.Start(t).URI}
+			filled := server.Database(t)
+			args := slices.Clone(c.args)
+			switch args[0] {
+			case "verify":
+				runForJSON(t, filled, new(summary), exitRejects, migrate...)
+			case "sweep":
+				insertWorld(t, filled.Connect(t), dated.NewAt(time.Now(), 9, 60))
+			}
+			if args[len(args)-1] == "ID" {
+				args[len(args)-1] = *sweepWorld(t, filled, exitDone, "--dedupe").ID
+			}
+			target := silentServer(t, server.URI, filled.Name, c.command, c.collection)
+			cmd := exec.Command(ferretdb.Build(t), append(args, "--output", "json")...)
+			cmd.Env, cmd.Dir = append(os.Environ(), target.Env()...), t.TempDir()
+			var stdout bytes.Buffer
+			cmd.Stdout = &stdout
+			pipe, err := cmd.StderrPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = cmd.Process.Kill() }()
+			select {
+			case <-target.silent:
+			case <-time.After(time.Minute):
+				t.Fatal("there was no such command")
+			}
+			sent := time.Now()
+			if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+				t.Fatal(err)
+			}
+			var told time.Time
+			var stderr strings.Builder
+			for lines := bufio.NewScanner(pipe); lines.Scan(); {
+				if strings.HasPrefix(lines.Text(), "stopping: ") {
+					told = time.Now()
+				}
+				stderr.WriteString(lines.Text() + "\n")
+			}
+			_ = cmd.Wait() // the exit code tells
+			took := time.Since(told)
+			t.Logf("%.1f s", took.Seconds())
+			var report summary
+			err = json.Unmarshal(stdout.Bytes(), &report)
+			if code := cmd.ProcessState.ExitCode(); code != exitInterrupted || err != nil || !strings.Contains(report.Error, "interrupted") {
+				t.Errorf("exit %d, report %q\n%s", code, &stdout, &stderr)
+			}
+			if told.Sub(sent) < 0 || told.Sub(sent) > overdue || took > 2*overdue {
+				t.Errorf("signal at %s, told at %s, took %s\n%s", sent, told, took, &stderr)
+			}
+		})
+	}
+}
