@@ -94,6 +94,9 @@ func (pg *page) enter(it record.Item) {
 	}
 	for _, r := range it.Rejects {
 		pg.stats.reason(r.Reason, 1)
+		if record.InFuture(r.Reason, r.Detail) {
+			pg.stats.Future++
+		}
 	}
 	for _, r := range it.Rejects {
 		pg.bytes += len(r.Value.Data)

@@ -68,8 +68,9 @@ func (c *Counts) count(column record.Column) {
 type Statistics struct {
 	Kinds      [record.KindCount]Counts `json:"kinds"`
 	Seen       record.Seen              `json:"seen"`
-	Reasons    map[record.Reason]int64  `json:"reasons"`    // lines of the rejects file, by reason
-	Superseded int64                    `json:"superseded"` // lines of the superseded file
+	Reasons    map[record.Reason]int64  `json:"reasons"`          // lines of the rejects file, by reason
+	Superseded int64                    `json:"superseded"`       // lines of the superseded file
+	Future     int64                    `json:"future,omitempty"` // of the rejects, dates that lie in the future
 }
 
 // Add adds o to s.
@@ -82,6 +83,7 @@ func (s *Statistics) Add(o Statistics) {
 		s.reason(reason, n)
 	}
 	s.Superseded += o.Superseded
+	s.Future += o.Future
 }
 
 func (s *Statistics) reason(reason record.Reason, n int64) {

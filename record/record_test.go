@@ -97,6 +97,17 @@ func TestAnIDFromTheFutureSetsNoBound(t *testing.T) {
 	}
 }
 
+func TestTheClockIsDoubtedWhereManyTimesLieInTheFuture(t *testing.T) {
+	for _, c := range []struct {
+		future, times int64
+		want          bool
+	}{{0, 0, false}, {9, 9, false}, {10, 10, true}, {10, 100, true}, {10, 101, false}, {1000, 10_000, true}} {
+		if got := ClockInDoubt(c.future, c.times); got != c.want {
+			t.Errorf("%d of %d: %t", c.future, c.times, got)
+		}
+	}
+}
+
 func TestCounter(t *testing.T) {
 	for text, want := range map[string]Value{"12": int64(12), "12.0": 12.0, "1.0e6": 1e6, "1.5": 1.5, "0": int64(0), "-0": int64(0), "+3": int64(3), "9223372036854775808": 9223372036854775808.0} {
 		if v, reason, _ := Counter("lanyard_messages_inbound", text); reason != "" || v != want {

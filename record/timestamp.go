@@ -28,7 +28,7 @@ func TimeBounds(kind Kind, user UserID, now time.Time) Bounds {
 func (b Bounds) fault(ms int64) string {
 	switch {
 	case ms > b.Latest:
-		return "more than a day in the future"
+		return inFuture
 	case ms >= b.Earliest:
 		return ""
 	case b.created && ms >= discordEpoch:
@@ -36,6 +36,17 @@ func (b Bounds) fault(ms int64) string {
 	}
 	return "before 2015-01-01"
 }
+
+// inFuture is the detail of a time that is later than all plausible ones.
+const inFuture = "more than a day in the future"
+
+// InFuture reports whether a time was refused, with the reason and the detail, because it lies in the future.
+func InFuture(reason Reason, detail string) bool {
+	return reason == ImplausibleTimestamp && detail == inFuture
+}
+
+// ClockInDoubt reports whether so many of the times lie in the future that the clock by which they were judged may be wrong.
+func ClockInDoubt(future, times int64) bool { return future >= 10 && future*10 >= times }
 
 // The three units are told apart by size: within the plausible years, their values are a factor of 1000 apart. A value
 // below the first bound is seconds up to the year 5138.

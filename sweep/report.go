@@ -66,6 +66,7 @@ type PlaceFigures struct {
 	Nobodys     int64 // of them, those that are no user's
 	Candidates  int64 // plausible dates
 	Implausible map[record.Reason]int64
+	Future      int64 // of the implausible ones, those that lie in the future
 	Won         int64 // users whose date it is; where places have the same, the first counts
 }
 

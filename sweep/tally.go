@@ -37,6 +37,9 @@ func (j *Job) implausible(user record.UserID, f find) {
 		figures.Implausible = make(map[record.Reason]int64)
 	}
 	figures.Implausible[fault.reason]++
+	if record.InFuture(fault.reason, fault.detail) {
+		figures.Future++
+	}
 	if j.opts.Implausible != nil {
 		j.opts.Implausible(Implausible{figures.Place.Name, user, fault.reason, fault.detail})
 	}

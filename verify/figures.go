@@ -10,6 +10,7 @@ import (
 type figures struct {
 	kinds   [record.KindCount]Counts
 	reasons map[record.Reason]int64 // values that are rejected; nil for none
+	future  int64                   // of them, dates that lie in the future
 }
 
 func (f *figures) add(o figures) {
@@ -19,6 +20,7 @@ func (f *figures) add(o figures) {
 	for reason, n := range o.reasons {
 		f.reject(reason, n)
 	}
+	f.future += o.future
 }
 
 // clone returns a copy that shares nothing with f.
@@ -42,6 +44,9 @@ func (f *figures) rejects(it record.Item) {
 	}
 	for _, reject := range it.Rejects {
 		f.reject(reject.Reason, 1)
+		if record.InFuture(reject.Reason, reject.Detail) {
+			f.future++
+		}
 	}
 }
 

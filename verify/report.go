@@ -37,6 +37,7 @@ type Report struct {
 
 	Seen    record.Seen             // the source's keys
 	Reasons map[record.Reason]int64 // values of the source that are rejected, by reason
+	Future  int64                   // of them, dates that lie in the future
 
 	Complete  bool // the comparison came to its end
 	Passes    int  // readings of both sides
@@ -47,7 +48,7 @@ type Report struct {
 
 // take makes f the report's figures.
 func (r *Report) take(f figures) {
-	r.Kinds, r.Reasons = f.kinds, f.reasons
+	r.Kinds, r.Reasons, r.Future = f.kinds, f.reasons, f.future
 }
 
 // Rejects returns the number of values that are rejected.

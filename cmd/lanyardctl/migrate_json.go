@@ -23,6 +23,7 @@ type migrationJSON struct {
 	SupersededFile *string                 `json:"superseded_file"`
 	Reasons        map[record.Reason]int64 `json:"reasons"`
 	Warnings       []string                `json:"warnings"`
+	Now            string                  `json:"now"` // by which dates were judged
 	StartedAt      string                  `json:"started_at"`
 	DurationMS     int64                   `json:"duration_ms"`
 	OK             bool                    `json:"ok"`
@@ -39,7 +40,7 @@ func (m migration) writeJSON(w io.Writer) error {
 		IgnoredKeys: r.Seen.Ignored, ForeignKeys: r.Seen.Foreign, AnalyticsKeys: r.Seen.Analytics,
 		RejectsFile: orNull(r.RejectsFile), SupersededFile: orNull(r.SupersededFile),
 		Reasons: orEmpty(r.Reasons), Warnings: append([]string{}, m.Warnings...),
-		StartedAt: utc(r.StartedAt), DurationMS: r.Duration.Milliseconds(),
+		Now: utc(m.Now), StartedAt: utc(r.StartedAt), DurationMS: r.Duration.Milliseconds(),
 		OK: m.Exit == exitDone, Error: errorText(m.Err),
 	}
 	for kind := range out.Kinds.counts {

@@ -98,6 +98,7 @@ func (r *migrationRun) report(report *migrate.Report, runErr error) error {
 			"among what that one had read, is not in it; run the same command once more before you switch over",
 			report.ResumedFrom.UTC().Format("2006-01-02 15:04:05 MST")))
 	}
+	r.doubtClock(report.Future, report.Kinds[record.LastSeen].Read+report.Kinds[record.MonitoringSince].Read)
 	m := migration{Report: *report, pairFacts: r.facts(runErr)}
 	err := runErr
 	switch {

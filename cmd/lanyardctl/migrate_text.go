@@ -31,6 +31,7 @@ func (m migration) text(l look) string {
 	t.warnings(m.Warnings)
 	t.line("")
 	t.line("Took %s%s.", duration(m.Report.Duration), rate(m.Report))
+	t.wrap("", m.clock())
 	t.next(m)
 	return t.b.String()
 }

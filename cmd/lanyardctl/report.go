@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/lanyardctl/lanyardctl/migrate"
+	"github.com/lanyardctl/lanyardctl/record"
 	"github.com/lanyardctl/lanyardctl/sweep"
 	"github.com/lanyardctl/lanyardctl/verify"
 )
@@ -29,6 +30,7 @@ type pairFacts struct {
 type runFacts struct {
 	Target   string // redacted URI
 	Database string
+	Now      time.Time // by which dates were judged
 	Warnings []string
 	Exit     int   // the command's exit code
 	Err      error // why the run did not come to its end; nil where it did
@@ -53,7 +55,22 @@ func errorText(errs ...error) string {
 
 func (r *targetRun) facts(err error) runFacts {
 	return runFacts{
-		Target: r.on.target.shown(), Database: r.on.database, Warnings: r.warned, Err: r.red.err(err), Again: r.on.again,
+		Target: r.on.target.shown(), Database: r.on.database, Now: r.on.now, Warnings: r.warned, Err: r.red.err(err), Again: r.on.again,
+	}
+}
+
+// clock says by what clock dates were judged, for people.
+func (f runFacts) clock() string {
+	return "Dates were judged by " + clockTime(f.Now) + ", this machine's clock."
+}
+
+func clockTime(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 MST") }
+
+// doubtClock warns where so many of the dates lie in the future that this machine's clock may be wrong.
+func (r *targetRun) doubtClock(future, dates int64) {
+	if record.ClockInDoubt(future, dates) {
+		r.warned = append(r.warned, fmt.Sprintf("%s lie in the future: is this machine's clock right (it says %s)?",
+			plural(future, "date"), clockTime(r.on.now)))
 	}
 }
 

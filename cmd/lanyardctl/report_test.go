@@ -47,6 +47,9 @@ func golden(t *testing.T, name, got string) {
 	}
 }
 
+// goldenNow is what the reports of the golden files judge dates by.
+var goldenNow = time.Date(2026, 4, 3, 3, 7, 29, 0, time.UTC)
+
 // fullRun is a report with something in every place.
 func fullRun() migration {
 	m := migration{
@@ -57,7 +60,7 @@ func fullRun() migration {
 			StartedAt:      time.Date(2026, 4, 3, 5, 7, 30, 417e6, time.FixedZone("", 7200)),
 			Duration:       83*time.Second + 250*time.Millisecond,
 		},
-		pairFacts: pairFacts{Source: "redis://:xxxxx@localhost:6379/0", runFacts: runFacts{Target: "mongodb://lanyard:xxxxx@db1:27017,db2:27017/?replicaSet=rs0",
+		pairFacts: pairFacts{Source: "redis://:xxxxx@localhost:6379/0", runFacts: runFacts{Now: goldenNow, Target: "mongodb://lanyard:xxxxx@db1:27017,db2:27017/?replicaSet=rs0",
 			Database: "lanyard",
 			Warnings: []string{"the password in --redis can be read by everybody who can list processes; set REDIS_URI instead"},
 			Exit:     exitRejects,

@@ -406,6 +406,8 @@ var variable = []struct {
 }{
 	{regexp.MustCompile(`[0-9]{8}T[0-9]{6}\.[0-9]{3}Z`), "TIME"},
 	{regexp.MustCompile(`Took [0-9][^,\n]* s`), "Took TIME"},
+	{regexp.MustCompile(`Dates were judged by \S+ \S+ UTC`), "Dates were judged by TIME"},
+	{regexp.MustCompile(`"now": ".*"`), `"now": "TIME"`},
 	{regexp.MustCompile(`, [0-9,]+ records/s`), ""},
 	{regexp.MustCompile(` time(stamp)?="[^"]*[1-9][^"]*"`), ` time$1="TIME"`},
 	{regexp.MustCompile(`, [0-9,]+ keys/s, in .* s`), ", RATE, in TIME"},

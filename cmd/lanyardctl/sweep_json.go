@@ -33,6 +33,7 @@ type sweepingJSON struct {
 	DryRun             bool           `json:"dry_run"`
 	Check              bool           `json:"check"`
 	Dedupe             bool           `json:"dedupe"`
+	Now                string         `json:"now"` // by which dates were judged
 	endJSON
 }
 
@@ -89,7 +90,7 @@ func (s sweeping) writeJSON(w io.Writer) error {
 		YearsBefore: orEmpty(r.Before), YearsAfter: orEmpty(r.After), Largest: []recoveryJSON{},
 		DecidedByUserDates: r.ByUsers, KVDates: s.UserDates.String(),
 		Leftovers: leftoversJSON(r.Leftovers), LeftoversTotal: r.LeftoversTotal,
-		Changes: r.Changes, DryRun: r.DryRun, Check: s.Check, Dedupe: r.Dedupe,
+		Changes: r.Changes, DryRun: r.DryRun, Check: s.Check, Dedupe: r.Dedupe, Now: utc(s.Now),
 		endJSON: s.end(utc(r.StartedAt), r.Duration.Milliseconds()),
 	}
 	for _, p := range r.Places {

@@ -111,6 +111,14 @@ func (r *sweepRun) openRedisDates(ctx context.Context, opened *openedDates) erro
 
 // report prints the report and returns the error that sets the exit code.
 func (r *sweepRun) report(report *sweep.Report, runErr error) error {
+	var future, dates int64
+	for _, p := range report.Places {
+		future, dates = future+p.Future, dates+p.Candidates
+		for _, n := range p.Implausible {
+			dates += n
+		}
+	}
+	r.doubtClock(future, dates)
 	err := r.outcome(report, runErr)
 	if printErr := r.print(r.sweeping(*report, runErr, exitCode(err))); printErr != nil {
 		return alongside(err, printErr)

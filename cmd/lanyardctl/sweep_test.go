@@ -30,6 +30,7 @@ func fullSweep() sweeping {
 	const user = record.UserID(94490510688792576)
 	s := sweeping{
 		runFacts: runFacts{
+			Now:    goldenNow,
 			Target: "mongodb://lanyard:xxxxx@db1:27017", Database: "lanyard", Exit: exitRejects,
 			Warnings: []string{"the source is a replica, which may lag behind its master"},
 			Again: again{name: sweepName, flags: []typedFlag{

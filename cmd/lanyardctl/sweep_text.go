@@ -39,6 +39,7 @@ func (s sweeping) text(l look) string {
 	t.warnings(s.Warnings)
 	t.line("")
 	t.line("Took %s.", duration(s.Report.Duration))
+	t.wrap("", s.clock())
 	t.nextAfterSweep(s)
 	return t.b.String()
 }

@@ -26,6 +26,7 @@ type verificationJSON struct {
 	Passes        int                     `json:"passes"`
 	Rechecks      int                     `json:"rechecks"`
 	Warnings      []string                `json:"warnings"`
+	Now           string                  `json:"now"` // by which dates were judged
 	StartedAt     string                  `json:"started_at"`
 	DurationMS    int64                   `json:"duration_ms"`
 	OK            bool                    `json:"ok"`
@@ -51,7 +52,7 @@ func (v verification) writeJSON(w io.Writer) error {
 		Reasons:     orEmpty(r.Reasons),
 		IgnoredKeys: r.Seen.Ignored, ForeignKeys: r.Seen.Foreign, AnalyticsKeys: r.Seen.Analytics,
 		Passes: r.Passes, Rechecks: r.Rechecks, Warnings: append([]string{}, v.Warnings...),
-		StartedAt: utc(r.StartedAt), DurationMS: r.Duration.Milliseconds(),
+		Now: utc(v.Now), StartedAt: utc(r.StartedAt), DurationMS: r.Duration.Milliseconds(),
 		OK: v.Exit == exitDone, Error: errorText(v.Err, v.Unwritten),
 	}
 	for _, d := range r.Differences {

@@ -35,7 +35,7 @@ func (v verification) writeMarkdown(w io.Writer) error {
 		}
 	}
 	line("")
-	line("Took %s%s.", duration(v.Report.Duration), v.howRead())
+	line("Took %s%s. %s", duration(v.Report.Duration), v.howRead(), v.clock())
 	_, err := io.WriteString(w, b.String())
 	return err
 }

@@ -88,6 +88,7 @@ func (r *verifyRun) report(report *verify.Report, runErr error) error {
 	if runErr == nil {
 		runErr = r.foundNothing(report)
 	}
+	r.doubtClock(report.Future, report.Kinds[record.LastSeen].Source+report.Kinds[record.MonitoringSince].Source)
 	err := r.outcome(report, runErr)
 	v := r.verification(*report, runErr, exitCode(err))
 	if failed := v.write(r.options.reports); failed != nil {

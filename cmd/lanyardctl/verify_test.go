@@ -39,7 +39,7 @@ var nastyNames = []string{
 func foundDifferences() verification {
 	run := &verifyRun{pairRun: newPairRun(pairOptions{
 		source: place{URI: "redis://:hunter2@localhost:6379/0"},
-		targetOptions: targetOptions{target: place{URI: "mongodb://lanyard:hunter2@db1:27017"}, database: "lanyard",
+		targetOptions: targetOptions{target: place{URI: "mongodb://lanyard:hunter2@db1:27017"}, database: "lanyard", now: goldenNow,
 			again: again{name: verifyName, flags: []typedFlag{
 				{"mongo", []string{"mongodb://lanyard:hunter2@db1:27017"}}, {"only", []string{"kv", "metrics"}}, {"report", []string{"a b.md"}},
 			}}},

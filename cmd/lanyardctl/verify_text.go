@@ -28,6 +28,7 @@ func (v verification) text(l look) string {
 	t.warnings(v.Warnings)
 	t.line("")
 	t.line("Took %s%s.", duration(v.Report.Duration), v.howRead())
+	t.wrap("", v.clock())
 	t.nextAfterVerify(v)
 	return t.b.String()
 }
