@@ -23,6 +23,8 @@ func TestHiddenURIs(t *testing.T) {
 		"redis://:6379":                         "redis://:6379",
 		"redis://[::1]:6379/0":                  "redis://[::1]:6379/0",
 		"redis://[fe80::1%25eth0]":              "redis://[fe80::1%25eth0]",
+		"redis://:6379?db=1":                    "redis://:6379?xxxxx", // a password that begins as a port does
+		"redis://h:6379?db=1":                   "redis://h:6379?db=1",
 		"redis://:hunter2@h":                    "redis://:xxxxx@h",
 		"redis://user:hunter2@h":                "redis://user:xxxxx@h",
 		"redis://user:@h":                       "redis://user:@h",
@@ -110,6 +112,24 @@ func TestADriversReasonIsShownOnlyWithoutAPieceOfASecret(t *testing.T) {
 	}
 }
 
+// TestAParameterThatMayBeAPasswordIsNotNamed has passwords whose host was forgotten.
+func TestAParameterThatMayBeAPasswordIsNotNamed(t *testing.T) {
+	for uri, shown := range map[string]bool{
+		"redis://:99?SecretPart=":             false,
+		"redis://reader:99?SecretPart=a":      false,
+		"redis://reader:99?x=SecretPart&db=1": false,
+		"redis://:word@h?SecretPart=":         true,
+	} {
+		u, err := Parse(uri)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := u.Reason(errors.New("unexpected option: SecretPart")); strings.Contains(got, "SecretPart") != shown {
+			t.Errorf("%s: %s", uri, got)
+		}
+	}
+}
+
 func TestSchemes(t *testing.T) {
 	for text, want := range map[string]string{
 		"Redis://h": "redis", "mongodb+srv://h": "mongodb+srv", "rdb:a": "rdb", "embedded:a": "embedded",
@@ -138,8 +158,15 @@ func TestRedactionKeepsWhatIsNoSecret(t *testing.T) {
 		if got := HideText(text); got != text {
 			t.Errorf("%q became %q", text, got)
 		}
-		if got := New("redis://:hunter2@h").Text(text); got != text {
-			t.Errorf("%q became %q", text, got)
+		// Somebody may have typed the form as it is, or have such a password.
+		for _, uri := range []string{"redis://:hunter2@h", "redis://USER:PASSWORD@HOST", "redis://USER:PASSWORD@HOST:PORT/N", "mongodb://u:PASSWORD@h"} {
+			red := New(uri)
+			if strings.Contains(uri, "//USER") {
+				red.Hiding(uri)
+			}
+			if got := red.Text(text); got != text {
+				t.Errorf("%s: %q became %q", uri, text, got)
+			}
 		}
 	}
 }

@@ -19,6 +19,9 @@ var uriInText = regexp.MustCompile(`[A-Za-z][A-Za-z0-9+.-]*://(?:\\.|[^\s"\\])*`
 // keyInText matches API keys of both forms. Any other text of so many hexadecimal digits is hidden as well.
 var keyInText = regexp.MustCompile(`(?i:lnyd_)?[0-9a-fA-F]{32,}`)
 
+// templateWords are what stands in the place of user names and passwords where the form of a URI is shown.
+const templateWords = " USER PASSWORD HOST SENTINEL PORT NAME"
+
 // templateInText matches the form of a URI, as a hint shows it. There is no password in it.
 var templateInText = regexp.MustCompile(
 	`^(?:redis|mongodb)://(?:(?:USER)?:PASSWORD@)?(?:HOST|SENTINEL)(?::(?:PORT|[0-9]{1,5}))?(?:/N|/\?authSource=admin|\?master_name=NAME)?$`)
@@ -54,14 +57,14 @@ const shortestLiteral = 4
 func New(uris ...string) *Redactor {
 	var public strings.Builder
 	public.WriteString("lanyardctl migrate redis-to-mongo verify mongodb embedded error warning database timeout reading writing")
-	public.WriteString(record.AllKinds.String())
+	public.WriteString(record.AllKinds.String() + templateWords)
 	for _, uri := range uris {
 		public.WriteString(" " + HideURI(uri))
 	}
 	known := map[string]string{}
 	for _, uri := range uris {
 		clean := HideURI(uri)
-		if clean == uri {
+		if clean == uri || templateInText.MatchString(uri) {
 			continue
 		}
 		known[uri] = clean
@@ -81,9 +84,10 @@ func New(uris ...string) *Redactor {
 	return r
 }
 
-// Hiding makes r hide the secret as well, wherever it stands, and returns r.
+// Hiding makes r hide the secret as well, wherever it stands, and returns r. Whoever types the form of a URI as it is shown has
+// no secret.
 func (r *Redactor) Hiding(secret string) *Redactor {
-	if len(secret) >= shortestLiteral {
+	if len(secret) >= shortestLiteral && !templateInText.MatchString(secret) {
 		r.known[secret] = hidden
 		r.known[InsideQuotes(secret)] = hidden
 		r.learn()

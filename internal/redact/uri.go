@@ -74,8 +74,13 @@ func Parse(text string) (URI, error) {
 		// A name alone is MongoDB's user, but elsewhere it is often the password without its colon.
 		u.hide(at[4], at[5])
 	}
+	// Where the host was forgotten, what looks like a port and parameters is the password.
+	hosted := !strings.HasPrefix(u.Hosts, ":") || u.Query == "" || u.isMongo()
+	if !hosted {
+		u.hide(at[1]-len(u.Query), at[1])
+	}
 	// What follows a secret parameter may belong to it, after a "&" that is not escaped.
-	for from, found := at[1]-len(u.Query), false; from < at[1]; {
+	for from, found := at[1]-len(u.Query), !hosted; from < at[1]; {
 		parameter, _, _ := strings.Cut(text[from:], "&")
 		name, value, _ := strings.Cut(parameter, "=")
 		if secretName.MatchString(name) {
@@ -167,7 +172,7 @@ func (u URI) passwords() []string {
 }
 
 // Reason returns the text of an error of a driver that has read u, or another text where it repeats the user name or a
-// piece of a secret.
+// piece of a secret, or of what may be one.
 func (u URI) Reason(err error) string {
 	const longest = 3 // of the pieces that may be shown
 	text := err.Error()
@@ -180,6 +185,16 @@ func (u URI) Reason(err error) string {
 	for _, piece := range pieces {
 		if len(piece) >= longest && strings.Contains(text, piece) {
 			return "the reason is not shown, as it repeats a piece of the user name or of the password"
+		}
+	}
+	if strings.Contains(u.text, "@") {
+		return text
+	}
+	// Here, too, the host may have been forgotten.
+	for _, piece := range strings.FieldsFunc(u.Query, func(r rune) bool { return r == '&' || r == '=' }) {
+		decoded, _ := url.QueryUnescape(piece) // the text as a whole has valid escapes
+		if len(piece) >= longest && (strings.Contains(text, piece) || strings.Contains(text, decoded)) {
+			return "a parameter of it cannot be used (which one is not shown: it may be a piece of a password)"
 		}
 	}
 	return text
