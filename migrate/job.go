@@ -138,7 +138,7 @@ func (j *Job) run(ctx context.Context) error {
 		// What was acknowledged is worth keeping, unless the target is what failed.
 		saveCtx, cancel := context.WithTimeout(saving, 5*time.Second)
 		defer cancel()
-		if saveErr := j.saved.save(saveCtx); saveErr != nil {
+		if saveErr := j.saved.save(saveCtx); saveErr != nil && !errors.Is(err, saveErr) {
 			err = errors.Join(err, fmt.Errorf("save the run's progress: %w", saveErr))
 		}
 		return err

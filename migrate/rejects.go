@@ -27,6 +27,8 @@ type lines struct {
 	buf  bytes.Buffer
 	file *os.File
 	any  bool // a line was added, now or by the run that is gone on with
+
+	failed error // of the first write that failed, after which nothing is written any more
 }
 
 // flushAt bounds the lines that wait in memory, in bytes.
@@ -58,13 +60,19 @@ func (l *lines) flush() error {
 	if err := l.write(); err != nil {
 		return err
 	}
-	if err := l.file.Sync(); err != nil {
-		return fmt.Errorf("write %s: %w", l.path, err)
-	}
-	return nil
+	l.failed = l.file.Sync()
+	return l.failed
 }
 
+// write writes the waiting lines. Its errors name the file, as those of package os do.
 func (l *lines) write() error {
+	if l.failed == nil {
+		l.failed = l.tryWrite()
+	}
+	return l.failed
+}
+
+func (l *lines) tryWrite() error {
 	if l.file == nil {
 		file, err := os.OpenFile(l.path, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
 		if err != nil {
@@ -73,16 +81,16 @@ func (l *lines) write() error {
 		l.file = file
 		if l.resumed {
 			if err := cutHalfLine(file); err != nil {
-				return fmt.Errorf("go on with %s: %w", l.path, err)
+				return fmt.Errorf("go on with the rejects file: %w", err)
 			}
 		}
 		// A file that was there before keeps its mode otherwise.
 		if err := file.Chmod(0o600); err != nil {
-			return fmt.Errorf("make %s readable by its owner alone: %w", l.path, err)
+			return fmt.Errorf("make the rejects file readable by its owner alone: %w", err)
 		}
 	}
 	if _, err := l.file.Write(l.buf.Bytes()); err != nil {
-		return fmt.Errorf("write %s: %w", l.path, err)
+		return err
 	}
 	l.buf.Reset()
 	return nil

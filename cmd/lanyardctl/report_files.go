@@ -63,7 +63,13 @@ func reportPath(path string) (string, error) {
 	return filepath.Abs(target)
 }
 
+// cannotReport says why a report cannot be written. It names the file as it was typed, and no other.
 func cannotReport(path string, err error) error {
+	if failed, ok := errors.AsType[*os.PathError](err); ok {
+		err = failed.Err
+	} else if failed, ok := errors.AsType[*os.LinkError](err); ok {
+		err = failed.Err
+	}
 	return failure(fmt.Errorf("the report %s cannot be written: %w", path, err), "name another file with --report FILE, in a folder that exists")
 }
 
@@ -76,6 +82,8 @@ func checkReports(files []reportFile) error {
 	}
 	return nil
 }
+
+var errNotRegular = errors.New("it is no regular file")
 
 // errOnlyTried ends a writing that was only tried.
 var errOnlyTried = errors.New("only tried")
@@ -99,7 +107,7 @@ func (f reportFile) replace(fill func(*os.File) error) (err error) {
 		return err
 	}
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
-		return fmt.Errorf("%s is no regular file", f.path)
+		return errNotRegular
 	}
 	file, err := os.CreateTemp(filepath.Dir(path), ".lanyardctl-report-*")
 	if err != nil {

@@ -487,7 +487,7 @@ func TestFilesThatCannotBeWrittenAreAllNamed(t *testing.T) {
 				t.Fatal(err)
 			}
 			run, stdout := runOfVerify(t, "--output", "json", "--report", "a/1.json", "--report", "a/2.xml", "--report", "3.md")
-			full := errors.New("no space left on device")
+			full := &os.PathError{Op: "write", Path: "/another/path", Err: errors.New("no space left on device")}
 			for i := range run.options.reports {
 				run.options.reports[i].write = func(verification, io.Writer) error { return full }
 			}
