@@ -115,6 +115,5 @@ func runMigrate(ctx context.Context, o migrateOptions, s streams, checked error)
 	if o.dryRun {
 		missing = emptyFolder
 	}
-	err := run.stoppable(ctx, func() error { return run.do(ctx, missing, run.migrate) })
-	return run.ended(ctx, run.reportFailure(ctx, err))
+	return run.ended(ctx, run.stoppable(ctx, func() error { return run.reportFailure(ctx, run.do(ctx, missing, run.migrate)) }))
 }

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"os"
 	"os/exec"
 	"slices"
@@ -139,5 +140,27 @@ func TestCtrlCEndsARunWhoseTargetIsSilent(t *testing.T) {
 				t.Errorf("signal at %s, told at %s, took %s\n%s", sent, told, took, &stderr)
 			}
 		})
+	}
+}
+
+// TestCtrlCEndsARunWhoseReportNobodyReads has a pipe for stdout that is full.
+func TestCtrlCEndsARunWhoseReportNobodyReads(t *testing.T) {
+	t.Parallel()
+	unread, stdout, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unread.Close()
+	if err := stdout.SetWriteDeadline(time.Now().Add(100 * time.Millisecond)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := stdout.Write(make([]byte, 1<<20)); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Fatalf("the pipe is not full: %v", err)
+	}
+	cmd := exec.Command(ferretdb.Build(t), "sweep", "list", "--output", "json", "--verbose")
+	cmd.Env, cmd.Stdout = append(os.Environ(), mongoserver.New(t).Env()...), stdout
+	rest := interrupted(t, cmd, func(line string) bool { return strings.Contains(line, "opened the target") })
+	if code := cmd.ProcessState.ExitCode(); code != exitInterrupted || !strings.Contains(rest, "did not end in time") {
+		t.Errorf("exit %d\n%s", code, rest)
 	}
 }

@@ -280,8 +280,7 @@ func runSweep(ctx context.Context, o sweepOptions, s streams, checked error) err
 	if checked != nil {
 		return run.ended(ctx, run.reportFailure(ctx, checked))
 	}
-	err := run.stoppable(ctx, func() error { return run.do(ctx) })
-	return run.ended(ctx, run.reportFailure(ctx, err))
+	return run.ended(ctx, run.stoppable(ctx, func() error { return run.reportFailure(ctx, run.do(ctx)) }))
 }
 
 // explainSweep gives an error of a sweep, or of taking one back, its next step. It returns other errors as they are.

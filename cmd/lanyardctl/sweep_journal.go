@@ -76,22 +76,27 @@ func (c journalCommand) called(args []string) string {
 }
 
 func (c journalCommand) run(ctx context.Context, r *targetRun, id string) error {
-	err := r.stoppable(ctx, func() error {
-		r.warn(r.on.warnings...)
-		target, closeTarget, err := r.open(ctx, refuseFolder)
-		if err != nil {
+	return r.ended(ctx, r.stoppable(ctx, func() error {
+		err := c.open(ctx, r, id)
+		if err == nil || r.began {
 			return err
 		}
-		defer closeTarget()
-		return c.work(ctx, r, target, id)
-	})
-	if err != nil && !r.began {
 		said := r.settled(ctx, explained(err, "", explainSweep(err, r.on.again), explainMongo(err, r.on)))
 		facts := r.facts(said.err)
 		facts.Exit = said.code
-		err = r.reportEarly(said, c.failed(facts, id))
+		return r.reportEarly(said, c.failed(facts, id))
+	}))
+}
+
+// open opens the target and does the work.
+func (c journalCommand) open(ctx context.Context, r *targetRun, id string) error {
+	r.warn(r.on.warnings...)
+	target, closeTarget, err := r.open(ctx, refuseFolder)
+	if err != nil {
+		return err
 	}
-	return r.ended(ctx, err)
+	defer closeTarget()
+	return c.work(ctx, r, target, id)
 }
 
 // known is what the journal knows of the sweeps, and what goes on.

@@ -81,7 +81,7 @@ func (r *targetRun) look(w io.Writer) look { return lookOf(w, r.streams.env) }
 // An interrupted run has timeToEnd to end, and is ended at overdue.
 const (
 	timeToEnd = record.DrainTime + record.SaveTime + record.CloseTime
-	overdue   = timeToEnd + 750*time.Millisecond
+	overdue   = timeToEnd + 850*time.Millisecond
 )
 
 // stoppable does the work. It tells at once of an interruption, since what is under way may take a while to end, and ends the process

@@ -166,6 +166,5 @@ func runVerify(ctx context.Context, o verifyOptions, s streams, checked error) e
 	if checked != nil {
 		return run.ended(ctx, run.reportFailure(ctx, checked))
 	}
-	err := run.stoppable(ctx, func() error { return run.do(ctx, refuseFolder, run.verify) })
-	return run.ended(ctx, run.reportFailure(ctx, err))
+	return run.ended(ctx, run.stoppable(ctx, func() error { return run.reportFailure(ctx, run.do(ctx, refuseFolder, run.verify)) }))
 }

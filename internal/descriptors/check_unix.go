@@ -18,8 +18,8 @@ func init() {
 		fd, err := syscall.Dup(syscall.Stderr)
 		if err != nil {
 			// Where stderr cannot be written to, the exit code has to do.
-			_, _ = syscall.Write(syscall.Stderr, []byte("lanyardctl: "+strconv.Itoa(needed)+" more files have to be opened, and "+
-				strconv.Itoa(len(taken))+" can be: "+err.Error()+"\nhint: ulimit -n 1024 allows more\n"))
+			_, _ = syscall.Write(syscall.Stderr, []byte("lanyardctl: "+strconv.Itoa(len(taken))+" file descriptors are left, and "+
+				strconv.Itoa(needed)+" are needed: "+err.Error()+"\nhint: ulimit -n 1024 allows more\n"))
 			os.Exit(1)
 		}
 		taken = append(taken, fd)
