@@ -11,6 +11,7 @@ import (
 	"github.com/lanyardctl/lanyardctl/record"
 	"github.com/lanyardctl/lanyardctl/store/layout"
 	"github.com/lanyardctl/lanyardctl/store/redis"
+	"github.com/lanyardctl/lanyardctl/store/storetest/redisproxy"
 	"github.com/lanyardctl/lanyardctl/store/storetest/redisserver"
 )
 
@@ -41,14 +42,14 @@ func TestACutConnectionLosesNothing(t *testing.T) {
 	o := redis.SourceOptions{Request: layout.Request{Now: now}, PageSize: 25}
 	want := shown(readAll(t, open(t, redis.Options{URI: srv.URI}).Source(o)).items)
 
-	p := startProxy(t, srv.Addr)
-	s := open(t, redis.Options{URI: "redis://" + p.addr})
-	r, err := during(t, context.Background(), s.Source(o), func() { p.cut.Store(3) })
+	p := redisproxy.Start(t, srv.Addr, redisproxy.Options{})
+	s := open(t, redis.Options{URI: p.URI})
+	r, err := during(t, context.Background(), s.Source(o), func() { p.CutNext(3) })
 	if err != nil {
 		t.Fatal(err)
 	}
-	if p.cuts.Load() != 3 {
-		t.Fatalf("%d commands were cut", p.cuts.Load())
+	if p.Cuts() != 3 {
+		t.Fatalf("%d commands were cut", p.Cuts())
 	}
 	if diff := cmp.Diff(want, shown(r.items)); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
@@ -58,10 +59,10 @@ func TestACutConnectionLosesNothing(t *testing.T) {
 func TestAConnectionThatStaysCutIsUnavailable(t *testing.T) {
 	srv := redisserver.Start(t)
 	fill(t, client(t, srv.URI), mixed(60)...)
-	p := startProxy(t, srv.Addr)
-	s := open(t, redis.Options{URI: "redis://" + p.addr})
+	p := redisproxy.Start(t, srv.Addr, redisproxy.Options{})
+	s := open(t, redis.Options{URI: p.URI})
 	src := s.Source(redis.SourceOptions{Request: layout.Request{Now: now}, PageSize: 25})
-	_, err := during(t, context.Background(), src, func() { p.cut.Store(1000) })
+	_, err := during(t, context.Background(), src, func() { p.CutNext(1000) })
 	if !errors.Is(err, record.ErrUnavailable) {
 		t.Fatal(err)
 	}
