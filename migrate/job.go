@@ -135,9 +135,16 @@ func (j *Job) run(ctx context.Context) error {
 		return tooLate(draining)
 	}
 	if err != nil {
-		// What was acknowledged is worth keeping, unless the target is what failed.
 		saveCtx, cancel := context.WithTimeout(saving, 5*time.Second)
 		defer cancel()
+		if errors.Is(err, record.ErrSourceMoved) {
+			// Its positions mean nothing any more.
+			if endErr := j.saved.end(saveCtx); endErr != nil {
+				err = errors.Join(err, endErr)
+			}
+			return err
+		}
+		// What was acknowledged is worth keeping, unless the target is what failed.
 		if saveErr := j.saved.save(saveCtx); saveErr != nil && !errors.Is(err, saveErr) {
 			err = errors.Join(err, fmt.Errorf("save the run's progress: %w", saveErr))
 		}

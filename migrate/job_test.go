@@ -424,7 +424,7 @@ func TestOptionsDoNotChangeTheResult(t *testing.T) {
 
 func TestReaderErrorEndsTheRunAndKeepsWhatWasDone(t *testing.T) {
 	target := newTarget()
-	source := brokenSource{&mem.Source{Items: [][]record.Item{users(20)}, ID: "a"}}
+	source := brokenSource{&mem.Source{Items: [][]record.Item{users(20)}, ID: "a"}, errors.New("broken")}
 	report, err := run(t, context.Background(), options(t, source, target, target))
 	if err == nil || !strings.Contains(err.Error(), "broken") {
 		t.Fatalf("error %v", err)
@@ -435,10 +435,27 @@ func TestReaderErrorEndsTheRunAndKeepsWhatWasDone(t *testing.T) {
 	}
 }
 
-type brokenSource struct{ *mem.Source }
+type brokenSource struct {
+	*mem.Source
+	err error
+}
 
-func (s brokenSource) Rest(context.Context, func(record.Page) error) error {
-	return errors.New("broken")
+func (s brokenSource) Rest(context.Context, func(record.Page) error) error { return s.err }
+
+func TestARunWhoseSourceMovedIsNotGoneOnWith(t *testing.T) {
+	target := newTarget()
+	whole := &mem.Source{Items: [][]record.Item{users(20)}, ID: "a", PageSize: 4}
+	moved := fmt.Errorf("emptied: %w", record.ErrSourceMoved)
+	if _, err := run(t, context.Background(), options(t, brokenSource{whole, moved}, target, target)); !errors.Is(err, record.ErrSourceMoved) {
+		t.Fatalf("error %v", err)
+	}
+	if n := len(target.Checkpoints()); n != 0 {
+		t.Errorf("%d checkpoints are left", n)
+	}
+	report := mustRun(t, options(t, whole, target, target))
+	if report.Resumed || report.Kinds[record.KV].Read != 20 {
+		t.Errorf("resumed %v, read %d", report.Resumed, report.Kinds[record.KV].Read)
+	}
 }
 
 func BenchmarkRun(b *testing.B) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/lanyardctl/lanyardctl/migrate"
@@ -131,6 +132,8 @@ func (t *reportText) next(m migration) {
 		t.command("Next: the same command takes up the work again:", cmd.without("restart"))
 	case m.Err != nil && r.DryRun:
 		t.command("Next: mend what the error names, then run it again:", cmd)
+	case errors.Is(m.Err, record.ErrSourceMoved):
+		t.command("Next: see that Redis holds all its data; the same command then starts from the beginning:", cmd.without("restart"))
 	case m.Err != nil:
 		t.command("Next: mend what the error names; the same command then takes up the work again:", cmd.without("restart"))
 	case r.DryRun && r.RejectsFile != "":

@@ -116,6 +116,10 @@ func goldenRuns() map[string]migration {
 	failed.Exit, failed.Err = exitFailed, errors.New("write kv to FerretDB 1.24.0: connection refused")
 	runs["failed"] = failed
 
+	moved := fullRun()
+	moved.Exit, moved.Err = exitFailed, fmt.Errorf("check redis 127.0.0.1:6379: %w", record.ErrSourceMoved)
+	runs["moved"] = moved
+
 	resumed := cleanRun()
 	resumed.Report.Resumed = true
 	runs["resumed"] = resumed
