@@ -38,8 +38,16 @@ func (f facts) state(db int) state {
 	return s
 }
 
-// evictsAny reports whether the server removes keys without a time to live when its memory is full.
-func (s state) evictsAny() bool { return strings.HasPrefix(s.policy, "allkeys-") }
+// evictor returns the policy by which the server removed keys without a time to live when its memory was full; the one of
+// the start or, where that does not, of now.
+func evictor(was, now state) string {
+	for _, s := range []state{was, now} {
+		if strings.HasPrefix(s.policy, "allkeys-") {
+			return s.policy
+		}
+	}
+	return ""
+}
 
 // evidence is what was seen of a server's data between two states.
 type evidence struct {
@@ -66,6 +74,8 @@ func (was state) replaced(now state, e evidence) string {
 	case now.replica && was.history != now.history && now.before != was.history,
 		now.replica && was.replica && was.history == now.history && now.offset < was.offset:
 		return "as a replica, it took all its data anew from " + now.master
+	case was.replica && !now.replica && now.before != was.history && strings.Trim(now.before, "0") != "":
+		return "as a replica, it took all its data anew before it was made a master"
 	case !now.replica && !was.replica && now.before != was.before && strings.Trim(now.before, "0") != "":
 		return "it was a replica in between"
 	}
@@ -114,8 +124,8 @@ func (was state) lost(now state, e evidence) string {
 		return fmt.Sprintf("it held %d lasting keys at the start, and %d in between or now", was.lasting, e.fewest)
 	case e.witnesses >= fewWitnesses && e.missing*100 >= e.witnesses*gonePercent:
 		return fmt.Sprintf("of %d keys that were read first, %d are not there any more", e.witnesses, e.missing)
-	case now.evictsAny() && ran(was.evicted, now.evicted) > 0:
-		return fmt.Sprintf("it removed %d keys, since its memory was full (maxmemory-policy %s)", ran(was.evicted, now.evicted), now.policy)
+	case evictor(was, now) != "" && ran(was.evicted, now.evicted) > 0:
+		return fmt.Sprintf("it removed %d keys, since its memory was full (maxmemory-policy %s)", ran(was.evicted, now.evicted), evictor(was, now))
 	}
 	return ""
 }
@@ -129,7 +139,7 @@ func (was state) remarks(now state, e evidence) []string {
 	} else if percent := was.percentLost(e); percent >= toldPercent {
 		add("lost %d %% of its lasting keys during the run: it held %d at the start, and %d in between or now", percent, was.lasting, e.fewest)
 	}
-	if n := ran(was.evicted, now.evicted); n > 0 && !now.evictsAny() {
+	if n := ran(was.evicted, now.evicted); n > 0 && evictor(was, now) == "" {
 		add("removed %d keys with a time to live during the run, since its memory was full (maxmemory-policy %s)", n, now.policy)
 	}
 	if n := ran(was.expired, now.expired); n > 0 && was.keys > was.lasting {
