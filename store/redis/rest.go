@@ -49,18 +49,20 @@ func (s *source) decide(
 		return err
 	}
 	var claims []*probe
+	var met []string
 	for i, u := range users {
-		keys := held[u]
-		if current[i].State == layout.Present {
-			keys = append(slices.Clone(keys), layout.APIKey.Key(current[i].Text))
-		}
-		for _, key := range keys {
+		for _, key := range held[u] {
 			claims = append(claims, r.probes.want(layout.APIKey, key))
+		}
+		met = append(met, held[u]...)
+		if current[i].State == layout.Present {
+			claims = append(claims, r.probes.want(layout.APIKey, layout.APIKey.Key(current[i].Text)))
 		}
 	}
 	if err := r.lookMore(ctx, claims); err != nil {
 		return err
 	}
+	s.store.countGone(met, r.probes)
 	byUser := make(map[record.UserID][]layout.Found)
 	for _, p := range r.probes {
 		if p.Layout != layout.APIKey {
@@ -73,11 +75,6 @@ func (s *source) decide(
 	var items []record.Item
 	for i, u := range users {
 		items = append(items, layout.Pair(u, byUser[u], current[i].Found)...)
-	}
-	for _, p := range claims {
-		if p.State == layout.Absent {
-			s.store.gone.Add(1)
-		}
 	}
 	if len(items) == 0 {
 		return nil

@@ -38,15 +38,10 @@ func (f facts) state(db int) state {
 	return s
 }
 
-// evictor returns the policy by which the server removed keys without a time to live when its memory was full; the one of
-// the start or, where that does not, of now.
-func evictor(was, now state) string {
-	for _, s := range []state{was, now} {
-		if strings.HasPrefix(s.policy, "allkeys-") {
-			return s.policy
-		}
-	}
-	return ""
+// sparing reports whether the server removed no keys but those with a time to live when its memory was full, as far as the
+// policies at two moments tell.
+func sparing(was, now state) bool {
+	return strings.HasPrefix(was.policy, "volatile-") && strings.HasPrefix(now.policy, "volatile-")
 }
 
 // evidence is what was seen of a server's data between two states.
@@ -124,8 +119,8 @@ func (was state) lost(now state, e evidence) string {
 		return fmt.Sprintf("it held %d lasting keys at the start, and %d in between or now", was.lasting, e.fewest)
 	case e.witnesses >= fewWitnesses && e.missing*100 >= e.witnesses*gonePercent:
 		return fmt.Sprintf("of %d keys that were read first, %d are not there any more", e.witnesses, e.missing)
-	case evictor(was, now) != "" && ran(was.evicted, now.evicted) > 0:
-		return fmt.Sprintf("it removed %d keys, since its memory was full (maxmemory-policy %s)", ran(was.evicted, now.evicted), evictor(was, now))
+	case !sparing(was, now) && ran(was.evicted, now.evicted) > 0:
+		return fmt.Sprintf("it removed %d keys, since its memory was full (maxmemory-policy is %s now)", ran(was.evicted, now.evicted), now.policy)
 	}
 	return ""
 }
@@ -139,7 +134,7 @@ func (was state) remarks(now state, e evidence) []string {
 	} else if percent := was.percentLost(e); percent >= toldPercent {
 		add("lost %d %% of its lasting keys during the run: it held %d at the start, and %d in between or now", percent, was.lasting, e.fewest)
 	}
-	if n := ran(was.evicted, now.evicted); n > 0 && evictor(was, now) == "" {
+	if n := ran(was.evicted, now.evicted); n > 0 && sparing(was, now) {
 		add("removed %d keys with a time to live during the run, since its memory was full (maxmemory-policy %s)", n, now.policy)
 	}
 	if n := ran(was.expired, now.expired); n > 0 && was.keys > was.lasting {
