@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"sync"
+	"time"
 
 	goredis "github.com/redis/go-redis/v9"
 
@@ -41,6 +43,42 @@ func (n *node) sampled(lasting int64) (few bool) {
 	return n.first.percentLost(evidence{fewest: n.fewest}) >= refusePercent
 }
 
+// findWitnesses remembers some of the keys that are there before anything is read. It does what it can: a server that does
+// not let it look says so where it is read.
+func (n *node) findWitnesses(ctx context.Context) {
+	keys, _, err := n.client.Scan(ctx, 0, "", DefaultPageSize).Result()
+	if err != nil {
+		return
+	}
+	keys = slices.DeleteFunc(keys, func(key string) bool {
+		l, _ := layout.Classify(key)
+		_, known := l.Kind()
+		return !known
+	})
+	keys = keys[:min(len(keys), mostWitnesses)]
+	if n.first.lasting < n.first.keys {
+		pipe := n.client.Pipeline()
+		for _, key := range keys {
+			pipe.PTTL(ctx, key)
+		}
+		left, err := pipe.Exec(ctx)
+		if err != nil {
+			return
+		}
+		lasting := keys[:0]
+		for i, key := range keys {
+			if d := left[i].(*goredis.DurationCmd).Val(); d == lasts {
+				lasting = append(lasting, key)
+			}
+		}
+		keys = lasting
+	}
+	n.witnesses = keys
+}
+
+// lasts is what go-redis makes of PTTL's answer for a key without a time to live.
+const lasts time.Duration = -1
+
 // witness remembers some of the first keys that were there.
 func (n *node) witness(keys []string, probes probes) {
 	n.mu.Lock()
@@ -49,7 +87,7 @@ func (n *node) witness(keys []string, probes probes) {
 		if len(n.witnesses) == mostWitnesses {
 			return
 		}
-		if p := probes[key]; p != nil && p.Exists() && !p.Expires {
+		if p := probes[key]; p != nil && p.Exists() && !p.Expires && !slices.Contains(n.witnesses, key) {
 			n.witnesses = append(n.witnesses, key)
 		}
 	}
@@ -167,7 +205,7 @@ func (s *Store) callWitnesses(ctx context.Context, n *node) error {
 	return nil
 }
 
-// countGone counts the keys that a scan named and that were not there when they were looked at.
+// countGone counts those of the keys, which a scan named, that were not there when they were looked at.
 func (s *Store) countGone(keys []string, probes probes) {
 	for _, key := range keys {
 		if p := probes[key]; p != nil && p.seen && p.State == layout.Absent {

@@ -66,7 +66,9 @@ func (p *part) deliver(
 		return err
 	}
 	next.claims = next.claims || held
-	p.node.witness(keys, r.probes)
+	if p.source.askTTL || !p.source.store.info.Expires { // else nobody knows which keys last
+		p.node.witness(keys, r.probes)
+	}
 	p.source.store.countGone(keys, r.probes)
 	// The last page goes out only once it is certain that none is missing.
 	if next.end {

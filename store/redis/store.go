@@ -165,7 +165,9 @@ func (s *Store) meet(ctx context.Context, client *goredis.Client, addr string) (
 	if f.number("maxmemory") > 0 && now.policy != "noeviction" {
 		n.Evicts, n.Evicted = now.policy, now.evicted
 	}
-	s.nodes = append(s.nodes, newNode(client, addr, now))
+	node := newNode(client, addr, now)
+	node.findWitnesses(ctx)
+	s.nodes = append(s.nodes, node)
 	s.info.add(n, f, now.lasting < now.keys)
 	return f, nil
 }
