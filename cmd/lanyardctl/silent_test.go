@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"slices"
@@ -21,6 +22,7 @@ import (
 	"github.com/lanyardctl/lanyardctl/store/storetest/ferretdb"
 	"github.com/lanyardctl/lanyardctl/store/storetest/mongoproxy"
 	"github.com/lanyardctl/lanyardctl/store/storetest/mongoserver"
+	"github.com/lanyardctl/lanyardctl/store/storetest/redisproxy"
 	"github.com/lanyardctl/lanyardctl/store/storetest/redisserver"
 )
 
@@ -49,8 +51,7 @@ func silentServer(t *testing.T, uri, name, command, collection string) *silentFr
 	return s
 }
 
-// TestCtrlCEndsARunWhoseTargetIsSilent interrupts each command at a server that has stopped answering. It allows twice as long as a run has,
-// since the machine may be busy.
+// TestCtrlCEndsARunWhoseTargetIsSilent interrupts each command at a server that has stopped answering.
 func TestCtrlCEndsARunWhoseTargetIsSilent(t *testing.T) {
 	t.Parallel()
 	redis := redisserver.Start(t)
@@ -99,47 +100,114 @@ func TestCtrlCEndsARunWhoseTargetIsSilent(t *testing.T) {
 				args[len(args)-1] = *sweepWorld(t, filled, exitDone, "--dedupe").ID
 			}
 			target := silentServer(t, server.URI, filled.Name, c.command, c.collection)
-			cmd := exec.Command(ferretdb.Build(t), append(args, "--output", "json")...)
-			cmd.Env, cmd.Dir = append(os.Environ(), target.Env()...), t.TempDir()
-			var stdout bytes.Buffer
-			cmd.Stdout = &stdout
-			pipe, err := cmd.StderrPipe()
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := cmd.Start(); err != nil {
-				t.Fatal(err)
-			}
-			defer func() { _ = cmd.Process.Kill() }()
-			select {
-			case <-target.silent:
-			case <-time.After(time.Minute):
-				t.Fatal("there was no such command")
-			}
-			sent := time.Now()
-			if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
-				t.Fatal(err)
-			}
-			var told time.Time
-			var stderr strings.Builder
-			for lines := bufio.NewScanner(pipe); lines.Scan(); {
-				if strings.HasPrefix(lines.Text(), "stopping: ") {
-					told = time.Now()
-				}
-				stderr.WriteString(lines.Text() + "\n")
-			}
-			_ = cmd.Wait() // the exit code tells
-			took := time.Since(told)
-			t.Logf("%.1f s", took.Seconds())
-			var report summary
-			err = json.Unmarshal(stdout.Bytes(), &report)
-			if code := cmd.ProcessState.ExitCode(); code != exitInterrupted || err != nil || !strings.Contains(report.Error, "interrupted") {
-				t.Errorf("exit %d, report %q\n%s", code, &stdout, &stderr)
-			}
-			if told.Sub(sent) < 0 || told.Sub(sent) > overdue || took > 2*overdue {
-				t.Errorf("signal at %s, told at %s, took %s\n%s", sent, told, took, &stderr)
-			}
+			interruptAt(t, target.silent, target.Env(), args...)
 		})
+	}
+}
+
+// interruptAt interrupts the command once silent is closed, and checks that it ends in time with a report. It allows twice as
+// long as a run has, since the machine may be busy.
+func interruptAt(t *testing.T, silent <-chan struct{}, env []string, args ...string) {
+	t.Helper()
+	cmd := exec.Command(ferretdb.Build(t), append(args, "--output", "json")...)
+	cmd.Env, cmd.Dir = append(os.Environ(), env...), t.TempDir()
+	var stdout bytes.Buffer
+	cmd.Stdout = &stdout
+	pipe, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = cmd.Process.Kill() }()
+	select {
+	case <-silent:
+	case <-time.After(time.Minute):
+		t.Fatal("there was no such command")
+	}
+	sent := time.Now()
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	var told time.Time
+	var stderr strings.Builder
+	for lines := bufio.NewScanner(pipe); lines.Scan(); {
+		if strings.HasPrefix(lines.Text(), "stopping: ") {
+			told = time.Now()
+		}
+		stderr.WriteString(lines.Text() + "\n")
+	}
+	_ = cmd.Wait() // the exit code tells
+	took := time.Since(told)
+	t.Logf("%.1f s", took.Seconds())
+	var report summary
+	err = json.Unmarshal(stdout.Bytes(), &report)
+	if code := cmd.ProcessState.ExitCode(); code != exitInterrupted || err != nil || !strings.Contains(report.Error, "interrupted") {
+		t.Errorf("exit %d, report %q\n%s", code, &stdout, &stderr)
+	}
+	if told.Sub(sent) < 0 || told.Sub(sent) > overdue || took > 2*overdue {
+		t.Errorf("signal at %s, told at %s, took %s\n%s", sent, told, took, &stderr)
+	}
+}
+
+// silentRedis stands before the Redis and is silent from the nth command of a name on.
+func silentRedis(t *testing.T, addr, name string, nth int) (uri string, silent chan struct{}) {
+	silent = make(chan struct{})
+	var proxy *redisproxy.Proxy
+	proxy = redisproxy.Start(t, addr, redisproxy.Options{Hook: func(c redisproxy.Command) func() {
+		if c.Name != name || c.Nth != nth {
+			return nil
+		}
+		return func() {
+			proxy.Silence(true)
+			close(silent)
+		}
+	}})
+	return proxy.URI, silent
+}
+
+// TestASilentRedisEndsARun has a Redis that stops answering: while it is opened, where a key of Lanyard's is looked for, in
+// the scan, and in the last look.
+func TestASilentRedisEndsARun(t *testing.T) {
+	t.Parallel()
+	redis := redisserver.Start(t)
+	fillRedis(t, redis.URI, 300)
+	for _, at := range []struct {
+		name string
+		nth  int
+	}{{"INFO", 1}, {"SCAN", 2}, {"SCAN", 3}, {"EXISTS", 40}} {
+		for _, command := range [][]string{{"migrate", "redis-to-mongo"}, {"verify"}, {"sweep"}} {
+			t.Run(fmt.Sprint(command[0], " ", at.name, " ", at.nth), func(t *testing.T) {
+				t.Parallel()
+				target := mongoserver.New(t)
+				uri, silent := silentRedis(t, redis.Addr, at.name, at.nth)
+				interruptAt(t, silent, target.Env(), append(slices.Clone(command), "--redis", uri, "--timeout", "1h", "--retry-for", "1h")...)
+
+				uri, _ = silentRedis(t, redis.Addr, at.name, at.nth)
+				const retryFor = 2 * time.Second
+				cmd := exec.Command(ferretdb.Build(t), append(command, "--redis", uri, "--timeout", "2s", "--retry-for", retryFor.String())...)
+				cmd.Env, cmd.Dir = append(os.Environ(), target.Env()...), t.TempDir()
+				var stderr bytes.Buffer
+				cmd.Stderr = &stderr
+				began := time.Now()
+				_ = cmd.Run() // the exit code tells
+				if took := time.Since(began); took < retryFor || took > retryFor+20*time.Second {
+					t.Errorf("it took %s", took)
+				}
+				for _, want := range []string{"lanyardctl: ", "hint: "} {
+					if !strings.Contains(stderr.String(), want) {
+						t.Errorf("%q is missing", want)
+					}
+				}
+				if told := strings.Contains(stderr.String(), " has not answered for 1s"); told != (at.name != "INFO") {
+					t.Errorf("told: %t", told)
+				}
+				if code := cmd.ProcessState.ExitCode(); code != exitFailed || t.Failed() {
+					t.Errorf("exit %d\n%s", code, &stderr)
+				}
+			})
+		}
 	}
 }
 
