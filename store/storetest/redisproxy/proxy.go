@@ -29,6 +29,7 @@ type Hook func(Command) (act func())
 // Options says how the proxy behaves from its start.
 type Options struct {
 	Hook    Hook
+	After   func(Command) // is told once the answer to a command has passed
 	Dribble bool // pass one byte at a time, both ways
 }
 
@@ -137,7 +138,7 @@ func (p *Proxy) accept() {
 }
 
 func (p *Proxy) serve(client, server net.Conn) {
-	waiting := 0 // of this connection; under p.mu
+	var waiting []Command // of this connection; under p.mu
 	var both sync.WaitGroup
 	end := func() {
 		client.Close()
@@ -153,13 +154,13 @@ func (p *Proxy) serve(client, server net.Conn) {
 	})
 	both.Wait()
 	p.set(func() {
-		p.waiting -= waiting
+		p.waiting -= len(waiting)
 		delete(p.open, client)
 		delete(p.open, server)
 	})
 }
 
-func (p *Proxy) passCommands(client, server net.Conn, waiting *int) {
+func (p *Proxy) passCommands(client, server net.Conn, waiting *[]Command) {
 	in := bufio.NewReader(client)
 	for {
 		var raw bytes.Buffer
@@ -178,7 +179,7 @@ func (p *Proxy) passCommands(client, server net.Conn, waiting *int) {
 	}
 }
 
-func (p *Proxy) passCommand(server net.Conn, words []string, raw []byte, waiting *int) bool {
+func (p *Proxy) passCommand(server net.Conn, words []string, raw []byte, waiting *[]Command) bool {
 	p.passing.Lock()
 	defer p.passing.Unlock()
 	c := Command{Name: strings.ToUpper(words[0]), Args: words[1:]}
@@ -199,12 +200,12 @@ func (p *Proxy) passCommand(server net.Conn, words []string, raw []byte, waiting
 	}
 	p.set(func() {
 		p.waiting++
-		*waiting++
+		*waiting = append(*waiting, c)
 	})
 	return p.write(server, raw) == nil
 }
 
-func (p *Proxy) passAnswers(server, client net.Conn, waiting *int) {
+func (p *Proxy) passAnswers(server, client net.Conn, waiting *[]Command) {
 	in := bufio.NewReader(server)
 	for {
 		var raw bytes.Buffer
@@ -219,14 +220,24 @@ func (p *Proxy) passAnswers(server, client net.Conn, waiting *int) {
 		p.mu.Unlock()
 		failed := p.write(client, raw.Bytes()) != nil
 		if !pushed {
-			p.set(func() {
-				p.waiting--
-				*waiting--
-			})
+			p.answered(waiting)
 		}
 		if failed {
 			return
 		}
+	}
+}
+
+func (p *Proxy) answered(waiting *[]Command) {
+	var of []Command
+	p.set(func() {
+		if len(*waiting) > 0 {
+			p.waiting--
+			of, *waiting = (*waiting)[:1], (*waiting)[1:]
+		}
+	})
+	if p.opts.After != nil && len(of) == 1 {
+		p.opts.After(of[0])
 	}
 }
 

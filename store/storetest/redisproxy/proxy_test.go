@@ -21,12 +21,13 @@ func client(t *testing.T, p *redisproxy.Proxy) *goredis.Client {
 
 func TestAHookActsBetweenTwoCommandsOfAPipeline(t *testing.T) {
 	srv := redisserver.Start(t)
+	answered := make(chan redisproxy.Command, 100)
 	p := redisproxy.Start(t, srv.Addr, redisproxy.Options{Hook: func(c redisproxy.Command) func() {
 		if c.Name == "GET" && c.Nth == 2 {
 			return func() { srv.Do("SET", "k", "after") }
 		}
 		return nil
-	}})
+	}, After: func(c redisproxy.Command) { answered <- c }})
 	srv.Do("SET", "k", "before")
 	pipe := client(t, p).Pipeline()
 	var got []*goredis.StringCmd
@@ -39,6 +40,11 @@ func TestAHookActsBetweenTwoCommandsOfAPipeline(t *testing.T) {
 	for i, want := range []string{"before", "after", "after"} {
 		if got[i].Val() != want {
 			t.Errorf("answer %d is %q", i+1, got[i].Val())
+		}
+	}
+	for c := range answered { // the first are those of the connection
+		if c.Name == "GET" && c.Nth == 3 {
+			break
 		}
 	}
 	i := slices.IndexFunc(p.Commands(), func(c redisproxy.Command) bool { return c.Name == "GET" })
