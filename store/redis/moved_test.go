@@ -248,6 +248,7 @@ func evicted(c *goredis.Client) int {
 // played is a reading with what happened to it.
 type played struct {
 	items   []string
+	rest    []string // of them, what the end decided
 	remarks []string
 	err     error
 
@@ -291,7 +292,10 @@ func play(t *testing.T, s *scene, act func(), at int) played {
 			return err
 		}
 		p.read = int(count.Load())
-		return src.Rest(ctx, r.take)
+		return src.Rest(ctx, func(page record.Page) error {
+			p.rest = append(p.rest, shown(page.Items)...)
+			return r.take(page)
+		})
 	}()
 	p.ended = int(count.Load())
 	if act != nil && !p.acted {
@@ -385,6 +389,11 @@ func TestNoReadingOfAMovedSourceEndsWell(t *testing.T) {
 					t.Errorf("%s: %v", name, got.err)
 				case got.err == nil && got.acted && i < len(names) && e.remark != "" && !strings.Contains(fmt.Sprint(got.remarks), e.remark):
 					t.Errorf("%s: told %q", name, got.remarks)
+				}
+				for _, line := range got.rest {
+					if !slices.Contains(calm.items, line) {
+						t.Errorf("%s: the end decided %s", name, line)
+					}
 				}
 				if e.after != nil {
 					e.after(t, s)
