@@ -506,3 +506,56 @@ func playMoved(t *testing.T, c movedCommand, m moment, e movedEvent) (code int, 
 	}
 	return code, addresses.ReplaceAllString(first, "HOST")
 }
+
+// deleting is an event that leaves the server's identity what it was.
+func deleting() movedEvent {
+	i := slices.IndexFunc(movedEvents, func(e movedEvent) bool { return e.name == "DEL of 19 in 20" })
+	return movedEvents[i]
+}
+
+// onceInTheScan is a proxy's hook that lets act happen before the third scan.
+func onceInTheScan(act func()) redisproxy.Hook {
+	return func(c redisproxy.Command) func() {
+		if c.Name == "SCAN" && c.Nth == 5 { // two are of the preflight
+			return act
+		}
+		return nil
+	}
+}
+
+func TestAMovedSourceIsReadFromItsBeginningAgain(t *testing.T) {
+	t.Parallel()
+	s, target := newMovedSource(t, false), mongoserver.New(t)
+	proxy := redisproxy.Start(t, s.server.Addr, redisproxy.Options{Hook: onceInTheScan(func() { deleting().act(t, s) })})
+	args := []string{"migrate", "redis-to-mongo", "--redis", proxy.URI}
+	code, first, all := runCommand(t, target, args...)
+	if code != exitFailed || !strings.Contains(first, "lost keys") || !strings.Contains(all, "the same command then starts from the beginning") ||
+		strings.Contains(all, "takes up the work again") || !strings.Contains(all, "--allow-shrinking") {
+		t.Errorf("exit %d\n%s", code, all)
+	}
+	fillMoved(t, s.admin)
+	code, first, all = runCommand(t, target, args...)
+	if code != exitDone || first != "Migrated." || len(documentsOf(t, target.Connect(t))) != 3*movedUsers+movedClaims {
+		t.Errorf("exit %d\n%s", code, all)
+	}
+}
+
+func TestASourceThatMayShrinkIsReadToItsEnd(t *testing.T) {
+	t.Parallel()
+	target := mongoserver.New(t)
+	for name, c := range map[string]struct {
+		act        func(testing.TB, *movedSource)
+		code       int
+		first, all string
+	}{
+		"keys are deleted": {deleting().act, exitDone, "Migrated.", "lost keys during the run: it held 3630 lasting keys at the start"},
+		"FLUSHALL":         {movedEvents[0].act, exitFailed, "Failed: ", "FLUSHALL ran once"},
+	} {
+		s := newMovedSource(t, false)
+		proxy := redisproxy.Start(t, s.server.Addr, redisproxy.Options{Hook: onceInTheScan(func() { c.act(t, s) })})
+		code, first, all := runCommand(t, target, "migrate", "redis-to-mongo", "--redis", proxy.URI, "--allow-shrinking")
+		if code != c.code || !strings.HasPrefix(first, c.first) || !strings.Contains(all, c.all) {
+			t.Errorf("%s: exit %d\n%s", name, code, all)
+		}
+	}
+}

@@ -30,7 +30,7 @@ type Hook func(Command) (act func())
 type Options struct {
 	Hook    Hook
 	After   func(Command) // is told once the answer to a command has passed
-	Dribble bool // pass one byte at a time, both ways
+	Dribble bool          // pass one byte at a time, both ways
 }
 
 // Proxy is a running proxy.
