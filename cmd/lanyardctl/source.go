@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -104,6 +105,7 @@ func explainRedis(err error, at redisPlace) error {
 			return failure(err, hint)
 		}
 	}
+	user, login := at.login(err)
 	switch {
 	case errors.Is(err, redis.ErrTLSFile):
 		return failure(err, "check the files that --redis-ca, --redis-cert and --redis-key name, or REDIS_CA, REDIS_CERT and REDIS_KEY")
@@ -112,15 +114,15 @@ func explainRedis(err error, at redisPlace) error {
 	case errors.Is(err, redis.ErrUnreachable):
 		return failure(err, fmt.Sprintf("is the server running, and is %s right? (waited at most %s; --timeout waits longer)", from, at.timeout))
 	case errors.Is(err, redis.ErrAuth):
-		return failure(err, "check the user and the password in "+from+" ("+redisForm+"; without a user redis://:PASSWORD@HOST:PORT)")
+		return failure(err, "check the user and the password in "+from+": "+login)
 	case errors.Is(err, redis.ErrNoPassword):
-		return failure(err, "name a password in "+from+": redis://:PASSWORD@HOST:PORT, or "+redisForm)
+		return failure(err, "name a password in "+from+": "+login)
 	case errors.Is(err, redis.ErrLoading):
 		return failure(err, "wait until it has loaded its data, then run the same command again")
 	case errors.Is(err, redis.ErrPermission):
-		return failure(err, fmt.Sprintf("let the user run it: ACL SETUSER %s +%s (docs/migrate.md lists all that is needed)", at.user(), redis.RefusedCommand(err)))
+		return failure(err, fmt.Sprintf("let the user run it: ACL SETUSER %s +%s (docs/migrate.md lists all that is needed)", user, redis.RefusedCommand(err)))
 	case errors.Is(err, redis.ErrKeys):
-		return failure(err, fmt.Sprintf("let the user read Lanyard's keys: ACL SETUSER %s ~%s", at.user(), strings.Join(layout.Patterns(), " ~")))
+		return failure(err, fmt.Sprintf("let the user read Lanyard's keys: ACL SETUSER %s ~%s", user, strings.Join(layout.Patterns(), " ~")))
 	case errors.Is(err, redis.ErrCommand):
 		return failure(err, fmt.Sprintf("is %s renamed or switched off (rename-command)? Let it be known again, or read a dump (--redis rdb:FILE)",
 			strings.ToUpper(redis.RefusedCommand(err))))
@@ -129,11 +131,13 @@ func explainRedis(err error, at redisPlace) error {
 	case errors.Is(err, redis.ErrSlots):
 		return failure(err, "bring the Cluster in order (redis-cli --cluster check HOST:PORT), then run the same command again")
 	case errors.Is(err, redis.ErrMasterDown):
-		return failure(err, "bring its master back, or name another server; replica-serve-stale-data yes lets a replica answer without its master")
+		return failure(err, "bring its master back, or name another server, then run the same command again; replica-serve-stale-data yes lets a replica answer without its master")
 	case errors.Is(err, redis.ErrMaxClients):
 		return failure(err, "close other clients, or raise maxclients (CONFIG SET maxclients N), then run the same command again")
 	case errors.Is(err, redis.ErrProtected):
 		return failure(err, "give the server a password and name it in "+from+", or run this on the server's machine")
+	case errors.Is(err, redis.ErrNoSentinel):
+		return failure(err, "name a Sentinel in "+from+" (most often at port 26379), or leave master_name= out")
 	case errors.Is(err, redis.ErrSentinel):
 		return failure(err, "write redis://SENTINEL:26379?master_name=NAME")
 	case errors.Is(err, redis.ErrShrank):
@@ -204,10 +208,19 @@ func ahead(skew time.Duration) string {
 	return "behind"
 }
 
-// user returns the name of the user that the URI names.
-func (p redisPlace) user() string {
-	if u, err := url.Parse(p.URI); err == nil && u.User.Username() != "" {
-		return u.User.Username()
+// login returns the user whom the server that err is of knows, and how the URI names a user. A Sentinel and the server that
+// it names have users of their own.
+func (p redisPlace) login(err error) (user, form string) {
+	u, parseErr := url.Parse(p.URI)
+	if parseErr != nil {
+		return "default", redisForm
 	}
-	return "default"
+	user, form = u.User.Username(), "redis://:PASSWORD@HOST:PORT, or "+redisForm
+	if u.Query().Has("master_name") {
+		form = "the Sentinel's stand before the @"
+		if failed, ok := errors.AsType[*redis.Error](err); !ok || !failed.Sentinel {
+			user, form = u.Query().Get("username"), "username= and password= are the server's, and what stands before the @ the Sentinel's"
+		}
+	}
+	return cmp.Or(user, "default"), form
 }

@@ -36,6 +36,7 @@ var (
 	ErrLoading     = errors.New("the server is still loading its data")
 	ErrNotRedis    = errors.New("this is no Redis server")
 	ErrSentinel    = errors.New("this is a Sentinel: name the master by master_name=")
+	ErrNoSentinel  = errors.New("this is no Sentinel, and master_name= asks for one")
 )
 
 // Why what was read is not all. Each comes with [record.ErrSourceMoved].
@@ -51,11 +52,16 @@ type Error struct {
 	Addr   string // empty where there is none yet
 	Reason error  // one of this package's errors or of package handshake's, nil where none fits
 	Detail string
+
+	Sentinel bool // a Sentinel refused, which has users of its own
 }
 
 // Error returns the address, the reason and the detail.
 func (e *Error) Error() string {
 	parts := []string{"open redis"}
+	if e.Sentinel {
+		parts[0] = "ask Sentinel"
+	}
 	if e.Addr != "" {
 		parts[0] += " " + e.Addr
 	}
@@ -121,7 +127,7 @@ var answers = []struct {
 	{"SELECT is not allowed in cluster mode", ErrURI},
 	{"CLUSTERDOWN", ErrSlots},
 	{"MASTERDOWN", ErrMasterDown},
-	{"max number of clients reached", ErrMaxClients},
+	{"max number of clients", ErrMaxClients},
 	{"DENIED", ErrProtected},
 }
 
@@ -136,7 +142,7 @@ func reasonOf(err error) error {
 }
 
 // refusedCommand finds the command that a server does not know or does not let the user run: 'hgetall', 'memory|usage'.
-var refusedCommand = regexp.MustCompile(`['` + "`" + `]([A-Za-z]+(?:\|[a-z]+)?)['` + "`" + `]`)
+var refusedCommand = regexp.MustCompile(`['` + "`" + `]([A-Za-z]+(?:\|[a-z-]+)?)['` + "`" + `]`)
 
 // RefusedCommand returns the command that the server refused with an [ErrPermission] or an [ErrCommand], in lower case,
 // and nothing for another error.
@@ -155,14 +161,28 @@ func RefusedCommand(err error) string {
 	return ""
 }
 
+// turnsAway reports whether a server closes the connection after it has answered err.
+func turnsAway(err error) bool {
+	reason := reasonOf(err)
+	return reason == ErrMaxClients || reason == ErrProtected
+}
+
+// Passes reports whether err is a refusal that ends by itself or by what is done to the server. Other refusals are for good.
+func Passes(err error) bool {
+	return errors.Is(err, ErrSlots) || errors.Is(err, ErrMasterDown) || errors.Is(err, ErrMaxClients) || errors.Is(err, ErrLoading)
+}
+
 func isNetwork(err error) bool {
 	var netErr net.Error
 	return errors.As(err, &netErr)
 }
 
-// plain returns the text of a server's error without the arguments of the command, which may be secrets.
+// plain returns the text of a server's error without the arguments of the command, which may be secrets, and without advice.
 func plain(err error) string {
 	text, _, _ := strings.Cut(err.Error(), ", with args")
+	if errors.Is(reasonOf(err), ErrProtected) {
+		text, _, _ = strings.Cut(text, ". ")
+	}
 	return text
 }
 
@@ -176,7 +196,7 @@ func temporary(err error) bool {
 	}
 	return isNetwork(err) || errors.Is(err, ErrLoading) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
 		errors.Is(err, goredis.ErrPoolTimeout) || goredis.IsLoadingError(err) || goredis.IsTryAgainError(err) ||
-		goredis.IsClusterDownError(err) || goredis.IsMasterDownError(err) || goredis.IsMaxClientsError(err)
+		goredis.IsClusterDownError(err) || goredis.IsMasterDownError(err) || errors.Is(reasonOf(err), ErrMaxClients)
 }
 
 func isWrongType(err error) bool { return goredis.HasErrorPrefix(err, "WRONGTYPE") }

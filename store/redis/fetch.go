@@ -337,30 +337,33 @@ func sizeOf(hash map[string]string) int64 {
 
 // walk loads a large hash piece by piece and stops where it turns out larger than layout.MaxValue.
 func (s *Store) walk(ctx context.Context, p *probe) error {
-	var fields int64
-	err := s.retry(ctx, "read a large hash from redis", func(ctx context.Context) (err error) {
-		fields, err = s.reads.HLen(ctx, p.Key).Result()
-		return err
+	const what = "read a large hash from redis"
+	// In a Cluster, go-redis asks COMMAND before each command outside a pipeline, for which a user needs a right.
+	var fields *goredis.IntCmd
+	err := s.pipeline(ctx, what, func(ctx context.Context, pipe goredis.Pipeliner) {
+		fields = pipe.HLen(ctx, p.Key)
 	})
-	if isWrongType(err) {
-		return s.describe(ctx, []*probe{p})
-	}
 	if err != nil {
 		return err
 	}
-	step := min(max(fields*walkBytes/max(p.size, 1), 1), 10_000)
+	if isWrongType(fields.Err()) {
+		return s.describe(ctx, []*probe{p})
+	}
+	step := min(max(fields.Val()*walkBytes/max(p.size, 1), 1), 10_000)
 	p.Hash = make(map[string]string)
 	var bytes int64
 	for cursor := uint64(0); ; {
-		var flat []string
-		var next uint64
-		err := s.retry(ctx, "read a large hash from redis", func(ctx context.Context) (err error) {
-			flat, next, err = s.reads.HScan(ctx, p.Key, cursor, "", step).Result()
-			return err
+		var page *goredis.ScanCmd
+		err := s.pipeline(ctx, what, func(ctx context.Context, pipe goredis.Pipeliner) {
+			page = pipe.HScan(ctx, p.Key, cursor, "", step)
 		})
 		if err != nil {
 			return err
 		}
+		if isWrongType(page.Err()) {
+			return s.describe(ctx, []*probe{p})
+		}
+		flat, next := page.Val()
 		cursor = next
 		for i := 0; i+1 < len(flat); i += 2 {
 			// A field may come twice.

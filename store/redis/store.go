@@ -16,6 +16,7 @@ import (
 	"github.com/redis/go-redis/v9/logging"
 
 	"github.com/lanyardctl/lanyardctl/record"
+	"github.com/lanyardctl/lanyardctl/store/layout"
 )
 
 // go-redis writes log lines to stderr by default, where they would tear a progress bar. Its logger is global to the
@@ -75,7 +76,10 @@ func open(ctx context.Context, o Options, t target) (*Store, error) {
 			return nil, err
 		}
 		s, _, err := openSingle(ctx, goredis.NewFailoverClient(t.failover), addr, t.failover.DB, Sentinel)
-		return s, err
+		if err != nil {
+			return nil, diagnose(addr, t.tls() != nil, err)
+		}
+		return s, nil
 	}
 	s, clustered, err := openSingle(ctx, goredis.NewClient(t.single), t.addr, t.single.DB, Standalone)
 	switch {
@@ -139,6 +143,10 @@ func masterAddrFrom(
 	switch {
 	case errors.Is(err, goredis.Nil):
 		return "", failure(addr, ErrURI, "the Sentinel knows no master of the name that master_name= gives")
+	case errors.Is(reasonOf(err), ErrCommand):
+		return "", failure(addr, ErrNoSentinel, "")
+	case reasonOf(err) != nil:
+		return "", &Error{Addr: addr, Reason: reasonOf(err), Detail: plain(err), Sentinel: true}
 	case err != nil:
 		return "", err
 	case len(found) != 2:
@@ -156,6 +164,10 @@ func (s *Store) meet(ctx context.Context, client *goredis.Client, addr string) (
 	}
 	if err := f.usable(addr); err != nil {
 		return nil, err
+	}
+	if len(s.nodes) == 0 {
+		// Asked once, so that a server that refuses it does not log that for each key.
+		s.noMemory.Store(isRefused(client.MemoryUsage(ctx, layout.Counters.Key("")).Err()))
 	}
 	now := f.state(s.info.DB)
 	n := NodeInfo{

@@ -1,0 +1,370 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	goredis "github.com/redis/go-redis/v9"
+
+	"github.com/lanyardctl/lanyardctl/store/layout"
+	"github.com/lanyardctl/lanyardctl/store/storetest/ferretdb"
+	"github.com/lanyardctl/lanyardctl/store/storetest/mongoserver"
+	"github.com/lanyardctl/lanyardctl/store/storetest/redisserver"
+)
+
+// documentedRights returns the lines of docs/migrate.md by what stands before them: "For `sweep --redis`".
+func documentedRights(t *testing.T) map[string]string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "migrate.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, found := strings.Cut(string(text), "\n## A Redis user with the least rights\n")
+	if !found {
+		t.Fatal("docs/migrate.md has no section on the least rights")
+	}
+	section, _, _ = strings.Cut(section, "\n## ")
+	rights := make(map[string]string)
+	blocks := strings.Split(section, "```\n")
+	for i := 1; i < len(blocks); i += 2 {
+		before := strings.Split(strings.TrimSpace(blocks[i-1]), "\n")
+		rights[before[len(before)-1]] = strings.TrimSpace(blocks[i])
+	}
+	return rights
+}
+
+const (
+	forPair     = "For `migrate` and `verify`:"
+	forSweep    = "For `sweep --redis`:"
+	forDatabase = "For another database than 0, in addition:"
+	forCluster  = "For a Cluster, in addition, and all lines on every node, since a Cluster does not pass users on:"
+	forSentinel = "A Sentinel has users of its own. Where its default user may not be used, on every Sentinel:"
+	forKeys     = "The keys can be narrowed to Lanyard's; `SCAN` shows the names of all keys all the same:"
+	optional    = "Without these everything works, too; `ACL LOG` then shows once that each was asked for:"
+
+	rightsPassword = "Zq7Kx9Jw4Vb8"
+)
+
+// line returns a documented line with a password.
+func line(t *testing.T, what string) string {
+	t.Helper()
+	text, ok := documentedRights(t)[what]
+	if !ok || !strings.HasPrefix(text, "ACL SETUSER lanyardctl ") || strings.Contains(text, "\n") {
+		t.Fatalf("docs/migrate.md has no such line: %s %q", what, text)
+	}
+	return strings.Replace(text, "PASSWORD", rightsPassword, 1)
+}
+
+// commandsIn returns the rights that a line gives.
+func commandsIn(line string) []string {
+	var commands []string
+	for _, word := range strings.Fields(line) {
+		if strings.HasPrefix(word, "+") {
+			commands = append(commands, word)
+		}
+	}
+	return commands
+}
+
+// set runs a line on every server.
+func set(servers []*redisserver.Server, line string) {
+	for _, s := range servers {
+		var words []any
+		for _, word := range strings.Fields(line) {
+			words = append(words, word)
+		}
+		s.Do(words...)
+	}
+}
+
+// restrict makes the user anew on every server.
+func restrict(servers []*redisserver.Server, lines ...string) {
+	for _, s := range servers {
+		s.Do("ACL", "DELUSER", "lanyardctl")
+		s.Do("ACL", "LOG", "RESET")
+	}
+	for _, line := range lines {
+		set(servers, line)
+	}
+}
+
+// rightsKeys are API keys that stand in the data.
+var rightsKeys = []string{"aaaaaaaabbbbbbbbccccccccdddddddd", "lnyd_eeeeeeeeffffffff0000000011111111", "2222222233333333444444445555aaaa"}
+
+// fillEveryPath writes data that make every command run that lanyardctl knows.
+func fillEveryPath(t *testing.T, client goredis.UniversalClient) {
+	t.Helper()
+	ctx := t.Context()
+	long := strings.Repeat("x", 5000)
+	many := make([]any, 0, 600)
+	for i := range 300 { // more than the budget, where sizes are only guessed
+		many = append(many, fmt.Sprintf("field%d", i), fmt.Sprint(i))
+	}
+	user := func(n int) string { return fmt.Sprint(94490510688792576 + n<<23) }
+	_, err := client.Pipelined(ctx, func(p goredis.Pipeliner) error {
+		for n := range 20 {
+			p.HSet(ctx, "lanyard_kv:"+user(n), "n", "1", "monitoring_since", fmt.Sprint(1600000000+n))
+			p.Set(ctx, "lanyard:user_last_seen:"+user(n), 1700000000000+n, 0)
+			p.Set(ctx, "monitoring:"+user(n), 1650000000+n, 0)
+		}
+		p.HSet(ctx, "lanyard:user_kv:"+user(1), many...)
+		p.HSet(ctx, "lanyard_kv:"+user(2), "long", long)
+		p.Set(ctx, "lanyard_last_seen:"+user(3), long, 0)
+		p.Set(ctx, "user_monitoring_since:"+user(3), long, 0)
+		p.Set(ctx, "lanyard_last_seen:"+user(4), "", 0)
+		p.Set(ctx, "lanyard:user_monitoring_since:"+user(4), "", 0)
+		p.LPush(ctx, "lanyard_last_seen:"+user(5), "a list")
+		p.LPush(ctx, "lanyard:user_monitoring_since:"+user(5), "a list")
+		p.Set(ctx, "lanyard:user_kv:"+user(5), "text", 0)
+		p.Set(ctx, "lanyard_last_seen:"+user(6), 1700000000000, 24*60*60*1e9)
+		p.Set(ctx, "user_api_key:"+user(0), rightsKeys[0], 0)
+		p.Set(ctx, "api_key:"+rightsKeys[0], user(0), 0)
+		p.Set(ctx, "api_key:"+rightsKeys[1], user(1), 0) // decided last, like that of user 2
+		p.Set(ctx, "user_api_key:"+user(2), rightsKeys[2], 0)
+		p.HSet(ctx, "lanyard:metrics_v1", "lanyard_messages_inbound", "12")
+		p.Set(ctx, "something:else", "x", 0)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// ran is what came of a run.
+type ran struct {
+	exit    int
+	figures map[string]any
+	rejects []string
+	stderr  string
+}
+
+// sameAs returns in what the runs differ.
+func (r ran) sameAs(other ran) string {
+	return cmp.Diff([]any{r.exit, r.figures, r.rejects}, []any{other.exit, other.figures, other.rejects})
+}
+
+// runOn runs a command on the source and the target. Whatever it prints shows no secret.
+func runOn(t *testing.T, uri string, target *mongoserver.Database, args ...string) ran {
+	t.Helper()
+	cmd := exec.Command(ferretdb.Build(t), append(args, "--output", "json")...)
+	cmd.Dir = t.TempDir()
+	cmd.Env = append(append(os.Environ(), target.Env()...), "REDIS_URI="+uri)
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	_ = cmd.Run() // the exit code tells
+	r := ran{exit: cmd.ProcessState.ExitCode(), stderr: stderr.String(), figures: make(map[string]any)}
+	for _, secret := range append([]string{rightsPassword}, rightsKeys...) {
+		if strings.Contains(stdout.String()+r.stderr, secret) {
+			t.Errorf("%v shows %s:\n%s\n%s", args, secret, &stdout, r.stderr)
+		}
+	}
+	if err := json.Unmarshal(stdout.Bytes(), &r.figures); err != nil {
+		t.Fatalf("%v: %v\n%s", args, err, r.stderr)
+	}
+	for _, name := range []string{"source", "database", "started_at", "duration_ms", "rejects_file", "superseded_file", "sweep_id"} {
+		delete(r.figures, name)
+	}
+	files, _ := filepath.Glob(filepath.Join(cmd.Dir, "lanyardctl-rejects-*.ndjson")) // the pattern is right
+	for _, file := range files {
+		for line := range readRejects(t, file) {
+			r.rejects = append(r.rejects, line)
+		}
+	}
+	slices.Sort(r.rejects)
+	return r
+}
+
+// rightsCommand is a command that is run under least rights.
+type rightsCommand struct {
+	args, again []string // the same that changes nothing
+	rights      string
+}
+
+var rightsCommands = map[string]rightsCommand{
+	"migrate": {[]string{"migrate", "redis-to-mongo"}, []string{"migrate", "redis-to-mongo", "--dry-run"}, forPair},
+	"verify":  {[]string{"verify", "--recheck", "0"}, []string{"verify", "--recheck", "0"}, forPair},
+	"sweep":   {[]string{"sweep", "--redis", "env"}, []string{"sweep", "--redis", "env", "--dry-run"}, forSweep},
+}
+
+// rightsPlace is a source that is read under least rights.
+type rightsPlace struct {
+	servers         []*redisserver.Server // on which users are made
+	everybody, user string                // URIs
+	extra           []string              // lines in addition
+}
+
+// deployments are the ways to run Redis.
+var deployments = map[string]func(t *testing.T) rightsPlace{
+	"one server": func(t *testing.T) rightsPlace {
+		s := redisserver.Start(t, "--appendonly", "yes")
+		fillEveryPath(t, redisOf(t, s.URI))
+		return rightsPlace{[]*redisserver.Server{s}, s.URI, withUser(s.URI), nil}
+	},
+	"database 3": func(t *testing.T) rightsPlace {
+		s := redisserver.Start(t, "--appendonly", "yes")
+		fillEveryPath(t, redisOf(t, s.URI+"/3"))
+		return rightsPlace{[]*redisserver.Server{s}, s.URI + "/3", withUser(s.URI + "/3"), []string{line(t, forDatabase)}}
+	},
+	"a Cluster": func(t *testing.T) rightsPlace {
+		c := redisserver.StartCluster(t, 3, "--appendonly", "yes")
+		fillEveryPath(t, c.Client(t))
+		return rightsPlace{c.Masters, c.URI, withUser(c.URI), []string{line(t, forCluster)}}
+	},
+	"one of a Cluster": func(t *testing.T) rightsPlace {
+		c := redisserver.StartCluster(t, 3, "--appendonly", "yes")
+		fillEveryPath(t, c.Client(t))
+		uri := c.Masters[1].URI
+		return rightsPlace{c.Masters, uri, withUser(uri), []string{line(t, forCluster)}}
+	},
+	"a Sentinel": func(t *testing.T) rightsPlace {
+		s := redisserver.Start(t, "--appendonly", "yes")
+		fillEveryPath(t, redisOf(t, s.URI))
+		sentinel := redisserver.StartSentinel(t, "main", s)
+		set([]*redisserver.Server{sentinel}, line(t, forSentinel))
+		name := "?master_name=main"
+		return rightsPlace{[]*redisserver.Server{s}, sentinel.URI + name, withUser(sentinel.URI) + name + "&username=lanyardctl&password=" + rightsPassword, nil}
+	},
+	"Lanyard's keys alone": func(t *testing.T) rightsPlace {
+		s := redisserver.Start(t, "--appendonly", "yes")
+		fillEveryPath(t, redisOf(t, s.URI))
+		return rightsPlace{[]*redisserver.Server{s}, s.URI, withUser(s.URI), []string{line(t, forKeys)}}
+	},
+}
+
+func redisOf(t *testing.T, uri string) *goredis.Client {
+	t.Helper()
+	o, err := goredis.ParseURL(uri)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := goredis.NewClient(o)
+	t.Cleanup(func() { _ = client.Close() })
+	return client
+}
+
+func withUser(uri string) string {
+	return strings.Replace(uri, "redis://", "redis://lanyardctl:"+rightsPassword+"@", 1)
+}
+
+// TestTheLeastRightsAreEnough runs each command under exactly the line that docs/migrate.md gives, and as a user who may do
+// everything.
+func TestTheLeastRightsAreEnough(t *testing.T) {
+	t.Parallel()
+	server := mongoserver.Start(t)
+	for name, deploy := range deployments {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			place := deploy(t)
+			for _, optionally := range []bool{false, true} {
+				free, bound := server.Database(t), server.Database(t)
+				for _, command := range []string{"migrate", "verify", "sweep"} {
+					c := rightsCommands[command]
+					lines := append([]string{line(t, c.rights)}, place.extra...)
+					if optionally {
+						lines = append(lines, line(t, optional))
+					}
+					restrict(place.servers, lines...)
+					want, got := runOn(t, place.everybody, free, c.args...), runOn(t, place.user, bound, c.args...)
+					if diff := want.sameAs(got); diff != "" || want.exit == exitFailed {
+						t.Errorf("%s: -everybody +lanyardctl:\n%s\n%s", command, shortened(diff), got.stderr)
+					}
+					// One refusal is enough to know: a server logs each.
+					most := map[bool]int64{false: int64(len(place.servers)), true: 0}[optionally]
+					for name, n := range refusals(t, place.servers) {
+						if n > most || name != "memory|usage" {
+							t.Errorf("%s was refused %s %d times", command, name, n)
+						}
+					}
+				}
+			}
+		})
+	}
+}
+
+// refusals returns what ACL LOG tells of the user, by command: how often it was refused.
+func refusals(t *testing.T, servers []*redisserver.Server) map[string]int64 {
+	t.Helper()
+	refused := make(map[string]int64)
+	for _, s := range servers {
+		log, err := redisOf(t, s.URI).ACLLog(context.Background(), 100).Result()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, entry := range log {
+			refused[entry.Object] += entry.Count
+		}
+	}
+	return refused
+}
+
+// TestEachOfTheLeastRightsIsNeeded takes the documented rights away one by one. Each time the command says what is missing,
+// and works again once the line of its hint was run.
+func TestEachOfTheLeastRightsIsNeeded(t *testing.T) {
+	t.Parallel()
+	server := mongoserver.Start(t)
+	for name, deploy := range deployments {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			place := deploy(t)
+			target := server.Database(t)
+			runOn(t, place.everybody, target, rightsCommands["migrate"].args...)
+			for _, command := range slices.Sorted(maps.Keys(rightsCommands)) {
+				c := rightsCommands[command]
+				lines := append([]string{line(t, c.rights)}, place.extra...)
+				want := runOn(t, place.everybody, target, c.again...)
+				for _, right := range commandsIn(strings.Join(lines, " ")) {
+					restrict(place.servers, append(lines, "ACL SETUSER lanyardctl -"+right[1:])...)
+					refused := runOn(t, place.user, target, c.again...)
+					wantHint := "hint: let the user run it: ACL SETUSER lanyardctl " + right + " ("
+					if refused.exit != exitFailed || !strings.Contains(refused.stderr, "'"+right[1:]+"'") || !strings.Contains(refused.stderr, wantHint) {
+						t.Errorf("%s without %s: exit %d\n%s", command, right, refused.exit, refused.stderr)
+						continue
+					}
+					_, hint, _ := strings.Cut(refused.stderr, "let the user run it: ")
+					hint, _, _ = strings.Cut(hint, " (")
+					set(place.servers, hint)
+					if diff := want.sameAs(runOn(t, place.user, target, c.again...)); diff != "" {
+						t.Errorf("%s after %q:\n%s", command, hint, shortened(diff))
+					}
+				}
+			}
+		})
+	}
+}
+
+// TestKeysThatMayNotBeReadAreNamed narrows the keys to what somebody may think Lanyard's are.
+func TestKeysThatMayNotBeReadAreNamed(t *testing.T) {
+	t.Parallel()
+	target, place := mongoserver.New(t), deployments["one server"](t)
+	runOn(t, place.everybody, target, rightsCommands["migrate"].args...)
+	for command, c := range rightsCommands {
+		for _, narrow := range []string{"~lanyard*", "~*api_key*", "%W~*"} {
+			restrict(place.servers, line(t, c.rights), "ACL SETUSER lanyardctl resetkeys "+narrow)
+			refused := runOn(t, place.user, target, c.again...)
+			_, hint, found := strings.Cut(refused.stderr, "hint: let the user read Lanyard's keys: ")
+			for _, pattern := range layout.Patterns() {
+				found = found && strings.Contains(hint, " ~"+pattern)
+			}
+			if refused.exit != exitFailed || !found {
+				t.Errorf("%s with %s: exit %d\n%s", command, narrow, refused.exit, refused.stderr)
+				continue
+			}
+			hint, _, _ = strings.Cut(hint, "\n")
+			set(place.servers, hint)
+			want := runOn(t, place.everybody, target, c.again...)
+			if diff := want.sameAs(runOn(t, place.user, target, c.again...)); diff != "" {
+				t.Errorf("%s after %q:\n%s", command, hint, shortened(diff))
+			}
+		}
+	}
+}
