@@ -110,7 +110,7 @@ func (r *migrationRun) report(report *migrate.Report, runErr error) error {
 	case runErr != nil:
 		hint := "the report says what was done until then; mend what the error names, and the same command takes up the work again"
 		if errors.Is(runErr, record.ErrUnavailable) {
-			hint = "the report says what was done until then; the same command takes up the work again"
+			hint = "the report says what was done until then; the same command takes up the work again (--retry-for waits longer)"
 		}
 		err = r.explain(runErr, hint)
 	case report.Rejects() > 0:

@@ -148,10 +148,11 @@ func (r *sweepRun) explain(err error) error {
 	if _, ok := errors.AsType[*discord.Error](err); ok {
 		return explainDiscord(err) // also where the server may be available later
 	}
-	explanations := []error{explainSweep(err, r.on.again), explainMongo(err, r.on)}
+	explanations := []error{explainSweep(err, r.on.again)}
 	if r.options.redis != nil {
 		explanations = append(explanations, explainSource(err, *r.options.redis))
 	}
+	explanations = append(explanations, explainMongo(err, r.on))
 	otherwise := "what was done until then is journalled; mend what the error names, then run the same command again"
 	if errors.Is(err, record.ErrUnavailable) {
 		otherwise = "what was done until then is journalled; run the same command again once the server answers"

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/lanyardctl/lanyardctl/record"
+	"github.com/lanyardctl/lanyardctl/store/redis"
 )
 
 // targetRun is one run of a command that works on a target. Every text that it prints or returns has passed the
@@ -118,10 +119,10 @@ func (r *targetRun) startProgress(state func() progress) (stop func(complete boo
 }
 
 // explained returns the first of the explanations of an error that knows the next step. Otherwise is the next step where
-// none does.
+// none does, and where a server does not answer, of whichever side it is.
 func explained(err error, otherwise string, explanations ...error) error {
 	for _, explanation := range explanations {
-		if exit, ok := errors.AsType[*exitError](explanation); ok && !errors.Is(err, record.ErrUnavailable) {
+		if exit, ok := errors.AsType[*exitError](explanation); ok && (redis.Passes(err) || !errors.Is(err, record.ErrUnavailable)) {
 			return exit
 		}
 	}

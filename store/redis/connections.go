@@ -50,17 +50,20 @@ const mostWords = 1 << 10
 // Read implements [net.Conn].
 func (c *connection) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b)
-	if n > 0 && !c.heard {
-		c.heard = true
-		if b[0] == '-' {
-			c.first = string(b[:min(n, mostWords)])
-		}
+	switch {
+	case n > 0 && !c.heard && b[0] == '-':
+		c.first = string(b[:min(n, mostWords)])
+	case n > 0:
+		c.first = "" // it refused something, but went on
+	}
+	c.heard = c.heard || n > 0
+	if err != nil {
+		err = c.lastWords(err)
 	}
 	return n, err
 }
 
-// Write implements [net.Conn]. A server that refuses a client says so and closes the connection: then what it said is the
-// error, whether go-redis has read it or not.
+// Write implements [net.Conn].
 func (c *connection) Write(b []byte) (int, error) {
 	n, err := c.Conn.Write(b)
 	if err == nil {
@@ -69,10 +72,18 @@ func (c *connection) Write(b []byte) (int, error) {
 	if !c.heard && c.Conn.SetReadDeadline(time.Now().Add(lastWordsIn)) == nil {
 		_, _ = c.Read(make([]byte, mostWords)) // there may be nothing
 	}
+	return n, c.lastWords(err)
+}
+
+// lastWords returns what the server said before the connection failed with err, where it refused the client: it says so and
+// closes the connection, which is met by a read or by a write, whether go-redis has read what it said or not.
+func (c *connection) lastWords(err error) error {
 	if line, _, _ := strings.Cut(c.first, "\r\n"); line != "" {
-		return n, refusal(line[1:])
+		if said := refusal(line[1:]); turnsAway(said) {
+			return said
+		}
 	}
-	return n, err
+	return err
 }
 
 // lastWordsIn is how long the last words of a server that has closed a connection may take: they are here already.

@@ -147,6 +147,62 @@ func silent(t *testing.T) string {
 	return l.Addr().String()
 }
 
+// saysAndCloses answers each connection's first bytes, or says it before there are any, and closes the connection once it has
+// heard that many times.
+func saysAndCloses(t *testing.T, says string, hears int) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			for i := range max(hears, 1) {
+				if hears > 0 {
+					_, _ = c.Read(make([]byte, 1000)) // it may be gone
+				}
+				if i == 0 {
+					_, _ = io.WriteString(c, says+"\r\n")
+				}
+			}
+			_ = c.Close()
+		}
+	}()
+	t.Cleanup(func() {
+		_ = l.Close()
+		<-done
+	})
+	return l.Addr().String()
+}
+
+func TestAServerThatTurnsClientsAwaySaysWhyWheneverItCloses(t *testing.T) {
+	for _, tc := range []struct {
+		says string
+		want error
+	}{
+		{"-ERR max number of clients reached", redis.ErrMaxClients},
+		{"-ERR max number of clients + cluster connections reached", redis.ErrMaxClients},
+		{"-DENIED Redis is running in protected mode because. 1) Just", redis.ErrProtected},
+		{"-ERR unknown command 'HELLO'", redis.ErrNotRedis}, // an old Redis, which goes on after that
+	} {
+		for hears := range 3 {
+			if hears == 0 && tc.want == redis.ErrNotRedis {
+				continue // an old Redis says so after it was asked
+			}
+			_, err := redis.Open(context.Background(), redis.Options{URI: "redis://" + saysAndCloses(t, tc.says, hears), Timeout: 2 * time.Second})
+			if !errors.Is(err, tc.want) || strings.Contains(err.Error(), "1)") {
+				t.Errorf("%s, closed after %d: %v", tc.says, hears, err)
+			}
+		}
+	}
+}
+
 func TestWhatCannotBeOpenedHasAClearError(t *testing.T) {
 	secured := redisserver.Start(t, "--requirepass", password)
 	bare := redisserver.Start(t)
