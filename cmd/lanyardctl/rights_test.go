@@ -368,3 +368,28 @@ func TestKeysThatMayNotBeReadAreNamed(t *testing.T) {
 		}
 	}
 }
+
+// TestWhatTheOptionalRightsGive has a Redis that keeps nothing on disk, which CONFIG GET alone tells at once.
+func TestWhatTheOptionalRightsGive(t *testing.T) {
+	t.Parallel()
+	target, s := mongoserver.New(t), redisserver.Start(t)
+	servers := []*redisserver.Server{s}
+	fillEveryPath(t, redisOf(t, s.URI))
+	for _, c := range []struct {
+		lines   []string
+		refused map[string]int64
+		warns   bool
+	}{
+		{[]string{line(t, forPair)}, map[string]int64{"memory|usage": 1, "config|get": 1}, false},
+		{[]string{line(t, forPair), line(t, optional)}, map[string]int64{}, true},
+	} {
+		restrict(servers, c.lines...)
+		r := runOn(t, withUser(s.URI), target, "migrate", "redis-to-mongo", "--dry-run")
+		if d := cmp.Diff(c.refused, refusals(t, servers)); d != "" {
+			t.Errorf("ACL LOG (-want +got):\n%s", d)
+		}
+		if strings.Contains(r.stderr, "keeps nothing on disk") != c.warns || r.exit != exitRejects {
+			t.Errorf("exit %d, %s", r.exit, r.stderr)
+		}
+	}
+}
