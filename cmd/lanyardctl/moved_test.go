@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -466,8 +465,6 @@ func TestNoCommandSaysSuccessOnDataThatWentAway(t *testing.T) {
 	cells.log(t)
 }
 
-var addresses = regexp.MustCompile(`127\.0\.0\.1:\d+`)
-
 func playMoved(t *testing.T, c movedCommand, m moment, e movedEvent) (code int, first string) {
 	t.Helper()
 	s := newMovedSource(t, e.replica)
@@ -504,7 +501,7 @@ func playMoved(t *testing.T, c movedCommand, m moment, e movedEvent) (code int, 
 	if t.Failed() {
 		t.Log(all)
 	}
-	return code, addresses.ReplaceAllString(first, "HOST")
+	return code, addresses.ReplaceAllString(first, "ADDR")
 }
 
 // deleting is an event that leaves the server's identity what it was.

@@ -105,13 +105,9 @@ var allRefusals = map[string]refusal{
 			}
 		}, flags: "--retry-for 2s", says: "scan redis ADDR: ERR max number of clients reached (tried again for 2s)", hint: closeOthers,
 	},
-	"protected mode": {
-		deploy: func(t *testing.T) (string, func()) {
-			s := redisserver.Start(t, "--bind", "*", "--protected-mode", "yes")
-			_, port, _ := net.SplitHostPort(s.Addr)
-			return "redis://" + net.JoinHostPort(outside(t), port), nil
-		}, again: 10, says: "open redis ADDR: the server takes clients of its own machine alone (protected mode): " +
-			"DENIED Redis is running in protected mode because protected mode is enabled and no password is set for the default user",
+	"protected mode": { // which no redis-server on the loopback shows
+		deploy: denied, again: 10, says: "open redis ADDR: the server takes clients of its own machine alone (protected mode): " +
+			"DENIED Redis is running in protected mode because protected mode is enabled and no password is set for the default user.",
 		hint: "give the server a password and name it in REDIS_URI, or run this on the server's machine",
 	},
 	"no password given": {
@@ -307,20 +303,25 @@ func crowd(t *testing.T, s *redisserver.Server) *goredis.Conn {
 	return held
 }
 
-// outside returns an address of this machine that is not the loopback's.
-func outside(t *testing.T) string {
-	t.Helper()
-	addrs, err := net.InterfaceAddrs()
+// denied says of every client what a redis-server in protected mode says of those of other machines, and closes the
+// connection.
+func denied(t *testing.T) (string, func()) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, a := range addrs {
-		if ip, ok := a.(*net.IPNet); ok && ip.IP.To4() != nil && !ip.IP.IsLoopback() {
-			return ip.IP.String()
+	t.Cleanup(func() { listener.Close() })
+	go func() {
+		for {
+			c, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = c.Write([]byte("-DENIED Redis is running in protected mode because protected mode is enabled and no password is set for the default user.\r\n"))
+			c.Close()
 		}
-	}
-	t.Skip("this machine has no address but the loopback's")
-	return ""
+	}()
+	return "redis://" + listener.Addr().String(), nil
 }
 
 var addresses = regexp.MustCompile(`\d+\.\d+\.\d+\.\d+:\d+(,\d+\.\d+\.\d+\.\d+:\d+)*`)
