@@ -205,13 +205,27 @@ func (s *Store) callWitnesses(ctx context.Context, n *node) error {
 	return nil
 }
 
-// countGone counts those of the keys, which a scan named, that were not there when they were looked at.
-func (s *Store) countGone(keys []string, probes probes) {
+// countGone counts those of the keys, which a scan named, that were not there when they were looked at. It fails where
+// they are more than a server in use loses in between: they may be back at the next look at all keys.
+func (s *Store) countGone(ctx context.Context, what string, keys []string, probes probes) error {
+	var named, gone int64
 	for _, key := range keys {
-		if p := probes[key]; p != nil && p.seen && p.State == layout.Absent {
-			s.gone.Add(1)
+		if p := probes[key]; p != nil && p.seen {
+			named++
+			if p.State == layout.Absent {
+				gone++
+			}
 		}
 	}
+	s.gone.Add(gone)
+	if gone <= fewKeys || gone*100 < named*refusePercent || s.allowShrinking {
+		return nil
+	}
+	if err := s.allUnchanged(ctx); err != nil {
+		return err // it tells more
+	}
+	why := fmt.Sprintf("of %d keys that it named, %d were not there when they were looked at", named, gone)
+	return &readError{what: what, cause: &movedError{ErrShrank, why}}
 }
 
 // movedError says that the source is not what it was when the run began.

@@ -69,7 +69,9 @@ func (p *part) deliver(
 	if p.source.askTTL || !p.source.store.info.Expires { // else nobody knows which keys last
 		p.node.witness(keys, r.probes)
 	}
-	p.source.store.countGone(keys, r.probes)
+	if err := p.source.store.countGone(ctx, "scan redis "+p.node.addr, keys, r.probes); err != nil {
+		return err
+	}
 	// The last page goes out only once it is certain that none is missing.
 	if next.end {
 		if err := p.source.store.unchanged(ctx, p.node); err != nil {

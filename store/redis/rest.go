@@ -62,7 +62,9 @@ func (s *source) decide(
 	if err := r.lookMore(ctx, claims); err != nil {
 		return err
 	}
-	s.store.countGone(met, r.probes)
+	if err := s.store.countGone(ctx, "look up keys in redis", met, r.probes); err != nil {
+		return err
+	}
 	byUser := make(map[record.UserID][]layout.Found)
 	for _, p := range r.probes {
 		if p.Layout != layout.APIKey {
@@ -76,10 +78,7 @@ func (s *source) decide(
 	for i, u := range users {
 		items = append(items, layout.Pair(u, byUser[u], current[i].Found)...)
 	}
-	if len(items) == 0 {
-		return nil
-	}
-	if err := s.store.allUnchanged(ctx); err != nil {
+	if err := s.store.allUnchanged(ctx); err != nil || len(items) == 0 {
 		return err
 	}
 	return yield(record.Page{Items: items})
