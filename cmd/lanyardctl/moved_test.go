@@ -545,7 +545,7 @@ func TestASourceThatMayShrinkIsReadToItsEnd(t *testing.T) {
 		code       int
 		first, all string
 	}{
-		"keys are deleted": {deleting().act, exitDone, "Migrated.", "lost keys during the run: it held 3630 lasting keys at the start"},
+		"keys are deleted": {deleting().act, exitDone, "Migrated.", "lost keys during the run: it held 3630 keys without a time to live at the start"},
 		"FLUSHALL":         {movedEvents[0].act, exitFailed, "Failed: ", "FLUSHALL ran once"},
 	} {
 		s := newMovedSource(t, false)

@@ -116,7 +116,7 @@ func (was state) percentLost(e evidence) int64 {
 func (was state) lost(now state, e evidence) string {
 	switch {
 	case was.percentLost(e) >= refusePercent:
-		return fmt.Sprintf("it held %d lasting keys at the start, and %d in between or now", was.lasting, e.fewest)
+		return fmt.Sprintf("it held %d keys without a time to live at the start, and %d in between or now", was.lasting, e.fewest)
 	case e.witnesses >= fewWitnesses && e.missing*100 >= e.witnesses*gonePercent:
 		return fmt.Sprintf("of %d keys that were read first, %d are not there any more", e.witnesses, e.missing)
 	case !sparing(was, now) && ran(was.evicted, now.evicted) > 0:
@@ -132,7 +132,7 @@ func (was state) remarks(now state, e evidence) []string {
 	if lost := was.lost(now, e); lost != "" {
 		add("lost keys during the run: %s", lost)
 	} else if percent := was.percentLost(e); percent >= toldPercent {
-		add("lost %d %% of its lasting keys during the run: it held %d at the start, and %d in between or now", percent, was.lasting, e.fewest)
+		add("lost %d %% of its keys without a time to live during the run: it held %d at the start, and %d in between or now", percent, was.lasting, e.fewest)
 	}
 	if n := ran(was.evicted, now.evicted); n > 0 && sparing(was, now) {
 		add("removed %d keys with a time to live during the run, since its memory was full (maxmemory-policy %s)", n, now.policy)
