@@ -22,7 +22,7 @@ func (s *Store) AsMongoDB() {
 
 // LikeMongoDB returns another store on the same database, which is treated as MongoDB.
 func (s *Store) LikeMongoDB() *Store {
-	return &Store{client: s.client, db: s.db, info: s.info, limits: s.limits, members: s.members, quirks: quirks{noCollation: s.quirks.noCollation}}
+	return &Store{client: s.client, db: s.db, info: s.info, limits: s.limits, members: s.members, quirks: quirks{noCollation: s.quirks.noCollation}, commandTimeout: s.commandTimeout}
 }
 
 // NewDocument is newDocument, for tests.
@@ -73,7 +73,7 @@ func LastIDs(documents [][]byte, maxCount, maxBytes int) (ids []string, dropped 
 
 // OpenWith returns a store on a client of the test's own, which it may watch.
 func OpenWith(ctx context.Context, client *mongo.Client, database string) (*Store, error) {
-	s := &Store{client: client, db: client.Database(database), members: watch(options.Client())}
+	s := &Store{client: client, db: client.Database(database), members: watch(options.Client()), commandTimeout: record.RetryFor}
 	return s, s.identify(ctx)
 }
 

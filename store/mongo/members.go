@@ -56,7 +56,9 @@ func watch(o *options.ClientOptions) *members {
 			m.enter(e.ConnectionID, heartbeat{set: e.Reply.SetName, kind: e.Reply.Kind})
 		},
 		ServerHeartbeatFailed: func(e *event.ServerHeartbeatFailedEvent) {
-			m.enter(e.ConnectionID, heartbeat{failure: e.Failure})
+			if !errors.Is(e.Failure, context.Canceled) { // the driver broke it off, which says nothing of the server
+				m.enter(e.ConnectionID, heartbeat{failure: e.Failure})
+			}
 		},
 	})
 	return m
@@ -94,7 +96,7 @@ func (m *members) whyNone(e topology.ServerSelectionError) (text string, aboutTL
 	}
 	m.mu.Unlock()
 	for _, s := range e.Desc.Servers {
-		if addr := s.Addr.String(); s.LastError != nil {
+		if addr := s.Addr.String(); s.LastError != nil && (failures[addr] == nil || !errors.Is(s.LastError, context.Canceled)) {
 			why[addr], failures[addr] = m.whyFailed(s.LastError), s.LastError
 		}
 	}

@@ -29,7 +29,7 @@ type Hook func(Command) (act func())
 // Options says how the proxy behaves from its start.
 type Options struct {
 	Hook    Hook
-	After   func(Command) // is told once the answer to a command has passed
+	After   func(Command) // is told once the answer to a command has passed, of one at a time
 	Dribble bool          // pass one byte at a time, both ways
 }
 
@@ -46,6 +46,7 @@ type Proxy struct {
 	cuts     atomic.Int32
 
 	passing sync.Mutex // held from the hook until the command has passed
+	telling sync.Mutex // held while After is told
 
 	mu      sync.Mutex
 	changed sync.Cond
@@ -237,6 +238,8 @@ func (p *Proxy) answered(waiting *[]Command) {
 		}
 	})
 	if p.opts.After != nil && len(of) == 1 {
+		p.telling.Lock()
+		defer p.telling.Unlock()
 		p.opts.After(of[0])
 	}
 }
