@@ -134,6 +134,9 @@ func (j *Job) run(ctx context.Context) error {
 	if err != nil && draining.Err() != nil { // the target did not answer in time, and would not now
 		return tooLate(draining)
 	}
+	if _, away := errors.AsType[awayError](err); away {
+		return err // nothing can be saved there, either
+	}
 	if err != nil {
 		saveCtx, cancel := context.WithTimeout(saving, 5*time.Second)
 		defer cancel()
@@ -144,7 +147,7 @@ func (j *Job) run(ctx context.Context) error {
 			}
 			return err
 		}
-		// What was acknowledged is worth keeping, unless the target is what failed.
+		// What was acknowledged is worth keeping.
 		if saveErr := j.saved.save(saveCtx); saveErr != nil && !errors.Is(err, saveErr) {
 			err = errors.Join(err, fmt.Errorf("save the run's progress: %w", saveErr))
 		}

@@ -2,6 +2,7 @@ package migrate
 
 import (
 	"context"
+	"errors"
 
 	"github.com/lanyardctl/lanyardctl/record"
 )
@@ -12,9 +13,22 @@ type retrying struct {
 	retry record.Retry
 }
 
+// awayError is an error of a target that stayed away.
+type awayError struct{ error }
+
+func (e awayError) Unwrap() error { return e.error }
+
+func (s retrying) do(ctx context.Context, call func() error) error {
+	err := s.retry.Do(ctx, call)
+	if errors.Is(err, record.ErrUnavailable) {
+		return awayError{err}
+	}
+	return err
+}
+
 // Write implements [record.Sink].
 func (s retrying) Write(ctx context.Context, batch []record.Record, keep record.KeepFunc) (outcomes []record.Outcome, err error) {
-	err = s.retry.Do(ctx, func() error {
+	err = s.do(ctx, func() error {
 		outcomes, err = s.Sink.Write(ctx, batch, keep)
 		return err
 	})
@@ -23,10 +37,10 @@ func (s retrying) Write(ctx context.Context, batch []record.Record, keep record.
 
 // Begin implements [record.Sink].
 func (s retrying) Begin(ctx context.Context, keep record.KeepFunc) error {
-	return s.retry.Do(ctx, func() error { return s.Sink.Begin(ctx, keep) })
+	return s.do(ctx, func() error { return s.Sink.Begin(ctx, keep) })
 }
 
 // Finish implements [record.Sink].
 func (s retrying) Finish(ctx context.Context, keep record.KeepFunc) error {
-	return s.retry.Do(ctx, func() error { return s.Sink.Finish(ctx, keep) })
+	return s.do(ctx, func() error { return s.Sink.Finish(ctx, keep) })
 }

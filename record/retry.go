@@ -18,21 +18,24 @@ const maxBackoff = 5 * time.Second
 // Retry makes calls again where the target was unavailable. Only one layer of an engine does.
 type Retry struct {
 	Backoff time.Duration // the first wait
-	For     time.Duration // how long after the first failure; [RetryFor] where zero
+	For     time.Duration // how long; [RetryFor] where zero
 	Notify  func(message string)
 }
 
 // Do makes the call, again and again while it fails with [ErrUnavailable] and not with [ErrGivenUp], and returns its last
-// error. Once ctx is cancelled, or what [Drain] made it of, it waits no more.
+// error. The time that the first failing call took counts, since the server may have been silent, but only up to half of
+// what there is: the call may also have worked for long. Once ctx is cancelled, or what [Drain] made it of, it waits no more.
 func (r Retry) Do(ctx context.Context, call func() error) error {
 	wait := r.Backoff
+	most := cmp.Or(r.For, RetryFor)
 	var failing time.Time // since when
 	for {
+		begun := time.Now()
 		err := call()
 		if failing.IsZero() {
-			failing = time.Now()
+			failing = begun.Add(max(0, time.Since(begun)-most/2))
 		}
-		left := cmp.Or(r.For, RetryFor) - time.Since(failing)
+		left := most - time.Since(failing)
 		if err == nil || left < wait || !errors.Is(err, ErrUnavailable) || errors.Is(err, ErrGivenUp) || ctx.Err() != nil {
 			return err
 		}

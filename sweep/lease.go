@@ -17,8 +17,10 @@ type holding struct {
 	stop    func()
 }
 
-// What is written at the end has so long: after a failure, and otherwise, which outlasts an election.
+// What is written at the end has so long: where the target was away, after another failure, and otherwise, which outlasts an
+// election.
 const (
+	endTimeoutAway = time.Second
 	endTimeout     = 3 * time.Second
 	endTimeoutCalm = time.Minute
 )
@@ -27,7 +29,10 @@ const (
 // writing, as [record.Drain] does.
 func bounded(ctx context.Context, err error) (context.Context, context.CancelFunc) {
 	timeout := endTimeoutCalm
-	if err != nil {
+	switch {
+	case errors.Is(err, record.ErrUnavailable):
+		timeout = endTimeoutAway
+	case err != nil:
 		timeout = endTimeout
 	}
 	return context.WithTimeout(ctx, timeout)

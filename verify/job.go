@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -189,12 +190,19 @@ const attempts = 3
 // pass reads both sides once. It begins again where a server was unavailable in between.
 func (j *Job) pass(ctx context.Context, phase string, read func() error) error {
 	j.phase.Store(&phase)
+	var failing time.Time // since when
 	for attempt := 1; ; attempt++ {
 		j.keys.Store(0)
 		j.documents.Store(0)
 		j.report.Passes++
 		err := read()
 		if err == nil || ctx.Err() != nil || attempt == attempts || !errors.Is(err, record.ErrUnavailable) || errors.Is(err, record.ErrGivenUp) {
+			return err
+		}
+		if failing.IsZero() {
+			failing = time.Now()
+		}
+		if time.Since(failing) >= cmp.Or(j.opts.RetryFor, record.RetryFor) {
 			return err
 		}
 		j.opts.Notify(fmt.Sprintf("a server was unavailable, so this pass begins again: %v", err))

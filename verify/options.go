@@ -35,6 +35,9 @@ type Options struct {
 	// Backoff is the first wait before a pass begins again because a server was unavailable; DefaultBackoff where zero.
 	Backoff time.Duration
 
+	// RetryFor is how long after the first failure a pass begins again; [record.RetryFor] where zero.
+	RetryFor time.Duration
+
 	// Notify is told, in words for people, of what a run decides on its own. It is called from one goroutine at a time.
 	Notify func(message string)
 }

@@ -323,7 +323,7 @@ func TestAServerThatGoesAwayEndsWithAReport(t *testing.T) {
 	fillRedis(t, redis.URI, users)
 	db := target.Connect(t)
 
-	r := startMigration(t, dir, redis.URI, target, "--timeout", "1s")
+	r := startMigration(t, dir, redis.URI, target, "--timeout", "1s", "--retry-for", "2s")
 	halfWay(t, db)
 	redis.Kill()
 	code, report := r.wait()

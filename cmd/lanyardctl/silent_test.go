@@ -105,6 +105,48 @@ func TestCtrlCEndsARunWhoseTargetIsSilent(t *testing.T) {
 	}
 }
 
+// TestASilentTargetEndsARun has a MongoDB that stops answering, and nobody who interrupts.
+func TestASilentTargetEndsARun(t *testing.T) {
+	t.Parallel()
+	redis := redisserver.Start(t)
+	fillRedis(t, redis.URI, 300)
+	migrate := []string{"migrate", "redis-to-mongo", "--redis", redis.URI, "--batch-size", "50"}
+	for _, c := range []struct {
+		args                []string
+		command, collection string
+	}{
+		{migrate, "insert", "kv"},
+		{migrate, "createIndexes", "kv"},
+		{[]string{"verify", "--redis", redis.URI}, "getMore", "kv"},
+		{[]string{"sweep"}, "update", "monitoring"},
+	} {
+		t.Run(fmt.Sprint(c.args[0], " ", c.command), func(t *testing.T) {
+			t.Parallel()
+			server := &mongoserver.Server{URI: ferretdb.Start(t).URI}
+			filled := server.Database(t)
+			switch c.args[0] {
+			case "verify":
+				runForJSON(t, filled, new(summary), exitRejects, migrate...)
+			case "sweep":
+				insertWorld(t, filled.Connect(t), dated.NewAt(time.Now(), 9, 60))
+			}
+			target := silentServer(t, server.URI, filled.Name, c.command, c.collection)
+			const retryFor = 4 * time.Second
+			cmd := exec.Command(ferretdb.Build(t), append(slices.Clone(c.args), "--retry-for", retryFor.String(), "--timeout", "3s")...)
+			cmd.Env, cmd.Dir = append(os.Environ(), target.Env()...), t.TempDir()
+			var stderr bytes.Buffer
+			cmd.Stderr = &stderr
+			began := time.Now()
+			_ = cmd.Run() // the exit code tells
+			took := time.Since(began)
+			t.Logf("%.1f s", took.Seconds())
+			if code := cmd.ProcessState.ExitCode(); code != exitFailed || took < retryFor || took > retryFor+20*time.Second {
+				t.Errorf("exit %d after %s\n%s", code, took, &stderr)
+			}
+		})
+	}
+}
+
 // interruptAt interrupts the command once silent is closed, and checks that it ends in time with a report. It allows twice as
 // long as a run has, since the machine may be busy.
 func interruptAt(t *testing.T, silent <-chan struct{}, env []string, args ...string) {
@@ -154,16 +196,17 @@ func interruptAt(t *testing.T, silent <-chan struct{}, env []string, args ...str
 // silentRedis stands before the Redis and is silent from the nth command of a name on.
 func silentRedis(t *testing.T, addr, name string, nth int) (uri string, silent chan struct{}) {
 	silent = make(chan struct{})
-	var proxy *redisproxy.Proxy
-	proxy = redisproxy.Start(t, addr, redisproxy.Options{Hook: func(c redisproxy.Command) func() {
+	started := make(chan *redisproxy.Proxy, 1)
+	proxy := redisproxy.Start(t, addr, redisproxy.Options{Hook: func(c redisproxy.Command) func() {
 		if c.Name != name || c.Nth != nth {
 			return nil
 		}
 		return func() {
-			proxy.Silence(true)
+			(<-started).Silence(true)
 			close(silent)
 		}
 	}})
+	started <- proxy
 	return proxy.URI, silent
 }
 

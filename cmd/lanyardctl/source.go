@@ -141,7 +141,7 @@ func explainRedis(err error, at redisPlace) error {
 	case errors.Is(err, redis.ErrSentinel):
 		return failure(err, "write redis://SENTINEL:26379?master_name=NAME")
 	case errors.Is(err, redis.ErrShrank):
-		return failure(err, "find out what removes keys (FLUSHALL, DEL, maxmemory-policy), then run the same command again; --allow-shrinking goes on all the same")
+		return failure(err, "find out what removes keys (DEL, UNLINK, RENAME, maxmemory-policy), then run the same command again; where it may, --allow-shrinking goes on all the same")
 	case errors.Is(err, record.ErrSourceMoved):
 		return failure(err, "see that Redis holds all its data, then run the same command again: it starts from the beginning")
 	case errors.Is(err, record.ErrUnavailable):

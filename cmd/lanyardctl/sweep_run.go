@@ -128,13 +128,14 @@ func (r *sweepRun) report(report *sweep.Report, runErr error) error {
 
 // outcome returns the error that a sweep ends with.
 func (r *sweepRun) outcome(report *sweep.Report, runErr error) error {
+	changed := report.Changes > 0 && !report.DryRun
 	switch {
-	case errors.Is(runErr, sweep.ErrInterrupted) && report.DryRun:
+	case errors.Is(runErr, sweep.ErrInterrupted) && !changed:
 		return &exitError{code: exitInterrupted, err: errInterrupted}
 	case errors.Is(runErr, sweep.ErrInterrupted):
 		return &exitError{code: exitInterrupted, err: errInterrupted, hint: "what was done is journalled: the same command goes on, and sweep undo takes it back"}
 	case runErr != nil:
-		return r.explain(runErr)
+		return r.explain(runErr, changed)
 	case r.options.check && report.Changes > 0:
 		return exitSilently(exitDifferences)
 	case report.LeftoversTotal > 0:
@@ -143,8 +144,8 @@ func (r *sweepRun) outcome(report *sweep.Report, runErr error) error {
 	return nil
 }
 
-// explain gives the error that ended a sweep its next step.
-func (r *sweepRun) explain(err error) error {
+// explain gives the error that ended a sweep its next step. Changed tells that it had changed something.
+func (r *sweepRun) explain(err error, changed bool) error {
 	if _, ok := errors.AsType[*discord.Error](err); ok {
 		return explainDiscord(err) // also where the server may be available later
 	}
@@ -153,14 +154,14 @@ func (r *sweepRun) explain(err error) error {
 		explanations = append(explanations, explainSource(err, *r.options.redis))
 	}
 	explanations = append(explanations, explainMongo(err, r.on))
-	otherwise := "what was done until then is journalled; mend what the error names, then run the same command again"
+	done, next := "nothing was changed", "mend what the error names, then run the same command again"
+	if changed {
+		done = "what was done until then is journalled"
+	}
 	if errors.Is(err, record.ErrUnavailable) {
-		otherwise = "what was done until then is journalled; run the same command again once the server answers"
+		next = "run the same command again once the server answers"
 	}
-	if r.options.dryRun {
-		otherwise = "nothing was changed; mend what the error names, then run the same command again"
-	}
-	return explained(err, otherwise, explanations...)
+	return explained(err, done+"; "+next, explanations...)
 }
 
 // reportFailure prints the report, for scripts, where the run ended with err before there was anything to sweep.

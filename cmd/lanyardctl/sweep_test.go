@@ -345,7 +345,7 @@ func TestErrorsOfSweepsKnowTheNextStep(t *testing.T) {
 		"something else": {errors.New("boom"), exitFailed, "run the same command again"},
 	} {
 		var said strings.Builder
-		err := run.explain(fmt.Errorf("do: %w", test.err))
+		err := run.explain(fmt.Errorf("do: %w", test.err), true)
 		printError(&said, err)
 		if exitCode(err) != test.code || !strings.Contains(said.String(), "\nhint: ") || !strings.Contains(said.String(), test.hint) {
 			t.Errorf("%s: exit %d, %s", name, exitCode(err), &said)

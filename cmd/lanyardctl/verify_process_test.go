@@ -57,6 +57,19 @@ func TestCtrlCEndsAComparisonWithAReport(t *testing.T) {
 	}
 }
 
+// TestAnIgnoredSignalStaysIgnored runs a command as nohup does.
+func TestAnIgnoredSignalStaysIgnored(t *testing.T) {
+	t.Parallel()
+	redis, target := redisserver.Start(t), mongoserver.New(t)
+	fillRedis(t, redis.URI, 50)
+	cmd := exec.Command("sh", "-c", `trap "" INT HUP; exec "$0" "$@"`, ferretdb.Build(t), "verify", "--redis", redis.URI, "--recheck", "1", "--recheck-delay", "1s")
+	cmd.Env = append(os.Environ(), target.Env()...)
+	rest := interrupted(t, cmd, func(line string) bool { return line == "\n" }) // the end of the preflight
+	if code := cmd.ProcessState.ExitCode(); code != exitDifferences || strings.Contains(rest, "stopping") {
+		t.Errorf("exit %d\n%s", code, rest)
+	}
+}
+
 func TestARunThatFindsNoServerLeavesAReport(t *testing.T) {
 	t.Parallel()
 	redis, dir := redisserver.Start(t), t.TempDir()

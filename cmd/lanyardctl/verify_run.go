@@ -29,7 +29,7 @@ func (r *verifyRun) verify(ctx context.Context, source *redisSource, target *mon
 		Source: source.reading, Target: target.Holdings(mongo.HoldingsOptions{Users: o.users}), Kinds: o.only,
 		Compare:    record.CompareOptions{Policy: o.policy, Exact: o.exact, Now: o.now},
 		CountsOnly: o.countsOnly, Recheck: o.recheck, RecheckDelay: o.recheckDelay,
-		MaxDifferences: o.maxDifferences, Memory: o.memory,
+		MaxDifferences: o.maxDifferences, Memory: o.memory, RetryFor: o.retryFor,
 		Notify: func(message string) { r.log.Info(message) },
 	})
 	r.announce(o.preflight(source, target, documents))

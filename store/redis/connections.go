@@ -40,8 +40,9 @@ type connection struct {
 	net.Conn
 	of *connections
 
-	heard bool
-	first string // what the server said first, where that is a refusal
+	reading sync.Mutex // held while something is read
+	heard   bool
+	first   string // what the server said first, where that is a refusal
 }
 
 // mostWords bounds the refusal that is remembered.
@@ -49,6 +50,12 @@ const mostWords = 1 << 10
 
 // Read implements [net.Conn].
 func (c *connection) Read(b []byte) (int, error) {
+	c.reading.Lock()
+	defer c.reading.Unlock()
+	return c.read(b)
+}
+
+func (c *connection) read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b)
 	switch {
 	case n > 0 && !c.heard && b[0] == '-':
@@ -66,11 +73,12 @@ func (c *connection) Read(b []byte) (int, error) {
 // Write implements [net.Conn].
 func (c *connection) Write(b []byte) (int, error) {
 	n, err := c.Conn.Write(b)
-	if err == nil {
-		return n, nil
+	if err == nil || !c.reading.TryLock() { // whoever reads is told
+		return n, err
 	}
+	defer c.reading.Unlock()
 	if !c.heard && c.Conn.SetReadDeadline(time.Now().Add(lastWordsIn)) == nil {
-		_, _ = c.Read(make([]byte, mostWords)) // there may be nothing
+		_, _ = c.read(make([]byte, mostWords)) // there may be nothing
 	}
 	return n, c.lastWords(err)
 }

@@ -194,6 +194,10 @@ func temporary(err error) bool {
 	if _, ask := goredis.IsAskError(err); ask {
 		return true
 	}
+	// A proxy whose server is away ends a conversation in the same way as one that wants a certificate.
+	if errors.Is(err, handshake.ErrClientMissing) || errors.Is(err, handshake.ErrClientRefused) {
+		return true
+	}
 	return isNetwork(err) || errors.Is(err, ErrLoading) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
 		errors.Is(err, goredis.ErrPoolTimeout) || goredis.IsLoadingError(err) || goredis.IsTryAgainError(err) ||
 		goredis.IsClusterDownError(err) || goredis.IsMasterDownError(err) || errors.Is(reasonOf(err), ErrMaxClients)

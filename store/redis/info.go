@@ -99,7 +99,14 @@ func askFacts(ctx context.Context, c *goredis.Client) (facts, error) {
 	if err != nil {
 		return nil, err
 	}
-	return parseFacts(text), nil
+	f := parseFacts(text)
+	if f["redis_version"] == "" { // not every server knows "all"
+		if text, err = c.Info(ctx).Result(); err != nil {
+			return nil, err
+		}
+		f = parseFacts(text)
+	}
+	return f, nil
 }
 
 func parseFacts(text string) facts {

@@ -4,9 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"slices"
 	"sync"
-	"time"
 
 	goredis "github.com/redis/go-redis/v9"
 
@@ -24,12 +22,8 @@ type node struct {
 	mu        sync.Mutex
 	last      state
 	fewest    int64 // lasting keys, at any page
-	witnesses []string
-	missing   int
+	witnesses witnesses
 }
-
-// witnesses is how many of the first keys of a node are looked for again.
-const mostWitnesses = 32
 
 func newNode(client *goredis.Client, addr string, first state) *node {
 	return &node{client: client, addr: addr, first: first, last: first, fewest: math.MaxInt64}
@@ -40,61 +34,12 @@ func (n *node) sampled(lasting int64) (few bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.fewest = min(n.fewest, lasting)
-	return n.first.percentLost(evidence{fewest: n.fewest}) >= refusePercent
-}
-
-// findWitnesses remembers some of the keys that are there before anything is read. It does what it can: a server that does
-// not let it look says so where it is read.
-func (n *node) findWitnesses(ctx context.Context) {
-	keys, _, err := n.client.Scan(ctx, 0, "", DefaultPageSize).Result()
-	if err != nil {
-		return
-	}
-	keys = slices.DeleteFunc(keys, func(key string) bool {
-		l, _ := layout.Classify(key)
-		_, known := l.Kind()
-		return !known
-	})
-	keys = keys[:min(len(keys), mostWitnesses)]
-	if n.first.lasting < n.first.keys {
-		pipe := n.client.Pipeline()
-		for _, key := range keys {
-			pipe.PTTL(ctx, key)
-		}
-		left, err := pipe.Exec(ctx)
-		if err != nil {
-			return
-		}
-		lasting := keys[:0]
-		for i, key := range keys {
-			if d := left[i].(*goredis.DurationCmd).Val(); d == lasts {
-				lasting = append(lasting, key)
-			}
-		}
-		keys = lasting
-	}
-	n.witnesses = keys
-}
-
-// lasts is what go-redis makes of PTTL's answer for a key without a time to live.
-const lasts time.Duration = -1
-
-// witness remembers some of the first keys that were there.
-func (n *node) witness(keys []string, probes probes) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	for _, key := range keys {
-		if len(n.witnesses) == mostWitnesses {
-			return
-		}
-		if p := probes[key]; p != nil && p.Exists() && !p.Expires && !slices.Contains(n.witnesses, key) {
-			n.witnesses = append(n.witnesses, key)
-		}
-	}
+	return n.first.fewLeft(evidence{fewest: n.fewest})
 }
 
 func (n *node) evidence(gone int64) evidence {
-	return evidence{fewest: n.fewest, gone: gone, witnesses: len(n.witnesses), missing: n.missing}
+	of, missing := n.witnesses.worst()
+	return evidence{fewest: n.fewest, gone: gone, witnesses: of, missing: missing}
 }
 
 // remarks returns what a person should know of what happened to the node's data.
@@ -122,6 +67,10 @@ func (s *Store) Remarks() []string {
 // slots moved, the data were replaced or went away. Its error wraps [record.ErrSourceMoved] then.
 func (s *Store) unchanged(ctx context.Context, n *node) error {
 	what := "check redis " + n.addr
+	// What INFO tells says more, so it is asked last.
+	if err := s.callWitnesses(ctx, n); err != nil {
+		return err
+	}
 	err := s.retry(ctx, what, func(ctx context.Context) error {
 		f, err := askFacts(ctx, n.client)
 		if err != nil {
@@ -155,9 +104,6 @@ func (s *Store) unchanged(ctx context.Context, n *node) error {
 	if err != nil {
 		return err
 	}
-	if err := s.callWitnesses(ctx, n); err != nil {
-		return err
-	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	e := n.evidence(s.gone.Load())
@@ -175,31 +121,6 @@ func (s *Store) allUnchanged(ctx context.Context) error {
 	for _, n := range s.nodes {
 		if err := s.unchanged(ctx, n); err != nil {
 			return err
-		}
-	}
-	return nil
-}
-
-// callWitnesses counts the witnesses that are not there any more.
-func (s *Store) callWitnesses(ctx context.Context, n *node) error {
-	n.mu.Lock()
-	keys := n.witnesses
-	n.mu.Unlock()
-	exists := make([]*goredis.IntCmd, len(keys))
-	err := s.pipeline(ctx, "look up keys in redis", func(ctx context.Context, pipe goredis.Pipeliner) {
-		for i, key := range keys {
-			exists[i] = pipe.Exists(ctx, key)
-		}
-	})
-	if err != nil {
-		return err
-	}
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.missing = 0
-	for _, cmd := range exists {
-		if cmd.Val() == 0 {
-			n.missing++
 		}
 	}
 	return nil

@@ -3,6 +3,7 @@ package redis
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	goredis "github.com/redis/go-redis/v9"
 
@@ -26,6 +27,10 @@ func (p *part) Read(ctx context.Context, from string, yield func(record.Page) er
 	if err != nil {
 		return fmt.Errorf("scan redis %s: %w", p.node.addr, err)
 	}
+	if err := p.node.recall(at.held); err != nil {
+		return fmt.Errorf("scan redis %s: %w", p.node.addr, err)
+	}
+	held := p.node.held()
 	if err := p.source.store.unchanged(ctx, p.node); err != nil {
 		return err
 	}
@@ -41,7 +46,7 @@ func (p *part) Read(ctx context.Context, from string, yield func(record.Page) er
 			return err
 		}
 		scanned += int64(len(keys))
-		next := position{cursor: cursor, end: cursor == 0, claims: at.claims}
+		next := position{cursor: cursor, end: cursor == 0, claims: at.claims, held: held}
 		if next.end && from == "" {
 			p.node.sampled(scanned) // that a scan names fewer keys than there were says the same
 		}
@@ -98,7 +103,10 @@ func (p *part) scan(ctx context.Context, cursor uint64, match string) (keys []st
 		return nil, 0, err
 	}
 	held, expires := parseFacts(keyspace.Val()).keyspace(store.info.DB)
-	if few := p.node.sampled(held - expires); few {
+	if !strings.Contains(keyspace.Val(), "# Keyspace") {
+		return keys, next, nil // not every server tells
+	}
+	if few := p.node.sampled(held - expires); few && !store.allowShrinking {
 		err = store.unchanged(ctx, p.node)
 	}
 	return keys, next, err

@@ -7,11 +7,12 @@ import (
 )
 
 // position is where the reading of a part stands. Its text is the cursor's digits, or "end"; "+claims" follows where
-// API keys were held up to there. The start is the empty text.
+// API keys were held up to there, and after a space what the part held at the start. The start is the empty text.
 type position struct {
 	cursor uint64
 	end    bool
 	claims bool
+	held   string // for [node.recall]
 }
 
 const claimsMark = "+claims"
@@ -23,9 +24,12 @@ func (p position) String() string {
 	}
 	switch {
 	case p.claims:
-		return text + claimsMark
+		text += claimsMark
 	case text == "0":
 		return ""
+	}
+	if p.held != "" {
+		text += " " + p.held
 	}
 	return text
 }
@@ -35,6 +39,7 @@ func parsePosition(text string) (position, error) {
 		return position{}, nil
 	}
 	var p position
+	text, p.held, _ = strings.Cut(text, " ")
 	rest, claims := strings.CutSuffix(text, claimsMark)
 	p.claims = claims
 	if rest == "end" {

@@ -81,6 +81,14 @@ func (w *wait) end() {
 	w.timer.Stop()
 }
 
+// name names the store for people. Which server of a Cluster does not answer shows in the error, if any.
+func (s *Store) name() string {
+	if s.single {
+		return "Redis " + s.nodes[0].addr
+	}
+	return "a server of the Redis Cluster at " + s.addr
+}
+
 func (w *wait) tell() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -95,12 +103,16 @@ func (w *wait) tell() {
 		return
 	}
 	since := time.Since(w.begun)
+	left := w.store.retryFor - since
+	if left < w.every/2 {
+		return
+	}
 	why := ""
 	if w.last != nil {
 		why = " (" + plain(w.last) + ")"
 	}
-	w.store.notify(fmt.Sprintf("Redis %s has not answered for %s%s: waiting for another %s",
-		w.store.addr, since.Round(time.Second), why, (w.store.retryFor - since).Round(time.Second)))
+	w.store.notify(fmt.Sprintf("%s has not answered for %s%s: waiting for another %s",
+		w.store.name(), since.Round(time.Second), why, left.Round(time.Second)))
 }
 
 // pipeline sends what fill queues in one round trip and returns once every command has its answer. Answers that concern

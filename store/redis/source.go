@@ -77,10 +77,7 @@ func (s *source) Identity() string {
 	fmt.Fprintf(&b, "redis %s db%d", s.store.info.Mode, s.store.info.DB)
 	for _, n := range s.store.nodes {
 		is := n.first
-		fmt.Fprintf(&b, " %s=%s emptied=%d,%d,%d", n.addr, is.runID, is.flushAll, is.flushDB, is.swapDB)
-		if is.replica {
-			b.WriteString(" of=" + is.history)
-		}
+		fmt.Fprintf(&b, " %s=%s emptied=%d,%d,%d of=%s,%s", n.addr, is.runID, is.flushAll, is.flushDB, is.swapDB, is.history, is.before)
 	}
 	if s.store.slots != "" {
 		sum := sha256.Sum256([]byte(s.store.slots))

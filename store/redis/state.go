@@ -13,6 +13,7 @@ type state struct {
 	master          string // of a replica, for people
 	history, before string // master_replid and master_replid2: the history of writes, and the one that it continues
 	offset          int64  // in that history
+	begun           int64  // the offset at which the server has begun to remember it; zero where that was long ago
 	loading         bool
 	linkDown        time.Duration // how long a replica has been without its master; zero where it has one
 
@@ -32,6 +33,10 @@ func (f facts) state(db int) state {
 		policy: f["maxmemory_policy"], evicted: f.number("evicted_keys"), expired: f.number("expired_keys"),
 		keys: keys, lasting: keys - expires,
 	}
+	// A backlog that is not full yet was begun anew, as it is when all data are taken anew.
+	if f.number("repl_backlog_histlen") < f.number("repl_backlog_size") {
+		s.begun = f.number("repl_backlog_first_byte_offset")
+	}
 	if s.replica && f["master_link_status"] != "up" {
 		s.linkDown = time.Duration(max(f.number("master_link_down_since_seconds"), 1)) * time.Second
 	}
@@ -48,7 +53,7 @@ func sparing(was, now state) bool {
 type evidence struct {
 	fewest             int64 // lasting keys, at any page
 	gone               int64 // keys that a scan named and that were not there when they were looked at
-	witnesses, missing int   // some of the first keys that were read; of them, those that are not there any more
+	witnesses, missing int   // some keys that were there; of them, those that are not there any more
 }
 
 // A server that is in use loses keys. What is more than that is told, or an error; a few keys say nothing, nor do a few
@@ -56,9 +61,9 @@ type evidence struct {
 const (
 	fewKeys       = 16
 	fewWitnesses  = 8
+	allWitnesses  = 4 // say something where none of them is there any more
 	toldPercent   = 10
 	refusePercent = 50
-	gonePercent   = 90 // of the witnesses
 )
 
 // replaced returns why the data are not those of an earlier state, and nothing where they are.
@@ -67,7 +72,7 @@ func (was state) replaced(now state, e evidence) string {
 	case now.replica && !was.replica:
 		return "it became a replica of " + now.master
 	case now.replica && was.history != now.history && now.before != was.history,
-		now.replica && was.replica && was.history == now.history && now.offset < was.offset:
+		now.replica && was.history == now.history && (now.offset < was.offset || now.begun > was.offset+1):
 		return "as a replica, it took all its data anew from " + now.master
 	case was.replica && !now.replica && now.before != was.history && strings.Trim(now.before, "0") != "":
 		return "as a replica, it took all its data anew before it was made a master"
@@ -83,7 +88,7 @@ func (was state) replaced(now state, e evidence) string {
 	if n := ran(was.swapDB, now.swapDB); n > 0 {
 		return "SWAPDB ran " + times(n)
 	}
-	if n := ran(was.flushDB, now.flushDB); n > 0 && (e.gone > 0 || e.missing > 0 || was.percentLost(e) >= toldPercent) {
+	if n := ran(was.flushDB, now.flushDB); n > 0 && (e.gone > fewKeys || e.missing > 1 && e.missed(toldPercent) || was.percentLost(e) >= toldPercent) {
 		return "FLUSHDB ran " + times(n)
 	}
 	return ""
@@ -105,20 +110,29 @@ func times(n int64) string {
 }
 
 func (was state) percentLost(e evidence) int64 {
-	lost := was.lasting - e.fewest
-	if lost <= fewKeys {
+	if e.fewest >= was.lasting {
 		return 0
 	}
-	return lost * 100 / was.lasting
+	return (was.lasting - e.fewest) * 100 / was.lasting
+}
+
+// fewLeft reports whether so many keys are gone that it is an error.
+func (was state) fewLeft(e evidence) bool {
+	return was.lasting-e.fewest > fewKeys && was.percentLost(e) >= refusePercent
+}
+
+// missed reports whether that share of the witnesses is missing.
+func (e evidence) missed(percent int) bool {
+	return e.missing > 0 && e.missing*100 >= e.witnesses*percent
 }
 
 // lost returns in which way the server lost more than one in use loses, and nothing where it did not.
 func (was state) lost(now state, e evidence) string {
 	switch {
-	case was.percentLost(e) >= refusePercent:
+	case was.fewLeft(e):
 		return fmt.Sprintf("it held %d keys without a time to live at the start, and %d in between or now", was.lasting, e.fewest)
-	case e.witnesses >= fewWitnesses && e.missing*100 >= e.witnesses*gonePercent:
-		return fmt.Sprintf("of %d keys that were read first, %d are not there any more", e.witnesses, e.missing)
+	case e.witnesses >= fewWitnesses && e.missed(refusePercent), e.witnesses >= allWitnesses && e.missed(100):
+		return fmt.Sprintf("of %d keys of Lanyard's that were there, %d are not there any more", e.witnesses, e.missing)
 	case !sparing(was, now) && ran(was.evicted, now.evicted) > 0:
 		return fmt.Sprintf("it removed %d keys, since its memory was full (maxmemory-policy is %s now)", ran(was.evicted, now.evicted), now.policy)
 	}
@@ -131,6 +145,8 @@ func (was state) remarks(now state, e evidence) []string {
 	add := func(format string, args ...any) { list = append(list, fmt.Sprintf(format, args...)) }
 	if lost := was.lost(now, e); lost != "" {
 		add("lost keys during the run: %s", lost)
+	} else if e.missed(toldPercent) {
+		add("lost keys during the run: of %d of Lanyard's that were there, %d are not there any more", e.witnesses, e.missing)
 	} else if percent := was.percentLost(e); percent >= toldPercent {
 		add("lost %d %% of its keys without a time to live during the run: it held %d at the start, and %d in between or now", percent, was.lasting, e.fewest)
 	}

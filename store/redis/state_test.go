@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/lanyardctl/lanyardctl/record"
 )
 
 // atFirst is a master with 1,000 lasting keys, as it was when it was opened.
@@ -42,8 +44,9 @@ func TestWhatTellsThatDataAreOthers(t *testing.T) {
 		"FLUSHDB of another database":             {atFirst(), func(s *state) { s.flushDB++ }, evidence{witnesses: 32}, ""},
 		"FLUSHDB, a tenth is missing":             {atFirst(), func(s *state) { s.flushDB++ }, evidence{fewest: 900}, "FLUSHDB ran once"},
 		"FLUSHDB, less than a tenth is missing":   {atFirst(), func(s *state) { s.flushDB++ }, evidence{fewest: 901}, ""},
-		"FLUSHDB, one of the first keys is gone":  {atFirst(), func(s *state) { s.flushDB++ }, evidence{witnesses: 32, missing: 1}, "FLUSHDB ran once"},
-		"FLUSHDB, a key that a scan named is not": {atFirst(), func(s *state) { s.flushDB++ }, evidence{gone: 1}, "FLUSHDB ran once"},
+		"FLUSHDB, one of the first keys is gone":  {atFirst(), func(s *state) { s.flushDB++ }, evidence{witnesses: 8, missing: 1, gone: 16}, ""},
+		"FLUSHDB, a tenth of them is gone":        {atFirst(), func(s *state) { s.flushDB++ }, evidence{witnesses: 20, missing: 2}, "FLUSHDB ran once"},
+		"FLUSHDB, keys that a scan named are not": {atFirst(), func(s *state) { s.flushDB++ }, evidence{gone: 17}, "FLUSHDB ran once"},
 		"a master with another history":           {atFirst(), func(s *state) { s.history = "B" }, evidence{}, ""},
 		"a master whose backlog was freed": {
 			func() state { s := atFirst(); s.before = "Z"; return s }(),
@@ -56,6 +59,9 @@ func TestWhatTellsThatDataAreOthers(t *testing.T) {
 		"a replica whose master failed over":           {replicaAtFirst(), func(s *state) { s.history, s.before, s.offset = "B", "A", 200 }, evidence{}, ""},
 		"a replica that took all anew":                 {replicaAtFirst(), func(s *state) { s.history = "B" }, evidence{}, "as a replica, it took all its data anew from master:6379"},
 		"a replica that took all anew from an old one": {replicaAtFirst(), func(s *state) { s.offset = 99 }, evidence{}, "as a replica, it took all its data anew from master:6379"},
+		"a replica that took all anew in one history": {
+			replicaAtFirst(), func(s *state) { s.offset, s.begun = 300, 250 }, evidence{}, "as a replica, it took all its data anew from master:6379"},
+		"a replica with a new backlog that goes on": {replicaAtFirst(), func(s *state) { s.offset, s.begun = 300, 101 }, evidence{}, ""},
 		"a replica that was promoted": {
 			replicaAtFirst(), func(s *state) { s.replica, s.history, s.before = false, "B", "A" }, evidence{}, ""},
 		"a replica that was promoted, its backlog freed": {
@@ -90,12 +96,15 @@ func TestWhatMoreIsLostThanAServerInUseLoses(t *testing.T) {
 		"nearly half":                             {func(_, _ *state) {}, evidence{fewest: 501}, "told"},
 		"a tenth":                                 {func(_, _ *state) {}, evidence{fewest: 900}, "told"},
 		"nearly a tenth":                          {func(_, _ *state) {}, evidence{fewest: 901}, ""},
-		"a few keys are no share":                 {func(was, _ *state) { was.lasting = 20 }, evidence{fewest: 4}, ""},
+		"a few keys are told of":                  {func(was, _ *state) { was.lasting = 20 }, evidence{fewest: 4}, "told"},
 		"more than a few are":                     {func(was, _ *state) { was.lasting = 20 }, evidence{fewest: 3}, "error"},
 		"there was none":                          {func(was, now *state) { was.keys, was.lasting, now.keys = 0, 0, 0 }, evidence{fewest: 0}, ""},
-		"nine tenths of the first keys":           {func(_, _ *state) {}, evidence{fewest: 1000, witnesses: 30, missing: 27}, "error"},
-		"less of them":                            {func(_, _ *state) {}, evidence{fewest: 1000, witnesses: 30, missing: 26}, ""},
-		"too few of them to say":                  {func(_, _ *state) {}, evidence{fewest: 1000, witnesses: 7, missing: 7}, ""},
+		"half of the witnesses":                   {func(_, _ *state) {}, evidence{fewest: 1000, witnesses: 30, missing: 15}, "error"},
+		"a tenth of them":                         {func(_, _ *state) {}, evidence{fewest: 1000, witnesses: 30, missing: 3}, "told"},
+		"less of them":                            {func(_, _ *state) {}, evidence{fewest: 1000, witnesses: 30, missing: 2}, ""},
+		"half of a few witnesses":                 {func(_, _ *state) {}, evidence{fewest: 1000, witnesses: 7, missing: 6}, "told"},
+		"all of four":                             {func(_, _ *state) {}, evidence{fewest: 1000, witnesses: 4, missing: 4}, "error"},
+		"all of three":                            {func(_, _ *state) {}, evidence{fewest: 1000, witnesses: 3, missing: 3}, "told"},
 		"eviction of any key":                     {func(was, now *state) { was.policy, now.policy = "allkeys-lru", "allkeys-lru"; now.evicted++ }, evidence{fewest: 1000}, "error"},
 		"eviction, switched on meanwhile":         {func(_, now *state) { now.policy = "allkeys-lru"; now.evicted++ }, evidence{fewest: 1000}, "error"},
 		"eviction, switched off meanwhile":        {func(was, now *state) { was.policy = "allkeys-lru"; now.evicted++ }, evidence{fewest: 1000}, "error"},
@@ -128,5 +137,42 @@ func TestWhatMoreIsLostThanAServerInUseLoses(t *testing.T) {
 				t.Errorf("%q: %q, %q", got, lost, remarks)
 			}
 		})
+	}
+}
+
+func TestTheWitnessesOfAKindSpeakForIt(t *testing.T) {
+	var w witnesses
+	for i := range 20 {
+		w.add(fmt.Sprintf("lanyard_kv:%d", 1000000000000000000+i), mostWitnesses)
+		w.add(fmt.Sprintf("lanyard_last_seen:%d", 1000000000000000000+i), mostWitnesses)
+	}
+	for _, key := range []string{"monitoring:job", "sess:1", "lanyard_kv:1000000000000000000"} {
+		if w.add(key, mostWitnesses) {
+			t.Errorf("%s is a witness", key)
+		}
+	}
+	for _, test := range []struct{ kv, lastSeen, of, missing int }{{0, 0, 40, 0}, {20, 0, 20, 20}, {20, 20, 40, 40}, {1, 10, 20, 10}} {
+		w.missing[record.KV], w.missing[record.LastSeen] = test.kv, test.lastSeen
+		if of, missing := w.worst(); of != test.of || missing != test.missing {
+			t.Errorf("%+v: %d of %d", test, missing, of)
+		}
+	}
+}
+
+func TestALaterRunRecallsWhatWasHeld(t *testing.T) {
+	first, later := newNode(nil, "", state{lasting: 1000}), newNode(nil, "", state{lasting: 10})
+	first.witnesses.add("lanyard_kv:1000000000000000000", mostWitnesses)
+	first.witnesses.add("user_api_key:1000000000000000000", mostWitnesses)
+	at, err := parsePosition(position{cursor: 7, claims: true, held: first.held()}.String())
+	if err != nil || at.cursor != 7 || !at.claims {
+		t.Fatalf("%+v, %v", at, err)
+	}
+	if err := later.recall(at.held); err != nil || later.first.lasting != 1000 || len(later.witnesses.list) != 1 {
+		t.Errorf("%v: %+v %+v", err, later.first, later.witnesses.list)
+	}
+	for _, bad := range []string{"x", "x lanyard_kv:1"} {
+		if later.recall(bad) == nil {
+			t.Errorf("%q is recalled", bad)
+		}
 	}
 }

@@ -178,7 +178,9 @@ func (s *Store) meet(ctx context.Context, client *goredis.Client, addr string) (
 		n.Evicts, n.Evicted = now.policy, now.evicted
 	}
 	node := newNode(client, addr, now)
-	node.findWitnesses(ctx)
+	if err := node.findWitnesses(ctx); err != nil {
+		return nil, err
+	}
 	s.nodes = append(s.nodes, node)
 	s.info.add(n, f, now.lasting < now.keys)
 	return f, nil

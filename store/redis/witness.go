@@ -1,0 +1,190 @@
+package redis
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	goredis "github.com/redis/go-redis/v9"
+
+	"github.com/lanyardctl/lanyardctl/record"
+	"github.com/lanyardctl/lanyardctl/store/layout"
+)
+
+// witnesses are some keys of Lanyard's that were there at one time, without a time to live. Those that are not there any
+// more tell what became of the others, also where other keys came instead.
+type witnesses struct {
+	list    []witness
+	count   [record.KindCount]int
+	missing [record.KindCount]int
+}
+
+type witness struct {
+	key  string
+	kind record.Kind
+}
+
+const (
+	mostWitnesses  = 32 // of a kind
+	firstWitnesses = 16 // of a kind, from before the first read; the others come from all over the scan
+	witnessPages   = 10 // of SCAN's answers are searched for the first
+)
+
+// add remembers a key, where there are fewer than most of its kind.
+func (w *witnesses) add(key string, most int) bool {
+	l, id := layout.Classify(key)
+	kind, known := l.Kind()
+	if _, valid := record.ParseUserID(id); !known || l.HasUser() && !valid || w.count[kind] >= most || slices.Contains(w.list, witness{key, kind}) {
+		return false
+	}
+	w.list = append(w.list, witness{key, kind})
+	w.count[kind]++
+	return true
+}
+
+// worst returns of how many witnesses how many are missing: of the kind that has lost the largest share, or of all where
+// none is left.
+func (w *witnesses) worst() (of, missing int) {
+	for kind := range w.count {
+		of += w.count[kind]
+		missing += w.missing[kind]
+	}
+	if missing == of {
+		return of, missing
+	}
+	for kind, n := range w.count {
+		if m := w.missing[kind]; n >= fewWitnesses && m*of > missing*n {
+			of, missing = n, m
+		}
+	}
+	return of, missing
+}
+
+// findWitnesses remembers some of the keys that are there before anything is read.
+func (n *node) findWitnesses(ctx context.Context) error {
+	cursor := uint64(0)
+	for range witnessPages {
+		keys, next, err := n.client.Scan(ctx, cursor, "", DefaultPageSize).Result()
+		if err != nil {
+			return err
+		}
+		keys = slices.DeleteFunc(keys, func(key string) bool {
+			l, _ := layout.Classify(key)
+			return l == layout.APIKey // whose it is, only its value says
+		})
+		if n.first.lasting < n.first.keys {
+			if keys, err = lasting(ctx, n.client, keys); err != nil {
+				return err
+			}
+		}
+		for _, key := range keys {
+			n.witnesses.add(key, firstWitnesses)
+		}
+		if cursor = next; cursor == 0 {
+			return nil
+		}
+	}
+	return nil
+}
+
+// lasting returns those of the keys of Lanyard's that have no time to live.
+func lasting(ctx context.Context, c *goredis.Client, keys []string) ([]string, error) {
+	const lasts time.Duration = -1 // what go-redis makes of PTTL's answer
+	pipe := c.Pipeline()
+	var asked []string
+	var left []*goredis.DurationCmd
+	for _, key := range keys {
+		l, _ := layout.Classify(key)
+		if _, known := l.Kind(); known {
+			asked, left = append(asked, key), append(left, pipe.PTTL(ctx, key))
+		}
+	}
+	if _, err := pipe.Exec(ctx); err != nil {
+		return nil, err
+	}
+	kept := asked[:0]
+	for i, key := range asked {
+		if left[i].Val() == lasts {
+			kept = append(kept, key)
+		}
+	}
+	return kept, nil
+}
+
+// held returns what the node held at the start, for a later run that goes on: how many lasting keys, and some of the
+// witnesses. Those that are secrets are left out.
+func (n *node) held() string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	words := []string{strconv.FormatInt(n.first.lasting, 10)}
+	for _, w := range n.witnesses.list {
+		if w.kind != record.APIKeys && len(words) <= mostWitnesses {
+			words = append(words, w.key)
+		}
+	}
+	return strings.Join(words, " ")
+}
+
+// recall makes the node's start that of an earlier run.
+func (n *node) recall(held string) error {
+	if held == "" {
+		return nil
+	}
+	words := strings.Split(held, " ")
+	was, err := strconv.ParseInt(words[0], 10, 64)
+	if err != nil {
+		return fmt.Errorf("%q is no number of keys", words[0])
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.first.lasting = max(n.first.lasting, was)
+	for _, key := range words[1:] {
+		n.witnesses.add(key, 2*mostWitnesses)
+	}
+	return nil
+}
+
+// witness remembers one key a kind of those of a page.
+func (n *node) witness(keys []string, probes probes) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	var taken record.Kinds
+	for _, key := range keys {
+		p := probes[key]
+		if p == nil || !p.Exists() || p.Expires || p.Foreign() {
+			continue
+		}
+		if kind, known := p.Layout.Kind(); known && !taken.Has(kind) && n.witnesses.add(key, mostWitnesses) {
+			taken = taken.With(kind)
+		}
+	}
+}
+
+// callWitnesses looks which of the witnesses are not there any more.
+func (s *Store) callWitnesses(ctx context.Context, n *node) error {
+	n.mu.Lock()
+	list := n.witnesses.list
+	n.mu.Unlock()
+	exists := make([]*goredis.IntCmd, len(list))
+	err := s.pipeline(ctx, "look up keys in redis", func(ctx context.Context, pipe goredis.Pipeliner) {
+		for i, w := range list {
+			exists[i] = pipe.Exists(ctx, w.key)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	var missing [record.KindCount]int
+	for i, w := range list {
+		if exists[i].Val() == 0 {
+			missing[w.kind]++
+		}
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.witnesses.missing = missing
+	return nil
+}
