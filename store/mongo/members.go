@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -28,6 +29,8 @@ import (
 type members struct {
 	set    string            // the replica set that the URI asks for; empty for any
 	client *handshake.Client // nil where the URI does not ask for TLS
+
+	answered atomic.Bool // a server has answered a heartbeat
 
 	mu   sync.Mutex
 	last map[string]heartbeat // by host:port
@@ -53,6 +56,7 @@ func watch(o *options.ClientOptions) *members {
 	}
 	o.SetServerMonitor(&event.ServerMonitor{
 		ServerHeartbeatSucceeded: func(e *event.ServerHeartbeatSucceededEvent) {
+			m.answered.Store(true)
 			m.enter(e.ConnectionID, heartbeat{set: e.Reply.SetName, kind: e.Reply.Kind})
 		},
 		ServerHeartbeatFailed: func(e *event.ServerHeartbeatFailedEvent) {

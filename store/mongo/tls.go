@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/url"
 	"strings"
@@ -72,6 +73,12 @@ func (m *members) tlsReason(err error) (detail string, reason error) {
 		return "", handshake.ErrOnlyTLS
 	case m.client == nil:
 		return "", nil
+	}
+	if errors.Is(err, context.Canceled) && m.client.Asked() {
+		err = io.EOF // the driver closes its connections to a server that has ended one
+	}
+	if handshake.Ended(err) && m.answered.Load() {
+		return "", nil // a server that has answered has taken what it was shown
 	}
 	detail, reason = handshake.Explain(err, m.client)
 	if reason == nil && handshake.Ended(err) && !m.client.Met() {
