@@ -512,12 +512,31 @@ func deleting() movedEvent {
 
 // onceInTheScan is a proxy's hook that lets act happen before the third scan.
 func onceInTheScan(act func()) redisproxy.Hook {
+	var scans scansOfRun
 	return func(c redisproxy.Command) func() {
-		if c.Name == "SCAN" && c.Nth == 5 { // two are of the preflight
+		if scans.count(c) == 3 {
 			return act
 		}
 		return nil
 	}
+}
+
+// scansOfRun counts the SCANs of the run itself. The preflight scans twice from the beginning.
+type scansOfRun struct{ beginnings, n int }
+
+// count returns which SCAN of the run the command is, from 1, and zero where it is none.
+func (s *scansOfRun) count(c redisproxy.Command) int {
+	if c.Name != "SCAN" {
+		return 0
+	}
+	if c.Args[0] == "0" {
+		s.beginnings++
+	}
+	if s.beginnings < 3 {
+		return 0
+	}
+	s.n++
+	return s.n
 }
 
 func TestAMovedSourceIsReadFromItsBeginningAgain(t *testing.T) {

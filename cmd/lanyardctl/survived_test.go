@@ -136,25 +136,35 @@ func TestWhatIsNoLossIsSurvived(t *testing.T) {
 			s, target := newMovedSource(t, false), server.Database(t)
 			ctx, stop := context.WithCancel(context.Background())
 			var beside sync.WaitGroup
+			scanning := make(chan struct{})
 			if trouble.beside != nil {
 				settled, settle := context.WithTimeout(ctx, time.Second)
 				if trouble.name == live {
 					trouble.beside(settled, t, s) // until about as many come as go
 				}
 				settle()
-				beside.Go(func() { trouble.beside(ctx, t, s) })
+				beside.Go(func() {
+					select { // opening is not tried again
+					case <-scanning:
+						trouble.beside(ctx, t, s)
+					case <-ctx.Done():
+					}
+				})
 			}
-			scans := 0
+			var scans scansOfRun
 			var proxy *redisproxy.Proxy
 			ready := make(chan struct{})
 			proxy = redisproxy.Start(t, s.server.Addr, redisproxy.Options{Dribble: trouble.dribble, Hook: func(c redisproxy.Command) func() {
-				if c.Name != "SCAN" {
+				n := scans.count(c)
+				if n == 0 {
 					return nil
 				}
 				<-ready
-				scans++
-				if trouble.at != nil && scans > 2 {
-					trouble.at(t, s, proxy, scans-1, long)
+				if n == 1 {
+					close(scanning)
+				}
+				if trouble.at != nil {
+					trouble.at(t, s, proxy, n+1, long)
 				}
 				if trouble.beside != nil {
 					return func() { time.Sleep(cmp.Or(trouble.hold, long/6)) }

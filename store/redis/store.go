@@ -42,7 +42,8 @@ type Store struct {
 	told     atomic.Int64 // when notify was told of a silent server, in Unix nanoseconds
 }
 
-// Open connects to a Redis and learns what it is. Its error is an [*Error], or the context's.
+// Open connects to a Redis, learns what it is, and remembers some of its keys. Its error is an [*Error], that of a read, or
+// the context's.
 func Open(ctx context.Context, o Options) (*Store, error) {
 	t, err := o.parse()
 	if err != nil {
@@ -58,6 +59,11 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		s.retryFor, s.notify = cmp.Or(max(o.RetryFor, 0), record.RetryFor), o.Notify
 		if s.notify == nil {
 			s.notify = func(string) {}
+		}
+		for _, n := range s.nodes {
+			if err := s.findWitnesses(ctx, n); err != nil {
+				return nil, errors.Join(err, s.Close())
+			}
 		}
 		return s, nil
 	case ctx.Err() != nil:
@@ -178,9 +184,6 @@ func (s *Store) meet(ctx context.Context, client *goredis.Client, addr string) (
 		n.Evicts, n.Evicted = now.policy, now.evicted
 	}
 	node := newNode(client, addr, now)
-	if err := node.findWitnesses(ctx); err != nil {
-		return nil, err
-	}
 	s.nodes = append(s.nodes, node)
 	s.info.add(n, f, now.lasting < now.keys)
 	return f, nil

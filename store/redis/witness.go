@@ -64,10 +64,15 @@ func (w *witnesses) worst() (of, missing int) {
 }
 
 // findWitnesses remembers some of the keys that are there before anything is read.
-func (n *node) findWitnesses(ctx context.Context) error {
+func (s *Store) findWitnesses(ctx context.Context, n *node) error {
 	cursor := uint64(0)
 	for range witnessPages {
-		keys, next, err := n.client.Scan(ctx, cursor, "", DefaultPageSize).Result()
+		var keys []string
+		var next uint64
+		err := s.retry(ctx, "scan redis "+n.addr, func(ctx context.Context) (err error) {
+			keys, next, err = n.client.Scan(ctx, cursor, "", DefaultPageSize).Result()
+			return err
+		})
 		if err != nil {
 			return err
 		}
@@ -76,7 +81,7 @@ func (n *node) findWitnesses(ctx context.Context) error {
 			return l == layout.APIKey // whose it is, only its value says
 		})
 		if n.first.lasting < n.first.keys {
-			if keys, err = lasting(ctx, n.client, keys); err != nil {
+			if keys, err = s.lasting(ctx, keys); err != nil {
 				return err
 			}
 		}
@@ -91,22 +96,24 @@ func (n *node) findWitnesses(ctx context.Context) error {
 }
 
 // lasting returns those of the keys of Lanyard's that have no time to live.
-func lasting(ctx context.Context, c *goredis.Client, keys []string) ([]string, error) {
+func (s *Store) lasting(ctx context.Context, keys []string) ([]string, error) {
 	const lasts time.Duration = -1 // what go-redis makes of PTTL's answer
-	pipe := c.Pipeline()
-	var asked []string
-	var left []*goredis.DurationCmd
-	for _, key := range keys {
+	keys = slices.DeleteFunc(keys, func(key string) bool {
 		l, _ := layout.Classify(key)
-		if _, known := l.Kind(); known {
-			asked, left = append(asked, key), append(left, pipe.PTTL(ctx, key))
+		_, known := l.Kind()
+		return !known
+	})
+	left := make([]*goredis.DurationCmd, len(keys))
+	err := s.pipeline(ctx, "look up keys in redis", func(ctx context.Context, pipe goredis.Pipeliner) {
+		for i, key := range keys {
+			left[i] = pipe.PTTL(ctx, key)
 		}
-	}
-	if _, err := pipe.Exec(ctx); err != nil {
+	})
+	if err != nil {
 		return nil, err
 	}
-	kept := asked[:0]
-	for i, key := range asked {
+	kept := keys[:0]
+	for i, key := range keys {
 		if left[i].Val() == lasts {
 			kept = append(kept, key)
 		}
