@@ -28,9 +28,9 @@ type witness struct {
 }
 
 const (
-	mostWitnesses  = 32 // of a kind
-	firstWitnesses = 16 // of a kind, from before the first read; the others come from all over the scan
-	witnessPages   = 10 // of SCAN's answers are searched for the first
+	mostWitnesses = 32 // of a kind, from before the first read
+	mostRecalled  = 16 // of a kind, by a later run that goes on
+	witnessPages  = 10 // of SCAN's answers are searched for them
 )
 
 // add remembers a key, where there are fewer than most of its kind.
@@ -86,7 +86,7 @@ func (s *Store) findWitnesses(ctx context.Context, n *node) error {
 			}
 		}
 		for _, key := range keys {
-			n.witnesses.add(key, firstWitnesses)
+			n.witnesses.add(key, mostWitnesses)
 		}
 		if cursor = next; cursor == 0 {
 			return nil
@@ -127,8 +127,9 @@ func (n *node) held() string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	words := []string{strconv.FormatInt(n.first.lasting, 10)}
+	var count [record.KindCount]int
 	for _, w := range n.witnesses.list {
-		if w.kind != record.APIKeys && len(words) <= mostWitnesses {
+		if count[w.kind]++; w.kind != record.APIKeys && count[w.kind] <= mostRecalled {
 			words = append(words, w.key)
 		}
 	}
@@ -148,13 +149,17 @@ func (n *node) recall(held string) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.first.lasting = max(n.first.lasting, was)
-	for _, key := range words[1:] {
-		n.witnesses.add(key, 2*mostWitnesses)
+	if keys := words[1:]; len(keys) > 0 {
+		n.witnesses = witnesses{} // those of now would hide what became of those of then
+		for _, key := range keys {
+			n.witnesses.add(key, mostRecalled)
+		}
 	}
 	return nil
 }
 
-// witness remembers one key a kind of those of a page.
+// witness remembers one key a kind of those of a page, where few were found before. More would only hide what became of
+// those.
 func (n *node) witness(keys []string, probes probes) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -164,7 +169,7 @@ func (n *node) witness(keys []string, probes probes) {
 		if p == nil || !p.Exists() || p.Expires || p.Foreign() {
 			continue
 		}
-		if kind, known := p.Layout.Kind(); known && !taken.Has(kind) && n.witnesses.add(key, mostWitnesses) {
+		if kind, known := p.Layout.Kind(); known && !taken.Has(kind) && n.witnesses.add(key, fewWitnesses) {
 			taken = taken.With(kind)
 		}
 	}
