@@ -231,7 +231,7 @@ type Pace struct {
 }
 
 // closeTimeout bounds how long connections that are in use are waited for.
-const closeTimeout = 5 * time.Second
+const closeTimeout = 2 * time.Second
 
 // Close ends the connections. Where ctx is cancelled it waits for no more than [record.CloseTime].
 func (s *Store) Close(ctx context.Context) error {

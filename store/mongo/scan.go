@@ -84,11 +84,14 @@ func fetch(ctx context.Context, cursor *mongo.Cursor, timeout time.Duration) (mo
 	return more, err
 }
 
+// cursorTimeout is how long a server may take to be given a cursor back; one that is silent has had its time before.
+const cursorTimeout = 2 * time.Second
+
 // closeCursor gives the cursor back to the server, also where ctx is cancelled.
 func closeCursor(ctx context.Context, cursor *mongo.Cursor) {
 	ctx, drained := record.Drain(ctx, record.CloseTime)
 	defer drained()
-	ctx, cancel := context.WithTimeout(ctx, DefaultTimeout)
+	ctx, cancel := context.WithTimeout(ctx, cursorTimeout)
 	defer cancel()
 	// A server that cannot be told forgets the cursor by itself.
 	_ = cursor.Close(ctx)
