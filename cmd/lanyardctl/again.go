@@ -59,6 +59,16 @@ func (a again) narrowed() bool {
 	return slices.ContainsFunc(a.flags, func(f typedFlag) bool { return f.name == "only" || f.name == "user" })
 }
 
+// value returns what the named flag was given, nothing where it was not given.
+func (a again) value(name string) string {
+	for _, f := range a.flags {
+		if f.name == name {
+			return strings.Join(f.values, ",")
+		}
+	}
+	return ""
+}
+
 // with returns the command with one more flag.
 func (a again) with(name string, values ...string) again {
 	return again{name: a.name, flags: append(slices.Clone(a.flags), typedFlag{name, values})}

@@ -17,7 +17,8 @@ type console struct {
 	drawn bool      // the bar stands on the last line
 }
 
-func newConsole(out io.Writer, red redactor) *console { return &console{out: red.Writer(out)} }
+// newConsole returns a console that writes to out, which hides secrets.
+func newConsole(out io.Writer) *console { return &console{out: out} }
 
 const eraseLine = "\r\x1b[2K"
 
@@ -69,20 +70,20 @@ func terminalWidth(w io.Writer) (int, bool) {
 }
 
 // lookOf returns how a text for w is laid out.
-func lookOf(w io.Writer, env lookupFunc) look {
+func lookOf(w io.Writer, env func(string) string) look {
 	width, terminal := terminalWidth(w)
 	return look{Width: width, Colour: wantsColour(w, env), Blocks: terminal && drawsBlocks(env)}
 }
 
 // drawsBlocks tells whether the locale's encoding has block elements, as UTF-8 has, and the terminal is likely to have them.
-func drawsBlocks(env lookupFunc) bool {
-	locale := cmp.Or(env.value("LC_ALL"), env.value("LC_CTYPE"), env.value("LANG"))
+func drawsBlocks(env func(string) string) bool {
+	locale := cmp.Or(env("LC_ALL"), env("LC_CTYPE"), env("LANG"))
 	encoding := strings.ReplaceAll(strings.ToLower(locale), "-", "")
-	return strings.Contains(encoding, "utf8") && env.value("TERM") != "dumb"
+	return strings.Contains(encoding, "utf8") && env("TERM") != "dumb"
 }
 
 // wantsColour tells whether text for w may be coloured.
-func wantsColour(w io.Writer, env lookupFunc) bool {
+func wantsColour(w io.Writer, env func(string) string) bool {
 	_, terminal := terminalWidth(w)
-	return terminal && env.value("NO_COLOR") == "" && env.value("TERM") != "dumb"
+	return terminal && env("NO_COLOR") == "" && env("TERM") != "dumb"
 }

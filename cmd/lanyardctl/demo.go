@@ -36,7 +36,7 @@ func newDemo() *cobra.Command {
   lanyardctl demo --keep`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return runDemo(cmd.Context(), keep, streams{out: cmd.OutOrStdout(), err: cmd.ErrOrStderr(), env: os.LookupEnv})
+			return runDemo(cmd.Context(), keep, streams{out: cmd.OutOrStdout(), err: cmd.ErrOrStderr(), env: os.Getenv})
 		},
 	}
 	cmd.Flags().BoolVar(&keep, "keep", false, "keep the folder")
@@ -227,12 +227,12 @@ func (d *demo) line(format string, args ...any) { d.print(fmt.Sprintf(format+"\n
 
 // wrap prints a paragraph.
 func (d *demo) wrap(text string) {
-	t := &reportText{look: look{Width: 100}}
+	t := newReportText(look{Width: 100})
 	if d.Width > 0 {
 		t.Width = min(d.Width, t.Width)
 	}
 	t.wrap("", text)
-	d.print(t.b.String())
+	d.print(t.String())
 }
 
 // print keeps the first error, which ends the demo after the step.

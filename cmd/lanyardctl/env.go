@@ -9,15 +9,6 @@ import (
 	"github.com/lanyardctl/lanyardctl/internal/redact"
 )
 
-// lookupFunc reads an environment variable, as [os.LookupEnv] does.
-type lookupFunc func(name string) (string, bool)
-
-// value returns the variable's value. One that is set to nothing counts as unset.
-func (f lookupFunc) value(name string) string {
-	v, _ := f(name)
-	return v
-}
-
 // place is the URI of a store, and the flag or variable that named it.
 type place struct {
 	URI  string
@@ -41,14 +32,14 @@ const (
 )
 
 // resolveRedis returns the source: the flag's, else what Lanyard's own variables name, in Lanyard's order.
-func resolveRedis(flag string, env lookupFunc) (place, error) {
+func resolveRedis(flag string, env func(string) string) (place, error) {
 	p := place{URI: flag, From: "--redis"}
 	for _, name := range redisVariables {
 		if p.URI == "" {
-			p = place{URI: env.value(name), From: name}
+			p = place{URI: env(name), From: name}
 		}
 	}
-	if host := env.value("REDIS_HOST"); p.URI == "" && host != "" {
+	if host := env("REDIS_HOST"); p.URI == "" && host != "" {
 		p = place{URI: "redis://" + net.JoinHostPort(strings.Trim(host, "[]"), "6379"), From: "REDIS_HOST"}
 		if u, err := redact.Parse(p.URI); err != nil || "redis://"+u.Hosts != p.URI {
 			return p, usageError("REDIS_HOST is no name of a host (it is not shown: it may hold a password)",
@@ -63,7 +54,7 @@ func resolveRedis(flag string, env lookupFunc) (place, error) {
 }
 
 // forceIPv6 tells whether Redis is to be reached by IPv6 only, as Lanyard reads it.
-func forceIPv6(env lookupFunc) bool { return env.value("REDIS_IPV6") == "true" }
+func forceIPv6(env func(string) string) bool { return env("REDIS_IPV6") == "true" }
 
 func checkRedisURI(p place) error {
 	if rdbURI(p.URI) {
@@ -76,10 +67,10 @@ func checkRedisURI(p place) error {
 
 // resolveMongo returns the target: the flag's, else MONGODB_URI's. There is no default, since writing into the wrong
 // database is worse than a question.
-func resolveMongo(flag string, env lookupFunc) (place, error) {
+func resolveMongo(flag string, env func(string) string) (place, error) {
 	p := place{URI: flag, From: "--mongo"}
 	if p.URI == "" {
-		p = place{URI: env.value("MONGODB_URI"), From: "MONGODB_URI"}
+		p = place{URI: env("MONGODB_URI"), From: "MONGODB_URI"}
 	}
 	if p.URI == "" {
 		return place{}, usageError("no MongoDB is named",
@@ -135,10 +126,10 @@ const defaultDatabase = "lanyard"
 
 // resolveDatabase returns the database: the flag's, else MONGODB_DATABASE's, else "lanyard", as the app does. The
 // database that the URI names is ignored by the app, so the warning says where it is another.
-func resolveDatabase(flag, mongoURI string, env lookupFunc) (database, warning string, err error) {
+func resolveDatabase(flag, mongoURI string, env func(string) string) (database, warning string, err error) {
 	database, from := flag, "--database"
 	if database == "" {
-		database, from = env.value("MONGODB_DATABASE"), "MONGODB_DATABASE"
+		database, from = env("MONGODB_DATABASE"), "MONGODB_DATABASE"
 	}
 	if database == "" {
 		database, from = defaultDatabase, ""

@@ -7,14 +7,14 @@ import (
 	"github.com/lanyardctl/lanyardctl/internal/redact"
 )
 
-func envOf(pairs ...string) lookupFunc {
-	return func(name string) (string, bool) {
+func envOf(pairs ...string) func(string) string {
+	return func(name string) string {
 		for i := 0; i < len(pairs); i += 2 {
 			if pairs[i] == name {
-				return pairs[i+1], true
+				return pairs[i+1]
 			}
 		}
-		return "", false
+		return ""
 	}
 }
 

@@ -56,7 +56,7 @@ func newMigrateRedisToMongo() *cobra.Command {
 		Example: migrateExample,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			s := streams{out: cmd.OutOrStdout(), err: cmd.ErrOrStderr(), env: os.LookupEnv}
+			s := streams{out: cmd.OutOrStdout(), err: cmd.ErrOrStderr(), env: os.Getenv}
 			o, err := f.options(s.env, time.Now(), cmd.Flags())
 			return runMigrate(cmd.Context(), o, s, err)
 		},
@@ -84,7 +84,7 @@ type migrateOptions struct {
 }
 
 // options checks everything that can be checked before a server is asked.
-func (f migrateFlags) options(env lookupFunc, now time.Time, flags *pflag.FlagSet) (migrateOptions, error) {
+func (f migrateFlags) options(env func(string) string, now time.Time, flags *pflag.FlagSet) (migrateOptions, error) {
 	o := migrateOptions{
 		dryRun: f.dryRun, restart: f.restart, batchSize: f.batchSize, workers: f.workers,
 		rejectsFile: cmp.Or(f.rejects, defaultRejectsFile(now)), rejectsGiven: f.rejects != "",

@@ -19,7 +19,7 @@ const migrationName = "migrate redis-to-mongo"
 
 // text returns m for people. It ends with a newline.
 func (m migration) text(l look) string {
-	t := &reportText{look: l}
+	t := newReportText(l)
 	t.line("%s", m.title(l))
 	t.line("  from  %s", m.Source)
 	t.line("  to    %s, database %s", m.Target, m.Database)
@@ -34,7 +34,7 @@ func (m migration) text(l look) string {
 	t.line("Took %s%s.", duration(m.Report.Duration), rate(m.Report))
 	t.wrap("", m.clock())
 	t.next(m)
-	return t.b.String()
+	return t.String()
 }
 
 func (m migration) title(l look) string {

@@ -10,7 +10,7 @@ import (
 // streams are what a command writes to, and the environment that it reads.
 type streams struct {
 	out, err io.Writer
-	env      lookupFunc
+	env      func(name string) string // empty for a variable that is not set
 }
 
 const (

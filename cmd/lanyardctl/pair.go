@@ -91,7 +91,7 @@ func (o pairOptions) redis() redisPlace {
 }
 
 // options checks everything that can be checked before a server is asked. The flags are those of the command as typed.
-func (f pairFlags) options(env lookupFunc, now time.Time, flags *pflag.FlagSet, command string) (pairOptions, error) {
+func (f pairFlags) options(env func(string) string, now time.Time, flags *pflag.FlagSet, command string) (pairOptions, error) {
 	f.usersGiven, f.onlyGiven = flags.Changed("user"), flags.Changed("only")
 	o := pairOptions{ipv6: forceIPv6(env), kvPrefer: f.kvPrefer, sourceFlags: f.sourceFlags}
 	var err, targetErr error

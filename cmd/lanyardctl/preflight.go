@@ -56,7 +56,7 @@ func (o pairOptions) layoutRule() []string {
 const namedUsers = 5
 
 func (p preflight) text(l look) string {
-	t := &reportText{look: l}
+	t := newReportText(l)
 	t.row("source", p.Source.URI)
 	t.row("", p.Source.Facts)
 	t.row("target", p.Target.URI)
@@ -69,7 +69,7 @@ func (p preflight) text(l look) string {
 	if p.Mode != "" {
 		t.row("", l.paint(yellow, p.Mode))
 	}
-	return t.b.String()
+	return t.String()
 }
 
 // attrs returns p for a log.
@@ -82,7 +82,7 @@ func (p preflight) attrs() []any {
 }
 
 // row writes a line of the preflight; a row without a name belongs to the one above.
-func (t *reportText) row(name, text string) {
+func (t *textBuilder) row(name, text string) {
 	t.wrap(t.paint(bold, fmt.Sprintf("%-8s", name)), text)
 }
 

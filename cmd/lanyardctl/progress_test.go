@@ -60,7 +60,7 @@ func TestProgressLeaksNothing(t *testing.T) {
 		t.Run(mode, func(t *testing.T) {
 			defer goleak.VerifyNone(t)
 			var out bytes.Buffer
-			stop := startProgress(mode, nil, newConsole(&out, newRedactor()), 80, func() progress { return progress{Done: 5, Total: 5} })
+			stop := startProgress(mode, nil, newConsole(&out), 80, func() progress { return progress{Done: 5, Total: 5} })
 			stop(true)
 			if (out.Len() == 0) != (mode == progressNone) {
 				t.Errorf("%q", out.String())
@@ -135,7 +135,7 @@ func TestABarEndsAtAHundredPerCentAndNotBefore(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			var out bytes.Buffer
-			v := newBarView(newConsole(&out, newRedactor()), 100)
+			v := newBarView(newConsole(&out), 100)
 			for _, s := range test.states {
 				v.show(time.Time{}, s)
 			}
@@ -152,7 +152,7 @@ func TestABarEndsAtAHundredPerCentAndNotBefore(t *testing.T) {
 
 func TestABarThatStoppedIsNotFull(t *testing.T) {
 	var out bytes.Buffer
-	v := newBarView(newConsole(&out, newRedactor()), 100)
+	v := newBarView(newConsole(&out), 100)
 	v.show(time.Time{}, progress{Phase: "copying", Done: 5, Total: 10})
 	v.end(time.Time{}, progress{Phase: "copying", Done: 6, Total: 10}, false)
 	if strings.Contains(out.String(), "100%") || !strings.Contains(lastLine(out.String()), "60%") || !strings.HasSuffix(out.String(), "\n") {
@@ -162,7 +162,7 @@ func TestABarThatStoppedIsNotFull(t *testing.T) {
 
 func TestALogLineTakesTheBarOffItsLine(t *testing.T) {
 	var out bytes.Buffer
-	c := newConsole(&out, newRedactor("redis://:hunter2@h"))
+	c := newConsole(newRedactor("redis://:hunter2@h").Writer(&out))
 	v := newBarView(c, 100)
 	v.show(time.Time{}, progress{Phase: "copying", Done: 5, Total: 10})
 	out.Reset()

@@ -34,19 +34,24 @@ func (l look) paint(code, text string) string {
 	return "\x1b[" + code + "m" + text + "\x1b[0m"
 }
 
-// reportText is a report in the making.
-type reportText struct {
+// textBuilder is a text in the making.
+type textBuilder struct {
 	look
-	b strings.Builder
+	strings.Builder
 }
 
-func (t *reportText) line(format string, args ...any) {
-	fmt.Fprintf(&t.b, format+"\n", args...)
+// reportText is a report in the making.
+type reportText struct{ textBuilder }
+
+func newReportText(l look) *reportText { return &reportText{textBuilder{look: l}} }
+
+func (t *textBuilder) line(format string, args ...any) {
+	fmt.Fprintf(t, format+"\n", args...)
 }
 
 // table writes rows below their head. The first column is text, the others are numbers; the last row is the sum of those
 // above it, with nothing where they do not add up. Numbers other than zero have their column's colour.
-func (t *reportText) table(head []string, rows [][]string, colours map[string]string) {
+func (t *textBuilder) table(head []string, rows [][]string, colours map[string]string) {
 	width := make([]int, len(head))
 	for _, row := range append(rows, head) {
 		for i, cell := range row {
@@ -167,7 +172,7 @@ func countedTexts[K ~string](counts map[K]int64, texts map[K]string) []counted {
 	return list
 }
 
-func (t *reportText) list(heading string, list []counted) {
+func (t *textBuilder) list(heading string, list []counted) {
 	if len(list) == 0 {
 		return
 	}
@@ -176,7 +181,7 @@ func (t *reportText) list(heading string, list []counted) {
 	t.items(list)
 }
 
-func (t *reportText) items(list []counted) {
+func (t *textBuilder) items(list []counted) {
 	number, name := 0, 0
 	for _, c := range list {
 		number = max(number, len(thousands(c.n)))
@@ -189,7 +194,7 @@ func (t *reportText) items(list []counted) {
 }
 
 // wrap writes text after head, broken between words at the width; further lines are indented below the text.
-func (t *reportText) wrap(head, text string) {
+func (t *textBuilder) wrap(head, text string) {
 	line, used := head, visible(head)
 	indent := strings.Repeat(" ", used)
 	empty := true

@@ -77,7 +77,7 @@ func newSweep() *cobra.Command {
 		Args:       noCommand,
 		SuggestFor: []string{"recover", "dedupe"},
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			s := streams{out: cmd.OutOrStdout(), err: cmd.ErrOrStderr(), env: os.LookupEnv}
+			s := streams{out: cmd.OutOrStdout(), err: cmd.ErrOrStderr(), env: os.Getenv}
 			o, err := f.options(s.env, time.Now(), cmd.Flags())
 			return runSweep(cmd.Context(), o, s, err)
 		},
@@ -147,7 +147,7 @@ type sweepOptions struct {
 }
 
 // options checks everything that can be checked before a server is asked.
-func (f sweepFlags) options(env lookupFunc, now time.Time, flags *pflag.FlagSet) (sweepOptions, error) {
+func (f sweepFlags) options(env func(string) string, now time.Time, flags *pflag.FlagSet) (sweepOptions, error) {
 	o := sweepOptions{
 		members: f.members, discordAPI: f.discordAPI, dryRun: f.dryRun || f.check, check: f.check, dedupe: f.dedupe,
 		memory: f.memory << 20, tempDir: f.tempDir, sourceFlags: f.sourceFlags,
@@ -179,7 +179,7 @@ func (f sweepFlags) options(env lookupFunc, now time.Time, flags *pflag.FlagSet)
 }
 
 // readRedis reads --redis. Redis is read where it is named alone.
-func (o *sweepOptions) readRedis(f sweepFlags, env lookupFunc, flags *pflag.FlagSet) error {
+func (o *sweepOptions) readRedis(f sweepFlags, env func(string) string, flags *pflag.FlagSet) error {
 	flag := f.redis
 	if !flags.Changed("redis") {
 		return f.redisTLS.alone(flags)
@@ -208,8 +208,8 @@ func (o *sweepOptions) readRedis(f sweepFlags, env lookupFunc, flags *pflag.Flag
 const tokenVariable = "BOT_TOKEN"
 
 // readDiscord reads what says which guild members count.
-func (o *sweepOptions) readDiscord(f sweepFlags, env lookupFunc, flags *pflag.FlagSet) error {
-	o.token = strings.TrimSpace(env.value(tokenVariable))
+func (o *sweepOptions) readDiscord(f sweepFlags, env func(string) string, flags *pflag.FlagSet) error {
+	o.token = strings.TrimSpace(env(tokenVariable))
 	for _, text := range f.guilds {
 		id, ok := record.ParseUserID(strings.TrimSpace(text))
 		if !ok {

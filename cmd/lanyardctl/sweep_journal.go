@@ -36,7 +36,7 @@ type journalCommand struct {
 func (c journalCommand) bind(cmd *cobra.Command, own func(flags *pflag.FlagSet)) *cobra.Command {
 	var f targetFlags
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		s := streams{out: cmd.OutOrStdout(), err: cmd.ErrOrStderr(), env: os.LookupEnv}
+		s := streams{out: cmd.OutOrStdout(), err: cmd.ErrOrStderr(), env: os.Getenv}
 		o, err := f.options(s.env, time.Now(), cmd.Flags(), c.called(args))
 		if err == nil && c.check != nil {
 			err = c.check(cmd.Flags())

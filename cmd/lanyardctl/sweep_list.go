@@ -56,11 +56,11 @@ type listing struct {
 
 // text returns l for people. It ends with a newline.
 func (l listing) text(look look) string {
-	t := &reportText{look: look}
+	t := newReportText(look)
 	if len(l.sweeps) == 0 {
 		t.line("No sweep of %s, database %s, changed anything yet.", l.Target, l.Database)
 		t.warnings(l.Warnings)
-		return t.b.String()
+		return t.String()
 	}
 	rows := [][]string{{"sweep", "started (UTC)", "state", "changes", "host", "options"}}
 	for _, s := range l.sweeps {
@@ -77,11 +77,11 @@ func (l listing) text(look look) string {
 			break
 		}
 	}
-	return t.b.String()
+	return t.String()
 }
 
 // columns writes rows of text below each other, the first of which is the head.
-func (t *reportText) columns(rows [][]string) {
+func (t *textBuilder) columns(rows [][]string) {
 	width := make([]int, len(rows[0]))
 	for _, row := range rows {
 		for i, cell := range row {

@@ -16,7 +16,7 @@ type sweepPlan struct {
 }
 
 func (p sweepPlan) text(l look) string {
-	t := &reportText{look: l}
+	t := newReportText(l)
 	t.row("target", p.target.URI)
 	t.row("", p.target.Facts+", database "+p.options.database)
 	t.row("", holds(p.contents))
@@ -35,7 +35,7 @@ func (p sweepPlan) text(l look) string {
 	} else {
 		t.row("", "each change is journalled before it is made")
 	}
-	return t.b.String()
+	return t.String()
 }
 
 // attrs returns p for a log.

@@ -143,7 +143,7 @@ type textPage struct {
 }
 
 func (p *textPage) begin() error {
-	t := &reportText{look: p.look}
+	t := newReportText(p.look)
 	s := p.sweep
 	t.line("%s", p.look.paint(bold, "Sweep "+printableLine(s.ID)))
 	t.line("  in       %s, database %s", p.Target, p.Database)
@@ -158,7 +158,7 @@ func (p *textPage) begin() error {
 	}
 	t.line("  changes  %s", thousands(s.Changes))
 	t.line("")
-	_, err := io.WriteString(p.out, t.b.String())
+	_, err := io.WriteString(p.out, t.String())
 	return err
 }
 
@@ -177,7 +177,7 @@ func (p *textPage) change(c record.Change) error {
 }
 
 func (p *textPage) end(truncated bool, err error) error {
-	t := &reportText{look: p.look}
+	t := newReportText(p.look)
 	if truncated {
 		t.line("  … and more (--max-changes 0 shows all)")
 	}
@@ -189,7 +189,7 @@ func (p *textPage) end(truncated bool, err error) error {
 	if running := state == string(record.SweepRunning) || state == string(record.SweepUndoing); err == nil && !running && p.sweep.State != record.SweepUndone {
 		t.command("To take this sweep back:", p.Again.as(sweepUndoName+" "+printableLine(p.id), sameTarget...))
 	}
-	_, writeErr := io.WriteString(p.out, t.b.String())
+	_, writeErr := io.WriteString(p.out, t.String())
 	return writeErr
 }
 

@@ -365,7 +365,7 @@ func TestErrorsOfSweepsKnowTheNextStep(t *testing.T) {
 }
 
 // parseSweep reads flags as a person types them.
-func parseSweep(t *testing.T, env lookupFunc, args ...string) (sweepOptions, error) {
+func parseSweep(t *testing.T, env func(string) string, args ...string) (sweepOptions, error) {
 	t.Helper()
 	var f sweepFlags
 	cmd := &cobra.Command{}
@@ -468,7 +468,7 @@ func TestBarsAreAsLongAsTheirNumbersSay(t *testing.T) {
 		most := rapid.Int64Range(1, 1e12).Draw(t, "most")
 		a, b := rapid.Int64Range(0, most).Draw(t, "a"), rapid.Int64Range(0, most).Draw(t, "b")
 		width := rapid.IntRange(4, widestBar).Draw(t, "width")
-		p := &reportText{look: look{Blocks: rapid.Bool().Draw(t, "blocks")}}
+		p := newReportText(look{Blocks: rapid.Bool().Draw(t, "blocks")})
 		// The ink of a bar, in eighths of a column.
 		ink := func(bar string) int {
 			n := 0
@@ -492,7 +492,7 @@ func TestBarsAreAsLongAsTheirNumbersSay(t *testing.T) {
 
 func TestBlocksAreForTerminalsThatHaveThem(t *testing.T) {
 	for name, test := range map[string]struct {
-		env  lookupFunc
+		env  func(string) string
 		want bool
 	}{
 		"UTF-8": {envOf("LANG", "en_US.UTF-8"), true}, "in lower case": {envOf("LANG", "de_DE.utf8"), true}, "none": {envOf(), false},

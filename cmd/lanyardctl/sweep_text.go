@@ -21,7 +21,7 @@ type sweeping struct {
 
 // text returns s for people. It ends with a newline.
 func (s sweeping) text(l look) string {
-	t := &reportText{look: l}
+	t := newReportText(l)
 	text, colour := s.verdict()
 	t.wrap("", l.paint(colour, text))
 	t.line("  in     %s, database %s", s.Target, s.Database)
@@ -41,7 +41,7 @@ func (s sweeping) text(l look) string {
 	t.line("Took %s.", duration(s.Report.Duration))
 	t.wrap("", s.clock())
 	t.nextAfterSweep(s)
-	return t.b.String()
+	return t.String()
 }
 
 // verdict says in a sentence what was done, and in which colour.

@@ -102,7 +102,7 @@ type undoPlan struct {
 }
 
 func (p undoPlan) text(l look) string {
-	t := &reportText{look: l}
+	t := newReportText(l)
 	t.row("target", p.target.URI)
 	t.row("", p.target.Facts+", database "+p.database)
 	t.row("sweep", printableLine(p.sweep.SweepID)+", "+p.sweep.State+", "+plural(p.sweep.Changes, "change"))
@@ -111,7 +111,7 @@ func (p undoPlan) text(l look) string {
 	if p.dryRun {
 		t.row("", l.paint(yellow, "dry run: nothing is written to the target"))
 	}
-	return t.b.String()
+	return t.String()
 }
 
 // attrs returns p for a log.
@@ -130,7 +130,7 @@ type undoing struct {
 
 // text returns u for people. It ends with a newline.
 func (u undoing) text(l look) string {
-	t := &reportText{look: l}
+	t := newReportText(l)
 	text, colour := u.verdict()
 	t.wrap("", l.paint(colour, text))
 	t.line("  in     %s, database %s", u.Target, u.Database)
@@ -150,7 +150,7 @@ func (u undoing) text(l look) string {
 	t.line("")
 	t.line("Took %s.", duration(r.Duration))
 	t.nextAfterUndo(u)
-	return t.b.String()
+	return t.String()
 }
 
 // keptTexts say why a document was not taken back.

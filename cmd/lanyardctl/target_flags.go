@@ -78,7 +78,7 @@ type targetOptions struct {
 }
 
 // options checks everything that can be checked before a server is asked. The flags are those of the command as typed.
-func (f targetFlags) options(env lookupFunc, now time.Time, flags *pflag.FlagSet, command string) (targetOptions, error) {
+func (f targetFlags) options(env func(string) string, now time.Time, flags *pflag.FlagSet, command string) (targetOptions, error) {
 	o := targetOptions{timeout: f.timeout, retryFor: f.retryFor, now: now, again: typed(command, flags), outputFlags: f.outputFlags}
 	if f.timeout <= 0 {
 		return o, usageError(fmt.Sprintf("--timeout: %s is no time to wait", f.timeout), "give a duration such as 10s")

@@ -28,7 +28,7 @@ type targetRun struct {
 
 // newTargetRun returns a run that shows nothing of what red hides.
 func newTargetRun(o targetOptions, s streams, red redactor) *targetRun {
-	term := newConsole(s.err, red)
+	term := newConsole(red.Writer(s.err))
 	return &targetRun{on: o, streams: s, red: red, term: term, log: newLogger(term, o.logFormat, logLevel(o.quiet, o.verbose))}
 }
 

@@ -47,7 +47,7 @@ func (f *redisTLSFlags) bind(cmd *cobra.Command) {
 
 // resolve returns the Redis at p with how TLS is spoken to it: as the flags say, else the variables. It warns of what has
 // no effect and of what is not checked.
-func (f redisTLSFlags) resolve(p place, env lookupFunc, flags *pflag.FlagSet) (settings redis.TLS, warnings []string, err error) {
+func (f redisTLSFlags) resolve(p place, env func(string) string, flags *pflag.FlagSet) (settings redis.TLS, warnings []string, err error) {
 	secure := redact.Scheme(p.URI) == "rediss"
 	from := make(map[*string]string)
 	for _, s := range f.settings() {
@@ -58,7 +58,7 @@ func (f redisTLSFlags) resolve(p place, env lookupFunc, flags *pflag.FlagSet) (s
 			}
 			continue
 		}
-		if *s.value = env.value(s.variable); *s.value == "" {
+		if *s.value = env(s.variable); *s.value == "" {
 			continue
 		}
 		from[s.value] = s.variable
@@ -110,12 +110,12 @@ func (f redisTLSFlags) alone(flags *pflag.FlagSet) error {
 
 // resolveMongoName returns the name in the certificate of the MongoDB at p, and warnings as
 // [redisTLSFlags.resolve] does.
-func resolveMongoName(flag string, p place, env lookupFunc) (name string, warnings []string, err error) {
+func resolveMongoName(flag string, p place, env func(string) string) (name string, warnings []string, err error) {
 	const variable = "MONGODB_SERVER_NAME"
 	uri, _ := redact.Parse(p.URI) // that of an embedded database has no TLS
 	secure, unverified := mongo.Security(uri)
 	name = flag
-	switch variableSet := env.value(variable); {
+	switch variableSet := env(variable); {
 	case flag != "" && !secure:
 		return "", nil, usageError("--mongo-server-name is about TLS, which "+p.From+" is without", "write tls=true in the URI, or leave --mongo-server-name out")
 	case flag == "" && variableSet != "" && !secure:

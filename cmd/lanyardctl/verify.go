@@ -62,7 +62,7 @@ func newVerify() *cobra.Command {
 		Args:       cobra.NoArgs,
 		SuggestFor: []string{"check", "compare", "diff", "validate"},
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			s := streams{out: cmd.OutOrStdout(), err: cmd.ErrOrStderr(), env: os.LookupEnv}
+			s := streams{out: cmd.OutOrStdout(), err: cmd.ErrOrStderr(), env: os.Getenv}
 			o, err := f.options(s.env, time.Now(), cmd.Flags())
 			return runVerify(cmd.Context(), o, s, err)
 		},
@@ -99,7 +99,7 @@ type verifyOptions struct {
 }
 
 // options checks everything that can be checked before a server is asked.
-func (f verifyFlags) options(env lookupFunc, now time.Time, flags *pflag.FlagSet) (verifyOptions, error) {
+func (f verifyFlags) options(env func(string) string, now time.Time, flags *pflag.FlagSet) (verifyOptions, error) {
 	o := verifyOptions{
 		exact: f.exact, countsOnly: f.countsOnly, recheck: f.recheck, recheckDelay: f.recheckDelay,
 		maxDifferences: f.maxDifferences, memory: int64(f.memory) << 20,

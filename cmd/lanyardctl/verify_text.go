@@ -10,7 +10,7 @@ import (
 
 // text returns v for people. It ends with a newline.
 func (v verification) text(l look) string {
-	t := &reportText{look: l}
+	t := newReportText(l)
 	text, colour := v.verdict()
 	t.wrap("", l.paint(colour, text))
 	t.line("  from  %s", v.Source)
@@ -30,7 +30,7 @@ func (v verification) text(l look) string {
 	t.line("Took %s%s.", duration(v.Report.Duration), v.howRead())
 	t.wrap("", v.clock())
 	t.nextAfterVerify(v)
-	return t.b.String()
+	return t.String()
 }
 
 const countsOnlyRemark = "Only numbers were compared, and no content. Redis may return a key twice while it is scanned, so the source's numbers " +
@@ -114,10 +114,8 @@ func (v verification) listsExtra() bool {
 // conflicts says what to do about values that somebody else wrote to the target.
 func (t *reportText) conflicts(v verification) {
 	policy := record.FailOnConflict.String()
-	for _, f := range v.Again.flags {
-		if f.name == "on-conflict" && len(f.values) == 1 {
-			policy = f.values[0]
-		}
+	if given := v.Again.value("on-conflict"); given != "" {
+		policy = given
 	}
 	if v.total().Different == 0 || policy != record.FailOnConflict.String() {
 		return
