@@ -10,6 +10,7 @@ import (
 	goredis "github.com/redis/go-redis/v9"
 	"go.mongodb.org/mongo-driver/v2/bson"
 
+	"github.com/lanyardctl/lanyardctl/internal/exit"
 	"github.com/lanyardctl/lanyardctl/store/storetest/mongoserver"
 	"github.com/lanyardctl/lanyardctl/store/storetest/redisserver"
 )
@@ -44,10 +45,10 @@ func TestManyDatesInTheFutureAskForTheClock(t *testing.T) {
 			exit int
 			args []string
 		}{
-			{exitRejects, []string{"migrate", "redis-to-mongo", "--redis", redis.URI}},
-			{exitRejects, []string{"verify", "--redis", redis.URI, "--recheck", "0"}},
-			{exitRejects, []string{"verify", "--redis", redis.URI, "--counts-only"}},
-			{exitDone, []string{"sweep"}},
+			{exit.Rejects, []string{"migrate", "redis-to-mongo", "--redis", redis.URI}},
+			{exit.Rejects, []string{"verify", "--redis", redis.URI, "--recheck", "0"}},
+			{exit.Rejects, []string{"verify", "--redis", redis.URI, "--counts-only"}},
+			{exit.Done, []string{"sweep"}},
 		} {
 			var report struct {
 				Now      time.Time

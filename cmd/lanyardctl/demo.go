@@ -11,6 +11,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/lanyardctl/lanyardctl/internal/exit"
+	"github.com/lanyardctl/lanyardctl/internal/invocation"
+	"github.com/lanyardctl/lanyardctl/internal/ui"
 	"github.com/lanyardctl/lanyardctl/store/embedded"
 	"github.com/lanyardctl/lanyardctl/testdata"
 )
@@ -64,7 +67,7 @@ func runDemo(ctx context.Context, keep bool, s streams) (err error) {
 	}
 	folder, err := os.MkdirTemp("", "lanyardctl-demo-*")
 	if err != nil {
-		return failure(fmt.Errorf("make a folder for the demo: %w", err), "TMPDIR names another place")
+		return exit.Failure(fmt.Errorf("make a folder for the demo: %w", err), "TMPDIR names another place")
 	}
 	home, err := os.Getwd()
 	if err != nil {
@@ -83,13 +86,13 @@ func runDemo(ctx context.Context, keep bool, s streams) (err error) {
 		return fmt.Errorf("write the demo's dump: %w", err)
 	}
 	d := &demo{streams: s, folder: folder, keep: keep}
-	d.look = lookOf(s.out, s.env)
+	d.Style = ui.StyleOf(s.out, s.env)
 	return d.run(ctx)
 }
 
 // demo is one showing.
 type demo struct {
-	look
+	ui.Style
 	streams streams
 	folder  string
 	keep    bool
@@ -111,42 +114,42 @@ func (d *demo) run(ctx context.Context) error {
 	steps := []func() error{
 		d.tell("What would a migration do?", "The bundled dump was saved by a real redis-server. It holds every layout that any Lanyard "+
 			"ever wrote, and a value for every reason to reject one. A dry run reads both sides and writes nothing to MongoDB."),
-		d.do(ctx, command{migrate + " --dry-run --rejects dry-run.ndjson", exitRejects}),
+		d.do(ctx, command{migrate + " --dry-run --rejects dry-run.ndjson", exit.Rejects}),
 		d.remark("Exit status 3: it would be done, but some values cannot go over. They are in the rejects file, byte for byte."),
 
 		d.tell("Migrate.", "The same without --dry-run, into a database in a folder (a MongoDB server's URI works the same)."),
-		d.do(ctx, command{migrate + " --rejects " + demoRejects, exitRejects}),
+		d.do(ctx, command{migrate + " --rejects " + demoRejects, exit.Rejects}),
 		d.remark("Run it again, and nothing changes: every write is a merge."),
 
 		d.tell("Recover dates.", "Forks of Lanyard left \"monitored since\" dates in several places, and Lanyard takes the first that it "+
 			"finds. Here are some as they are met:"),
 		func() error { return d.asClient(ctx, d.hide) },
-		d.do(ctx, command{sweepName + " --mongo " + demoMongo, exitDone}),
+		d.do(ctx, command{sweepName + " --mongo " + demoMongo, exit.Done}),
 		d.remark("2022 is back. The date of 2009 was not believed, since there was no Discord then."),
 
 		d.tell("Is everything there?", "verify reads both sides in full and compares them, value by value."),
-		d.do(ctx, command{verify, exitRejects}),
+		d.do(ctx, command{verify, exit.Rejects}),
 		d.remark("Exit status 3 again: nothing is missing, and what was rejected is still rejected. Without rejects it is 0."),
 
 		d.tell("Now somebody meddles.", "Two documents are changed behind lanyardctl's back, as a MongoDB client would:"),
 		func() error { return d.asClient(ctx, d.meddle) },
-		d.do(ctx, command{verify + " --quiet", exitDifferences}),
+		d.do(ctx, command{verify + " --quiet", exit.Differences}),
 		d.remark("Exit status 4: a CI job would stop here, and say which user's document it is."),
 
 		d.tell("Mend it.", "migrate can be run again at any time. The value that somebody else wrote is theirs unless you say "+
 			"otherwise: --on-conflict source says that Redis is right."),
-		d.do(ctx, command{migrate + changed + " --on-conflict source --quiet --rejects mended.ndjson", exitDone}),
+		d.do(ctx, command{migrate + changed + " --on-conflict source --quiet --rejects mended.ndjson", exit.Done}),
 		d.remark("And all is well again, for these two users:"),
-		d.do(ctx, command{verify + changed + " --on-conflict source --quiet", exitDone}),
-		func() error { d.line(""); return nil },
+		d.do(ctx, command{verify + changed + " --on-conflict source --quiet", exit.Done}),
+		func() error { d.Line(""); return nil },
 
 		d.tell("Take the sweep back.", "Every change of a sweep was journalled before it was made. \"sweep show\" lists them, and:"),
 		func() error { return d.takeBack(ctx) },
-		d.end,
+		d.End,
 	}
-	d.line("%s", d.paint(bold, "lanyardctl demo"))
-	d.wrap("Each command below is really run, in " + d.folder + "; what follows it is its own output.")
-	d.line("")
+	d.Line("%s", d.Paint(ui.Bold, "lanyardctl demo"))
+	d.Wrap("Each command below is really run, in " + d.folder + "; what follows it is its own output.")
+	d.Line("")
 	for _, step := range steps {
 		if err := step(); err != nil {
 			return err
@@ -160,24 +163,24 @@ func (d *demo) run(ctx context.Context) error {
 
 func (d *demo) heading(title string) {
 	d.step++
-	d.line("%s", d.paint(bold, fmt.Sprintf("%d. %s", d.step, title)))
+	d.Line("%s", d.Paint(ui.Bold, fmt.Sprintf("%d. %s", d.step, title)))
 }
 
 // tell begins a step.
 func (d *demo) tell(title, text string) func() error {
 	return func() error {
 		d.heading(title)
-		d.wrap(text)
-		d.line("")
+		d.Wrap(text)
+		d.Line("")
 		return nil
 	}
 }
 
 func (d *demo) remark(text string) func() error {
 	return func() error {
-		d.line("")
-		d.wrap(text)
-		d.line("")
+		d.Line("")
+		d.Wrap(text)
+		d.Line("")
 		return nil
 	}
 }
@@ -185,11 +188,11 @@ func (d *demo) remark(text string) func() error {
 // do shows a command and runs it. Another exit code than the one that is right ends the demo.
 func (d *demo) do(ctx context.Context, c command) func() error {
 	return func() error {
-		d.line("%s", d.paint(green, "$ lanyardctl "+c.args))
+		d.Line("%s", d.Paint(ui.Green, "$ lanyardctl "+c.args))
 		code := execute(ctx, strings.Fields(c.args), d.streams.out, d.streams.err)
 		switch {
 		case ctx.Err() != nil:
-			return &exitError{code: exitInterrupted, err: errInterrupted}
+			return &exit.Error{Code: exit.Interrupted, Err: exit.ErrInterrupted}
 		case code != c.want:
 			return fmt.Errorf("the demo expected exit status %d of %q, and got %d", c.want, c.args, code)
 		}
@@ -197,41 +200,41 @@ func (d *demo) do(ctx context.Context, c command) func() error {
 	}
 }
 
-func (d *demo) end() error {
-	d.line("")
+func (d *demo) End() error {
+	d.Line("")
 	d.heading("Your turn.")
-	d.wrap("On your own servers, beginning with a dry run (passwords are better given by REDIS_URI and MONGODB_URI):")
-	d.line("")
+	d.Wrap("On your own servers, beginning with a dry run (passwords are better given by REDIS_URI and MONGODB_URI):")
+	d.Line("")
 	for _, command := range []string{
 		"lanyardctl migrate redis-to-mongo --redis redis://localhost:6379 --mongo mongodb://localhost:27017 --dry-run",
 		"lanyardctl migrate redis-to-mongo --redis redis://localhost:6379 --mongo mongodb://localhost:27017",
 		"lanyardctl sweep --mongo mongodb://localhost:27017 --dry-run",
 		"lanyardctl verify --redis redis://localhost:6379 --mongo mongodb://localhost:27017",
 	} {
-		d.line("  %s", d.paint(bold, command))
+		d.Line("  %s", d.Paint(ui.Bold, command))
 	}
-	d.line("")
-	d.wrap("Or rehearse with last night's dump, which touches no server: --redis rdb:/var/lib/redis/dump.rdb --mongo embedded:./rehearsal")
-	d.line("")
+	d.Line("")
+	d.Wrap("Or rehearse with last night's dump, which touches no server: --redis rdb:/var/lib/redis/dump.rdb --mongo embedded:./rehearsal")
+	d.Line("")
 	if !d.keep {
-		d.wrap("The demo's folder is removed now; --keep keeps it.")
+		d.Wrap("The demo's folder is removed now; --keep keeps it.")
 		return nil
 	}
-	d.wrap("The demo's folder stays. To look into its database with a MongoDB client, and then to remove it:")
-	d.line("  lanyardctl embedded serve %s", shellQuote(filepath.Join(d.folder, embeddedDir(demoMongo))))
-	d.line("  rm -r %s", shellQuote(d.folder))
+	d.Wrap("The demo's folder stays. To look into its database with a MongoDB client, and then to remove it:")
+	d.Line("  lanyardctl embedded serve %s", invocation.Quote(filepath.Join(d.folder, embeddedDir(demoMongo))))
+	d.Line("  rm -r %s", invocation.Quote(d.folder))
 	return nil
 }
 
-func (d *demo) line(format string, args ...any) { d.print(fmt.Sprintf(format+"\n", args...)) }
+func (d *demo) Line(format string, args ...any) { d.print(fmt.Sprintf(format+"\n", args...)) }
 
-// wrap prints a paragraph.
-func (d *demo) wrap(text string) {
-	t := newReportText(look{Width: 100})
+// Wrap prints a paragraph.
+func (d *demo) Wrap(text string) {
+	t := newReportText(ui.Style{Width: 100})
 	if d.Width > 0 {
 		t.Width = min(d.Width, t.Width)
 	}
-	t.wrap("", text)
+	t.Wrap("", text)
 	d.print(t.String())
 }
 

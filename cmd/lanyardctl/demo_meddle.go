@@ -10,6 +10,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
+	"github.com/lanyardctl/lanyardctl/internal/ui"
 	"github.com/lanyardctl/lanyardctl/store/embedded"
 )
 
@@ -37,7 +38,7 @@ func (d *demo) asClient(ctx context.Context, f func(ctx context.Context, db *mon
 }
 
 // typed shows what a client types.
-func (d *demo) typed(statement string) { d.line("%s", d.paint(yellow, "> "+statement)) }
+func (d *demo) typed(statement string) { d.Line("%s", d.Paint(ui.Yellow, "> "+statement)) }
 
 // meddle changes two documents.
 func (d *demo) meddle(ctx context.Context, db *mongo.Database) error {
@@ -55,6 +56,6 @@ func (d *demo) meddle(ctx context.Context, db *mongo.Database) error {
 	if deleted.DeletedCount != 1 || changed.ModifiedCount != 1 {
 		return fmt.Errorf("the demo's database holds %d and %d of the two documents that were to be changed", deleted.DeletedCount, changed.ModifiedCount)
 	}
-	d.line("")
+	d.Line("")
 	return nil
 }

@@ -10,6 +10,8 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
+
+	"github.com/lanyardctl/lanyardctl/internal/exit"
 )
 
 // demoHidden are documents of users whom the bundled dump does not know, as forks of Lanyard left them: a date of 2022
@@ -35,7 +37,7 @@ func (d *demo) hide(ctx context.Context, db *mongo.Database) error {
 			return fmt.Errorf("insert a document of the demo: %w", err)
 		}
 	}
-	d.line("")
+	d.Line("")
 	return nil
 }
 
@@ -51,9 +53,9 @@ func (d *demo) takeBack(ctx context.Context) error {
 	err := json.Unmarshal(list.Bytes(), &found)
 	switch {
 	case ctx.Err() != nil:
-		return &exitError{code: exitInterrupted, err: errInterrupted}
-	case code != exitDone || err != nil || len(found.Sweeps) != 1:
+		return &exit.Error{Code: exit.Interrupted, Err: exit.ErrInterrupted}
+	case code != exit.Done || err != nil || len(found.Sweeps) != 1:
 		return fmt.Errorf("the demo expected one sweep in the journal, and found %d (exit status %d)", len(found.Sweeps), code)
 	}
-	return d.do(ctx, command{sweepUndoName + " " + found.Sweeps[0].ID + " --mongo " + demoMongo + " --quiet", exitDone})()
+	return d.do(ctx, command{sweepUndoName + " " + found.Sweeps[0].ID + " --mongo " + demoMongo + " --quiet", exit.Done})()
 }

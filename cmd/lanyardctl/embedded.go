@@ -7,8 +7,12 @@ import (
 	"io"
 	"net"
 
-	"github.com/lanyardctl/lanyardctl/store/embedded"
 	"github.com/spf13/cobra"
+
+	"github.com/lanyardctl/lanyardctl/internal/exit"
+	"github.com/lanyardctl/lanyardctl/internal/redact"
+	"github.com/lanyardctl/lanyardctl/internal/ui"
+	"github.com/lanyardctl/lanyardctl/store/embedded"
 )
 
 // listenHint is the way out of a bad --listen.
@@ -41,8 +45,8 @@ signal ends it at once, with 130.`,
   lanyardctl embedded serve ./try --listen unix`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if opts.Dir = args[0]; mayHoldUser(opts.Dir) {
-				return usageError("DIR is no folder (it is not shown: it may hold a password)", "give the path of a folder; ./ before it makes certain that it is one")
+			if opts.Dir = args[0]; redact.MayHoldUser(opts.Dir) {
+				return exit.WrongUse("DIR is no folder (it is not shown: it may hold a password)", "give the path of a folder; ./ before it makes certain that it is one")
 			}
 			return serveEmbedded(cmd.Context(), opts, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
@@ -54,7 +58,7 @@ signal ends it at once, with 130.`,
 // serveEmbedded serves until ctx is cancelled.
 func serveEmbedded(ctx context.Context, opts embedded.Options, stdout, stderr io.Writer) error {
 	if opts.Listen == "" {
-		return usageError("--listen is empty", listenHint)
+		return exit.WrongUse("--listen is empty", listenHint)
 	}
 	if opts.Listen == "unix" {
 		opts.Listen = ""
@@ -63,7 +67,7 @@ func serveEmbedded(ctx context.Context, opts embedded.Options, stdout, stderr io
 	if err != nil {
 		return explainListen(err)
 	}
-	fmt.Fprintf(stderr, "serving %s; connect with any MongoDB client, stop with Ctrl-C\n", printableLine(opts.Dir))
+	fmt.Fprintf(stderr, "serving %s; connect with any MongoDB client, stop with Ctrl-C\n", ui.PrintableLine(opts.Dir))
 	if _, err := fmt.Fprintln(stdout, server.URI()); err != nil {
 		return errors.Join(fmt.Errorf("print the URI: %w", err), server.Close())
 	}
@@ -74,10 +78,10 @@ func serveEmbedded(ctx context.Context, opts embedded.Options, stdout, stderr io
 // explainListen gives an error of embedded.Start its exit code and the next step, where it is about --listen.
 func explainListen(err error) error {
 	if _, ok := errors.AsType[*net.AddrError](err); ok || errors.Is(err, embedded.ErrNotLoopback) {
-		return usageError(err.Error(), listenHint)
+		return exit.WrongUse(err.Error(), listenHint)
 	}
 	if _, ok := errors.AsType[*net.OpError](err); ok {
-		return failure(err, listenHint)
+		return exit.Failure(err, listenHint)
 	}
 	return explainEmbedded(err)
 }
@@ -86,12 +90,12 @@ func explainListen(err error) error {
 func explainEmbedded(err error) error {
 	switch {
 	case errors.Is(err, embedded.ErrInUse):
-		return failure(err, "stop the other one, or name another folder")
+		return exit.Failure(err, "stop the other one, or name another folder")
 	case errors.Is(err, embedded.ErrNotIncluded):
-		return failure(err, "or give the URI of a MongoDB server")
+		return exit.Failure(err, "or give the URI of a MongoDB server")
 	}
 	if _, ok := errors.AsType[*embedded.FolderError](err); ok {
-		return failure(err, "name a folder that can be made and written")
+		return exit.Failure(err, "name a folder that can be made and written")
 	}
 	return err
 }

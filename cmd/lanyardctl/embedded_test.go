@@ -15,6 +15,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
+	"github.com/lanyardctl/lanyardctl/internal/exit"
 	"github.com/lanyardctl/lanyardctl/store/storetest/ferretdb"
 )
 
@@ -43,12 +44,12 @@ func TestServingAFolderThatCannotBeServed(t *testing.T) {
 		code int
 		text string
 	}{
-		"a file":            {[]string{file}, exitFailed, "lanyardctl: embedded folder " + file},
-		"in use":            {[]string{running.Dir}, exitFailed, "lanyardctl: embedded folder " + running.Dir + ": in use"},
-		"on a taken port":   {[]string{t.TempDir(), "--listen", port}, exitFailed, port},
-		"for all to see":    {[]string{t.TempDir(), "--listen", "0.0.0.0:0"}, exitUsage, "not a loopback address"},
-		"on no address":     {[]string{t.TempDir(), "--listen", "nonsense"}, exitUsage, "listen on nonsense"},
-		"on somebody's URI": {[]string{t.TempDir(), "--listen", "192.0.2.1:27017"}, exitUsage, "not a loopback address"},
+		"a file":            {[]string{file}, exit.Failed, "lanyardctl: embedded folder " + file},
+		"in use":            {[]string{running.Dir}, exit.Failed, "lanyardctl: embedded folder " + running.Dir + ": in use"},
+		"on a taken port":   {[]string{t.TempDir(), "--listen", port}, exit.Failed, port},
+		"for all to see":    {[]string{t.TempDir(), "--listen", "0.0.0.0:0"}, exit.Usage, "not a loopback address"},
+		"on no address":     {[]string{t.TempDir(), "--listen", "nonsense"}, exit.Usage, "listen on nonsense"},
+		"on somebody's URI": {[]string{t.TempDir(), "--listen", "192.0.2.1:27017"}, exit.Usage, "not a loopback address"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			code, stdout, stderr := lanyardctl(t, append([]string{"embedded", "serve"}, c.args...)...)
@@ -169,7 +170,7 @@ func TestASecondSignalEndsServingAtOnce(t *testing.T) {
 		signals.Stop()
 		break
 	}
-	if code := cmd.ProcessState.ExitCode(); code != exitInterrupted {
+	if code := cmd.ProcessState.ExitCode(); code != exit.Interrupted {
 		t.Errorf("exit %d", code)
 	}
 }

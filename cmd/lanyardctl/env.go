@@ -6,7 +6,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/lanyardctl/lanyardctl/internal/exit"
 	"github.com/lanyardctl/lanyardctl/internal/redact"
+	"github.com/lanyardctl/lanyardctl/internal/ui"
 )
 
 // place is the URI of a store, and the flag or variable that named it.
@@ -16,7 +18,7 @@ type place struct {
 }
 
 // shown returns the URI without its password, as one line that is fit for a terminal.
-func (p place) shown() string { return printableLine(redact.HideURI(p.URI)) }
+func (p place) shown() string { return ui.PrintableLine(redact.HideURI(p.URI)) }
 
 // onCommandLine tells whether everybody who can list processes can read the URI.
 func (p place) onCommandLine() bool { return strings.HasPrefix(p.From, "-") }
@@ -42,12 +44,12 @@ func resolveRedis(flag string, env func(string) string) (place, error) {
 	if host := env("REDIS_HOST"); p.URI == "" && host != "" {
 		p = place{URI: "redis://" + net.JoinHostPort(strings.Trim(host, "[]"), "6379"), From: "REDIS_HOST"}
 		if u, err := redact.Parse(p.URI); err != nil || "redis://"+u.Hosts != p.URI {
-			return p, usageError("REDIS_HOST is no name of a host (it is not shown: it may hold a password)",
+			return p, exit.WrongUse("REDIS_HOST is no name of a host (it is not shown: it may hold a password)",
 				"give the name or the address alone; REDIS_URI takes a port, a user and a password, too")
 		}
 	}
 	if p.URI == "" {
-		return place{}, usageError("no Redis is named",
+		return place{}, exit.WrongUse("no Redis is named",
 			"give --redis URI or --redis rdb:FILE, or set REDIS_DSN, REDIS_URI, REDIS_URL or REDIS_HOST as Lanyard has it")
 	}
 	return p, checkRedisURI(p)
@@ -73,7 +75,7 @@ func resolveMongo(flag string, env func(string) string) (place, error) {
 		p = place{URI: env("MONGODB_URI"), From: "MONGODB_URI"}
 	}
 	if p.URI == "" {
-		return place{}, usageError("no MongoDB is named",
+		return place{}, exit.WrongUse("no MongoDB is named",
 			"give --mongo URI or set MONGODB_URI; to try it without a server, give --mongo embedded:DIR")
 	}
 	return p, checkMongoURI(p)
@@ -82,13 +84,13 @@ func resolveMongo(flag string, env func(string) string) (place, error) {
 func checkMongoURI(p place) error {
 	if redact.Scheme(p.URI) == "embedded" {
 		if embeddedDir(p.URI) == "" {
-			return usageError(p.From+": embedded: names no folder", "give the folder, such as embedded:./lanyard-data")
+			return exit.WrongUse(p.From+": embedded: names no folder", "give the folder, such as embedded:./lanyard-data")
 		}
 		return nil
 	}
 	u, err := parseURI(p, mongoSchemes, mongoForm, "mongodb", "mongodb+srv")
 	if err == nil && u.Hosts == "" {
-		return usageError(p.From+": the URI names no host", "such as mongodb://localhost:27017")
+		return exit.WrongUse(p.From+": the URI names no host", "such as mongodb://localhost:27017")
 	}
 	return err
 }
@@ -101,7 +103,7 @@ func parseURI(p place, known, form string, schemes ...string) (redact.URI, error
 	case scheme == "":
 		return u, badURI(p, "known are "+known)
 	case !slices.Contains(schemes, scheme):
-		return u, usageError(fmt.Sprintf("%s: unknown scheme %q", p.From, scheme), "known are "+known)
+		return u, exit.WrongUse(fmt.Sprintf("%s: unknown scheme %q", p.From, scheme), "known are "+known)
 	case err != nil:
 		return u, badURI(p, "escape @ : / ? # in a user name or password: write @ as %40, : as %3A, / as %2F, ? as %3F, # as %23 "+
 			"and % as %25; the form is "+form)
@@ -111,7 +113,7 @@ func parseURI(p place, known, form string, schemes ...string) (redact.URI, error
 
 // badURI returns the error for what is no URI with certainty, which shows nothing of it.
 func badURI(p place, hint string) error {
-	return usageError(p.From+" is "+redact.ErrUncertain.Error(), hint)
+	return exit.WrongUse(p.From+" is "+redact.ErrUncertain.Error(), hint)
 }
 
 // embeddedDir returns the folder of an "embedded:DIR" URI, and nothing for another URI.
@@ -136,7 +138,7 @@ func resolveDatabase(flag, mongoURI string, env func(string) string) (database, 
 	}
 	// A "@" is refused, too, though MongoDB takes it: it is the sign of a URI in the wrong place, which no report may show.
 	if len(database) > 63 || strings.ContainsAny(database, "/\\. \"$*<>:|?@\x00") {
-		return "", "", usageError(from+" cannot be the name of a MongoDB database (it is not shown: it may hold a password)",
+		return "", "", exit.WrongUse(from+" cannot be the name of a MongoDB database (it is not shown: it may hold a password)",
 			`at most 63 bytes, without any of / \ . " $ * < > : | ? @ and space`)
 	}
 	u, _ := redact.Parse(mongoURI) // that of an embedded database names none

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/lanyardctl/lanyardctl/internal/exit"
 	"github.com/lanyardctl/lanyardctl/internal/redact"
 )
 
@@ -55,11 +56,11 @@ func TestRedisIsFoundAsLanyardFindsIt(t *testing.T) {
 // wrongUse checks that err is a usage error whose text and hint contain the parts, and nothing of the secret.
 func wrongUse(t *testing.T, err error, secret string, parts ...string) {
 	t.Helper()
-	if exitCode(err) != exitUsage {
+	if exit.CodeOf(err) != exit.Usage {
 		t.Fatalf("got %v, want a usage error", err)
 	}
 	var text strings.Builder
-	printError(&text, err)
+	exit.Print(&text, err)
 	for _, part := range parts {
 		if !strings.Contains(text.String(), part) {
 			t.Errorf("%q is not in %q", part, text.String())

@@ -23,6 +23,7 @@ import (
 	goredis "github.com/redis/go-redis/v9"
 	"go.mongodb.org/mongo-driver/v2/bson"
 
+	"github.com/lanyardctl/lanyardctl/internal/exit"
 	"github.com/lanyardctl/lanyardctl/record"
 	"github.com/lanyardctl/lanyardctl/store/storetest/ferretdb"
 	"github.com/lanyardctl/lanyardctl/store/storetest/mongoserver"
@@ -523,7 +524,7 @@ func TestMigrationIsExact(t *testing.T) {
 			w := newWorld(t, redis.URI, usersOfWorld(t), bad, target.Limits)
 			wantExit := 0
 			if bad {
-				wantExit = exitRejects
+				wantExit = exit.Rejects
 			}
 			first := migrateWorld(t, redis.URI, target, wantExit)
 			after := dump(t, target)

@@ -8,6 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/lanyardctl/lanyardctl/internal/exit"
 )
 
 const migrateLong = `Copy what Lanyard keeps in Redis to the MongoDB collections that its fork reads:
@@ -95,7 +97,7 @@ func (f migrateFlags) options(env func(string) string, now time.Time, flags *pfl
 	}
 	o.readOnly = f.dryRun
 	if f.dryRun && f.restart {
-		return o, usageError("--dry-run and --restart contradict each other", "a dry run keeps no progress, so it always starts from the beginning")
+		return o, exit.WrongUse("--dry-run and --restart contradict each other", "a dry run keeps no progress, so it always starts from the beginning")
 	}
 	return o, checkRejectsFile(o.rejectsFile)
 }
@@ -103,11 +105,11 @@ func (f migrateFlags) options(env func(string) string, now time.Time, flags *pfl
 // runMigrate migrates and reports, unless the check of the options failed. Every text that it prints or returns has
 // passed the redactor.
 func runMigrate(ctx context.Context, o migrateOptions, s streams, checked error) error {
-	if exitCode(checked) == exitUsage {
+	if exit.CodeOf(checked) == exit.Usage {
 		return checked
 	}
 	run := &migrationRun{pairRun: newPairRun(o.pairOptions, s), options: o}
-	run.red.hideTyped(o.rejectsFile)
+	run.red.HideTyped(o.rejectsFile)
 	if checked != nil {
 		return run.ended(ctx, run.reportFailure(ctx, checked))
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"io"
 
+	"github.com/lanyardctl/lanyardctl/internal/exit"
 	"github.com/lanyardctl/lanyardctl/migrate"
 	"github.com/lanyardctl/lanyardctl/record"
 )
@@ -41,7 +42,7 @@ func (m migration) writeJSON(w io.Writer) error {
 		RejectsFile: orNull(r.RejectsFile), SupersededFile: orNull(r.SupersededFile),
 		Reasons: orEmpty(r.Reasons), Warnings: append([]string{}, m.Warnings...),
 		Now: utc(m.Now), StartedAt: utc(r.StartedAt), DurationMS: r.Duration.Milliseconds(),
-		OK: m.Exit == exitDone, Error: errorText(m.Err),
+		OK: m.Exit == exit.Done, Error: errorText(m.Err),
 	}
 	for kind := range out.Kinds.counts {
 		out.Kinds.counts[kind].Notes = orEmpty(out.Kinds.counts[kind].Notes)

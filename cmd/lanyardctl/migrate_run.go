@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/lanyardctl/lanyardctl/internal/exit"
+	"github.com/lanyardctl/lanyardctl/internal/ui"
 	"github.com/lanyardctl/lanyardctl/migrate"
 	"github.com/lanyardctl/lanyardctl/record"
 	"github.com/lanyardctl/lanyardctl/store/mongo"
@@ -14,7 +16,7 @@ import (
 
 // scope names every option that decides what the progress of an interrupted run means.
 func (o migrateOptions) scope() string {
-	return fmt.Sprintf("only=%s users=%s on-conflict=%s kv-prefer=%s", o.only, strings.Join(names(o.users), ","), o.policy, o.kvPrefer)
+	return fmt.Sprintf("only=%s users=%s on-conflict=%s kv-prefer=%s", o.only, strings.Join(ui.Names(o.users), ","), o.policy, o.kvPrefer)
 }
 
 // migrationRun is one run of the command.
@@ -54,7 +56,7 @@ func (r *migrationRun) migrate(ctx context.Context, source *redisSource, target 
 		return r.explain(err, "nothing was copied; mend what the error names, and run the same command again")
 	}
 	r.announce(o.preflight(source, target, documents, resumed))
-	stop := r.startProgress(func() progress { return migrationProgress(job.Snapshot()) })
+	stop := r.startProgress(func() ui.Progress { return migrationProgress(job.Snapshot()) })
 	r.began = true
 	report, err := job.Run(ctx)
 	stop(err == nil)
@@ -62,10 +64,10 @@ func (r *migrationRun) migrate(ctx context.Context, source *redisSource, target 
 	return r.report(report, err)
 }
 
-func migrationProgress(s migrate.Snapshot) progress {
-	return progress{
+func migrationProgress(s migrate.Snapshot) ui.Progress {
+	return ui.Progress{
 		Phase: s.Phase, Done: s.Keys, Total: s.Total, Unit: "keys",
-		Beside: []tally{{"record", s.Records}, {"reject", s.Rejects}},
+		Beside: []ui.Counter{{Noun: "record", N: s.Records}, {Noun: "reject", N: s.Rejects}},
 	}
 }
 
@@ -103,9 +105,9 @@ func (r *migrationRun) report(report *migrate.Report, runErr error) error {
 	err := runErr
 	switch {
 	case errors.Is(runErr, migrate.ErrInterrupted):
-		err = &exitError{code: exitInterrupted, err: errInterrupted, hint: "the same command takes up the work again"}
+		err = &exit.Error{Code: exit.Interrupted, Err: exit.ErrInterrupted, Hint: "the same command takes up the work again"}
 		if m.Report.DryRun {
-			err = &exitError{code: exitInterrupted, err: errInterrupted}
+			err = &exit.Error{Code: exit.Interrupted, Err: exit.ErrInterrupted}
 		}
 	case runErr != nil:
 		hint := "the report says what was done until then; mend what the error names, and the same command takes up the work again"
@@ -114,11 +116,11 @@ func (r *migrationRun) report(report *migrate.Report, runErr error) error {
 		}
 		err = r.explain(runErr, hint)
 	case report.Rejects() > 0:
-		err = exitSilently(exitRejects)
+		err = exit.Silent(exit.Rejects)
 	}
-	m.Exit = exitCode(err)
+	m.Exit = exit.CodeOf(err)
 	if printErr := r.print(m); printErr != nil {
-		return alongside(err, printErr)
+		return exit.Alongside(err, printErr)
 	}
 	return err
 }
@@ -129,8 +131,8 @@ func (r *migrationRun) reportFailure(ctx context.Context, err error) error {
 		return err
 	}
 	said := r.settled(ctx, err)
-	m := migration{pairFacts: r.facts(said.err)}
+	m := migration{pairFacts: r.facts(said.Err)}
 	m.Report.Only, m.Report.DryRun, m.Report.StartedAt = r.only, r.options.dryRun, time.Now()
-	m.Exit = said.code
+	m.Exit = said.Code
 	return r.reportEarly(said, m)
 }

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/lanyardctl/lanyardctl/internal/invocation"
+	"github.com/lanyardctl/lanyardctl/internal/ui"
 	"github.com/lanyardctl/lanyardctl/migrate"
 	"github.com/lanyardctl/lanyardctl/record"
 )
@@ -17,49 +19,49 @@ type migration struct {
 // migrationName is how the command is called, in its report and in what to type next.
 const migrationName = "migrate redis-to-mongo"
 
-// text returns m for people. It ends with a newline.
-func (m migration) text(l look) string {
+// Text returns m for people. It ends with a newline.
+func (m migration) Text(l ui.Style) string {
 	t := newReportText(l)
-	t.line("%s", m.title(l))
-	t.line("  from  %s", m.Source)
-	t.line("  to    %s, database %s", m.Target, m.Database)
-	t.line("")
+	t.Line("%s", m.title(l))
+	t.Line("  from  %s", m.Source)
+	t.Line("  to    %s, database %s", m.Target, m.Database)
+	t.Line("")
 	t.counts(m.Report)
 	t.fields(m.Report)
 	t.notes(m.Report)
 	t.keys(m.Report.Seen, m.Err == nil)
 	t.rejects(m.Report)
 	t.warnings(m.Warnings)
-	t.line("")
-	t.line("Took %s%s.", duration(m.Report.Duration), rate(m.Report))
-	t.wrap("", m.clock())
+	t.Line("")
+	t.Line("Took %s%s.", ui.Duration(m.Report.Duration), rate(m.Report))
+	t.Wrap("", m.clock())
 	t.next(m)
 	return t.String()
 }
 
-func (m migration) title(l look) string {
+func (m migration) title(l ui.Style) string {
 	verb := "Migrated"
 	switch {
 	case m.Err != nil && m.interrupted():
-		return l.paint(yellow, "Interrupted. What was done until then:")
+		return l.Paint(ui.Yellow, "Interrupted. What was done until then:")
 	case m.Err != nil:
-		return l.paint(red, "Failed: ") + m.Err.Error() + "\nWhat was done until then:"
+		return l.Paint(ui.Red, "Failed: ") + m.Err.Error() + "\nWhat was done until then:"
 	case m.Report.DryRun:
 		verb = "Dry run: nothing was written. This is what a migration would do"
 	case m.Report.Resumed:
 		verb = "Migrated (went on where an earlier run had stopped; the figures are those of both)"
 	}
 	if m.Exit != 0 {
-		return l.paint(yellow, verb+", with something left for you to decide.")
+		return l.Paint(ui.Yellow, verb+", with something left for you to decide.")
 	}
-	return l.paint(green, verb+".")
+	return l.Paint(ui.Green, verb+".")
 }
 
 // counts writes a row for each kind that was asked for, and their sum. Read is the sum of the columns after it.
 func (t *reportText) counts(r migrate.Report) {
 	head := []string{"kind", "read", "inserted", "updated", "unchanged", "conflicts", "rejected"}
 	row := func(name string, c migrate.Counts) []string {
-		return numbers(name, c.Read, c.Inserted, c.Updated, c.Unchanged, c.Conflicts, c.Rejected)
+		return ui.NumberRow(name, c.Read, c.Inserted, c.Updated, c.Unchanged, c.Conflicts, c.Rejected)
 	}
 	var rows [][]string
 	var total migrate.Counts
@@ -67,22 +69,25 @@ func (t *reportText) counts(r migrate.Report) {
 		rows = append(rows, row(kind.String(), r.Kinds[kind]))
 		total.Add(r.Kinds[kind])
 	}
-	t.table(head, append(rows, row("total", total)), map[string]string{"rejected": red, "conflicts": yellow})
+	t.Table(ui.Table{
+		Head: head, Rows: append(rows, row("total", total)), Sums: true,
+		Colours: map[string]string{"rejected": ui.Red, "conflicts": ui.Yellow},
+	})
 }
 
 // fields tells of single fields that were left out of records that went in.
 func (t *reportText) fields(r migrate.Report) {
-	var list []counted
+	var list []ui.Item
 	for _, kind := range r.Only.List() {
 		f := r.Kinds[kind].Fields
 		if f.Rejected > 0 {
-			list = append(list, counted{f.Rejected, kind.String(), "rejected; the record's other fields went in"})
+			list = append(list, ui.Item{N: f.Rejected, Name: kind.String(), Text: "rejected; the record's other fields went in"})
 		}
 		if f.Conflicts > 0 {
-			list = append(list, counted{f.Conflicts, kind.String(), "in conflict; the target keeps its own"})
+			list = append(list, ui.Item{N: f.Conflicts, Name: kind.String(), Text: "in conflict; the target keeps its own"})
 		}
 	}
-	t.list("Single fields left out of records:", list)
+	t.List("Single fields left out of records:", list)
 }
 
 var noteTexts = map[record.Note]string{
@@ -102,67 +107,67 @@ func (t *reportText) notes(r migrate.Report) {
 			sums[note] += n
 		}
 	}
-	t.list("Notes:", countedTexts(sums, noteTexts))
+	t.List("Notes:", ui.ItemsOf(sums, noteTexts))
 }
 
 func (t *reportText) rejects(r migrate.Report) {
 	if r.RejectsFile != "" {
-		t.list("Left out, in "+printableLine(r.RejectsFile)+":", countedTexts(r.Reasons, reasonTexts))
+		t.List("Left out, in "+ui.PrintableLine(r.RejectsFile)+":", ui.ItemsOf(r.Reasons, reasonTexts))
 	} else {
-		t.list("Left out:", countedTexts(r.Reasons, reasonTexts))
+		t.List("Left out:", ui.ItemsOf(r.Reasons, reasonTexts))
 	}
 	if r.SupersededFile != "" {
-		t.line("")
+		t.Line("")
 		gaveWay := "values gave way to others and are kept in"
 		if r.Superseded == 1 {
 			gaveWay = "value gave way to another and is kept in"
 		}
-		t.wrap("", fmt.Sprintf("%s %s %s.", thousands(r.Superseded), gaveWay, printableLine(r.SupersededFile)))
+		t.Wrap("", fmt.Sprintf("%s %s %s.", ui.Thousands(r.Superseded), gaveWay, ui.PrintableLine(r.SupersededFile)))
 	}
 }
 
 // next says what to type now.
 func (t *reportText) next(m migration) {
 	r, cmd := m.Report, m.Again
-	t.line("")
+	t.Line("")
 	switch {
 	case m.interrupted() && r.DryRun:
 		t.command("Next: run it again from the start:", cmd)
 	case m.interrupted():
-		t.command("Next: the same command takes up the work again:", cmd.without("restart"))
+		t.command("Next: the same command takes up the work again:", cmd.Without("restart"))
 	case m.Err != nil && r.DryRun:
 		t.command("Next: mend what the error names, then run it again:", cmd)
 	case errors.Is(m.Err, record.ErrSourceMoved):
-		t.command("Next: see that Redis holds all its data; the same command then starts from the beginning:", cmd.without("restart"))
+		t.command("Next: see that Redis holds all its data; the same command then starts from the beginning:", cmd.Without("restart"))
 	case m.Err != nil:
-		t.command("Next: mend what the error names; the same command then takes up the work again:", cmd.without("restart"))
+		t.command("Next: mend what the error names; the same command then takes up the work again:", cmd.Without("restart"))
 	case r.DryRun && r.RejectsFile != "":
 		t.lookAt(r)
-		t.command("Then migrate, with the same command without --dry-run:", cmd.without("dry-run"))
+		t.command("Then migrate, with the same command without --dry-run:", cmd.Without("dry-run"))
 	case r.DryRun:
-		t.command("Next: migrate, with the same command without --dry-run:", cmd.without("dry-run"))
+		t.command("Next: migrate, with the same command without --dry-run:", cmd.Without("dry-run"))
 	case r.Rejects() > 0:
 		t.lookAt(r)
 		if r.Reasons[record.ConflictReason] > 0 {
 			t.command("Decide the conflicts by running it again with --on-conflict source (Redis wins) or target "+
-				"(MongoDB wins; nothing is overwritten), such as:", cmd.without("restart", "on-conflict").with("on-conflict", "target"))
+				"(MongoDB wins; nothing is overwritten), such as:", cmd.Without("restart", "on-conflict").With("on-conflict", "target"))
 		}
 		if r.Rejects() > r.Reasons[record.ConflictReason] {
 			mend := "Then mend in Redis what is worth it and run it again; it only writes what has changed:"
 			if rdbURI(m.Source) {
 				mend = "Then mend in Redis what is worth it, take a new dump and run it again; it only writes what has changed:"
 			}
-			t.command(mend, cmd.without("restart"))
+			t.command(mend, cmd.Without("restart"))
 		}
 	default:
 		t.command("Next: see whether anything is missing:",
-			cmd.as(verifyName, sameFlags...))
+			cmd.As(verifyName, sameFlags...))
 		switch {
-		case cmd.narrowed():
-			t.wrap("", limitedRemark)
+		case cmd.Narrowed():
+			t.Wrap("", limitedRemark)
 		case !rdbURI(m.Source):
 			t.command("Run it again at any time to catch up with what Lanyard writes meanwhile. Before you switch over, stop "+
-				"Lanyard's writes and run it a last time:", cmd.without("restart"))
+				"Lanyard's writes and run it a last time:", cmd.Without("restart"))
 		}
 	}
 }
@@ -175,8 +180,8 @@ func (t *reportText) lookAt(r migrate.Report) {
 	if r.RejectsFile == "" {
 		return
 	}
-	t.wrap("", "Next: look at what was left out (this shows the values themselves, API keys included):")
-	t.line("  jq -c '{reason, kind, user_id, field, detail, value: (.value_base64 // \"\" | @base64d | .[0:80])}' %s", shellQuote(r.RejectsFile))
+	t.Wrap("", "Next: look at what was left out (this shows the values themselves, API keys included):")
+	t.Line("  jq -c '{reason, kind, user_id, field, detail, value: (.value_base64 // \"\" | @base64d | .[0:80])}' %s", invocation.Quote(r.RejectsFile))
 }
 
 func rate(r migrate.Report) string {
@@ -187,5 +192,5 @@ func rate(r migrate.Report) string {
 	if r.Duration <= 0 || read == 0 || r.Resumed {
 		return ""
 	}
-	return fmt.Sprintf(", %s records/s", thousands(int64(float64(read)/r.Duration.Seconds())))
+	return fmt.Sprintf(", %s records/s", ui.Thousands(int64(float64(read)/r.Duration.Seconds())))
 }

@@ -16,6 +16,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 
+	"github.com/lanyardctl/lanyardctl/internal/exit"
 	"github.com/lanyardctl/lanyardctl/store/storetest/ferretdb"
 	"github.com/lanyardctl/lanyardctl/store/storetest/mongoserver"
 	"github.com/lanyardctl/lanyardctl/store/storetest/redisproxy"
@@ -339,7 +340,7 @@ func movedCommands(t testing.TB, server *mongoserver.Server) []movedCommand {
 	t.Helper()
 	calm := newMovedSource(t, false)
 	whole := server.Database(t)
-	if code, first, all := runCommand(t, whole, "migrate", "redis-to-mongo", "--redis", calm.server.URI); code != exitDone || first != "Migrated." {
+	if code, first, all := runCommand(t, whole, "migrate", "redis-to-mongo", "--redis", calm.server.URI); code != exit.Done || first != "Migrated." {
 		t.Fatalf("exit %d\n%s", code, all)
 	}
 	want := documentsOf(t, whole.Connect(t))
@@ -347,7 +348,7 @@ func movedCommands(t testing.TB, server *mongoserver.Server) []movedCommand {
 		t.Fatalf("%d documents", len(want))
 	}
 	lacking := server.Database(t)
-	if code, _, all := runCommand(t, lacking, "migrate", "redis-to-mongo", "--redis", calm.server.URI); code != exitDone {
+	if code, _, all := runCommand(t, lacking, "migrate", "redis-to-mongo", "--redis", calm.server.URI); code != exit.Done {
 		t.Fatalf("exit %d\n%s", code, all)
 	}
 	for name, filter := range map[string]bson.M{"api_keys": {}, "kv": {"user_id": movedUser(1)}} {
@@ -374,11 +375,11 @@ func movedCommands(t testing.TB, server *mongoserver.Server) []movedCommand {
 			func(t testing.TB, db *mongoserver.Database, code int, first string, survived bool) {
 				n := missing(db)
 				switch {
-				case survived && (code != exitDone || n > 0):
+				case survived && (code != exit.Done || n > 0):
 					t.Errorf("exit %d, %q: %d documents are missing", code, first, n)
-				case code == exitDone && n > 0, strings.HasPrefix(first, "Migrated") && n > 0:
+				case code == exit.Done && n > 0, strings.HasPrefix(first, "Migrated") && n > 0:
 					t.Errorf("exit %d, %q, though %d documents are missing", code, first, n)
-				case code != exitDone && code != exitFailed:
+				case code != exit.Done && code != exit.Failed:
 					t.Errorf("exit %d", code)
 				}
 				if n, err := db.Connect(t).Collection("lanyardctl_progress").CountDocuments(context.Background(), bson.M{}); n > 0 || err != nil {
@@ -388,7 +389,7 @@ func movedCommands(t testing.TB, server *mongoserver.Server) []movedCommand {
 		{"verify", []string{"verify", "--recheck", "1", "--recheck-delay", "100ms"},
 			func(testing.TB) *mongoserver.Database { return lacking },
 			func(t testing.TB, _ *mongoserver.Database, code int, first string, survived bool) {
-				if code != exitDifferences && (survived || code != exitFailed) || strings.Contains(first, "holds everything") {
+				if code != exit.Differences && (survived || code != exit.Failed) || strings.Contains(first, "holds everything") {
 					t.Errorf("exit %d, %q", code, first)
 				}
 			}},
@@ -409,7 +410,7 @@ func movedCommands(t testing.TB, server *mongoserver.Server) []movedCommand {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if done := code == exitDone; done && recovered != movedUsers || !done && (recovered != 0 || survived || code != exitFailed) {
+				if done := code == exit.Done; done && recovered != movedUsers || !done && (recovered != 0 || survived || code != exit.Failed) {
 					t.Errorf("exit %d, %q: %d dates were recovered", code, first, recovered)
 				}
 			}},
@@ -494,7 +495,7 @@ func playMoved(t *testing.T, c movedCommand, m moment, e movedEvent) (code int, 
 	case <-time.After(15 * time.Second):
 		t.Fatalf("the moment did not come: exit %d\n%s", code, all)
 	}
-	if m.after && code != exitDone && code != exitDifferences {
+	if m.after && code != exit.Done && code != exit.Differences {
 		t.Errorf("after the last read: exit %d\n%s", code, all)
 	}
 	c.check(t, target, code, first, e.survived)
@@ -545,13 +546,13 @@ func TestAMovedSourceIsReadFromItsBeginningAgain(t *testing.T) {
 	proxy := redisproxy.Start(t, s.server.Addr, redisproxy.Options{Hook: onceInTheScan(func() { deleting().act(t, s) })})
 	args := []string{"migrate", "redis-to-mongo", "--redis", proxy.URI}
 	code, first, all := runCommand(t, target, args...)
-	if code != exitFailed || !strings.Contains(first, "lost keys") || !strings.Contains(all, "the same command then starts from the beginning") ||
+	if code != exit.Failed || !strings.Contains(first, "lost keys") || !strings.Contains(all, "the same command then starts from the beginning") ||
 		strings.Contains(all, "takes up the work again") || !strings.Contains(all, "--allow-shrinking") {
 		t.Errorf("exit %d\n%s", code, all)
 	}
 	fillMoved(t, s.admin)
 	code, first, all = runCommand(t, target, args...)
-	if code != exitDone || first != "Migrated." || len(documentsOf(t, target.Connect(t))) != 3*movedUsers+movedClaims {
+	if code != exit.Done || first != "Migrated." || len(documentsOf(t, target.Connect(t))) != 3*movedUsers+movedClaims {
 		t.Errorf("exit %d\n%s", code, all)
 	}
 }
@@ -564,8 +565,8 @@ func TestASourceThatMayShrinkIsReadToItsEnd(t *testing.T) {
 		code       int
 		first, all string
 	}{
-		"keys are deleted": {deleting().act, exitDone, "Migrated.", "lost keys during the run: it held 3630 keys without a time to live at the start"},
-		"FLUSHALL":         {movedEvents[0].act, exitFailed, "Failed: ", "FLUSHALL ran once"},
+		"keys are deleted": {deleting().act, exit.Done, "Migrated.", "lost keys during the run: it held 3630 keys without a time to live at the start"},
+		"FLUSHALL":         {movedEvents[0].act, exit.Failed, "Failed: ", "FLUSHALL ran once"},
 	} {
 		s := newMovedSource(t, false)
 		proxy := redisproxy.Start(t, s.server.Addr, redisproxy.Options{Hook: onceInTheScan(func() { c.act(t, s) })})

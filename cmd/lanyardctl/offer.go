@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/lanyardctl/lanyardctl/internal/ui"
 	"github.com/lanyardctl/lanyardctl/record"
 )
 
@@ -24,7 +25,7 @@ func offerKinds(cmd *cobra.Command, flag string) {
 	completed(cmd.RegisterFlagCompletionFunc(flag, func(_ *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
 		before := typed[:strings.LastIndexByte(typed, ',')+1]
 		var list []string
-		for _, kind := range names(record.AllKinds.List()) {
+		for _, kind := range ui.Names(record.AllKinds.List()) {
 			if !slices.Contains(strings.Split(before, ","), kind) {
 				list = append(list, before+kind)
 			}

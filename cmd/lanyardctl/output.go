@@ -5,6 +5,9 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/lanyardctl/lanyardctl/internal/exit"
+	"github.com/lanyardctl/lanyardctl/internal/ui"
 )
 
 // streams are what a command writes to, and the environment that it reads.
@@ -28,10 +31,10 @@ type outputFlags struct {
 func (f *outputFlags) bind(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVar(&f.output, "output", outputText, "`format` of the report: text or json")
-	flags.StringVar(&f.progress, "progress", progressAuto, "`form` of the progress: auto, bar, plain or none")
+	flags.StringVar(&f.progress, "progress", ui.ProgressAuto, "`form` of the progress: auto, bar, plain or none")
 	flags.BoolVarP(&f.quiet, "quiet", "q", false, "nothing but errors on stderr")
 	flags.BoolVarP(&f.verbose, "verbose", "v", false, "more on stderr")
-	flags.StringVar(&f.logFormat, "log-format", logText, "`format` of the lines on stderr: text or json")
+	flags.StringVar(&f.logFormat, "log-format", ui.LogText, "`format` of the lines on stderr: text or json")
 	for _, choice := range f.choices() {
 		offer(cmd, strings.TrimPrefix(choice.flag, "--"), choice.known...)
 	}
@@ -46,8 +49,8 @@ type choice struct {
 func (f outputFlags) choices() []choice {
 	return []choice{
 		{"--output", f.output, []string{outputText, outputJSON}},
-		{"--progress", f.progress, []string{progressAuto, progressBar, progressPlain, progressNone}},
-		{"--log-format", f.logFormat, []string{logText, logJSON}},
+		{"--progress", f.progress, []string{ui.ProgressAuto, ui.ProgressBar, ui.ProgressPlain, ui.ProgressNone}},
+		{"--log-format", f.logFormat, []string{ui.LogText, ui.LogJSON}},
 	}
 }
 
@@ -58,7 +61,7 @@ func (f outputFlags) check() error {
 		}
 	}
 	if f.quiet && f.verbose {
-		return usageError("--quiet and --verbose contradict each other", "give one of them")
+		return exit.WrongUse("--quiet and --verbose contradict each other", "give one of them")
 	}
 	return nil
 }

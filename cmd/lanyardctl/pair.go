@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/lanyardctl/lanyardctl/internal/exit"
 	"github.com/lanyardctl/lanyardctl/record"
 	"github.com/lanyardctl/lanyardctl/store/redis"
 )
@@ -100,13 +101,13 @@ func (f pairFlags) options(env func(string) string, now time.Time, flags *pflag.
 		return o, err
 	}
 	if o.policy, err = record.ParsePolicy(f.onConflict); err != nil {
-		return o, usageError("--on-conflict: "+err.Error(), "give fail, source or target")
+		return o, exit.WrongUse("--on-conflict: "+err.Error(), "give fail, source or target")
 	}
 	if o.users, err = parseUsers(f.users); err != nil {
 		return o, err
 	}
 	if f.usersGiven && len(o.users) == 0 {
-		return o, usageError("--user: no user id given", "give one, or leave --user out for all users")
+		return o, exit.WrongUse("--user: no user id given", "give one, or leave --user out for all users")
 	}
 	if o.only, err = f.kinds(); err != nil {
 		return o, err
@@ -131,7 +132,7 @@ func oneOf(flag, value string, known ...string) error {
 	if slices.Contains(known, value) {
 		return nil
 	}
-	return usageError(fmt.Sprintf("%s: unknown value %q", flag, value), "give "+strings.Join(known, ", "))
+	return exit.WrongUse(fmt.Sprintf("%s: unknown value %q", flag, value), "give "+strings.Join(known, ", "))
 }
 
 // kinds returns what to read. The counters belong to no user.
@@ -146,9 +147,9 @@ func (f pairFlags) kinds() (record.Kinds, error) {
 	only, err := record.ParseKinds(f.only)
 	switch {
 	case err != nil:
-		return 0, usageError("--only: "+err.Error(), "such as --only kv,last_seen")
+		return 0, exit.WrongUse("--only: "+err.Error(), "such as --only kv,last_seen")
 	case len(f.users) > 0 && only.Has(record.Metrics):
-		return 0, usageError("--user and --only metrics contradict each other", "the counters belong to no user")
+		return 0, exit.WrongUse("--user and --only metrics contradict each other", "the counters belong to no user")
 	}
 	return only, nil
 }
@@ -158,7 +159,7 @@ func parseUsers(texts []string) ([]record.UserID, error) {
 	for _, text := range texts {
 		id, ok := record.ParseUserID(strings.TrimSpace(text))
 		if !ok {
-			return nil, usageError(fmt.Sprintf("--user: %q is no Discord user id", text), "give the digits alone, such as 94490510688792576")
+			return nil, exit.WrongUse(fmt.Sprintf("--user: %q is no Discord user id", text), "give the digits alone, such as 94490510688792576")
 		}
 		users = append(users, id)
 	}

@@ -1,6 +1,10 @@
 package main
 
-import "context"
+import (
+	"context"
+
+	"github.com/lanyardctl/lanyardctl/internal/ui"
+)
 
 // pairRun is one run of a command that reads a source and a target.
 type pairRun struct {
@@ -9,8 +13,8 @@ type pairRun struct {
 }
 
 func newPairRun(o pairOptions, s streams) *pairRun {
-	r := &pairRun{newTargetRun(o.targetOptions, s, newRedactor(o.source.URI, o.target.URI)), o}
-	r.red.hideTyped(o.tls.CA, o.tls.Cert, o.tls.Key)
+	r := &pairRun{newTargetRun(o.targetOptions, s, ui.NewSanitizer(o.source.URI, o.target.URI)), o}
+	r.red.HideTyped(o.tls.CA, o.tls.Cert, o.tls.Key)
 	return r
 }
 

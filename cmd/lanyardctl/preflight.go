@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/lanyardctl/lanyardctl/internal/ui"
 	"github.com/lanyardctl/lanyardctl/record"
 )
 
@@ -37,8 +38,8 @@ type endpoint struct {
 // preflight returns what both commands tell.
 func (o pairOptions) preflight(verb string, source *redisSource, target *mongoTarget, documents map[record.Kind]int64) preflight {
 	return preflight{
-		Source:   endpoint{o.source.shown(), printableLine(source.facts)},
-		Target:   endpoint{o.target.shown(), printableLine(describeMongo(target.Info()))},
+		Source:   endpoint{o.source.shown(), ui.PrintableLine(source.facts)},
+		Target:   endpoint{o.target.shown(), ui.PrintableLine(describeMongo(target.Info()))},
 		Database: o.database, Documents: documents,
 		Verb: verb, Only: o.only, Users: o.users, Policy: o.policy, KVPrefer: o.kvPrefer,
 	}
@@ -55,19 +56,19 @@ func (o pairOptions) layoutRule() []string {
 // namedUsers is how many users a preflight names.
 const namedUsers = 5
 
-func (p preflight) text(l look) string {
+func (p preflight) Text(l ui.Style) string {
 	t := newReportText(l)
-	t.row("source", p.Source.URI)
-	t.row("", p.Source.Facts)
-	t.row("target", p.Target.URI)
-	t.row("", p.Target.Facts+", database "+p.Database)
-	t.row("", p.standing())
-	t.row("plan", p.plan())
+	t.Row("source", p.Source.URI)
+	t.Row("", p.Source.Facts)
+	t.Row("target", p.Target.URI)
+	t.Row("", p.Target.Facts+", database "+p.Database)
+	t.Row("", p.standing())
+	t.Row("plan", p.plan())
 	for _, rule := range p.Rules {
-		t.row("", rule)
+		t.Row("", rule)
 	}
 	if p.Mode != "" {
-		t.row("", l.paint(yellow, p.Mode))
+		t.Row("", l.Paint(ui.Yellow, p.Mode))
 	}
 	return t.String()
 }
@@ -81,17 +82,12 @@ func (p preflight) attrs() []any {
 	}, p.Log...)
 }
 
-// row writes a line of the preflight; a row without a name belongs to the one above.
-func (t *textBuilder) row(name, text string) {
-	t.wrap(t.paint(bold, fmt.Sprintf("%-8s", name)), text)
-}
-
 // standing tells what the target holds already.
 func (p preflight) standing() string {
 	var parts []string
 	for _, kind := range p.Only.List() {
 		if n := p.Documents[kind]; n > 0 {
-			parts = append(parts, kind.String()+" "+thousands(n))
+			parts = append(parts, kind.String()+" "+ui.Thousands(n))
 		}
 	}
 	if len(parts) == 0 {
@@ -101,7 +97,7 @@ func (p preflight) standing() string {
 }
 
 func (p preflight) plan() string {
-	kinds := strings.Join(names(p.Only.List()), ", ")
+	kinds := strings.Join(ui.Names(p.Only.List()), ", ")
 	if len(p.Users) == 0 {
 		return p.Verb + " " + kinds + " of all users"
 	}
@@ -110,17 +106,9 @@ func (p preflight) plan() string {
 
 // someUsers names the first of the users.
 func someUsers(ids []record.UserID) string {
-	users := names(ids)
+	users := ui.Names(ids)
 	if len(users) > namedUsers {
 		users = append(slices.Clip(users[:namedUsers]), fmt.Sprintf("%d more", len(users)-namedUsers))
 	}
 	return strings.Join(users, ", ")
-}
-
-func names[T fmt.Stringer](list []T) []string {
-	texts := make([]string, len(list))
-	for i, v := range list {
-		texts[i] = v.String()
-	}
-	return texts
 }

@@ -7,23 +7,12 @@ import (
 	"testing"
 	"unicode"
 
+	"github.com/lanyardctl/lanyardctl/internal/exit"
+	"github.com/lanyardctl/lanyardctl/internal/invocation"
+	"github.com/lanyardctl/lanyardctl/internal/ui"
 	"github.com/lanyardctl/lanyardctl/record"
 	"github.com/lanyardctl/lanyardctl/verify"
 )
-
-func TestPrintable(t *testing.T) {
-	for text, want := range map[string]string{
-		"": "", "имя 😀 \"x\"\n": "имя 😀 \"x\"\n", "\x1b[2J\r\t": `\x1b[2J\r\t`, "\u009b\u202e": `\u009b\u202e`, "a\xffb\ufffd": "a\\xffb\ufffd",
-		`\x1b`: `\x1b`,
-	} {
-		if got := printable(text); got != want || printable(got) != got {
-			t.Errorf("%q: %q, want %q", text, got, want)
-		}
-	}
-	if got := printableLine("a\nb"); got != `a\nb` {
-		t.Errorf("%q", got)
-	}
-}
 
 // nasty begins a name that clears a terminal, in both forms of the control.
 const nasty = "\x1b[2J\u009b31m"
@@ -60,7 +49,7 @@ func TestNoPathReachesTheTerminalAsItIs(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			code, stdout, stderr := call(line...)
-			if code == exitDone || stderr == "" {
+			if code == exit.Done || stderr == "" {
 				t.Errorf("exit %d, stderr %q", code, stderr)
 			}
 			if found := obeyed(stdout + stderr); found != "" {
@@ -78,16 +67,16 @@ func TestNoReportAndNoLogObeysAPath(t *testing.T) {
 	o := pairOptions{
 		source: place{URI: "rdb:" + nasty}, only: record.AllKinds,
 		targetOptions: targetOptions{target: place{URI: "embedded:" + nasty}, database: "lanyard",
-			outputFlags: outputFlags{verbose: true}, again: again{name: verifyName, flags: []typedFlag{{"redis", []string{"rdb:" + nasty}}}}},
+			outputFlags: outputFlags{verbose: true}, again: invocation.Invocation{Name: verifyName, Flags: []invocation.TypedFlag{{Name: "redis", Values: []string{"rdb:" + nasty}}}}},
 	}
 	run := &verifyRun{pairRun: newPairRun(o, streams{err: &stderr, env: envOf()})}
 	run.warn("the file " + nasty)
 	run.log.Info("said by a server: "+nasty, slog.String("path", nasty))
 	run.announce(preflight{Source: endpoint{URI: o.source.shown()}, Target: endpoint{URI: o.target.shown()}})
-	v := run.verification(verify.Report{Only: record.AllKinds}, nil, exitDone)
+	v := run.verification(verify.Report{Only: record.AllKinds}, nil, exit.Done)
 	m := migration{pairFacts: v.pairFacts}
 	m.Report.RejectsFile, m.Report.SupersededFile, m.Report.Reasons = nasty, nasty, map[record.Reason]int64{record.TooDeep: 1}
-	texts := []string{stderr.String(), m.text(look{})}
+	texts := []string{stderr.String(), m.Text(ui.Style{})}
 	for _, write := range verifyForms {
 		var b strings.Builder
 		if err := write(v, &b); err != nil {

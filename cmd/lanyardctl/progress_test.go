@@ -2,178 +2,24 @@ package main
 
 import (
 	"bytes"
-	"strings"
-	"sync"
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
+	"github.com/lanyardctl/lanyardctl/internal/ui"
 	"github.com/lanyardctl/lanyardctl/migrate"
 )
-
-// recorder is a view that keeps what it is shown.
-type recorder struct {
-	shown    chan int64
-	last     progress
-	complete bool
-}
-
-func (r *recorder) show(_ time.Time, s progress) { r.shown <- s.Done }
-
-func (r *recorder) end(_ time.Time, s progress, complete bool) {
-	r.last, r.complete = s, complete
-}
-
-func TestProgressFollowsTheTicksAndEndsWithTheLastState(t *testing.T) {
-	defer goleak.VerifyNone(t)
-	var mu sync.Mutex
-	state := progress{Done: 1}
-	set := func(keys int64) {
-		mu.Lock()
-		defer mu.Unlock()
-		state.Done = keys
-	}
-	ticks := make(chan time.Time)
-	r := &recorder{shown: make(chan int64)}
-	stop := follow(r, ticks, time.Now, func() progress {
-		mu.Lock()
-		defer mu.Unlock()
-		return state
-	})
-	for keys := range int64(3) {
-		set(keys)
-		ticks <- time.Time{}
-		if got := <-r.shown; got != keys {
-			t.Errorf("got %d, want %d", got, keys)
-		}
-	}
-	set(10)
-	stop(true)
-	if r.last.Done != 10 || !r.complete {
-		t.Errorf("ended with %+v", r)
-	}
-}
-
-func TestProgressLeaksNothing(t *testing.T) {
-	for _, mode := range []string{progressBar, progressPlain, progressNone} {
-		t.Run(mode, func(t *testing.T) {
-			defer goleak.VerifyNone(t)
-			var out bytes.Buffer
-			stop := startProgress(mode, nil, newConsole(&out), 80, func() progress { return progress{Done: 5, Total: 5} })
-			stop(true)
-			if (out.Len() == 0) != (mode == progressNone) {
-				t.Errorf("%q", out.String())
-			}
-		})
-	}
-}
-
-func TestProgressModes(t *testing.T) {
-	for _, test := range []struct {
-		flag            string
-		quiet, terminal bool
-		want            string
-	}{
-		{"auto", false, true, "bar"}, {"auto", false, false, "plain"}, {"bar", false, false, "bar"}, {"plain", false, true, "plain"},
-		{"none", false, true, "none"}, {"auto", true, true, "none"}, {"bar", true, true, "none"},
-	} {
-		if got := progressMode(test.flag, test.quiet, test.terminal); got != test.want {
-			t.Errorf("%+v: %s", test, got)
-		}
-	}
-}
 
 func TestPlainProgress(t *testing.T) {
 	var out bytes.Buffer
 	began := time.Unix(1000, 0)
-	v := newPlainView(&out, began, progress{Done: 50000})
-	copying := func(keys, total, records, rejects int64) progress {
+	v := ui.NewPlainView(&out, began, ui.Progress{Done: 50000})
+	copying := func(keys, total, records, rejects int64) ui.Progress {
 		return migrationProgress(migrate.Snapshot{Phase: "copying", Keys: keys, Total: total, Records: records, Rejects: rejects})
 	}
-	v.show(began, copying(50000, 1250000, 0, 0))
-	v.show(began.Add(10*time.Second), copying(250000, 1250000, 240000, 1))
-	v.show(began.Add(60*time.Second), copying(1250010, 1250000, 1200000, 1234))
-	v.end(began.Add(80*time.Second), copying(1250010, 1250000, 1200000, 1234), true)
-	v.end(began.Add(80*time.Second), copying(7, 0, 0, 0), false)
+	v.Show(began, copying(50000, 1250000, 0, 0))
+	v.Show(began.Add(10*time.Second), copying(250000, 1250000, 240000, 1))
+	v.Show(began.Add(60*time.Second), copying(1250010, 1250000, 1200000, 1234))
+	v.End(began.Add(80*time.Second), copying(1250010, 1250000, 1200000, 1234), true)
+	v.End(began.Add(80*time.Second), copying(7, 0, 0, 0), false)
 	golden(t, "progress-plain.txt", out.String())
-}
-
-func TestProgressThatCountsAnewHasItsOwnSpeed(t *testing.T) {
-	var out bytes.Buffer
-	began := time.Unix(1000, 0)
-	v := newPlainView(&out, began, progress{})
-	v.show(began.Add(10*time.Second), progress{Phase: "comparing", Done: 1000, Total: 1000, Unit: "entries"})
-	v.show(began.Add(20*time.Second), progress{Phase: "looking closer", Done: 0, Total: 1000, Unit: "entries"})
-	out.Reset()
-	v.show(began.Add(30*time.Second), progress{Phase: "looking closer", Done: 500, Total: 1000, Unit: "entries"})
-	if want := "looking closer: 500 of 1,000 entries (50 %), 50 entries/s, about 10.0 s left\n"; out.String() != want {
-		t.Errorf("got %q, want %q", out.String(), want)
-	}
-}
-
-// lastLine returns what a terminal would show of the last line that was drawn before the newline at the end.
-func lastLine(out string) string {
-	out = strings.TrimSuffix(out, "\n")
-	return strings.TrimSuffix(out[strings.LastIndex(out, "\r")+1:], "\x1b[0K")
-}
-
-func TestABarEndsAtAHundredPerCentAndNotBefore(t *testing.T) {
-	tests := map[string]struct {
-		states []progress
-		last   progress
-	}{
-		"as many keys as counted":        {[]progress{{Phase: "copying", Done: 5, Total: 10}, {Phase: "finishing", Done: 10, Total: 10}}, progress{Done: 10, Total: 10}},
-		"more keys than were counted":    {[]progress{{Phase: "copying", Done: 12, Total: 10}, {Phase: "copying", Done: 13, Total: 10}}, progress{Done: 15, Total: 10}},
-		"fewer keys than were counted":   {[]progress{{Phase: "copying", Done: 2, Total: 10}}, progress{Done: 8, Total: 10}},
-		"no keys at all":                 {[]progress{{Phase: "copying"}}, progress{}},
-		"a number that nobody knows":     {[]progress{{Phase: "copying", Done: 7}}, progress{Done: 9}},
-		"an end before the first tick":   {nil, progress{Done: 3, Total: 3}},
-		"going on with an earlier run":   {[]progress{{Phase: "copying", Done: 900000, Total: 1000000}}, progress{Done: 1000000, Total: 1000000}},
-		"the last state was shown twice": {[]progress{{Done: 3, Total: 3}, {Done: 3, Total: 3}}, progress{Done: 3, Total: 3}},
-	}
-	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
-			var out bytes.Buffer
-			v := newBarView(newConsole(&out), 100)
-			for _, s := range test.states {
-				v.show(time.Time{}, s)
-			}
-			if strings.Contains(out.String(), "100%") {
-				t.Errorf("at 100 %% before the end: %q", out.String())
-			}
-			v.end(time.Time{}, test.last, true)
-			if !strings.HasSuffix(out.String(), "\n") || !strings.Contains(lastLine(out.String()), "100%") || !strings.HasPrefix(lastLine(out.String()), "done") {
-				t.Errorf("the bar ends with %q", lastLine(out.String()))
-			}
-		})
-	}
-}
-
-func TestABarThatStoppedIsNotFull(t *testing.T) {
-	var out bytes.Buffer
-	v := newBarView(newConsole(&out), 100)
-	v.show(time.Time{}, progress{Phase: "copying", Done: 5, Total: 10})
-	v.end(time.Time{}, progress{Phase: "copying", Done: 6, Total: 10}, false)
-	if strings.Contains(out.String(), "100%") || !strings.Contains(lastLine(out.String()), "60%") || !strings.HasSuffix(out.String(), "\n") {
-		t.Errorf("the bar ends with %q", lastLine(out.String()))
-	}
-}
-
-func TestALogLineTakesTheBarOffItsLine(t *testing.T) {
-	var out bytes.Buffer
-	c := newConsole(newRedactor("redis://:hunter2@h").Writer(&out))
-	v := newBarView(c, 100)
-	v.show(time.Time{}, progress{Phase: "copying", Done: 5, Total: 10})
-	out.Reset()
-	if _, err := c.Write([]byte("trying redis://:hunter2@h again\n")); err != nil {
-		t.Fatal(err)
-	}
-	if want := eraseLine + "trying redis://:xxxxx@h again\n"; out.String() != want {
-		t.Errorf("got %q, want %q", out.String(), want)
-	}
-	out.Reset()
-	if _, err := c.Write([]byte("twice\n")); err != nil || out.String() != "twice\n" {
-		t.Errorf("got %q, %v", out.String(), err)
-	}
 }

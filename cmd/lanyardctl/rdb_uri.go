@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/lanyardctl/lanyardctl/internal/exit"
 	"github.com/lanyardctl/lanyardctl/internal/redact"
 )
 
@@ -24,19 +25,19 @@ func parseRDB(p place) (rdbPlace, error) {
 	path, query, given := strings.Cut(strings.TrimPrefix(p.URI[len("rdb:"):], "//"), "?")
 	at := rdbPlace{path: path}
 	if path == "" {
-		return at, usageError(p.From+": rdb: names no file", rdbHint)
+		return at, exit.WrongUse(p.From+": rdb: names no file", rdbHint)
 	}
 	if !given {
 		return at, nil
 	}
 	number, isDB := strings.CutPrefix(query, "db=")
 	if !isDB {
-		return at, usageError(fmt.Sprintf("%s: what follows the question mark is %q, and not db=N", p.From, query),
+		return at, exit.WrongUse(fmt.Sprintf("%s: what follows the question mark is %q, and not db=N", p.From, query),
 			"rename the file where its name holds a question mark; "+rdbHint)
 	}
 	db, err := strconv.ParseUint(number, 10, 31)
 	if err != nil {
-		return at, usageError(fmt.Sprintf("%s: %q is no number of a database", p.From, number), rdbHint)
+		return at, exit.WrongUse(fmt.Sprintf("%s: %q is no number of a database", p.From, number), rdbHint)
 	}
 	at.db = int(db)
 	return at, nil

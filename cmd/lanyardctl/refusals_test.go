@@ -17,6 +17,7 @@ import (
 	goredis "github.com/redis/go-redis/v9"
 	"go.mongodb.org/mongo-driver/v2/bson"
 
+	"github.com/lanyardctl/lanyardctl/internal/exit"
 	"github.com/lanyardctl/lanyardctl/store/storetest/ferretdb"
 	"github.com/lanyardctl/lanyardctl/store/storetest/mongoproxy"
 	"github.com/lanyardctl/lanyardctl/store/storetest/redisserver"
@@ -227,7 +228,7 @@ func meanwhile(act func(*redisserver.Server)) func(*testing.T) (string, func()) 
 func asUser(act func(*redisserver.Server)) func(*testing.T) (string, func()) {
 	return func(t *testing.T) (string, func()) {
 		s := filledServer(t)
-		set([]*redisserver.Server{s}, line(t, forPair))
+		set([]*redisserver.Server{s}, Line(t, forPair))
 		return withUser(s.URI), func() { act(s) }
 	}
 }
@@ -236,7 +237,7 @@ func bySentinel(user, options string) func(*testing.T) (string, func()) {
 	return func(t *testing.T) (string, func()) {
 		s := redisserver.Start(t)
 		sentinel := redisserver.StartSentinel(t, "main", s)
-		set([]*redisserver.Server{sentinel}, line(t, forSentinel))
+		set([]*redisserver.Server{sentinel}, Line(t, forSentinel))
 		s.Do("ACL", "SETUSER", "default", "resetpass", ">another")
 		return user + sentinel.Addr + "?master_name=main" + options, nil
 	}
@@ -356,7 +357,7 @@ func TestEveryRefusalHasItsNextStep(t *testing.T) {
 				// A Cluster says one or the other, depending on the key.
 				message = strings.Replace(message, "Hash slot not served", "The cluster is down", 1)
 				want := r.says + "\nhint: " + r.hint + "\n"
-				if code := cmd.ProcessState.ExitCode(); code != exitFailed || message != want {
+				if code := cmd.ProcessState.ExitCode(); code != exit.Failed || message != want {
 					t.Errorf("%v, time %d: exit %d\n%s\nwant\n%s", args, i+1, code, message, want)
 				}
 				for _, secret := range append([]string{rightsPassword}, rightsKeys...) {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/lanyardctl/lanyardctl/internal/exit"
 	"github.com/lanyardctl/lanyardctl/migrate"
 )
 
@@ -20,7 +21,7 @@ func defaultRejectsFile(now time.Time) string {
 func checkRejectsFile(path string) error {
 	for _, path := range []string{path, migrate.SupersededPath(path)} {
 		if err := checkWritable(path); err != nil {
-			return failure(fmt.Errorf("the rejects file cannot be written: %w", err), "name another with --rejects FILE")
+			return exit.Failure(fmt.Errorf("the rejects file cannot be written: %w", err), "name another with --rejects FILE")
 		}
 	}
 	return nil

@@ -13,6 +13,7 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
+	"github.com/lanyardctl/lanyardctl/internal/exit"
 	"github.com/lanyardctl/lanyardctl/store/storetest/ferretdb"
 	"github.com/lanyardctl/lanyardctl/store/storetest/mongoproxy"
 	"github.com/lanyardctl/lanyardctl/store/storetest/mongoserver"
@@ -62,7 +63,7 @@ func TestCtrlCEndsTheWaitForAnIndex(t *testing.T) {
 		warned = warned || strings.Contains(line, "the target's replica set has 1 member down: "+down)
 		return strings.Contains(line, "waiting for the index on kv.user_id; the set has a member down: "+down)
 	})
-	if code := cmd.ProcessState.ExitCode(); code != exitInterrupted || !warned {
+	if code := cmd.ProcessState.ExitCode(); code != exit.Interrupted || !warned {
 		t.Errorf("exit %d; the preflight tells of the member: %t\n%s", code, warned, &stdout)
 	}
 	if !strings.Contains(rest, "stopping: what is under way has 4 s to end (again: at once)\n") {
@@ -70,7 +71,7 @@ func TestCtrlCEndsTheWaitForAnIndex(t *testing.T) {
 	}
 	ready.Store(true)
 	code, report := startMigration(t, dir, redis.URI, target).wait()
-	if code != exitRejects || !report.Resumed || report.Kinds["kv"].Inserted != 40 {
+	if code != exit.Rejects || !report.Resumed || report.Kinds["kv"].Inserted != 40 {
 		t.Errorf("exit %d, %+v", code, report)
 	}
 }
@@ -99,34 +100,34 @@ func TestWhatNoCommandWritesTo(t *testing.T) {
 		exit  int
 		tells []string
 	}{
-		"a secondary": {mongoproxy.Options{Set: "rs0", Others: []string{dead}, Secondary: true}, migrate, exitFailed, []string{
+		"a secondary": {mongoproxy.Options{Set: "rs0", Others: []string{dead}, Secondary: true}, migrate, exit.Failed, []string{
 			"is not the primary", "whose primary is " + dead, "hint: name the primary in MONGODB_URI",
 		}},
-		"a secondary, by a dry run": {mongoproxy.Options{Set: "rs0", Others: []string{dead}, Secondary: true}, append(migrate, "--dry-run"), exitRejects, []string{
+		"a secondary, by a dry run": {mongoproxy.Options{Set: "rs0", Others: []string{dead}, Secondary: true}, append(migrate, "--dry-run"), exit.Rejects, []string{
 			"is not the primary of its replica set: what it holds may be old; the primary is " + dead,
 		}},
-		"a secondary, by verify": {mongoproxy.Options{Set: "rs0", Others: []string{dead}, Secondary: true}, verify, exitDifferences, []string{
+		"a secondary, by verify": {mongoproxy.Options{Set: "rs0", Others: []string{dead}, Secondary: true}, verify, exit.Differences, []string{
 			"what it holds may be old",
 		}},
-		"a secondary, by sweep": {mongoproxy.Options{Set: "rs0", Others: []string{dead}, Secondary: true}, []string{"sweep"}, exitFailed, []string{"is not the primary"}},
+		"a secondary, by sweep": {mongoproxy.Options{Set: "rs0", Others: []string{dead}, Secondary: true}, []string{"sweep"}, exit.Failed, []string{"is not the primary"}},
 		"a primary that goes, named by itself": {mongoproxy.Options{Set: "rs0", Others: []string{dead}, Hook: func(_ context.Context, c mongoproxy.Command) bson.D {
 			if c.Name == "insert" && c.Body[0].Value == "kv" {
 				return mongoproxy.Error(10107, "NotWritablePrimary", "not primary", "RetryableWriteError")
 			}
 			return nil
-		}}, migrate, exitFailed, []string{"the server is not the primary of its replica set: (NotWritablePrimary)", "hint: name the primary in MONGODB_URI"}},
-		"a capped collection": {mongoproxy.Options{Hook: of("last_seen", "collection", bson.D{{Key: "capped", Value: true}})}, migrate, exitFailed, []string{
+		}}, migrate, exit.Failed, []string{"the server is not the primary of its replica set: (NotWritablePrimary)", "hint: name the primary in MONGODB_URI"}},
+		"a capped collection": {mongoproxy.Options{Hook: of("last_seen", "collection", bson.D{{Key: "capped", Value: true}})}, migrate, exit.Failed, []string{
 			"lanyard.last_seen is capped", `hint: make a plain collection of it: db.last_seen.aggregate([{$out: "last_seen_plain"}])`, "then run the same command again",
 		}},
-		"a capped collection, by a dry run": {mongoproxy.Options{Hook: of("last_seen", "collection", bson.D{{Key: "capped", Value: true}})}, append(migrate, "--dry-run"), exitFailed, []string{
+		"a capped collection, by a dry run": {mongoproxy.Options{Hook: of("last_seen", "collection", bson.D{{Key: "capped", Value: true}})}, append(migrate, "--dry-run"), exit.Failed, []string{
 			"lanyard.last_seen is capped",
 		}},
-		"a view, by sweep": {mongoproxy.Options{Hook: of("monitoring", "view", bson.D{{Key: "viewOn", Value: "users"}})}, []string{"sweep"}, exitFailed, []string{
+		"a view, by sweep": {mongoproxy.Options{Hook: of("monitoring", "view", bson.D{{Key: "viewOn", Value: "users"}})}, []string{"sweep"}, exit.Failed, []string{
 			"lanyard.monitoring is a view on users", "hint: drop it (db.monitoring.drop()",
 		}},
-		"a view, by verify": {mongoproxy.Options{Hook: of("kv", "view", bson.D{{Key: "viewOn", Value: "others"}})}, verify, exitDifferences, nil},
-		"a time series":     {mongoproxy.Options{Hook: of("metrics", "timeseries", bson.D{})}, migrate, exitFailed, []string{"lanyard.metrics is a time series", "hint: "}},
-		"a collation": {mongoproxy.Options{Hook: of("kv", "collection", bson.D{{Key: "collation", Value: bson.D{{Key: "locale", Value: "en"}, {Key: "strength", Value: 1}}}})}, migrate, exitRejects, []string{
+		"a view, by verify": {mongoproxy.Options{Hook: of("kv", "view", bson.D{{Key: "viewOn", Value: "others"}})}, verify, exit.Differences, nil},
+		"a time series":     {mongoproxy.Options{Hook: of("metrics", "timeseries", bson.D{})}, migrate, exit.Failed, []string{"lanyard.metrics is a time series", "hint: "}},
+		"a collation": {mongoproxy.Options{Hook: of("kv", "collection", bson.D{{Key: "collation", Value: bson.D{{Key: "locale", Value: "en"}, {Key: "strength", Value: 1}}}})}, migrate, exit.Rejects, []string{
 			"kv in the target compares text by a collation (en, strength 1)",
 		}},
 	} {
@@ -153,7 +154,7 @@ func TestWhatNoCommandWritesTo(t *testing.T) {
 				return // it was writing when it was stopped
 			}
 			for _, command := range []string{"insert", "update", "delete", "createIndexes"} {
-				if n := len(proxy.Commands(command)); n > 0 && c.exit != exitRejects {
+				if n := len(proxy.Commands(command)); n > 0 && c.exit != exit.Rejects {
 					t.Errorf("%d times %s", n, command)
 				}
 			}

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/lanyardctl/lanyardctl/internal/invocation"
+	"github.com/lanyardctl/lanyardctl/internal/ui"
 	"github.com/lanyardctl/lanyardctl/migrate"
 	"github.com/lanyardctl/lanyardctl/record"
 	"github.com/lanyardctl/lanyardctl/sweep"
@@ -16,7 +18,7 @@ import (
 
 // report is what a command tells at its end.
 type report interface {
-	text(l look) string
+	Text(l ui.Style) string
 	writeJSON(w io.Writer) error
 }
 
@@ -32,9 +34,9 @@ type runFacts struct {
 	Database string
 	Now      time.Time // by which dates were judged
 	Warnings []string
-	Exit     int   // the command's exit code
-	Err      error // why the run did not come to its end; nil where it did
-	Again    again // how to type the same command
+	Exit     int                   // the command's exit code
+	Err      error                 // why the run did not come to its end; nil where it did
+	Again    invocation.Invocation // how to type the same command
 }
 
 // interrupted reports whether that is why the run did not come to its end.
@@ -55,7 +57,7 @@ func errorText(errs ...error) string {
 
 func (r *targetRun) facts(err error) runFacts {
 	return runFacts{
-		Target: r.on.target.shown(), Database: r.on.database, Now: r.on.now, Warnings: r.warned, Err: r.red.err(err), Again: r.on.again,
+		Target: r.on.target.shown(), Database: r.on.database, Now: r.on.now, Warnings: r.warned, Err: r.red.Err(err), Again: r.on.again,
 	}
 }
 
@@ -70,7 +72,7 @@ func clockTime(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 
 func (r *targetRun) doubtClock(future, dates int64) {
 	if record.ClockInDoubt(future, dates) {
 		r.warned = append(r.warned, fmt.Sprintf("%s lie in the future: is this machine's clock right (it says %s)?",
-			plural(future, "date"), clockTime(r.on.now)))
+			ui.Plural(future, "date"), clockTime(r.on.now)))
 	}
 }
 
@@ -80,7 +82,7 @@ func (r *targetRun) print(report report) error {
 		if r.on.output == outputJSON {
 			return report.writeJSON(r.streams.out)
 		}
-		_, err := io.WriteString(r.streams.out, report.text(r.look(r.streams.out)))
+		_, err := io.WriteString(r.streams.out, report.Text(r.look(r.streams.out)))
 		return err
 	}()
 	if err != nil {

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/lanyardctl/lanyardctl/internal/exit"
 )
 
 // reportFile is a file that a report is written to.
@@ -32,14 +34,14 @@ func parseReports(paths []string) ([]reportFile, error) {
 	for _, path := range paths {
 		form, ok := reportForms[strings.ToLower(filepath.Ext(path))]
 		if !ok {
-			return nil, usageError(fmt.Sprintf("--report: %q has no ending of a known form", path), forms)
+			return nil, exit.WrongUse(fmt.Sprintf("--report: %q has no ending of a known form", path), forms)
 		}
 		target, err := reportPath(path)
 		if err != nil {
 			return nil, cannotReport(path, err)
 		}
 		if slices.Contains(known, target) {
-			return nil, usageError(fmt.Sprintf("--report: %s is named twice", path), "give each file once")
+			return nil, exit.WrongUse(fmt.Sprintf("--report: %s is named twice", path), "give each file once")
 		}
 		known = append(known, target)
 		files = append(files, reportFile{path: path, write: form})
@@ -70,7 +72,7 @@ func cannotReport(path string, err error) error {
 	} else if failed, ok := errors.AsType[*os.LinkError](err); ok {
 		err = failed.Err
 	}
-	return failure(fmt.Errorf("the report %s cannot be written: %w", path, err), "name another file with --report FILE, in a folder that exists")
+	return exit.Failure(fmt.Errorf("the report %s cannot be written: %w", path, err), "name another file with --report FILE, in a folder that exists")
 }
 
 // checkReports returns an error where a report cannot be written. It leaves nothing behind.

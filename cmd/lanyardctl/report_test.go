@@ -19,6 +19,9 @@ import (
 	"github.com/spf13/pflag"
 	"pgregory.net/rapid"
 
+	"github.com/lanyardctl/lanyardctl/internal/exit"
+	"github.com/lanyardctl/lanyardctl/internal/invocation"
+	"github.com/lanyardctl/lanyardctl/internal/ui"
 	"github.com/lanyardctl/lanyardctl/migrate"
 	"github.com/lanyardctl/lanyardctl/record"
 	"github.com/lanyardctl/lanyardctl/store/mongo"
@@ -63,10 +66,10 @@ func fullRun() migration {
 		pairFacts: pairFacts{Source: "redis://:xxxxx@localhost:6379/0", runFacts: runFacts{Now: goldenNow, Target: "mongodb://lanyard:xxxxx@db1:27017,db2:27017/?replicaSet=rs0",
 			Database: "lanyard",
 			Warnings: []string{"the password in --redis can be read by everybody who can list processes; set REDIS_URI instead"},
-			Exit:     exitRejects,
-			Again: again{name: migrationName, flags: []typedFlag{
-				{"mongo", []string{"mongodb://lanyard:hunter2@db1:27017,db2:27017/?replicaSet=rs0"}}, {"only", []string{"kv", "last_seen"}},
-				{"restart", nil}, {"user", []string{"94490510688792576"}},
+			Exit:     exit.Rejects,
+			Again: invocation.Invocation{Name: migrationName, Flags: []invocation.TypedFlag{
+				{Name: "mongo", Values: []string{"mongodb://lanyard:hunter2@db1:27017,db2:27017/?replicaSet=rs0"}}, {Name: "only", Values: []string{"kv", "last_seen"}},
+				{Name: "restart", Values: nil}, {Name: "user", Values: []string{"94490510688792576"}},
 			}}}},
 	}
 	k := &m.Report.Kinds
@@ -87,7 +90,7 @@ func fullRun() migration {
 
 func cleanRun() migration {
 	m := fullRun()
-	m.Exit, m.Warnings = exitDone, nil
+	m.Exit, m.Warnings = exit.Done, nil
 	m.Report.RejectsFile, m.Report.SupersededFile, m.Report.Reasons, m.Report.Superseded = "", "", nil, 0
 	m.Report.Only = record.Kinds(0).With(record.KV).With(record.LastSeen)
 	for i := range m.Report.Kinds {
@@ -105,19 +108,19 @@ func goldenRuns() map[string]migration {
 
 	dry := fullRun()
 	dry.Report.DryRun, dry.Report.SupersededFile = true, ""
-	dry.Again.flags[2].name = "dry-run"
+	dry.Again.Flags[2].Name = "dry-run"
 	runs["dry-run"] = dry
 
 	cut := fullRun()
-	cut.Exit, cut.Err = exitInterrupted, fmt.Errorf("%w: %w", migrate.ErrInterrupted, errInterrupted)
+	cut.Exit, cut.Err = exit.Interrupted, fmt.Errorf("%w: %w", migrate.ErrInterrupted, exit.ErrInterrupted)
 	runs["interrupted"] = cut
 
 	failed := fullRun()
-	failed.Exit, failed.Err = exitFailed, errors.New("write kv to FerretDB 1.24.0: connection refused")
+	failed.Exit, failed.Err = exit.Failed, errors.New("write kv to FerretDB 1.24.0: connection refused")
 	runs["failed"] = failed
 
 	moved := fullRun()
-	moved.Exit, moved.Err = exitFailed, fmt.Errorf("check redis 127.0.0.1:6379: %w", record.ErrSourceMoved)
+	moved.Exit, moved.Err = exit.Failed, fmt.Errorf("check redis 127.0.0.1:6379: %w", record.ErrSourceMoved)
 	runs["moved"] = moved
 
 	resumed := cleanRun()
@@ -128,10 +131,10 @@ func goldenRuns() map[string]migration {
 
 func TestReportsForPeople(t *testing.T) {
 	for name, m := range goldenRuns() {
-		golden(t, name+".txt", m.text(look{Width: 100}))
+		golden(t, name+".txt", m.Text(ui.Style{Width: 100}))
 	}
-	golden(t, "rejects-60-columns.txt", fullRun().text(look{Width: 60}))
-	golden(t, "rejects-colour.txt", fullRun().text(look{Width: 100, Colour: true}))
+	golden(t, "rejects-60-columns.txt", fullRun().Text(ui.Style{Width: 60}))
+	golden(t, "rejects-colour.txt", fullRun().Text(ui.Style{Width: 100, Colour: true}))
 }
 
 func TestReportsForScripts(t *testing.T) {
@@ -146,7 +149,7 @@ func TestReportsForScripts(t *testing.T) {
 
 func TestAdviceFitsTheRun(t *testing.T) {
 	whole := func(m migration) migration {
-		m.Again = m.Again.without("only", "user", "restart")
+		m.Again = m.Again.Without("only", "user", "restart")
 		return m
 	}
 	file := func(m migration) migration {
@@ -169,7 +172,7 @@ func TestAdviceFitsTheRun(t *testing.T) {
 		{"a file does not", file(whole(cleanRun())), []string{"lanyardctl verify"}, []string{again, limited}},
 		{"a part is not all", cleanRun(), []string{limited}, []string{again}},
 	} {
-		text := tc.m.text(look{})
+		text := tc.m.Text(ui.Style{})
 		for _, want := range tc.says {
 			if !strings.Contains(text, want) {
 				t.Errorf("%s: does not say %q", tc.run, want)
@@ -184,7 +187,7 @@ func TestAdviceFitsTheRun(t *testing.T) {
 }
 
 func TestAReportForScriptsIsOKExactlyWhenTheExitCodeIsZero(t *testing.T) {
-	for _, code := range []int{exitDone, exitFailed, exitRejects, exitInterrupted} {
+	for _, code := range []int{exit.Done, exit.Failed, exit.Rejects, exit.Interrupted} {
 		m := fullRun()
 		m.Exit = code
 		var b bytes.Buffer
@@ -210,7 +213,7 @@ func TestThePrintedTableAddsUp(t *testing.T) {
 		}
 		total := make([]int64, 6)
 		rows, width := 0, 0
-		for line := range strings.Lines(m.text(look{})) {
+		for line := range strings.Lines(m.Text(ui.Style{})) {
 			cells := strings.Fields(line)
 			if len(cells) != 7 || cells[0] == "kind" {
 				continue
@@ -247,7 +250,7 @@ func TestThePrintedTableAddsUp(t *testing.T) {
 }
 
 func TestNoLineIsWiderThanTheTerminal(t *testing.T) {
-	for line := range strings.Lines(fullRun().text(look{Width: 80})) {
+	for line := range strings.Lines(fullRun().Text(ui.Style{Width: 80})) {
 		line = strings.TrimSuffix(line, "\n")
 		// Commands, paths and the table are not broken.
 		if n := len([]rune(line)); n > 80 && !strings.Contains(line, "lanyardctl") && !strings.Contains(line, "jq ") && !strings.Contains(line, "://") {
@@ -264,22 +267,22 @@ func TestAMigrationThatNeverBeganIsReportedToScripts(t *testing.T) {
 		want      int
 		said      string // in the report; empty for none
 	}{
-		"an error":             {outputJSON, false, failure(errors.New("no server"), "start it"), exitFailed, "no server"},
-		"an interruption":      {outputJSON, true, failure(errors.New("no server"), "start it"), exitInterrupted, "interrupted before the first record"},
-		"a wrong call":         {outputJSON, false, usageError("no such parameter", "read"), exitUsage, ""},
-		"an error, for people": {outputText, false, failure(errors.New("no server"), "start it"), exitFailed, ""},
+		"an error":             {outputJSON, false, exit.Failure(errors.New("no server"), "start it"), exit.Failed, "no server"},
+		"an interruption":      {outputJSON, true, exit.Failure(errors.New("no server"), "start it"), exit.Interrupted, "interrupted before the first record"},
+		"a wrong call":         {outputJSON, false, exit.WrongUse("no such parameter", "read"), exit.Usage, ""},
+		"an error, for people": {outputText, false, exit.Failure(errors.New("no server"), "start it"), exit.Failed, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			ctx, cancel := context.WithCancelCause(t.Context())
 			defer cancel(nil)
 			if test.cancelled {
-				cancel(errInterrupted)
+				cancel(exit.ErrInterrupted)
 			}
 			var stdout bytes.Buffer
 			o := migrateOptions{pairOptions: pairOptions{only: record.AllKinds, targetOptions: targetOptions{outputFlags: outputFlags{output: test.format}}}}
 			run := &migrationRun{pairRun: newPairRun(o.pairOptions, streams{out: &stdout, err: io.Discard, env: envOf()}), options: o}
-			if err := run.ended(ctx, run.reportFailure(ctx, test.err)); exitCode(err) != test.want {
-				t.Errorf("exit %d, %v", exitCode(err), err)
+			if err := run.ended(ctx, run.reportFailure(ctx, test.err)); exit.CodeOf(err) != test.want {
+				t.Errorf("exit %d, %v", exit.CodeOf(err), err)
 			}
 			if test.said == "" {
 				if stdout.Len() > 0 {
@@ -291,25 +294,6 @@ func TestAMigrationThatNeverBeganIsReportedToScripts(t *testing.T) {
 				t.Errorf("%+v", r)
 			}
 		})
-	}
-}
-
-func TestThousands(t *testing.T) {
-	for n, want := range map[int64]string{0: "0", 999: "999", 1000: "1,000", -1234567: "-1,234,567", 1e12: "1,000,000,000,000"} {
-		if got := thousands(n); got != want {
-			t.Errorf("%d: %s, want %s", n, got, want)
-		}
-	}
-}
-
-func TestDurations(t *testing.T) {
-	for d, want := range map[time.Duration]string{
-		0: "0.0 s", 1234 * time.Millisecond: "1.2 s", 59900 * time.Millisecond: "59.9 s", 192 * time.Second: "3 min 12 s",
-		125*time.Minute + 20*time.Second: "2 h 5 min", 59960 * time.Millisecond: "1 min 0 s", time.Hour - time.Millisecond: "1 h 0 min",
-	} {
-		if got := duration(d); got != want {
-			t.Errorf("%v: %s, want %s", d, got, want)
-		}
 	}
 }
 
@@ -327,23 +311,14 @@ func TestTheNextCommandIsWhatWasTyped(t *testing.T) {
 	if err := flags.Parse(args); err != nil {
 		t.Fatal(err)
 	}
-	cmd := typed(migrationName, flags)
+	cmd := invocation.Typed(migrationName, flags)
 	want := `lanyardctl migrate redis-to-mongo --dry-run --mongo 'mongodb://u:xxxxx@h/?a=b&c=d' --only kv,metrics --quiet=false --timeout 5s --user 1 --user 2`
 	if got := cmd.String(); got != want {
 		t.Errorf("\n got %s\nwant %s", got, want)
 	}
 	want = `lanyardctl migrate redis-to-mongo --mongo 'mongodb://u:xxxxx@h/?a=b&c=d' --timeout 5s`
-	if got := cmd.without("dry-run", "user", "only", "quiet=false").String(); got != want {
+	if got := cmd.Without("dry-run", "user", "only", "quiet=false").String(); got != want {
 		t.Errorf("\n got %s\nwant %s", got, want)
-	}
-}
-
-func TestShellQuoting(t *testing.T) {
-	for s, want := range map[string]string{"": "''", "a-b/c.d:1": "a-b/c.d:1", "a b": "'a b'", "it's": `'it'\''s'`, "$x": "'$x'", "a&b": "'a&b'", "~/x": "'~/x'",
-		"\x1b[2J it's \\ \"\u009b": `$'\x1b[2J it\'s \\ "\u009b'`} {
-		if got := shellQuote(s); got != want {
-			t.Errorf("%q: %s, want %s", s, got, want)
-		}
 	}
 }
 
@@ -355,7 +330,7 @@ func TestPreflight(t *testing.T) {
 		o.database, o.kvPrefer = "lanyard", preferFork
 		p := o.preflight(source, &mongoTarget{Store: &mongo.Store{}}, documents, resumed)
 		p.Target.Facts = "MongoDB 7.0.14, replica set rs0"
-		return p.text(look{Width: 100, Colour: colour})
+		return p.Text(ui.Style{Width: 100, Colour: colour})
 	}
 	golden(t, "preflight.txt", show(migrateOptions{pairOptions: pairOptions{only: record.AllKinds}}, standing, false, false))
 

@@ -21,6 +21,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 
+	"github.com/lanyardctl/lanyardctl/internal/exit"
 	"github.com/lanyardctl/lanyardctl/store/storetest/ferretdb"
 	"github.com/lanyardctl/lanyardctl/store/storetest/mongoserver"
 	"github.com/lanyardctl/lanyardctl/store/storetest/redisserver"
@@ -222,7 +223,7 @@ func TestAKilledRunIsGoneOnWith(t *testing.T) {
 	}
 
 	code, report := startMigration(t, dir, redis.URI, target, "--batch-size", "1000").wait()
-	if code != exitRejects || !report.Resumed || report.OK {
+	if code != exit.Rejects || !report.Resumed || report.OK {
 		t.Errorf("exit %d, %+v", code, report)
 	}
 	complete(t, db, users)
@@ -245,7 +246,7 @@ func TestCtrlCEndsWithAReport(t *testing.T) {
 	halfWay(t, db)
 	first.signal(syscall.SIGINT)
 	code, report := first.wait()
-	if code != exitInterrupted || report.OK || !strings.Contains(report.Error, "interrupted") {
+	if code != exit.Interrupted || report.OK || !strings.Contains(report.Error, "interrupted") {
 		t.Fatalf("exit %d, %+v\n%s", code, report, &first.stderr)
 	}
 	if !strings.Contains(first.stderr.String(), "lanyardctl: interrupted") || !strings.Contains(first.stderr.String(), "stopped: ") {
@@ -260,7 +261,7 @@ func TestCtrlCEndsWithAReport(t *testing.T) {
 	}
 
 	code, report = startMigration(t, dir, redis.URI, target, "--batch-size", "1000").wait()
-	if code != exitRejects || !report.Resumed {
+	if code != exit.Rejects || !report.Resumed {
 		t.Errorf("exit %d, %+v", code, report)
 	}
 	complete(t, db, users)
@@ -286,7 +287,7 @@ func TestTheSecondSignalStopsAtOnce(t *testing.T) {
 	for tick := time.Tick(20 * time.Millisecond); ; {
 		select {
 		case <-done:
-			if code := r.cmd.ProcessState.ExitCode(); code != exitInterrupted {
+			if code := r.cmd.ProcessState.ExitCode(); code != exit.Interrupted {
 				t.Errorf("exit %d", code)
 			}
 			return
@@ -307,7 +308,7 @@ func TestTwoRunsAtOnceEndInTheSameState(t *testing.T) {
 	for range 2 {
 		r := startMigration(t, t.TempDir(), redis.URI, target, "--batch-size", "100")
 		group.Go(func() {
-			if code, report := r.wait(); code != exitRejects {
+			if code, report := r.wait(); code != exit.Rejects {
 				t.Errorf("exit %d, %+v\n%s", code, report, &r.stderr)
 			}
 		})
@@ -327,7 +328,7 @@ func TestAServerThatGoesAwayEndsWithAReport(t *testing.T) {
 	halfWay(t, db)
 	redis.Kill()
 	code, report := r.wait()
-	if code != exitFailed || report.OK || report.Error == "" || report.Kinds["kv"].Read == 0 {
+	if code != exit.Failed || report.OK || report.Error == "" || report.Kinds["kv"].Read == 0 {
 		t.Errorf("exit %d, %+v", code, report)
 	}
 	if !regexp.MustCompile(`(?m)^lanyardctl: .*redis.*\nhint: .`).MatchString(r.stderr.String()) {
@@ -383,7 +384,7 @@ func TestCtrlCWhileConnectingNeedsNoReport(t *testing.T) {
 		}
 		return true
 	})
-	if code := cmd.ProcessState.ExitCode(); code != exitInterrupted || stdout.Len() > 0 || !regexp.MustCompile(`^stopping: .*\nlanyardctl: interrupted before the first record\n$`).MatchString(rest) {
+	if code := cmd.ProcessState.ExitCode(); code != exit.Interrupted || stdout.Len() > 0 || !regexp.MustCompile(`^stopping: .*\nlanyardctl: interrupted before the first record\n$`).MatchString(rest) {
 		t.Errorf("exit %d, stdout %q, stderr %q", code, &stdout, rest)
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	goredis "github.com/redis/go-redis/v9"
 
+	"github.com/lanyardctl/lanyardctl/internal/exit"
 	"github.com/lanyardctl/lanyardctl/store/layout"
 	"github.com/lanyardctl/lanyardctl/store/storetest/ferretdb"
 	"github.com/lanyardctl/lanyardctl/store/storetest/mongoserver"
@@ -55,8 +56,8 @@ const (
 	rightsPassword = "Zq7Kx9Jw4Vb8"
 )
 
-// line returns a documented line with a password.
-func line(t *testing.T, what string) string {
+// Line returns a documented line with a password.
+func Line(t *testing.T, what string) string {
 	t.Helper()
 	text, ok := documentedRights(t)[what]
 	if !ok || !strings.HasPrefix(text, "ACL SETUSER lanyardctl ") || strings.Contains(text, "\n") {
@@ -213,31 +214,31 @@ var deployments = map[string]func(t *testing.T) rightsPlace{
 	"database 3": func(t *testing.T) rightsPlace {
 		s := redisserver.Start(t, "--appendonly", "yes")
 		fillEveryPath(t, redisOf(t, s.URI+"/3"))
-		return rightsPlace{[]*redisserver.Server{s}, s.URI + "/3", withUser(s.URI + "/3"), []string{line(t, forDatabase)}}
+		return rightsPlace{[]*redisserver.Server{s}, s.URI + "/3", withUser(s.URI + "/3"), []string{Line(t, forDatabase)}}
 	},
 	"a Cluster": func(t *testing.T) rightsPlace {
 		c := redisserver.StartCluster(t, 3, "--appendonly", "yes")
 		fillEveryPath(t, c.Client(t))
-		return rightsPlace{c.Masters, c.URI, withUser(c.URI), []string{line(t, forCluster)}}
+		return rightsPlace{c.Masters, c.URI, withUser(c.URI), []string{Line(t, forCluster)}}
 	},
 	"one of a Cluster": func(t *testing.T) rightsPlace {
 		c := redisserver.StartCluster(t, 3, "--appendonly", "yes")
 		fillEveryPath(t, c.Client(t))
 		uri := c.Masters[1].URI
-		return rightsPlace{c.Masters, uri, withUser(uri), []string{line(t, forCluster)}}
+		return rightsPlace{c.Masters, uri, withUser(uri), []string{Line(t, forCluster)}}
 	},
 	"a Sentinel": func(t *testing.T) rightsPlace {
 		s := redisserver.Start(t, "--appendonly", "yes")
 		fillEveryPath(t, redisOf(t, s.URI))
 		sentinel := redisserver.StartSentinel(t, "main", s)
-		set([]*redisserver.Server{sentinel}, line(t, forSentinel))
+		set([]*redisserver.Server{sentinel}, Line(t, forSentinel))
 		name := "?master_name=main"
 		return rightsPlace{[]*redisserver.Server{s}, sentinel.URI + name, withUser(sentinel.URI) + name + "&username=lanyardctl&password=" + rightsPassword, nil}
 	},
 	"Lanyard's keys alone": func(t *testing.T) rightsPlace {
 		s := redisserver.Start(t, "--appendonly", "yes")
 		fillEveryPath(t, redisOf(t, s.URI))
-		return rightsPlace{[]*redisserver.Server{s}, s.URI, withUser(s.URI), []string{line(t, forKeys)}}
+		return rightsPlace{[]*redisserver.Server{s}, s.URI, withUser(s.URI), []string{Line(t, forKeys)}}
 	},
 }
 
@@ -269,13 +270,13 @@ func TestTheLeastRightsAreEnough(t *testing.T) {
 				free, bound := server.Database(t), server.Database(t)
 				for _, command := range []string{"migrate", "verify", "sweep"} {
 					c := rightsCommands[command]
-					lines := append([]string{line(t, c.rights)}, place.extra...)
+					lines := append([]string{Line(t, c.rights)}, place.extra...)
 					if optionally {
-						lines = append(lines, line(t, optional))
+						lines = append(lines, Line(t, optional))
 					}
 					restrict(place.servers, lines...)
 					want, got := runOn(t, place.everybody, free, c.args...), runOn(t, place.user, bound, c.args...)
-					if diff := want.sameAs(got); diff != "" || want.exit == exitFailed {
+					if diff := want.sameAs(got); diff != "" || want.exit == exit.Failed {
 						t.Errorf("%s: -everybody +lanyardctl:\n%s\n%s", command, shortened(diff), got.stderr)
 					}
 					// One refusal is enough to know: a server logs each.
@@ -320,13 +321,13 @@ func TestEachOfTheLeastRightsIsNeeded(t *testing.T) {
 			runOn(t, place.everybody, target, rightsCommands["migrate"].args...)
 			for _, command := range slices.Sorted(maps.Keys(rightsCommands)) {
 				c := rightsCommands[command]
-				lines := append([]string{line(t, c.rights)}, place.extra...)
+				lines := append([]string{Line(t, c.rights)}, place.extra...)
 				want := runOn(t, place.everybody, target, c.again...)
 				for _, right := range commandsIn(strings.Join(lines, " ")) {
 					restrict(place.servers, append(lines, "ACL SETUSER lanyardctl -"+right[1:])...)
 					refused := runOn(t, place.user, target, c.again...)
 					wantHint := "hint: let the user run it: ACL SETUSER lanyardctl " + right + " ("
-					if refused.exit != exitFailed || !strings.Contains(refused.stderr, "'"+right[1:]+"'") || !strings.Contains(refused.stderr, wantHint) {
+					if refused.exit != exit.Failed || !strings.Contains(refused.stderr, "'"+right[1:]+"'") || !strings.Contains(refused.stderr, wantHint) {
 						t.Errorf("%s without %s: exit %d\n%s", command, right, refused.exit, refused.stderr)
 						continue
 					}
@@ -349,13 +350,13 @@ func TestKeysThatMayNotBeReadAreNamed(t *testing.T) {
 	runOn(t, place.everybody, target, rightsCommands["migrate"].args...)
 	for command, c := range rightsCommands {
 		for _, narrow := range []string{"~lanyard*", "~*api_key*", "%W~*"} {
-			restrict(place.servers, line(t, c.rights), "ACL SETUSER lanyardctl resetkeys "+narrow)
+			restrict(place.servers, Line(t, c.rights), "ACL SETUSER lanyardctl resetkeys "+narrow)
 			refused := runOn(t, place.user, target, c.again...)
 			_, hint, found := strings.Cut(refused.stderr, "hint: let the user read Lanyard's keys: ")
 			for _, pattern := range layout.Patterns() {
 				found = found && strings.Contains(hint, " ~"+pattern)
 			}
-			if refused.exit != exitFailed || !found {
+			if refused.exit != exit.Failed || !found {
 				t.Errorf("%s with %s: exit %d\n%s", command, narrow, refused.exit, refused.stderr)
 				continue
 			}
@@ -380,15 +381,15 @@ func TestWhatTheOptionalRightsGive(t *testing.T) {
 		refused map[string]int64
 		warns   bool
 	}{
-		{[]string{line(t, forPair)}, map[string]int64{"memory|usage": 1, "config|get": 1}, false},
-		{[]string{line(t, forPair), line(t, optional)}, map[string]int64{}, true},
+		{[]string{Line(t, forPair)}, map[string]int64{"memory|usage": 1, "config|get": 1}, false},
+		{[]string{Line(t, forPair), Line(t, optional)}, map[string]int64{}, true},
 	} {
 		restrict(servers, c.lines...)
 		r := runOn(t, withUser(s.URI), target, "migrate", "redis-to-mongo", "--dry-run")
 		if d := cmp.Diff(c.refused, refusals(t, servers)); d != "" {
 			t.Errorf("ACL LOG (-want +got):\n%s", d)
 		}
-		if strings.Contains(r.stderr, "keeps nothing on disk") != c.warns || r.exit != exitRejects {
+		if strings.Contains(r.stderr, "keeps nothing on disk") != c.warns || r.exit != exit.Rejects {
 			t.Errorf("exit %d, %s", r.exit, r.stderr)
 		}
 	}

@@ -5,12 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"strings"
 
 	"github.com/spf13/cobra"
 
-	"github.com/lanyardctl/lanyardctl/internal/redact"
+	"github.com/lanyardctl/lanyardctl/internal/exit"
+	"github.com/lanyardctl/lanyardctl/internal/ui"
 )
 
 // exitStatus ends the help of every command that has no codes of its own.
@@ -74,7 +74,7 @@ func newGroup(use, short, long string, commands ...*cobra.Command) *cobra.Comman
 			if len(args) > 0 {
 				return unknownCommand(cmd, args[0])
 			}
-			return usageError(cmd.CommandPath()+": no command named", helpHint(cmd))
+			return exit.WrongUse(cmd.CommandPath()+": no command named", helpHint(cmd))
 		},
 		SuggestionsMinimumDistance: suggestionDistance,
 	}
@@ -93,7 +93,7 @@ func unknownCommand(parent *cobra.Command, name string) error {
 	if near := parent.SuggestionsFor(name); len(near) > 0 {
 		hint = fmt.Sprintf("did you mean %s %s?", parent.CommandPath(), strings.Join(near, " or "))
 	}
-	return usageError(fmt.Sprintf("unknown command %q for %s", name, parent.CommandPath()), hint)
+	return exit.WrongUse(fmt.Sprintf("unknown command %q for %s", name, parent.CommandPath()), hint)
 }
 
 func helpHint(cmd *cobra.Command) string { return cmd.CommandPath() + " --help" }
@@ -120,7 +120,7 @@ func markRun(cmd *cobra.Command) {
 
 // run runs the command line and returns the exit code.
 func run(args []string, stdout, stderr io.Writer) int {
-	ctx, stop := withSignals(context.Background())
+	ctx, stop := exit.WithSignals(context.Background())
 	defer stop()
 	return execute(ctx, args, stdout, stderr)
 }
@@ -133,49 +133,28 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root.SetErr(stderr)
 	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
-		return exitDone
+		return exit.Done
 	}
 	if _, ran := errors.AsType[runError](err); !ran {
 		err = calledWrong(root, cmd, args, err)
 	}
-	printError(typedRedactor(args).Writer(stderr), err)
-	return exitCode(err)
-}
-
-// userInArgument matches what may be a user name and a password.
-var userInArgument = regexp.MustCompile(`(?s)://|:.*@`)
-
-// pathInArgument matches what begins as a path does.
-var pathInArgument = regexp.MustCompile(`^\.{0,2}/`)
-
-// mayHoldUser tells whether what was typed may hold a user name and a password.
-func mayHoldUser(text string) bool {
-	return userInArgument.MatchString(text) && (strings.Contains(text, "://") || !pathInArgument.MatchString(text))
+	exit.Print(typedRedactor(args).Writer(stderr), err)
+	return exit.CodeOf(err)
 }
 
 // typedRedactor returns a redactor for errors that repeat what was typed, as those of cobra do.
-func typedRedactor(args []string) redactor {
-	red := newRedactor()
+func typedRedactor(args []string) ui.Sanitizer {
+	red := ui.NewSanitizer()
 	for _, arg := range args {
 		_, value, _ := strings.Cut(arg, "=")
-		red.hideTyped(arg, value)
+		red.HideTyped(arg, value)
 	}
 	return red
 }
 
-// hideTyped makes r hide those of the texts, as somebody typed them, that may hold a user name and a password.
-func (r redactor) hideTyped(texts ...string) {
-	for _, text := range texts {
-		if _, err := redact.Parse(text); err != nil && mayHoldUser(text) {
-			r.Hiding(text)
-			r.Hiding(printable(text))
-		}
-	}
-}
-
 // calledWrong makes a usage error of an error from cobra.
 func calledWrong(root, cmd *cobra.Command, args []string, err error) error {
-	if _, ok := errors.AsType[*exitError](err); ok {
+	if _, ok := errors.AsType[*exit.Error](err); ok {
 		return err // it is one of ours, which knows the next step
 	}
 	if cmd == root {
@@ -183,7 +162,7 @@ func calledWrong(root, cmd *cobra.Command, args []string, err error) error {
 			return unknownCommand(root, firstName(rest))
 		}
 	}
-	return usageError(err.Error(), helpHint(cmd))
+	return exit.WrongUse(err.Error(), helpHint(cmd))
 }
 
 // firstName returns the first argument that is no flag.

@@ -1,13 +1,12 @@
 package main
 
 import (
-	"context"
-	"errors"
-	"fmt"
 	"strings"
 	"testing"
 
 	"github.com/spf13/cobra"
+
+	"github.com/lanyardctl/lanyardctl/internal/exit"
 )
 
 // call runs the command line in this process.
@@ -52,7 +51,7 @@ func TestACallThatIsWrongEndsWithTwoAndAHint(t *testing.T) {
 			t.Chdir(t.TempDir())
 			code, stdout, stderr := call(strings.Fields(line)...)
 			lines := strings.Split(strings.TrimSpace(stderr), "\n")
-			if code != exitUsage || stdout != "" || len(lines) != 2 ||
+			if code != exit.Usage || stdout != "" || len(lines) != 2 ||
 				!strings.HasPrefix(lines[0], "lanyardctl: ") || !strings.HasPrefix(lines[1], "hint: ") ||
 				!strings.Contains(lines[1], hint) {
 				t.Errorf("exit %d\nstdout: %s\nstderr: %s", code, stdout, stderr)
@@ -69,7 +68,7 @@ func TestEveryHelpHasAnExampleAndItsExitStatus(t *testing.T) {
 		}
 		args := append(strings.Fields(cmd.CommandPath())[1:], "--help")
 		code, stdout, stderr := call(args...)
-		if code != exitDone || stderr != "" {
+		if code != exit.Done || stderr != "" {
 			t.Errorf("%s: exit %d, stderr: %s", cmd.CommandPath(), code, stderr)
 		}
 		for _, section := range []string{"Exit status\n", "Examples:\n", "  130  interrupted"} {
@@ -88,11 +87,11 @@ func TestEveryHelpHasAnExampleAndItsExitStatus(t *testing.T) {
 
 func TestCompletionScripts(t *testing.T) {
 	for _, shell := range []string{"bash", "zsh", "fish", "powershell"} {
-		if code, stdout, stderr := call("completion", shell); code != exitDone || stdout == "" || stderr != "" {
+		if code, stdout, stderr := call("completion", shell); code != exit.Done || stdout == "" || stderr != "" {
 			t.Errorf("%s: exit %d, %d bytes, stderr: %s", shell, code, len(stdout), stderr)
 		}
 	}
-	if code, stdout, _ := call("__complete", "vers"); code != exitDone || !strings.HasPrefix(stdout, "version\t") {
+	if code, stdout, _ := call("__complete", "vers"); code != exit.Done || !strings.HasPrefix(stdout, "version\t") {
 		t.Errorf("complete vers: exit %d, %s", code, stdout)
 	}
 }
@@ -109,40 +108,8 @@ func TestShellsCompleteTheValuesOfFlags(t *testing.T) {
 	} {
 		code, stdout, _ := call(append([]string{"__complete"}, strings.Split(line, " ")...)...)
 		shown, _, _ := strings.Cut(stdout, "\n:")
-		if got := strings.Split(shown, "\n"); code != exitDone || strings.Join(got, ",") != want && strings.Join(got, " ") != want {
+		if got := strings.Split(shown, "\n"); code != exit.Done || strings.Join(got, ",") != want && strings.Join(got, " ") != want {
 			t.Errorf("%s: exit %d, %q", line, code, got)
 		}
-	}
-}
-
-func TestExitCodes(t *testing.T) {
-	boom := errors.New("boom")
-	interrupted := fmt.Errorf("scan: %w", errInterrupted)
-	for name, c := range map[string]struct {
-		err  error
-		code int
-		text string
-	}{
-		"nothing":                  {nil, exitDone, ""},
-		"an error":                 {boom, exitFailed, "lanyardctl: boom\n"},
-		"with a hint":              {failure(boom, "duck"), exitFailed, "lanyardctl: boom\nhint: duck\n"},
-		"wrapped":                  {fmt.Errorf("x: %w", failure(boom, "duck")), exitFailed, "lanyardctl: x: boom\nhint: duck\n"},
-		"usage":                    {usageError("boom", "duck"), exitUsage, "lanyardctl: boom\nhint: duck\n"},
-		"usage with another hint":  {failure(usageError("boom", "duck"), "run"), exitUsage, "lanyardctl: boom\nhint: run\n"},
-		"after a report":           {exitSilently(exitRejects), exitRejects, ""},
-		"from a command":           {runError{exitSilently(exitRejects)}, exitRejects, ""},
-		"interrupted":              {interrupted, exitInterrupted, "lanyardctl: scan: interrupted\n"},
-		"interrupted, with a hint": {failure(interrupted, "rerun"), exitInterrupted, "lanyardctl: scan: interrupted\nhint: rerun\n"},
-		"cancelled":                {context.Canceled, exitInterrupted, "lanyardctl: context canceled\n"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			var stderr strings.Builder
-			if c.err != nil {
-				printError(&stderr, c.err)
-			}
-			if code := exitCode(c.err); code != c.code || stderr.String() != c.text {
-				t.Errorf("exit %d, stderr %q; want %d, %q", code, stderr.String(), c.code, c.text)
-			}
-		})
 	}
 }

@@ -26,6 +26,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
+	"github.com/lanyardctl/lanyardctl/internal/exit"
 	"github.com/lanyardctl/lanyardctl/internal/redact"
 	"github.com/lanyardctl/lanyardctl/record"
 	mongostore "github.com/lanyardctl/lanyardctl/store/mongo"
@@ -355,7 +356,7 @@ func shownSecret(text string) string {
 func runAndCheckExit(ts *testscript.TestScript, neg bool, args []string) {
 	want, err := strconv.Atoi(args[0])
 	ts.Check(err)
-	starts := want != exitUsage && !slices.Contains(args, "--help")
+	starts := want != exit.Usage && !slices.Contains(args, "--help")
 	if starts && (slices.Contains(args, "demo") || strings.Contains(ts.Getenv("MONGODB_URI")+strings.Join(args, " "), "embedded:")) {
 		ts.Value(theTest{}).(testing.TB).Attr(ferretdb.Attribute, ferretdb.OnFerretDB)
 	}

@@ -18,6 +18,7 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
+	"github.com/lanyardctl/lanyardctl/internal/exit"
 	"github.com/lanyardctl/lanyardctl/store/storetest/dated"
 	"github.com/lanyardctl/lanyardctl/store/storetest/ferretdb"
 	"github.com/lanyardctl/lanyardctl/store/storetest/mongoproxy"
@@ -92,12 +93,12 @@ func TestCtrlCEndsARunWhoseTargetIsSilent(t *testing.T) {
 			args := slices.Clone(c.args)
 			switch args[0] {
 			case "verify":
-				runForJSON(t, filled, new(summary), exitRejects, migrate...)
+				runForJSON(t, filled, new(summary), exit.Rejects, migrate...)
 			case "sweep":
 				insertWorld(t, filled.Connect(t), dated.NewAt(time.Now(), 9, 60))
 			}
 			if args[len(args)-1] == "ID" {
-				args[len(args)-1] = *sweepWorld(t, filled, exitDone, "--dedupe").ID
+				args[len(args)-1] = *sweepWorld(t, filled, exit.Done, "--dedupe").ID
 			}
 			target := silentServer(t, server.URI, filled.Name, c.command, c.collection)
 			interruptAt(t, target.silent, target.Env(), args...)
@@ -126,7 +127,7 @@ func TestASilentTargetEndsARun(t *testing.T) {
 			filled := server.Database(t)
 			switch c.args[0] {
 			case "verify":
-				runForJSON(t, filled, new(summary), exitRejects, migrate...)
+				runForJSON(t, filled, new(summary), exit.Rejects, migrate...)
 			case "sweep":
 				insertWorld(t, filled.Connect(t), dated.NewAt(time.Now(), 9, 60))
 			}
@@ -140,7 +141,7 @@ func TestASilentTargetEndsARun(t *testing.T) {
 			_ = cmd.Run() // the exit code tells
 			took := time.Since(began)
 			t.Logf("%.1f s", took.Seconds())
-			if code := cmd.ProcessState.ExitCode(); code != exitFailed || took < retryFor || took > retryFor+20*time.Second {
+			if code := cmd.ProcessState.ExitCode(); code != exit.Failed || took < retryFor || took > retryFor+20*time.Second {
 				t.Errorf("exit %d after %s\n%s", code, took, &stderr)
 			}
 		})
@@ -185,7 +186,7 @@ func interruptAt(t *testing.T, silent <-chan struct{}, env []string, args ...str
 	t.Logf("%.1f s", took.Seconds())
 	var report summary
 	err = json.Unmarshal(stdout.Bytes(), &report)
-	if code := cmd.ProcessState.ExitCode(); code != exitInterrupted || err != nil || !strings.Contains(report.Error, "interrupted") {
+	if code := cmd.ProcessState.ExitCode(); code != exit.Interrupted || err != nil || !strings.Contains(report.Error, "interrupted") {
 		t.Errorf("exit %d, report %q\n%s", code, &stdout, &stderr)
 	}
 	if told.Sub(sent) < 0 || told.Sub(sent) > overdue || took > 2*overdue {
@@ -246,7 +247,7 @@ func TestASilentRedisEndsARun(t *testing.T) {
 				if told := strings.Contains(stderr.String(), " has not answered for 1s"); told != (at.name != "INFO") {
 					t.Errorf("told: %t", told)
 				}
-				if code := cmd.ProcessState.ExitCode(); code != exitFailed || t.Failed() {
+				if code := cmd.ProcessState.ExitCode(); code != exit.Failed || t.Failed() {
 					t.Errorf("exit %d\n%s", code, &stderr)
 				}
 			})
@@ -271,7 +272,7 @@ func TestCtrlCEndsARunWhoseReportNobodyReads(t *testing.T) {
 	cmd := exec.Command(ferretdb.Build(t), "sweep", "list", "--output", "json", "--verbose")
 	cmd.Env, cmd.Stdout = append(os.Environ(), mongoserver.New(t).Env()...), stdout
 	rest := interrupted(t, cmd, func(line string) bool { return strings.Contains(line, "opened the target") })
-	if code := cmd.ProcessState.ExitCode(); code != exitInterrupted || !strings.Contains(rest, "did not end in time") {
+	if code := cmd.ProcessState.ExitCode(); code != exit.Interrupted || !strings.Contains(rest, "did not end in time") {
 		t.Errorf("exit %d\n%s", code, rest)
 	}
 }

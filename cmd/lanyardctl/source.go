@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/lanyardctl/lanyardctl/internal/exit"
+	"github.com/lanyardctl/lanyardctl/internal/ui"
 	"github.com/lanyardctl/lanyardctl/record"
 	"github.com/lanyardctl/lanyardctl/store/layout"
 	"github.com/lanyardctl/lanyardctl/store/redis"
@@ -101,53 +103,53 @@ func (r *targetRun) warnOfSources(err error) {
 func explainRedis(err error, at redisPlace) error {
 	from := at.From
 	if own, ok := errors.AsType[*redis.Error](err); ok {
-		if hint := redisTLSWords.hint(own, from, time.Now()); hint != "" {
-			return failure(err, hint)
+		if hint := redisTLSWords.Hint(own, from, time.Now()); hint != "" {
+			return exit.Failure(err, hint)
 		}
 	}
 	user, login := at.login(err)
 	switch {
 	case errors.Is(err, redis.ErrTLSFile):
-		return failure(err, "check the files that --redis-ca, --redis-cert and --redis-key name, or REDIS_CA, REDIS_CERT and REDIS_KEY")
+		return exit.Failure(err, "check the files that --redis-ca, --redis-cert and --redis-key name, or REDIS_CA, REDIS_CERT and REDIS_KEY")
 	case errors.Is(err, redis.ErrScheme), errors.Is(err, redis.ErrURI):
-		return usageError(fmt.Sprintf("%s: %v", from, err), "known are "+redisSchemes)
+		return exit.WrongUse(fmt.Sprintf("%s: %v", from, err), "known are "+redisSchemes)
 	case errors.Is(err, redis.ErrUnreachable):
-		return failure(err, fmt.Sprintf("is the server running, and is %s right? (waited at most %s; --timeout waits longer)", from, at.timeout))
+		return exit.Failure(err, fmt.Sprintf("is the server running, and is %s right? (waited at most %s; --timeout waits longer)", from, at.timeout))
 	case errors.Is(err, redis.ErrAuth):
-		return failure(err, "check the user and the password in "+from+": "+login)
+		return exit.Failure(err, "check the user and the password in "+from+": "+login)
 	case errors.Is(err, redis.ErrNoPassword):
-		return failure(err, "name a password in "+from+": "+login)
+		return exit.Failure(err, "name a password in "+from+": "+login)
 	case errors.Is(err, redis.ErrLoading):
-		return failure(err, "wait until it has loaded its data, then run the same command again")
+		return exit.Failure(err, "wait until it has loaded its data, then run the same command again")
 	case errors.Is(err, redis.ErrPermission):
-		return failure(err, fmt.Sprintf("let the user run it: ACL SETUSER %s +%s (docs/migrate.md lists all that is needed)", user, redis.RefusedCommand(err)))
+		return exit.Failure(err, fmt.Sprintf("let the user run it: ACL SETUSER %s +%s (docs/migrate.md lists all that is needed)", user, redis.RefusedCommand(err)))
 	case errors.Is(err, redis.ErrKeys):
-		return failure(err, fmt.Sprintf("let the user read Lanyard's keys: ACL SETUSER %s ~%s", user, strings.Join(layout.Patterns(), " ~")))
+		return exit.Failure(err, fmt.Sprintf("let the user read Lanyard's keys: ACL SETUSER %s ~%s", user, strings.Join(layout.Patterns(), " ~")))
 	case errors.Is(err, redis.ErrCommand):
-		return failure(err, fmt.Sprintf("is %s renamed or switched off (rename-command)? Let it be known again, or read a dump (--redis rdb:FILE)",
+		return exit.Failure(err, fmt.Sprintf("is %s renamed or switched off (rename-command)? Let it be known again, or read a dump (--redis rdb:FILE)",
 			strings.ToUpper(redis.RefusedCommand(err))))
 	case errors.Is(err, redis.ErrDatabase):
-		return failure(err, "name another database in "+from+" (redis://HOST:PORT/N): there are as many as CONFIG GET databases says")
+		return exit.Failure(err, "name another database in "+from+" (redis://HOST:PORT/N): there are as many as CONFIG GET databases says")
 	case errors.Is(err, redis.ErrSlots):
-		return failure(err, "bring the Cluster in order (redis-cli --cluster check HOST:PORT), then run the same command again")
+		return exit.Failure(err, "bring the Cluster in order (redis-cli --cluster check HOST:PORT), then run the same command again")
 	case errors.Is(err, redis.ErrMasterDown):
-		return failure(err, "bring its master back, or name another server, then run the same command again; replica-serve-stale-data yes lets a replica answer without its master")
+		return exit.Failure(err, "bring its master back, or name another server, then run the same command again; replica-serve-stale-data yes lets a replica answer without its master")
 	case errors.Is(err, redis.ErrMaxClients):
-		return failure(err, "close other clients, or raise maxclients (CONFIG SET maxclients N), then run the same command again")
+		return exit.Failure(err, "close other clients, or raise maxclients (CONFIG SET maxclients N), then run the same command again")
 	case errors.Is(err, redis.ErrProtected):
-		return failure(err, "give the server a password and name it in "+from+", or run this on the server's machine")
+		return exit.Failure(err, "give the server a password and name it in "+from+", or run this on the server's machine")
 	case errors.Is(err, redis.ErrNoSentinel):
-		return failure(err, "name a Sentinel in "+from+" (most often at port 26379), or leave master_name= out")
+		return exit.Failure(err, "name a Sentinel in "+from+" (most often at port 26379), or leave master_name= out")
 	case errors.Is(err, redis.ErrSentinel):
-		return failure(err, "write redis://SENTINEL:26379?master_name=NAME")
+		return exit.Failure(err, "write redis://SENTINEL:26379?master_name=NAME")
 	case errors.Is(err, redis.ErrShrank):
-		return failure(err, "find out what removes keys (DEL, UNLINK, RENAME, maxmemory-policy), then run the same command again; where it may, --allow-shrinking goes on all the same")
+		return exit.Failure(err, "find out what removes keys (DEL, UNLINK, RENAME, maxmemory-policy), then run the same command again; where it may, --allow-shrinking goes on all the same")
 	case errors.Is(err, record.ErrSourceMoved):
-		return failure(err, "see that Redis holds all its data, then run the same command again: it starts from the beginning")
+		return exit.Failure(err, "see that Redis holds all its data, then run the same command again: it starts from the beginning")
 	case errors.Is(err, record.ErrUnavailable):
-		return failure(err, "does the server run, and can it be reached? Then run the same command again; --retry-for waits longer")
+		return exit.Failure(err, "does the server run, and can it be reached? Then run the same command again; --retry-for waits longer")
 	case errors.Is(err, redis.ErrNotRedis):
-		return failure(err, "check the scheme and the port in "+from+": rediss:// is with TLS, redis:// without")
+		return exit.Failure(err, "check the scheme and the port in "+from+": rediss:// is with TLS, redis:// without")
 	}
 	return err
 }
@@ -157,7 +159,7 @@ func describeRedis(i redis.Info) string {
 	parts := []string{i.Server + " " + i.Version}
 	switch {
 	case i.Mode == redis.Cluster:
-		parts = append(parts, fmt.Sprintf("cluster of %s", plural(int64(len(i.Nodes)), "master")))
+		parts = append(parts, fmt.Sprintf("cluster of %s", ui.Plural(int64(len(i.Nodes)), "master")))
 	case i.Replica():
 		parts = append(parts, "replica")
 	default:
@@ -166,7 +168,7 @@ func describeRedis(i redis.Info) string {
 	if i.Mode == redis.Sentinel {
 		parts = append(parts, "found by Sentinel")
 	}
-	parts = append(parts, fmt.Sprintf("db %d", i.DB), plural(i.Keys, "key"))
+	parts = append(parts, fmt.Sprintf("db %d", i.DB), ui.Plural(i.Keys, "key"))
 	return strings.Join(parts, ", ")
 }
 
@@ -186,7 +188,7 @@ func redisWarnings(i redis.Info) []string {
 			add("has been without its master for %s: what that one has since is missing", n.LinkDown)
 		}
 		if n.Evicts != "" {
-			add("removes keys when its memory is full (maxmemory-policy %s; %s so far): what it removes is lost", n.Evicts, thousands(n.Evicted))
+			add("removes keys when its memory is full (maxmemory-policy %s; %s so far): what it removes is lost", n.Evicts, ui.Thousands(n.Evicted))
 		}
 		if n.Unsaved {
 			add("keeps nothing on disk (neither save nor appendonly): a restart would lose everything that it holds")

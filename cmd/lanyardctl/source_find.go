@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/lanyardctl/lanyardctl/internal/exit"
+	"github.com/lanyardctl/lanyardctl/internal/ui"
 	"github.com/lanyardctl/lanyardctl/record"
 )
 
@@ -34,7 +36,7 @@ func findLanyard(ctx context.Context, source *redisSource, at redisPlace) error 
 			return explainSource(err, at)
 		}
 	}
-	return failure(fmt.Errorf("%s of %s in db %d look like Lanyard's: is it the right database?",
-		thousands(seen.Lanyard), plural(seen.Keys, "key"), source.db),
+	return exit.Failure(fmt.Errorf("%s of %s in db %d look like Lanyard's: is it the right database?",
+		ui.Thousands(seen.Lanyard), ui.Plural(seen.Keys, "key"), source.db),
 		source.otherDB+" names database N; --allow-empty goes on without any key")
 }

@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"strings"
 
+	"github.com/lanyardctl/lanyardctl/internal/exit"
+	"github.com/lanyardctl/lanyardctl/internal/ui"
 	"github.com/lanyardctl/lanyardctl/record"
 	"github.com/lanyardctl/lanyardctl/store/layout"
 	"github.com/lanyardctl/lanyardctl/store/rdb"
@@ -37,17 +39,17 @@ func explainRDB(err error, p place) error {
 	const again = "copy the file again and compare the sizes, or take another dump (redis-cli --rdb FILE); redis-check-rdb FILE looks closer"
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return failure(err, "is the path in "+p.From+" right? Redis answers CONFIG GET dir and CONFIG GET dbfilename")
+		return exit.Failure(err, "is the path in "+p.From+" right? Redis answers CONFIG GET dir and CONFIG GET dbfilename")
 	case errors.Is(err, fs.ErrPermission):
-		return failure(err, "copy the file to where you can read it, or take a dump of your own (redis-cli --rdb FILE)")
+		return exit.Failure(err, "copy the file to where you can read it, or take a dump of your own (redis-cli --rdb FILE)")
 	case errors.Is(err, rdb.ErrTooNew), errors.Is(err, rdb.ErrUnsupported):
-		return failure(err, serve)
+		return exit.Failure(err, serve)
 	case errors.Is(err, rdb.ErrTruncated), errors.Is(err, rdb.ErrCorrupt):
-		return failure(err, again)
+		return exit.Failure(err, again)
 	case errors.Is(err, rdb.ErrAppendOnly):
-		return failure(err, "take a dump (redis-cli --rdb FILE, or SAVE and then the file that CONFIG GET dbfilename names)")
+		return exit.Failure(err, "take a dump (redis-cli --rdb FILE, or SAVE and then the file that CONFIG GET dbfilename names)")
 	case errors.Is(err, rdb.ErrNotRDB):
-		return failure(err, "name the file that Redis saves (dump.rdb); an append-only file or an archive is none")
+		return exit.Failure(err, "name the file that Redis saves (dump.rdb); an append-only file or an archive is none")
 	}
 	return err
 }
@@ -62,7 +64,7 @@ func describeRDB(i rdb.Info) string {
 	if !i.SavedAt.IsZero() {
 		parts = append(parts, "saved "+i.SavedAt.UTC().Format("2006-01-02 15:04 MST"))
 	}
-	return strings.Join(append(parts, byteText(i.Size), fmt.Sprintf("db %d", i.DB)), ", ")
+	return strings.Join(append(parts, ui.Bytes(i.Size), fmt.Sprintf("db %d", i.DB)), ", ")
 }
 
 // rdbWarnings says what a person should know of the file.
@@ -72,7 +74,7 @@ func rdbWarnings(i rdb.Info) []string {
 		list = append(list, "the RDB file carries no checksum, so damage to it may go unnoticed (rdbchecksum yes in Redis's configuration writes one)")
 	}
 	if i.Functions > 0 {
-		list = append(list, plural(int64(i.Functions), "library")+" of Redis functions in the RDB file left alone: none is Lanyard's")
+		list = append(list, ui.Plural(int64(i.Functions), "library")+" of Redis functions in the RDB file left alone: none is Lanyard's")
 	}
 	return list
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/lanyardctl/lanyardctl/store/rdb"
 	"github.com/lanyardctl/lanyardctl/store/redis"
 )
 
@@ -29,5 +30,11 @@ func TestDoubtfulSourcesAreNamed(t *testing.T) {
 		if got := strings.Join(redisWarnings(tc.info), "\n"); got != tc.want {
 			t.Errorf("%+v: %q", tc.info, got)
 		}
+	}
+}
+
+func TestWhatIsLeftAloneInADumpIsNamed(t *testing.T) {
+	if list := rdbWarnings(rdb.Info{Checksum: true, Functions: 2}); len(list) != 1 || !strings.HasPrefix(list[0], "2 libraries of Redis functions") {
+		t.Errorf("%q", list)
 	}
 }

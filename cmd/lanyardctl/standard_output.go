@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"os"
+
+	"github.com/lanyardctl/lanyardctl/internal/exit"
 )
 
 // standardOutput is where reports go. It remembers that something could not be written, which not every library tells.
@@ -33,9 +35,9 @@ func (o *standardOutput) Write(p []byte) (int, error) {
 // checked returns the exit code of a command that ended with code, having told of an output that was lost where the command
 // has not.
 func (o *standardOutput) checked(code int) int {
-	if o.err == nil || code == exitFailed || code == exitInterrupted {
+	if o.err == nil || code == exit.Failed || code == exit.Interrupted {
 		return code
 	}
-	printError(os.Stderr, fmt.Errorf("print the output: %w", o.err))
-	return exitFailed
+	exit.Print(os.Stderr, fmt.Errorf("print the output: %w", o.err))
+	return exit.Failed
 }

@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/lanyardctl/lanyardctl/internal/exit"
 	"github.com/lanyardctl/lanyardctl/store/storetest/ferretdb"
 	"github.com/lanyardctl/lanyardctl/store/storetest/mongoserver"
 	"github.com/lanyardctl/lanyardctl/store/storetest/redisserver"
@@ -54,7 +55,7 @@ func TestAnOutputThatCannotBeWrittenIsAnError(t *testing.T) {
 			"closed": `{ "$@"; echo $? > exit; } | true; exit $(cat exit)`,
 		} {
 			code, _, stderr := shell(t, script, dir, target.Env(), args...)
-			if code != exitFailed || !strings.Contains(stderr, "no space left on device") && !strings.Contains(stderr, "broken pipe") {
+			if code != exit.Failed || !strings.Contains(stderr, "no space left on device") && !strings.Contains(stderr, "broken pipe") {
 				t.Errorf("%s, %s: exit %d\n%s", strings.Join(args, " "), name, code, stderr)
 			}
 		}
@@ -73,7 +74,7 @@ func TestAReportForAClosedDescriptorIsPrintedElsewhere(t *testing.T) {
 		`"$@" > /dev/null 2>&-`: {false, false},
 	} {
 		code, _, stderr := shell(t, script, t.TempDir(), nil, "version")
-		if got := [2]bool{strings.Contains(stderr, told), strings.Contains(stderr, "revision:")}; code != exitDone || got != want {
+		if got := [2]bool{strings.Contains(stderr, told), strings.Contains(stderr, "revision:")}; code != exit.Done || got != want {
 			t.Errorf("%s: exit %d\n%s", script, code, stderr)
 		}
 	}
@@ -103,7 +104,7 @@ func TestAHangupIsAnInterruption(t *testing.T) {
 	r := startMigration(t, t.TempDir(), redis.URI, target)
 	halfWay(t, target.Connect(t))
 	r.signal(syscall.SIGHUP)
-	if code, report := r.wait(); code != exitInterrupted || report.Kinds["kv"].Read == 0 {
+	if code, report := r.wait(); code != exit.Interrupted || report.Kinds["kv"].Read == 0 {
 		t.Errorf("exit %d, %+v\n%s", code, report, &r.stderr)
 	}
 }
@@ -116,12 +117,12 @@ func TestTooFewFileDescriptorsAreAnError(t *testing.T) {
 	for _, args := range [][]string{{"version"}, migrate, {"verify", "--redis", redis.URI, "--mongo", "embedded:data"}, {"sweep", "--mongo", "embedded:data"}} {
 		for _, n := range []int{5, 8, 12, 20, 64, 90} {
 			code, _, stderr := shell(t, "ulimit -n "+strconv.Itoa(n)+`; exec "$@"`, dir, nil, args...)
-			if code != exitFailed || !strings.Contains(stderr, "\nhint: ulimit -n 1024") || strings.Contains(stderr, "goroutine") {
+			if code != exit.Failed || !strings.Contains(stderr, "\nhint: ulimit -n 1024") || strings.Contains(stderr, "goroutine") {
 				t.Errorf("%s with %d: exit %d\n%s", args[0], n, code, stderr)
 			}
 		}
 	}
-	if code, _, stderr := shell(t, `ulimit -n 120; exec "$@"`, dir, nil, migrate...); code != exitRejects {
+	if code, _, stderr := shell(t, `ulimit -n 120; exec "$@"`, dir, nil, migrate...); code != exit.Rejects {
 		t.Errorf("exit %d with enough\n%s", code, stderr)
 	}
 }

@@ -12,6 +12,7 @@ import (
 
 	goredis "github.com/redis/go-redis/v9"
 
+	"github.com/lanyardctl/lanyardctl/internal/exit"
 	"github.com/lanyardctl/lanyardctl/store/storetest/mongoserver"
 	"github.com/lanyardctl/lanyardctl/store/storetest/redisproxy"
 )
@@ -126,7 +127,7 @@ func TestWhatIsNoLossIsSurvived(t *testing.T) {
 	server := mongoserver.Start(t)
 	calm := newMovedSource(t, false)
 	whole := server.Database(t)
-	if code, _, all := runCommand(t, whole, "migrate", "redis-to-mongo", "--redis", calm.server.URI); code != exitDone {
+	if code, _, all := runCommand(t, whole, "migrate", "redis-to-mongo", "--redis", calm.server.URI); code != exit.Done {
 		t.Fatalf("exit %d\n%s", code, all)
 	}
 	want := documentsOf(t, whole.Connect(t))
@@ -188,7 +189,7 @@ func TestWhatIsNoLossIsSurvived(t *testing.T) {
 				}
 			}
 			t.Logf("%-26s %d  %s  %d of %d documents, in %s", trouble.name, code, first, len(want)-missing, len(want), took)
-			if code != exitDone || missing > 0 {
+			if code != exit.Done || missing > 0 {
 				t.Errorf("%d documents are missing\n%s", missing, all)
 			}
 		})

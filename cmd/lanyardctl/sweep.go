@@ -14,6 +14,9 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/lanyardctl/lanyardctl/internal/exit"
+	"github.com/lanyardctl/lanyardctl/internal/invocation"
+	"github.com/lanyardctl/lanyardctl/internal/ui"
 	"github.com/lanyardctl/lanyardctl/record"
 	"github.com/lanyardctl/lanyardctl/store/discord"
 	"github.com/lanyardctl/lanyardctl/sweep"
@@ -158,10 +161,10 @@ func (f sweepFlags) options(env func(string) string, now time.Time, flags *pflag
 	}
 	o.readOnly = o.dryRun
 	if o.userDates, err = sweep.ParseUserDates(f.kvDates); err != nil {
-		return o, usageError("--kv-dates: "+err.Error(), "give count, last-resort or never")
+		return o, exit.WrongUse("--kv-dates: "+err.Error(), "give count, last-resort or never")
 	}
 	if most := sweep.MostMemory >> 20; f.memory < 1 || f.memory > most {
-		return o, usageError(fmt.Sprintf("--memory: %d MiB cannot be", f.memory), fmt.Sprintf("give 1 to %d", most))
+		return o, exit.WrongUse(fmt.Sprintf("--memory: %d MiB cannot be", f.memory), fmt.Sprintf("give 1 to %d", most))
 	}
 	if err := o.readRedis(f, env, flags); err != nil {
 		return o, err
@@ -173,7 +176,7 @@ func (f sweepFlags) options(env func(string) string, now time.Time, flags *pflag
 		if err == nil {
 			err = fmt.Errorf("%s is no folder", f.tempDir)
 		}
-		return o, failure(fmt.Errorf("--temp-dir: %w", err), "name a folder that exists and has room")
+		return o, exit.Failure(fmt.Errorf("--temp-dir: %w", err), "name a folder that exists and has room")
 	}
 	return o, nil
 }
@@ -185,7 +188,7 @@ func (o *sweepOptions) readRedis(f sweepFlags, env func(string) string, flags *p
 		return f.redisTLS.alone(flags)
 	}
 	if flag == "" {
-		return usageError("--redis is empty", "give a URI, rdb:FILE, or env for what Lanyard's variables name; leave --redis out to read no Redis")
+		return exit.WrongUse("--redis is empty", "give a URI, rdb:FILE, or env for what Lanyard's variables name; leave --redis out to read no Redis")
 	}
 	if flag == redisFromEnvironment {
 		flag = ""
@@ -213,7 +216,7 @@ func (o *sweepOptions) readDiscord(f sweepFlags, env func(string) string, flags 
 	for _, text := range f.guilds {
 		id, ok := record.ParseUserID(strings.TrimSpace(text))
 		if !ok {
-			return usageError("--guild: a value is no Discord guild id", "give the digits alone, such as 911655453283848242")
+			return exit.WrongUse("--guild: a value is no Discord guild id", "give the digits alone, such as 911655453283848242")
 		}
 		o.guilds = append(o.guilds, id)
 	}
@@ -221,14 +224,14 @@ func (o *sweepOptions) readDiscord(f sweepFlags, env func(string) string, flags 
 	o.guilds = slices.Compact(o.guilds)
 	switch {
 	case flags.Changed("guild") && len(o.guilds) == 0:
-		return usageError("--guild: no guild id given", "give one, or leave --guild out")
+		return exit.WrongUse("--guild: no guild id given", "give one, or leave --guild out")
 	case slices.Contains(f.members, ""):
-		return usageError("--members: no file named", "give one, or leave --members out")
+		return exit.WrongUse("--members: no file named", "give one, or leave --members out")
 	case len(o.guilds) > 0 && o.token == "":
-		return usageError("--guild needs the token of a Discord bot, and "+tokenVariable+" is not set",
+		return exit.WrongUse("--guild needs the token of a Discord bot, and "+tokenVariable+" is not set",
 			"set "+tokenVariable+" (there is no flag, since everybody on the machine can read flags), or give --members FILE")
 	case flags.Changed("discord-api") && len(o.guilds) == 0:
-		return usageError("--discord-api without --guild: nobody is asked there", "give --guild ID as well")
+		return exit.WrongUse("--discord-api without --guild: nobody is asked there", "give --guild ID as well")
 	}
 	return o.checkDiscord()
 }
@@ -258,12 +261,12 @@ func loopback(host string) bool {
 var journalled = []string{"redis", "guild", "members", "kv-dates", "dedupe"}
 
 // described returns the options for the journal, without secrets.
-func (o sweepOptions) described() string { return o.again.as("", journalled...).flagText() }
+func (o sweepOptions) described() string { return o.again.As("", journalled...).FlagText() }
 
 // runSweep sweeps and reports, unless the check of the options failed. Every text that it prints or returns has passed
 // the redactor.
 func runSweep(ctx context.Context, o sweepOptions, s streams, checked error) error {
-	if exitCode(checked) == exitUsage {
+	if exit.CodeOf(checked) == exit.Usage {
 		return checked
 	}
 	uris := []string{o.target.URI}
@@ -272,10 +275,10 @@ func runSweep(ctx context.Context, o sweepOptions, s streams, checked error) err
 		uris = append(uris, o.redis.URI)
 		files = []string{o.redis.tls.CA, o.redis.tls.Cert, o.redis.tls.Key}
 	}
-	red := newRedactor(uris...)
-	red.hideTyped(files...)
+	red := ui.NewSanitizer(uris...)
+	red.HideTyped(files...)
 	red.Hiding(strings.TrimPrefix(o.token, "Bot "))
-	red.hideTyped(append(o.members, o.tempDir)...)
+	red.HideTyped(append(o.members, o.tempDir)...)
 	run := &sweepRun{newTargetRun(o.targetOptions, s, red), o}
 	if checked != nil {
 		return run.ended(ctx, run.reportFailure(ctx, checked))
@@ -284,20 +287,20 @@ func runSweep(ctx context.Context, o sweepOptions, s streams, checked error) err
 }
 
 // explainSweep gives an error of a sweep, or of taking one back, its next step. It returns other errors as they are.
-func explainSweep(err error, a again) error {
-	list := a.as(sweepListName, sameTarget...).String()
+func explainSweep(err error, a invocation.Invocation) error {
+	list := a.As(sweepListName, sameTarget...).String()
 	var busy *sweep.BusyError
 	switch {
 	case errors.As(err, &busy):
-		return failure(err, "wait until it has ended, then run the same command again; what there is shows "+list)
+		return exit.Failure(err, "wait until it has ended, then run the same command again; what there is shows "+list)
 	case errors.Is(err, sweep.ErrLeaseLost):
-		return failure(err, "what was done until then is journalled; see what the other one does, then run the same command again: "+list)
+		return exit.Failure(err, "what was done until then is journalled; see what the other one does, then run the same command again: "+list)
 	case errors.Is(err, sweep.ErrUnknown):
-		return failure(err, "see which sweeps there are: "+list)
+		return exit.Failure(err, "see which sweeps there are: "+list)
 	case errors.Is(err, sweep.ErrUndone): // since a moment ago
-		return failure(err, "nothing is left to do; see which sweeps there are: "+list)
+		return exit.Failure(err, "nothing is left to do; see which sweeps there are: "+list)
 	case errors.Is(err, sweep.ErrTempFile):
-		return failure(err, "nothing was changed; name a folder with room by --temp-dir or TMPDIR, or let more be sorted at a time by --memory")
+		return exit.Failure(err, "nothing was changed; name a folder with room by --temp-dir or TMPDIR, or let more be sorted at a time by --memory")
 	}
 	return err
 }

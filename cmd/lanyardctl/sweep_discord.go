@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/lanyardctl/lanyardctl/internal/exit"
+	"github.com/lanyardctl/lanyardctl/internal/ui"
 	"github.com/lanyardctl/lanyardctl/record"
 	"github.com/lanyardctl/lanyardctl/store/discord"
 )
@@ -26,7 +28,7 @@ func (r *sweepRun) openDiscordDates(_ context.Context, opened *openedDates) erro
 			return explainMembers(err)
 		}
 		opened.close = append(opened.close, func() { r.closed("the members", file.Close()) })
-		opened.said = append(opened.said, endpoint{printableLine(path), "a file of guild members"})
+		opened.said = append(opened.said, endpoint{ui.PrintableLine(path), "a file of guild members"})
 		files = append(files, file)
 	}
 	if len(files) > 0 {
@@ -86,29 +88,29 @@ func (m memberFiles) Claims(ctx context.Context, yield func([]record.Claim) erro
 
 // explainMembers gives an error of opening a file of members its next step.
 func explainMembers(err error) error {
-	if exit, ok := errors.AsType[*exitError](explainDiscord(err)); ok {
+	if exit, ok := errors.AsType[*exit.Error](explainDiscord(err)); ok {
 		return exit
 	}
-	return failure(err, "is the path in --members right, and is it a file?")
+	return exit.Failure(err, "is the path in --members right, and is it a file?")
 }
 
 // explainDiscord gives an error of the members its exit code and the next step. It returns other errors as they are.
 func explainDiscord(err error) error {
 	switch {
 	case errors.Is(err, discord.ErrAddress):
-		return usageError(fmt.Sprintf("--discord-api: %v", err), "such as https://discord.com/api/v9")
+		return exit.WrongUse(fmt.Sprintf("--discord-api: %v", err), "such as https://discord.com/api/v9")
 	case errors.Is(err, discord.ErrToken):
-		return failure(err, "check "+tokenVariable+": it is the token of a bot, from Discord's developer portal")
+		return exit.Failure(err, "check "+tokenVariable+": it is the token of a bot, from Discord's developer portal")
 	case errors.Is(err, discord.ErrForbidden):
-		return failure(err, "invite the bot to the guild, and switch on its Server Members Intent in Discord's developer portal")
+		return exit.Failure(err, "invite the bot to the guild, and switch on its Server Members Intent in Discord's developer portal")
 	case errors.Is(err, discord.ErrGuild):
-		return failure(err, "check --guild: Discord's developer mode copies the id of a server")
+		return exit.Failure(err, "check --guild: Discord's developer mode copies the id of a server")
 	case errors.Is(err, discord.ErrNotDiscord):
-		return failure(err, "check --discord-api, and what stands between here and Discord")
+		return exit.Failure(err, "check --discord-api, and what stands between here and Discord")
 	case errors.Is(err, discord.ErrNotMembers):
-		return failure(err, `give a file with a JSON array of members, or one a line, such as {"user": {"id": "…"}, "joined_at": "…"}`)
+		return exit.Failure(err, `give a file with a JSON array of members, or one a line, such as {"user": {"id": "…"}, "joined_at": "…"}`)
 	case errors.Is(err, discord.ErrUnreachable), errors.Is(err, discord.ErrBusy):
-		return failure(err, "see whether Discord can be reached from here, then run the same command again; --members FILE needs no Discord")
+		return exit.Failure(err, "see whether Discord can be reached from here, then run the same command again; --members FILE needs no Discord")
 	}
 	return err
 }

@@ -15,6 +15,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 
+	"github.com/lanyardctl/lanyardctl/internal/exit"
 	"github.com/lanyardctl/lanyardctl/record"
 	"github.com/lanyardctl/lanyardctl/store/storetest/dated"
 	"github.com/lanyardctl/lanyardctl/store/storetest/ferretdb"
@@ -137,9 +138,9 @@ func TestSweepIsExact(t *testing.T) {
 	insertWorld(t, db, w)
 	before := rawDump(t, db)
 
-	planned := sweepWorld(t, target, exitDifferences, "--check")
+	planned := sweepWorld(t, target, exit.Differences, "--check")
 	sameRaw(t, before, rawDump(t, db))
-	done := sweepWorld(t, target, exitDone)
+	done := sweepWorld(t, target, exit.Done)
 	after := rawDump(t, db)
 	for _, fault := range w.Check(monitoringOf(t, before), monitoringOf(t, after)) {
 		t.Error(fault)
@@ -157,10 +158,10 @@ func TestSweepIsExact(t *testing.T) {
 	if done.Users != int64(len(w.Users)) || done.Changes == 0 || planned.Changes != done.Changes {
 		t.Errorf("%+v, planned %+v", done, planned)
 	}
-	if again := sweepWorld(t, target, exitDone); again.Changes != 0 || again.ID != nil {
+	if again := sweepWorld(t, target, exit.Done); again.Changes != 0 || again.ID != nil {
 		t.Errorf("a second sweep changes something: %+v", again)
 	}
-	sweepWorld(t, target, exitDone, "--check")
+	sweepWorld(t, target, exit.Done, "--check")
 	takeBack(t, target, *done.ID)
 	sameRaw(t, before, rawDump(t, db))
 }
@@ -172,7 +173,7 @@ func takeBack(t testing.TB, target *mongoserver.Database, id string) {
 		Restored, Already, Moved, Refused int64
 		OK                                bool
 	}
-	runForJSON(t, target, &undone, exitDone, "sweep", "undo", id)
+	runForJSON(t, target, &undone, exit.Done, "sweep", "undo", id)
 	if !undone.OK || undone.Moved+undone.Refused > 0 {
 		t.Errorf("undo of %s: %+v", id, undone)
 	}
@@ -219,7 +220,7 @@ func TestAKilledSweepIsTakenBack(t *testing.T) {
 	undisturbed := sweepOf(target)
 	_ = undisturbed.Run() // its exit status tells more
 	// Some users' pairs differ, for which there is no rule.
-	if code := undisturbed.ProcessState.ExitCode(); code != exitRejects {
+	if code := undisturbed.ProcessState.ExitCode(); code != exit.Rejects {
 		t.Fatalf("exit status %d: %s", code, undisturbed.Stderr)
 	}
 	whole := time.Since(began)
@@ -239,11 +240,11 @@ func TestAKilledSweepIsTakenBack(t *testing.T) {
 		_ = cmd.Process.Kill() // it may have ended
 		_ = cmd.Wait()
 		ids := sweepsOf(t, db)
-		if len(ids) > 0 && cmd.ProcessState.ExitCode() != exitRejects {
+		if len(ids) > 0 && cmd.ProcessState.ExitCode() != exit.Rejects {
 			halfDone++
 		}
 		if i%2 == 1 {
-			sweepWorld(t, target, exitRejects, "--dedupe")
+			sweepWorld(t, target, exit.Rejects, "--dedupe")
 			for _, fault := range w.Check(monitoringOf(t, before), monitoringOf(t, rawDump(t, db))) {
 				t.Error(fault)
 			}

@@ -11,6 +11,9 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/lanyardctl/lanyardctl/internal/exit"
+	"github.com/lanyardctl/lanyardctl/internal/invocation"
+	"github.com/lanyardctl/lanyardctl/internal/ui"
 	"github.com/lanyardctl/lanyardctl/record"
 	"github.com/lanyardctl/lanyardctl/sweep"
 )
@@ -42,7 +45,7 @@ func (c journalCommand) bind(cmd *cobra.Command, own func(flags *pflag.FlagSet))
 			err = c.check(cmd.Flags())
 		}
 		if err == nil && len(args) > 0 && !idForm.MatchString(args[0]) {
-			err = usageError("this is no sweep's ID (it is not shown: it may hold a password)", "see which sweeps there are: lanyardctl sweep list")
+			err = exit.WrongUse("this is no sweep's ID (it is not shown: it may hold a password)", "see which sweeps there are: lanyardctl sweep list")
 		}
 		if err != nil {
 			return err
@@ -52,7 +55,7 @@ func (c journalCommand) bind(cmd *cobra.Command, own func(flags *pflag.FlagSet))
 		if len(args) > 0 {
 			id = args[0]
 		}
-		return c.run(cmd.Context(), newTargetRun(o, s, newRedactor(o.target.URI)), id)
+		return c.run(cmd.Context(), newTargetRun(o, s, ui.NewSanitizer(o.target.URI)), id)
 	}
 	cmd.Flags().SortFlags = false
 	f.bindTarget(cmd, "look into")
@@ -70,7 +73,7 @@ var idForm = regexp.MustCompile(`^[0-9A-Za-z-]+$`)
 func (c journalCommand) called(args []string) string {
 	name := c.name
 	for _, arg := range args {
-		name += " " + shellQuote(arg)
+		name += " " + invocation.Quote(arg)
 	}
 	return name
 }
@@ -82,8 +85,8 @@ func (c journalCommand) run(ctx context.Context, r *targetRun, id string) error 
 			return err
 		}
 		said := r.settled(ctx, explained(err, "", explainSweep(err, r.on.again), explainMongo(err, r.on)))
-		facts := r.facts(said.err)
-		facts.Exit = said.code
+		facts := r.facts(said.Err)
+		facts.Exit = said.Code
 		return r.reportEarly(said, c.failed(facts, id))
 	}))
 }
@@ -126,7 +129,7 @@ func readSweep(ctx context.Context, journal record.Journal, now time.Time, id st
 	}
 	i := slices.IndexFunc(k.sweeps, func(s record.Sweep) bool { return s.ID == id })
 	if i < 0 {
-		return k, record.Sweep{}, fmt.Errorf("%w: %s", sweep.ErrUnknown, shownName(id))
+		return k, record.Sweep{}, fmt.Errorf("%w: %s", sweep.ErrUnknown, ui.ShownName(id))
 	}
 	return k, k.sweeps[i], nil
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"io"
 
+	"github.com/lanyardctl/lanyardctl/internal/exit"
 	"github.com/lanyardctl/lanyardctl/record"
 	"github.com/lanyardctl/lanyardctl/sweep"
 )
@@ -91,7 +92,7 @@ func (s sweeping) writeJSON(w io.Writer) error {
 		DecidedByUserDates: r.ByUsers, KVDates: s.UserDates.String(),
 		Leftovers: leftoversJSON(r.Leftovers), LeftoversTotal: r.LeftoversTotal,
 		Changes: r.Changes, DryRun: r.DryRun, Check: s.Check, Dedupe: r.Dedupe, Now: utc(s.Now),
-		endJSON: s.end(utc(r.StartedAt), r.Duration.Milliseconds()),
+		endJSON: s.End(utc(r.StartedAt), r.Duration.Milliseconds()),
 	}
 	for _, p := range r.Places {
 		out.Sources = append(out.Sources, member{p.Place.Name, placeJSON{p.Documents, p.Nobodys, p.Candidates, orEmpty(p.Implausible), p.Won}})
@@ -107,9 +108,9 @@ func (s sweeping) writeJSON(w io.Writer) error {
 	return writeJSON(w, out)
 }
 
-// end returns what ends a report.
-func (f runFacts) end(startedAt string, durationMS int64) endJSON {
-	return endJSON{append([]string{}, f.Warnings...), startedAt, durationMS, f.Exit == exitDone, errorText(f.Err)}
+// End returns what ends a report.
+func (f runFacts) End(startedAt string, durationMS int64) endJSON {
+	return endJSON{append([]string{}, f.Warnings...), startedAt, durationMS, f.Exit == exit.Done, errorText(f.Err)}
 }
 
 func leftoversJSON(list []sweep.Leftover) []leftoverJSON {

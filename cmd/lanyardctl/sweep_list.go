@@ -4,13 +4,14 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/lanyardctl/lanyardctl/internal/exit"
 	"github.com/lanyardctl/lanyardctl/internal/redact"
+	"github.com/lanyardctl/lanyardctl/internal/ui"
 	"github.com/lanyardctl/lanyardctl/record"
 )
 
@@ -54,51 +55,30 @@ type listing struct {
 	known
 }
 
-// text returns l for people. It ends with a newline.
-func (l listing) text(look look) string {
+// Text returns l for people. It ends with a newline.
+func (l listing) Text(look ui.Style) string {
 	t := newReportText(look)
 	if len(l.sweeps) == 0 {
-		t.line("No sweep of %s, database %s, changed anything yet.", l.Target, l.Database)
+		t.Line("No sweep of %s, database %s, changed anything yet.", l.Target, l.Database)
 		t.warnings(l.Warnings)
 		return t.String()
 	}
-	rows := [][]string{{"sweep", "started (UTC)", "state", "changes", "host", "options"}}
+	head, rows := []string{"sweep", "started (UTC)", "state", "changes", "host", "options"}, [][]string(nil)
 	for _, s := range l.sweeps {
-		rows = append(rows, []string{printableLine(s.ID), s.StartedAt.UTC().Format(recoveryTime), l.state(s), thousands(s.Changes),
-			printableLine(s.Owner.Host), printableLine(redact.HideText(s.Options))})
+		rows = append(rows, []string{ui.PrintableLine(s.ID), s.StartedAt.UTC().Format(recoveryTime), l.state(s), ui.Thousands(s.Changes),
+			ui.PrintableLine(s.Owner.Host), ui.PrintableLine(redact.HideText(s.Options))})
 	}
-	t.columns(rows)
+	t.Table(ui.Table{Head: head, Rows: rows})
 	t.warnings(l.Warnings)
-	t.line("")
-	t.command("To see what one changed, such as the newest:", l.Again.as(sweepShowName+" "+printableLine(l.sweeps[0].ID), sameTarget...))
+	t.Line("")
+	t.command("To see what one changed, such as the newest:", l.Again.As(sweepShowName+" "+ui.PrintableLine(l.sweeps[0].ID), sameTarget...))
 	for _, s := range l.sweeps {
 		if s.State != record.SweepUndone && l.state(s) != string(record.SweepRunning) {
-			t.command("To take the newest back that can be:", l.Again.as(sweepUndoName+" "+printableLine(s.ID), sameTarget...))
+			t.command("To take the newest back that can be:", l.Again.As(sweepUndoName+" "+ui.PrintableLine(s.ID), sameTarget...))
 			break
 		}
 	}
 	return t.String()
-}
-
-// columns writes rows of text below each other, the first of which is the head.
-func (t *textBuilder) columns(rows [][]string) {
-	width := make([]int, len(rows[0]))
-	for _, row := range rows {
-		for i, cell := range row {
-			width[i] = max(width[i], visible(cell))
-		}
-	}
-	for i, row := range rows {
-		var line strings.Builder
-		for column, cell := range row {
-			line.WriteString(cell + strings.Repeat(" ", width[column]-visible(cell)+2))
-		}
-		text := strings.TrimRight(line.String(), " ")
-		if i == 0 {
-			text = t.paint(bold, text)
-		}
-		t.line("%s", text)
-	}
 }
 
 // sweepJSON is a sweep as the journal knows it. Times are null until they are.
@@ -137,7 +117,7 @@ func (l listing) writeJSON(w io.Writer) error {
 		Warnings []string    `json:"warnings"`
 		OK       bool        `json:"ok"`
 		Error    string      `json:"error,omitempty"`
-	}{sweepListName, l.Target, l.Database, []sweepJSON{}, append([]string{}, l.Warnings...), l.Exit == exitDone, errorText(l.Err)}
+	}{sweepListName, l.Target, l.Database, []sweepJSON{}, append([]string{}, l.Warnings...), l.Exit == exit.Done, errorText(l.Err)}
 	for _, s := range l.sweeps {
 		out.Sweeps = append(out.Sweeps, l.json(s))
 	}

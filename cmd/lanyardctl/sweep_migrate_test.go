@@ -5,6 +5,7 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
+	"github.com/lanyardctl/lanyardctl/internal/exit"
 	"github.com/lanyardctl/lanyardctl/store/storetest/mongoserver"
 	"github.com/lanyardctl/lanyardctl/store/storetest/redisserver"
 )
@@ -15,8 +16,8 @@ func TestMigrateAndSweepAgree(t *testing.T) {
 	t.Parallel()
 	redis, target := redisserver.Start(t), mongoserver.New(t)
 	newWorld(t, redis.URI, 100, false, target.Limits)
-	migrateWorld(t, redis.URI, target, exitDone)
-	verifyWorld(t, redis.URI, target, exitDone)
+	migrateWorld(t, redis.URI, target, exit.Done)
+	verifyWorld(t, redis.URI, target, exit.Done)
 
 	db := target.Connect(t)
 	cursor, err := db.Collection("monitoring").Find(t.Context(), bson.D{})
@@ -39,17 +40,17 @@ func TestMigrateAndSweepAgree(t *testing.T) {
 	}
 
 	// Every date is one second earlier now, but for those that would be before the account's creation.
-	first := sweepWorld(t, target, exitDone, "--redis", redis.URI)
+	first := sweepWorld(t, target, exit.Done, "--redis", redis.URI)
 	if first.Changed < int64(len(dates))/2 || first.Sources["users.since"].Won != first.Changed {
 		t.Errorf("%d dates, %+v", len(dates), first)
 	}
-	verifyWorld(t, redis.URI, target, exitDone)
-	again := migrateWorld(t, redis.URI, target, exitDone)
+	verifyWorld(t, redis.URI, target, exit.Done)
+	again := migrateWorld(t, redis.URI, target, exit.Done)
 	for kind, c := range again.Kinds {
 		if c.Inserted+c.Updated > 0 {
 			t.Errorf("migrated again: %s %+v", kind, c)
 		}
 	}
-	verifyWorld(t, redis.URI, target, exitDone)
-	sweepWorld(t, target, exitDone, "--redis", redis.URI, "--check")
+	verifyWorld(t, redis.URI, target, exit.Done)
+	sweepWorld(t, target, exit.Done, "--redis", redis.URI, "--check")
 }

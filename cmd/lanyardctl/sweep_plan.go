@@ -3,6 +3,7 @@ package main
 import (
 	"strings"
 
+	"github.com/lanyardctl/lanyardctl/internal/ui"
 	"github.com/lanyardctl/lanyardctl/record"
 	"github.com/lanyardctl/lanyardctl/sweep"
 )
@@ -15,25 +16,25 @@ type sweepPlan struct {
 	dates    []endpoint // the sources beside the target
 }
 
-func (p sweepPlan) text(l look) string {
+func (p sweepPlan) Text(l ui.Style) string {
 	t := newReportText(l)
-	t.row("target", p.target.URI)
-	t.row("", p.target.Facts+", database "+p.options.database)
-	t.row("", holds(p.contents))
-	t.row("dates", "of monitoring, users and kv in the target")
+	t.Row("target", p.target.URI)
+	t.Row("", p.target.Facts+", database "+p.options.database)
+	t.Row("", holds(p.contents))
+	t.Row("dates", "of monitoring, users and kv in the target")
 	for _, source := range p.dates {
-		t.row("", source.URI)
-		t.row("", "  "+source.Facts)
+		t.Row("", source.URI)
+		t.Row("", "  "+source.Facts)
 	}
-	t.row("plan", "keep each user's earliest plausible date in monitoring, as Lanyard reads it")
-	t.row("", "dates that users can write themselves "+userDatesTexts[p.options.userDates])
+	t.Row("plan", "keep each user's earliest plausible date in monitoring, as Lanyard reads it")
+	t.Row("", "dates that users can write themselves "+userDatesTexts[p.options.userDates])
 	if p.options.dedupe {
-		t.row("", "merge several documents of one user in kv, last_seen and api_keys, and make text of numeric user ids")
+		t.Row("", "merge several documents of one user in kv, last_seen and api_keys, and make text of numeric user ids")
 	}
 	if p.options.dryRun {
-		t.row("", l.paint(yellow, "dry run: nothing is written to the target"))
+		t.Row("", l.Paint(ui.Yellow, "dry run: nothing is written to the target"))
 	} else {
-		t.row("", "each change is journalled before it is made")
+		t.Row("", "each change is journalled before it is made")
 	}
 	return t.String()
 }
@@ -61,7 +62,7 @@ func holds(contents map[record.Collection]int64) string {
 	var parts []string
 	for _, c := range record.UserCollections {
 		if n := contents[c]; n > 0 {
-			parts = append(parts, c.String()+" "+thousands(n))
+			parts = append(parts, c.String()+" "+ui.Thousands(n))
 		}
 	}
 	if len(parts) == 0 {

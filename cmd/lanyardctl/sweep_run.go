@@ -5,6 +5,8 @@ import (
 	"errors"
 	"time"
 
+	"github.com/lanyardctl/lanyardctl/internal/exit"
+	"github.com/lanyardctl/lanyardctl/internal/ui"
 	"github.com/lanyardctl/lanyardctl/record"
 	"github.com/lanyardctl/lanyardctl/store/discord"
 	"github.com/lanyardctl/lanyardctl/store/layout"
@@ -52,8 +54,8 @@ func (r *sweepRun) do(ctx context.Context) error {
 		}
 	}
 	job := sweep.New(opts)
-	r.announce(sweepPlan{options: o, target: endpoint{o.target.shown(), printableLine(describeMongo(target.Info()))}, contents: contents, dates: dates.said})
-	stop := r.startProgress(func() progress { return sweepProgress(job.Snapshot()) })
+	r.announce(sweepPlan{options: o, target: endpoint{o.target.shown(), ui.PrintableLine(describeMongo(target.Info()))}, contents: contents, dates: dates.said})
+	stop := r.startProgress(func() ui.Progress { return sweepProgress(job.Snapshot()) })
 	r.began = true
 	report, err := job.Run(ctx)
 	stop(err == nil)
@@ -61,8 +63,8 @@ func (r *sweepRun) do(ctx context.Context) error {
 	return r.report(report, err)
 }
 
-func sweepProgress(s sweep.Snapshot) progress {
-	return progress{Phase: s.Phase, Done: s.Done, Total: s.Total, Unit: s.Unit, Beside: []tally{{"change", s.Changes}}}
+func sweepProgress(s sweep.Snapshot) ui.Progress {
+	return ui.Progress{Phase: s.Phase, Done: s.Done, Total: s.Total, Unit: s.Unit, Beside: []ui.Counter{{Noun: "change", N: s.Changes}}}
 }
 
 // openedDates are the sources of dates beside the target.
@@ -105,7 +107,7 @@ func (r *sweepRun) openRedisDates(ctx context.Context, opened *openedDates) erro
 		}
 	}
 	opened.sources = append(opened.sources, layout.DateSource(source.reading()))
-	opened.said = append(opened.said, endpoint{at.shown(), printableLine(source.facts)})
+	opened.said = append(opened.said, endpoint{at.shown(), ui.PrintableLine(source.facts)})
 	return nil
 }
 
@@ -120,8 +122,8 @@ func (r *sweepRun) report(report *sweep.Report, runErr error) error {
 	}
 	r.doubtClock(future, dates)
 	err := r.outcome(report, runErr)
-	if printErr := r.print(r.sweeping(*report, runErr, exitCode(err))); printErr != nil {
-		return alongside(err, printErr)
+	if printErr := r.print(r.sweeping(*report, runErr, exit.CodeOf(err))); printErr != nil {
+		return exit.Alongside(err, printErr)
 	}
 	return err
 }
@@ -131,15 +133,15 @@ func (r *sweepRun) outcome(report *sweep.Report, runErr error) error {
 	changed := report.Changes > 0 && !report.DryRun
 	switch {
 	case errors.Is(runErr, sweep.ErrInterrupted) && !changed:
-		return &exitError{code: exitInterrupted, err: errInterrupted}
+		return &exit.Error{Code: exit.Interrupted, Err: exit.ErrInterrupted}
 	case errors.Is(runErr, sweep.ErrInterrupted):
-		return &exitError{code: exitInterrupted, err: errInterrupted, hint: "what was done is journalled: the same command goes on, and sweep undo takes it back"}
+		return &exit.Error{Code: exit.Interrupted, Err: exit.ErrInterrupted, Hint: "what was done is journalled: the same command goes on, and sweep undo takes it back"}
 	case runErr != nil:
 		return r.explain(runErr, changed)
 	case r.options.check && report.Changes > 0:
-		return exitSilently(exitDifferences)
+		return exit.Silent(exit.Differences)
 	case report.LeftoversTotal > 0:
-		return exitSilently(exitRejects)
+		return exit.Silent(exit.Rejects)
 	}
 	return nil
 }
@@ -171,7 +173,7 @@ func (r *sweepRun) reportFailure(ctx context.Context, err error) error {
 	}
 	said := r.settled(ctx, err)
 	report := sweep.Report{DryRun: r.options.dryRun, Dedupe: r.options.dedupe, StartedAt: time.Now()}
-	return r.reportEarly(said, r.sweeping(report, said.err, said.code))
+	return r.reportEarly(said, r.sweeping(report, said.Err, said.Code))
 }
 
 // sweeping returns what the report shows.

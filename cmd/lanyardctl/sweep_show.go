@@ -13,7 +13,9 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/lanyardctl/lanyardctl/internal/exit"
 	"github.com/lanyardctl/lanyardctl/internal/redact"
+	"github.com/lanyardctl/lanyardctl/internal/ui"
 	"github.com/lanyardctl/lanyardctl/record"
 )
 
@@ -33,7 +35,7 @@ func newSweepShow() *cobra.Command {
 		writes: func() bool { return false },
 		check: func(*pflag.FlagSet) error {
 			if most < 0 {
-				return usageError(fmt.Sprintf("--max-changes: %d is less than nothing", most), "give 0 to show all")
+				return exit.WrongUse(fmt.Sprintf("--max-changes: %d is less than nothing", most), "give 0 to show all")
 			}
 			return nil
 		},
@@ -74,8 +76,8 @@ func showSweep(ctx context.Context, r *targetRun, journal record.Journal, id str
 			readErr = said
 		}
 	}
-	if err := errors.Join(page.end(truncated, readErr), out.Flush()); err != nil {
-		return alongside(readErr, fmt.Errorf("print the report: %w", err))
+	if err := errors.Join(page.End(truncated, readErr), out.Flush()); err != nil {
+		return exit.Alongside(readErr, fmt.Errorf("print the report: %w", err))
 	}
 	return readErr
 }
@@ -111,7 +113,7 @@ func eachChange(ctx context.Context, journal record.Journal, id string, most int
 type changePage interface {
 	begin() error
 	change(c record.Change) error
-	end(truncated bool, err error) error
+	End(truncated bool, err error) error
 }
 
 // showing is a sweep that is shown.
@@ -122,8 +124,8 @@ type showing struct {
 	sweep record.Sweep
 }
 
-// text returns the report of a run that failed, of which the error says everything.
-func (s showing) text(look) string { return "" }
+// Text returns the report of a run that failed, of which the error says everything.
+func (s showing) Text(ui.Style) string { return "" }
 
 // writeJSON writes the report without changes.
 func (s showing) writeJSON(w io.Writer) error {
@@ -131,13 +133,13 @@ func (s showing) writeJSON(w io.Writer) error {
 	if err := page.begin(); err != nil {
 		return err
 	}
-	return page.end(false, s.Err)
+	return page.End(false, s.Err)
 }
 
 // textPage prints for people.
 type textPage struct {
 	showing
-	look look
+	look ui.Style
 	out  io.Writer
 	n    int
 }
@@ -145,49 +147,49 @@ type textPage struct {
 func (p *textPage) begin() error {
 	t := newReportText(p.look)
 	s := p.sweep
-	t.line("%s", p.look.paint(bold, "Sweep "+printableLine(s.ID)))
-	t.line("  in       %s, database %s", p.Target, p.Database)
-	t.line("  state    %s", p.state(s))
-	t.line("  started  %s, on %s (process %d), by lanyardctl %s", when(s.StartedAt), printableLine(s.Owner.Host), s.Owner.PID, printableLine(s.Version))
-	t.line("  ended    %s", when(s.EndedAt))
+	t.Line("%s", p.look.Paint(ui.Bold, "Sweep "+ui.PrintableLine(s.ID)))
+	t.Line("  in       %s, database %s", p.Target, p.Database)
+	t.Line("  state    %s", p.state(s))
+	t.Line("  started  %s, on %s (process %d), by lanyardctl %s", when(s.StartedAt), ui.PrintableLine(s.Owner.Host), s.Owner.PID, ui.PrintableLine(s.Version))
+	t.Line("  ended    %s", when(s.EndedAt))
 	if !s.UndoneAt.IsZero() {
-		t.line("  undone   %s", when(s.UndoneAt))
+		t.Line("  undone   %s", when(s.UndoneAt))
 	}
 	if s.Options != "" {
-		t.line("  options  %s", printableLine(redact.HideText(s.Options)))
+		t.Line("  options  %s", ui.PrintableLine(redact.HideText(s.Options)))
 	}
-	t.line("  changes  %s", thousands(s.Changes))
-	t.line("")
+	t.Line("  changes  %s", ui.Thousands(s.Changes))
+	t.Line("")
 	_, err := io.WriteString(p.out, t.String())
 	return err
 }
 
 func (p *textPage) change(c record.Change) error {
 	p.n++
-	line := fmt.Sprintf("  %-20s  %-*s  %-8s", ownerText(c.User), longestCollection, c.Collection, printableLine(string(c.Action)))
+	line := fmt.Sprintf("  %-20s  %-*s  %-8s", ownerText(c.User), longestCollection, c.Collection, ui.PrintableLine(string(c.Action)))
 	if c.Collection == record.MonitoringCollection {
 		to := shownDate(c.To)
 		if c.From == c.To {
 			to = "the same" // in the form that Lanyard reads
 		}
-		line += fmt.Sprintf("  %*s → %-*s  %s", len(recoveryTime), shownDate(c.From), len(recoveryTime), to, printableLine(c.Place))
+		line += fmt.Sprintf("  %*s → %-*s  %s", len(recoveryTime), shownDate(c.From), len(recoveryTime), to, ui.PrintableLine(c.Place))
 	}
 	_, err := fmt.Fprintln(p.out, strings.TrimRight(line, " "))
 	return err
 }
 
-func (p *textPage) end(truncated bool, err error) error {
+func (p *textPage) End(truncated bool, err error) error {
 	t := newReportText(p.look)
 	if truncated {
-		t.line("  … and more (--max-changes 0 shows all)")
+		t.Line("  … and more (--max-changes 0 shows all)")
 	}
 	if p.n > 0 {
-		t.line("")
+		t.Line("")
 	}
 	t.warnings(p.Warnings)
 	state := p.state(p.sweep)
 	if running := state == string(record.SweepRunning) || state == string(record.SweepUndoing); err == nil && !running && p.sweep.State != record.SweepUndone {
-		t.command("To take this sweep back:", p.Again.as(sweepUndoName+" "+printableLine(p.id), sameTarget...))
+		t.command("To take this sweep back:", p.Again.As(sweepUndoName+" "+ui.PrintableLine(p.id), sameTarget...))
 	}
 	_, writeErr := io.WriteString(p.out, t.String())
 	return writeErr
@@ -237,8 +239,8 @@ func (p *jsonPage) change(c record.Change) error {
 	return err
 }
 
-func (p *jsonPage) end(truncated bool, err error) error {
-	tail := object{{"list_truncated", truncated}, {"warnings", append([]string{}, p.Warnings...)}, {"ok", err == nil && p.Exit == exitDone}}
+func (p *jsonPage) End(truncated bool, err error) error {
+	tail := object{{"list_truncated", truncated}, {"warnings", append([]string{}, p.Warnings...)}, {"ok", err == nil && p.Exit == exit.Done}}
 	if text := errorText(err); text != "" {
 		tail = append(tail, member{"error", text})
 	}

@@ -19,6 +19,9 @@ import (
 	"github.com/spf13/cobra"
 	"pgregory.net/rapid"
 
+	"github.com/lanyardctl/lanyardctl/internal/exit"
+	"github.com/lanyardctl/lanyardctl/internal/invocation"
+	"github.com/lanyardctl/lanyardctl/internal/ui"
 	"github.com/lanyardctl/lanyardctl/record"
 	"github.com/lanyardctl/lanyardctl/store/discord"
 	"github.com/lanyardctl/lanyardctl/store/mongo"
@@ -31,10 +34,10 @@ func fullSweep() sweeping {
 	s := sweeping{
 		runFacts: runFacts{
 			Now:    goldenNow,
-			Target: "mongodb://lanyard:xxxxx@db1:27017", Database: "lanyard", Exit: exitRejects,
+			Target: "mongodb://lanyard:xxxxx@db1:27017", Database: "lanyard", Exit: exit.Rejects,
 			Warnings: []string{"the source is a replica, which may lag behind its master"},
-			Again: again{name: sweepName, flags: []typedFlag{
-				{"mongo", []string{"mongodb://lanyard:hunter2@db1:27017"}}, {"guild", []string{"911655453283848242"}}, {"timeout", []string{"5s"}},
+			Again: invocation.Invocation{Name: sweepName, Flags: []invocation.TypedFlag{
+				{Name: "mongo", Values: []string{"mongodb://lanyard:hunter2@db1:27017"}}, {Name: "guild", Values: []string{"911655453283848242"}}, {Name: "timeout", Values: []string{"5s"}},
 			}},
 		},
 		Report: sweep.Report{
@@ -76,7 +79,7 @@ func fullSweep() sweeping {
 // cleanSweep is a report of a sweep that had nothing to do.
 func cleanSweep() sweeping {
 	s := fullSweep()
-	s.Exit, s.Warnings = exitDone, nil
+	s.Exit, s.Warnings = exit.Done, nil
 	s.Report = sweep.Report{
 		Complete: true, Users: 2, Columns: sweep.Columns{Unchanged: 2}, StartedAt: s.Report.StartedAt, Duration: 400 * time.Millisecond,
 		Before: map[int]int64{2022: 2}, After: map[int]int64{2022: 2},
@@ -93,35 +96,35 @@ func goldenSweeps() map[string]sweeping {
 	list["dedupe"] = dedupe
 
 	done := fullSweep()
-	done.Exit, done.Report.Leftovers, done.Report.LeftoversTotal, done.Report.Collections = exitDone, nil, 0, nil
+	done.Exit, done.Report.Leftovers, done.Report.LeftoversTotal, done.Report.Collections = exit.Done, nil, 0, nil
 	list["done"] = done
 
 	dry := fullSweep()
 	dry.Report.DryRun, dry.Report.Dedupe, dry.Report.ID = true, true, ""
-	dry.Again = dry.Again.with("dry-run")
+	dry.Again = dry.Again.With("dry-run")
 	list["dry-run"] = dry
 
 	check := done
-	check.Report.DryRun, check.Report.ID, check.Check, check.Exit = true, "", true, exitDifferences
-	check.Again = check.Again.with("check")
+	check.Report.DryRun, check.Report.ID, check.Check, check.Exit = true, "", true, exit.Differences
+	check.Again = check.Again.With("check")
 	list["check"] = check
 
 	cut := fullSweep()
-	cut.Exit, cut.Err = exitInterrupted, errors.Join(sweep.ErrInterrupted, errInterrupted)
+	cut.Exit, cut.Err = exit.Interrupted, errors.Join(sweep.ErrInterrupted, exit.ErrInterrupted)
 	list["interrupted"] = cut
 
 	failed := fullSweep()
-	failed.Exit, failed.Err = exitFailed, errors.New("read monitoring of FerretDB 1.24.0: connection refused")
+	failed.Exit, failed.Err = exit.Failed, errors.New("read monitoring of FerretDB 1.24.0: connection refused")
 	list["failed"] = failed
 	return list
 }
 
 func TestSweepsForPeople(t *testing.T) {
 	for name, s := range goldenSweeps() {
-		golden(t, "sweep/"+name+".txt", s.text(look{Width: 100}))
+		golden(t, "sweep/"+name+".txt", s.Text(ui.Style{Width: 100}))
 	}
-	golden(t, "sweep/full-60-columns.txt", fullSweep().text(look{Width: 60, Blocks: true}))
-	golden(t, "sweep/full-colour.txt", fullSweep().text(look{Width: 100, Colour: true, Blocks: true}))
+	golden(t, "sweep/full-60-columns.txt", fullSweep().Text(ui.Style{Width: 60, Blocks: true}))
+	golden(t, "sweep/full-colour.txt", fullSweep().Text(ui.Style{Width: 100, Colour: true, Blocks: true}))
 }
 
 func TestSweepsForScripts(t *testing.T) {
@@ -153,9 +156,9 @@ func someSweeps() known {
 }
 
 func TestTheListOfSweeps(t *testing.T) {
-	l := listing{runFacts: runFacts{Target: "embedded:try", Database: "lanyard", Again: again{name: sweepListName, flags: []typedFlag{{"mongo", []string{"embedded:try"}}}}}, known: someSweeps()}
-	golden(t, "sweep/list.txt", l.text(look{Width: 100}))
-	golden(t, "sweep/list-empty.txt", listing{runFacts: l.runFacts}.text(look{Width: 100}))
+	l := listing{runFacts: runFacts{Target: "embedded:try", Database: "lanyard", Again: invocation.Invocation{Name: sweepListName, Flags: []invocation.TypedFlag{{Name: "mongo", Values: []string{"embedded:try"}}}}}, known: someSweeps()}
+	golden(t, "sweep/list.txt", l.Text(ui.Style{Width: 100}))
+	golden(t, "sweep/list-empty.txt", listing{runFacts: l.runFacts}.Text(ui.Style{Width: 100}))
 	var b bytes.Buffer
 	if err := l.writeJSON(&b); err != nil {
 		t.Fatal(err)
@@ -215,10 +218,10 @@ func TestASweepIsShownAsItsChangesCome(t *testing.T) {
 		for _, form := range []string{outputText, outputJSON} {
 			var stdout bytes.Buffer
 			o := targetOptions{target: place{URI: "embedded:try"}, database: "lanyard", outputFlags: outputFlags{output: form},
-				again: again{name: sweepShowName + " x", flags: []typedFlag{{"mongo", []string{"embedded:try"}}, {"max-changes", []string{"2"}}}}}
-			r := newTargetRun(o, streams{out: &stdout, err: io.Discard, env: envOf()}, newRedactor())
+				again: invocation.Invocation{Name: sweepShowName + " x", Flags: []invocation.TypedFlag{{Name: "mongo", Values: []string{"embedded:try"}}, {Name: "max-changes", Values: []string{"2"}}}}}
+			r := newTargetRun(o, streams{out: &stdout, err: io.Discard, env: envOf()}, ui.NewSanitizer())
 			err := showSweep(t.Context(), r, test.journal, "20260403-030000-0006", test.most)
-			if failed := test.journal.err != nil; failed != (err != nil) || failed && exitCode(err) != exitFailed {
+			if failed := test.journal.err != nil; failed != (err != nil) || failed && exit.CodeOf(err) != exit.Failed {
 				t.Errorf("%s: %v", name, err)
 			}
 			ending := ".txt"
@@ -238,12 +241,12 @@ func TestASweepIsShownAsItsChangesCome(t *testing.T) {
 }
 
 func goldenUndos() map[string]undoing {
-	facts := runFacts{Target: "embedded:try", Database: "lanyard", Again: again{name: sweepUndoName + " 20260403-030000-0006", flags: []typedFlag{{"mongo", []string{"embedded:try"}}}}}
+	facts := runFacts{Target: "embedded:try", Database: "lanyard", Again: invocation.Invocation{Name: sweepUndoName + " 20260403-030000-0006", Flags: []invocation.TypedFlag{{Name: "mongo", Values: []string{"embedded:try"}}}}}
 	report := sweep.UndoReport{Complete: true, Restored: 1234, Already: 2, StartedAt: time.Date(2026, 4, 3, 3, 7, 30, 0, time.UTC), Duration: 3 * time.Second}
 	undone := undoing{runFacts: facts, id: "20260403-030000-0006", Report: report}
 
 	kept := undone
-	kept.Exit, kept.Report.Moved, kept.Report.Refused = exitRejects, 2, 1
+	kept.Exit, kept.Report.Moved, kept.Report.Refused = exit.Rejects, 2, 1
 	kept.Report.Kept = []sweep.Leftover{{Collection: record.MonitoringCollection, User: 94490510688792576, Reason: sweep.LeftMoved},
 		{Collection: record.APIKeysCollection, Reason: sweep.LeftTaken}}
 
@@ -251,16 +254,16 @@ func goldenUndos() map[string]undoing {
 	later.Report.Later = []string{"20260403-035000-0001", "20260403-034000-0002"}
 
 	dry := undone
-	dry.Report.DryRun, dry.Again = true, facts.Again.with("dry-run")
+	dry.Report.DryRun, dry.Again = true, facts.Again.With("dry-run")
 
 	cut := undone
-	cut.Exit, cut.Err = exitInterrupted, errors.Join(sweep.ErrInterrupted, errInterrupted)
+	cut.Exit, cut.Err = exit.Interrupted, errors.Join(sweep.ErrInterrupted, exit.ErrInterrupted)
 	return map[string]undoing{"undo": undone, "undo-kept": kept, "undo-later": later, "undo-dry-run": dry, "undo-interrupted": cut}
 }
 
 func TestTakingBackIsReported(t *testing.T) {
 	for name, u := range goldenUndos() {
-		golden(t, "sweep/"+name+".txt", u.text(look{Width: 100}))
+		golden(t, "sweep/"+name+".txt", u.Text(ui.Style{Width: 100}))
 		var b bytes.Buffer
 		if err := u.writeJSON(&b); err != nil {
 			t.Fatal(err)
@@ -270,7 +273,7 @@ func TestTakingBackIsReported(t *testing.T) {
 }
 
 func TestAReportOfASweepIsOKExactlyWhenTheExitCodeIsZero(t *testing.T) {
-	for _, code := range []int{exitDone, exitFailed, exitRejects, exitDifferences, exitInterrupted} {
+	for _, code := range []int{exit.Done, exit.Failed, exit.Rejects, exit.Differences, exit.Interrupted} {
 		s, u := fullSweep(), undoing{runFacts: runFacts{Exit: code}}
 		s.Exit = code
 		for _, r := range []report{s, u} {
@@ -296,64 +299,64 @@ func TestTheExitCodeOfASweep(t *testing.T) {
 		err    error
 		want   int
 	}{
-		"nothing to do":               {false, sweep.Report{}, nil, exitDone},
-		"done":                        {false, sweep.Report{Changes: 1}, nil, exitDone},
-		"something left":              {false, sweep.Report{Changes: 1, LeftoversTotal: 1}, nil, exitRejects},
-		"a dry run with changes":      {false, sweep.Report{Changes: 1, DryRun: true}, nil, exitDone},
-		"a check without changes":     {true, sweep.Report{DryRun: true}, nil, exitDone},
-		"a check with changes":        {true, sweep.Report{Changes: 1, DryRun: true}, nil, exitDifferences},
-		"changes come before left":    {true, sweep.Report{Changes: 1, LeftoversTotal: 1, DryRun: true}, nil, exitDifferences},
-		"left alone":                  {true, sweep.Report{LeftoversTotal: 1, DryRun: true}, nil, exitRejects},
-		"an error comes before both":  {true, sweep.Report{Changes: 1, LeftoversTotal: 1, DryRun: true}, boom, exitFailed},
-		"an interruption before that": {true, sweep.Report{Changes: 1, DryRun: true}, errors.Join(sweep.ErrInterrupted, errInterrupted), exitInterrupted},
-		"duplicates are no leftovers": {false, sweep.Report{Collections: []sweep.CollectionFigures{{Duplicates: 3}}}, nil, exitDone},
+		"nothing to do":               {false, sweep.Report{}, nil, exit.Done},
+		"done":                        {false, sweep.Report{Changes: 1}, nil, exit.Done},
+		"something left":              {false, sweep.Report{Changes: 1, LeftoversTotal: 1}, nil, exit.Rejects},
+		"a dry run with changes":      {false, sweep.Report{Changes: 1, DryRun: true}, nil, exit.Done},
+		"a check without changes":     {true, sweep.Report{DryRun: true}, nil, exit.Done},
+		"a check with changes":        {true, sweep.Report{Changes: 1, DryRun: true}, nil, exit.Differences},
+		"changes come before left":    {true, sweep.Report{Changes: 1, LeftoversTotal: 1, DryRun: true}, nil, exit.Differences},
+		"left alone":                  {true, sweep.Report{LeftoversTotal: 1, DryRun: true}, nil, exit.Rejects},
+		"an error comes before both":  {true, sweep.Report{Changes: 1, LeftoversTotal: 1, DryRun: true}, boom, exit.Failed},
+		"an interruption before that": {true, sweep.Report{Changes: 1, DryRun: true}, errors.Join(sweep.ErrInterrupted, exit.ErrInterrupted), exit.Interrupted},
+		"duplicates are no leftovers": {false, sweep.Report{Collections: []sweep.CollectionFigures{{Duplicates: 3}}}, nil, exit.Done},
 	} {
 		o := sweepOptions{check: test.check}
-		run := &sweepRun{newTargetRun(targetOptions{}, streams{out: io.Discard, err: io.Discard, env: envOf()}, newRedactor()), o}
-		if got := exitCode(run.report(&test.report, test.err)); got != test.want {
+		run := &sweepRun{newTargetRun(targetOptions{}, streams{out: io.Discard, err: io.Discard, env: envOf()}, ui.NewSanitizer()), o}
+		if got := exit.CodeOf(run.report(&test.report, test.err)); got != test.want {
 			t.Errorf("%s: exit %d, want %d", name, got, test.want)
 		}
 	}
-	for want, report := range map[int]sweep.UndoReport{exitDone: {Restored: 1, Already: 1}, exitRejects: {Restored: 1, Refused: 1}} {
-		run := newTargetRun(targetOptions{}, streams{}, newRedactor())
-		if got := exitCode(undoOutcome(run, &report, nil)); got != want {
+	for want, report := range map[int]sweep.UndoReport{exit.Done: {Restored: 1, Already: 1}, exit.Rejects: {Restored: 1, Refused: 1}} {
+		run := newTargetRun(targetOptions{}, streams{}, ui.NewSanitizer())
+		if got := exit.CodeOf(undoOutcome(run, &report, nil)); got != want {
 			t.Errorf("undo: exit %d, want %d", got, want)
 		}
 	}
 }
 
 func TestErrorsOfSweepsKnowTheNextStep(t *testing.T) {
-	a := again{name: sweepName, flags: []typedFlag{{"mongo", []string{"embedded:try"}}, {"dedupe", nil}}}
-	run := &sweepRun{newTargetRun(targetOptions{again: a}, streams{}, newRedactor()), sweepOptions{redis: &redisPlace{}}}
+	a := invocation.Invocation{Name: sweepName, Flags: []invocation.TypedFlag{{Name: "mongo", Values: []string{"embedded:try"}}, {Name: "dedupe", Values: nil}}}
+	run := &sweepRun{newTargetRun(targetOptions{again: a}, streams{}, ui.NewSanitizer()), sweepOptions{redis: &redisPlace{}}}
 	const list = "lanyardctl sweep list --mongo embedded:try"
 	for name, test := range map[string]struct {
 		err  error
 		code int
 		hint string
 	}{
-		"busy":           {&sweep.BusyError{Lease: record.Lease{Doing: "sweep x", Owner: record.Owner{Host: "h"}}}, exitFailed, list},
-		"taken over":     {sweep.ErrLeaseLost, exitFailed, list},
-		"unknown":        {sweep.ErrUnknown, exitFailed, list},
-		"temporary file": {fmt.Errorf("%w: %w", sweep.ErrTempFile, fs.ErrNotExist), exitFailed, "--temp-dir"},
-		"no connection":  {&discord.Error{Reason: errors.Join(discord.ErrUnreachable, record.ErrUnavailable)}, exitFailed, "--members FILE needs no Discord"},
-		"the token":      {&discord.Error{Reason: discord.ErrToken}, exitFailed, tokenVariable},
-		"the bot":        {&discord.Error{Reason: discord.ErrForbidden}, exitFailed, "Server Members Intent"},
-		"the guild":      {&discord.Error{Reason: discord.ErrGuild}, exitFailed, "--guild"},
-		"the address":    {&discord.Error{Reason: discord.ErrAddress}, exitUsage, "https://discord.com/api"},
-		"the file":       {&discord.Error{Reason: discord.ErrNotMembers}, exitFailed, "joined_at"},
-		"the target":     {fmt.Errorf("find: %w", mongo.ErrPermission), exitFailed, "readWrite"},
-		"something else": {errors.New("boom"), exitFailed, "run the same command again"},
+		"busy":           {&sweep.BusyError{Lease: record.Lease{Doing: "sweep x", Owner: record.Owner{Host: "h"}}}, exit.Failed, list},
+		"taken over":     {sweep.ErrLeaseLost, exit.Failed, list},
+		"unknown":        {sweep.ErrUnknown, exit.Failed, list},
+		"temporary file": {fmt.Errorf("%w: %w", sweep.ErrTempFile, fs.ErrNotExist), exit.Failed, "--temp-dir"},
+		"no connection":  {&discord.Error{Reason: errors.Join(discord.ErrUnreachable, record.ErrUnavailable)}, exit.Failed, "--members FILE needs no Discord"},
+		"the token":      {&discord.Error{Reason: discord.ErrToken}, exit.Failed, tokenVariable},
+		"the bot":        {&discord.Error{Reason: discord.ErrForbidden}, exit.Failed, "Server Members Intent"},
+		"the guild":      {&discord.Error{Reason: discord.ErrGuild}, exit.Failed, "--guild"},
+		"the address":    {&discord.Error{Reason: discord.ErrAddress}, exit.Usage, "https://discord.com/api"},
+		"the file":       {&discord.Error{Reason: discord.ErrNotMembers}, exit.Failed, "joined_at"},
+		"the target":     {fmt.Errorf("find: %w", mongo.ErrPermission), exit.Failed, "readWrite"},
+		"something else": {errors.New("boom"), exit.Failed, "run the same command again"},
 	} {
 		var said strings.Builder
 		err := run.explain(fmt.Errorf("do: %w", test.err), true)
-		printError(&said, err)
-		if exitCode(err) != test.code || !strings.Contains(said.String(), "\nhint: ") || !strings.Contains(said.String(), test.hint) {
-			t.Errorf("%s: exit %d, %s", name, exitCode(err), &said)
+		exit.Print(&said, err)
+		if exit.CodeOf(err) != test.code || !strings.Contains(said.String(), "\nhint: ") || !strings.Contains(said.String(), test.hint) {
+			t.Errorf("%s: exit %d, %s", name, exit.CodeOf(err), &said)
 		}
 	}
 	duplicates := func(field string) string {
 		var said strings.Builder
-		printError(&said, explainMongo(&mongo.DuplicatesError{Collection: "kv", Field: field, Values: []string{"null", "94490510688792576"}}, targetOptions{again: again{name: migrationName, flags: a.flags[:1]}}))
+		exit.Print(&said, explainMongo(&mongo.DuplicatesError{Collection: "kv", Field: field, Values: []string{"null", "94490510688792576"}}, targetOptions{again: invocation.Invocation{Name: migrationName, Flags: a.Flags[:1]}}))
 		return said.String()
 	}
 	if said := duplicates("user_id"); !strings.Contains(said, "lanyardctl sweep --mongo embedded:try --dedupe") {
@@ -416,24 +419,24 @@ func TestFlagsOfASweepThatCannotBe(t *testing.T) {
 		code int
 		says string
 	}{
-		"--redis=":                             {exitUsage, "--redis is empty"},
-		"--redis env":                          {exitUsage, "no Redis is named"},
-		"--redis http://h":                     {exitUsage, "unknown scheme"},
-		"--guild 1":                            {exitUsage, tokenVariable},
-		"--guild one":                          {exitUsage, "no Discord guild id"},
-		"--guild=":                             {exitUsage, "guild id"},
-		"--members=":                           {exitUsage, "no file named"},
-		"--kv-dates some":                      {exitUsage, "count, last-resort or never"},
-		"--memory 0":                           {exitUsage, "--memory: 0 MiB"},
-		"--memory 9999999":                     {exitUsage, "--memory"},
-		"--timeout 0s":                         {exitUsage, "--timeout"},
-		"--quiet --verbose":                    {exitUsage, "contradict"},
-		"--discord-api https://h":              {exitUsage, "--discord-api without --guild"},
-		"--temp-dir nowhere":                   {exitFailed, "--temp-dir"},
-		"--temp-dir file":                      {exitFailed, "is no folder"},
-		"--database a/b":                       {exitUsage, "cannot be the name"},
-		"TOKEN --guild 1 --discord-api ftp://": {exitUsage, "--discord-api"},
-		"TOKEN --guild a-token-of-discord":     {exitUsage, "no Discord guild id"},
+		"--redis=":                             {exit.Usage, "--redis is empty"},
+		"--redis env":                          {exit.Usage, "no Redis is named"},
+		"--redis http://h":                     {exit.Usage, "unknown scheme"},
+		"--guild 1":                            {exit.Usage, tokenVariable},
+		"--guild one":                          {exit.Usage, "no Discord guild id"},
+		"--guild=":                             {exit.Usage, "guild id"},
+		"--members=":                           {exit.Usage, "no file named"},
+		"--kv-dates some":                      {exit.Usage, "count, last-resort or never"},
+		"--memory 0":                           {exit.Usage, "--memory: 0 MiB"},
+		"--memory 9999999":                     {exit.Usage, "--memory"},
+		"--timeout 0s":                         {exit.Usage, "--timeout"},
+		"--quiet --verbose":                    {exit.Usage, "contradict"},
+		"--discord-api https://h":              {exit.Usage, "--discord-api without --guild"},
+		"--temp-dir nowhere":                   {exit.Failed, "--temp-dir"},
+		"--temp-dir file":                      {exit.Failed, "is no folder"},
+		"--database a/b":                       {exit.Usage, "cannot be the name"},
+		"TOKEN --guild 1 --discord-api ftp://": {exit.Usage, "--discord-api"},
+		"TOKEN --guild a-token-of-discord":     {exit.Usage, "no Discord guild id"},
 	} {
 		env := envOf()
 		if rest, ok := strings.CutPrefix(line, "TOKEN "); ok {
@@ -442,23 +445,23 @@ func TestFlagsOfASweepThatCannotBe(t *testing.T) {
 		_, err := parseSweep(t, env, strings.Fields(line)...)
 		var said strings.Builder
 		if err != nil {
-			printError(&said, err)
+			exit.Print(&said, err)
 		}
-		if exitCode(err) != test.code || !strings.Contains(said.String(), test.says) || !strings.Contains(said.String(), "\nhint: ") || strings.Contains(said.String(), "a-token") {
-			t.Errorf("%s: exit %d, %s", line, exitCode(err), &said)
+		if exit.CodeOf(err) != test.code || !strings.Contains(said.String(), test.says) || !strings.Contains(said.String(), "\nhint: ") || strings.Contains(said.String(), "a-token") {
+			t.Errorf("%s: exit %d, %s", line, exit.CodeOf(err), &said)
 		}
 	}
 }
 
 func TestTheTokenIsHiddenWhereverItStands(t *testing.T) {
 	const token = "MTE0.x.secret-of-the-bot"
-	red := newRedactor("mongodb://u:hunter2@h").Hiding(token)
+	red := ui.NewSanitizer("mongodb://u:hunter2@h").Hiding(token)
 	for _, text := range []string{"the token " + token + " is refused", fmt.Sprintf("%q", token), "hunter2 " + token} {
 		if got := red.Text(text); strings.Contains(got, token) || strings.Contains(got, "hunter2") || !strings.Contains(got, "xxxxx") {
 			t.Error(got)
 		}
 	}
-	if got := newRedactor().Hiding("").Text("nothing is hidden"); got != "nothing is hidden" {
+	if got := ui.NewSanitizer().Hiding("").Text("nothing is hidden"); got != "nothing is hidden" {
 		t.Error(got)
 	}
 }
@@ -468,7 +471,7 @@ func TestBarsAreAsLongAsTheirNumbersSay(t *testing.T) {
 		most := rapid.Int64Range(1, 1e12).Draw(t, "most")
 		a, b := rapid.Int64Range(0, most).Draw(t, "a"), rapid.Int64Range(0, most).Draw(t, "b")
 		width := rapid.IntRange(4, widestBar).Draw(t, "width")
-		p := newReportText(look{Blocks: rapid.Bool().Draw(t, "blocks")})
+		p := newReportText(ui.Style{Blocks: rapid.Bool().Draw(t, "blocks")})
 		// The ink of a bar, in eighths of a column.
 		ink := func(bar string) int {
 			n := 0
@@ -481,7 +484,7 @@ func TestBarsAreAsLongAsTheirNumbersSay(t *testing.T) {
 			return n
 		}
 		barA, barB := p.bar(a, most, width), p.bar(b, most, width)
-		if visible(barA) > width || (barA == "") != (a == 0) || visible(p.bar(most, most, width)) != width {
+		if ui.Columns(barA) > width || (barA == "") != (a == 0) || ui.Columns(p.bar(most, most, width)) != width {
 			t.Fatalf("%d of %d in %d: %q", a, most, width, barA)
 		}
 		if a < b && ink(barA) > ink(barB) {
@@ -499,11 +502,11 @@ func TestBlocksAreForTerminalsThatHaveThem(t *testing.T) {
 		"Latin": {envOf("LANG", "de_DE.ISO8859-1"), false}, "the first counts": {envOf("LC_ALL", "C", "LANG", "en_US.UTF-8"), false},
 		"characters": {envOf("LC_CTYPE", "C.UTF-8", "LANG", "C"), true}, "a terminal that can nothing": {envOf("LANG", "C.UTF-8", "TERM", "dumb"), false},
 	} {
-		if got := drawsBlocks(test.env); got != test.want {
+		if got := ui.DrawsBlocks(test.env); got != test.want {
 			t.Errorf("%s: %t", name, got)
 		}
 	}
-	if lookOf(io.Discard, envOf("LANG", "C.UTF-8")).Blocks {
+	if ui.StyleOf(io.Discard, envOf("LANG", "C.UTF-8")).Blocks {
 		t.Error("blocks where no terminal is")
 	}
 }
@@ -516,7 +519,7 @@ func TestTheUsersOfASweepAddUpInItsReport(t *testing.T) {
 			s.Report.Users += v
 		}
 		var total, sum int64
-		for line := range strings.Lines(s.text(look{})) {
+		for line := range strings.Lines(s.Text(ui.Style{})) {
 			words := strings.Fields(line)
 			if len(words) == 0 {
 				continue
@@ -538,9 +541,9 @@ func TestTheUsersOfASweepAddUpInItsReport(t *testing.T) {
 
 func TestNoLineOfASweepIsWiderThanTheTerminal(t *testing.T) {
 	for name, s := range goldenSweeps() {
-		for line := range strings.Lines(s.text(look{Width: 80, Blocks: true})) {
+		for line := range strings.Lines(s.Text(ui.Style{Width: 80, Blocks: true})) {
 			line = strings.TrimSuffix(line, "\n")
-			if n := visible(line); n > 80 && !strings.Contains(line, "lanyardctl") && !strings.Contains(line, "→") {
+			if n := ui.Columns(line); n > 80 && !strings.Contains(line, "lanyardctl") && !strings.Contains(line, "→") {
 				t.Errorf("%s: %d columns: %s", name, n, line)
 			}
 		}
@@ -554,13 +557,13 @@ func TestASweepThatNeverBeganIsReportedToScripts(t *testing.T) {
 		want int
 		said string
 	}{
-		"no folder":       {"sweep", exitFailed, "does not exist"},
-		"no folder, list": {"sweep list", exitFailed, "does not exist"},
-		"no folder, show": {"sweep show x", exitFailed, "does not exist"},
-		"no folder, undo": {"sweep undo x", exitFailed, "does not exist"},
-		"no members":      {"sweep --members nowhere.json", exitFailed, "nowhere.json"},
-		"no dump":         {"sweep --redis rdb:nowhere.rdb", exitFailed, "nowhere.rdb"},
-		"a wrong call":    {"sweep --kv-dates x", exitUsage, ""},
+		"no folder":       {"sweep", exit.Failed, "does not exist"},
+		"no folder, list": {"sweep list", exit.Failed, "does not exist"},
+		"no folder, show": {"sweep show x", exit.Failed, "does not exist"},
+		"no folder, undo": {"sweep undo x", exit.Failed, "does not exist"},
+		"no members":      {"sweep --members nowhere.json", exit.Failed, "nowhere.json"},
+		"no dump":         {"sweep --redis rdb:nowhere.rdb", exit.Failed, "nowhere.rdb"},
+		"a wrong call":    {"sweep --kv-dates x", exit.Usage, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			code, stdout, stderr := call(append(strings.Fields(test.line), "--mongo", "embedded:missing", "--output", "json")...)
@@ -596,7 +599,7 @@ func TestASweepThatNeverBeganIsReportedToScripts(t *testing.T) {
 func TestTheHelpOfSweep(t *testing.T) {
 	for _, name := range []string{"sweep", "sweep list", "sweep show", "sweep undo"} {
 		code, stdout, stderr := call(append(strings.Fields(name), "--help")...)
-		if code != exitDone || stderr != "" {
+		if code != exit.Done || stderr != "" {
 			t.Errorf("%s: exit %d, %s", name, code, stderr)
 		}
 		golden(t, "sweep/help-"+strings.ReplaceAll(name, " ", "-")+".txt", stdout)
@@ -608,7 +611,7 @@ func TestThePlanOfASweep(t *testing.T) {
 	p := sweepPlan{options: o, target: endpoint{"mongodb://db1:27017", "MongoDB 7.0.14, replica set rs0"},
 		contents: map[record.Collection]int64{record.MonitoringCollection: 12345, record.MetricsCollection: 1},
 		dates:    []endpoint{{"redis://:xxxxx@localhost:6379", "Redis 7.0.15, master, db 0, 12 keys"}, {"guild 1", "when its members joined, by Discord's API"}}}
-	golden(t, "sweep/preflight.txt", p.text(look{Width: 100}))
+	golden(t, "sweep/preflight.txt", p.Text(ui.Style{Width: 100}))
 	p.options.dryRun, p.options.dedupe, p.dates, p.contents = true, false, nil, nil
-	golden(t, "sweep/preflight-dry-run.txt", p.text(look{Width: 60, Colour: true}))
+	golden(t, "sweep/preflight-dry-run.txt", p.Text(ui.Style{Width: 60, Colour: true}))
 }

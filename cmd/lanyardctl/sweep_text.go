@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/lanyardctl/lanyardctl/internal/ui"
 	"github.com/lanyardctl/lanyardctl/record"
 	"github.com/lanyardctl/lanyardctl/sweep"
 )
@@ -19,14 +20,14 @@ type sweeping struct {
 	UserDates sweep.UserDates
 }
 
-// text returns s for people. It ends with a newline.
-func (s sweeping) text(l look) string {
+// Text returns s for people. It ends with a newline.
+func (s sweeping) Text(l ui.Style) string {
 	t := newReportText(l)
 	text, colour := s.verdict()
-	t.wrap("", l.paint(colour, text))
-	t.line("  in     %s, database %s", s.Target, s.Database)
+	t.Wrap("", l.Paint(colour, text))
+	t.Line("  in     %s, database %s", s.Target, s.Database)
 	if s.Report.ID != "" {
-		t.line("  sweep  %s", s.Report.ID)
+		t.Line("  sweep  %s", s.Report.ID)
 	}
 	if s.Err == nil || s.Report.Users > 0 {
 		t.places(s.Report)
@@ -37,9 +38,9 @@ func (s sweeping) text(l look) string {
 	t.collections(s.Report)
 	t.leftovers("Left for you to decide:", s.Report.Leftovers, s.Report.LeftoversTotal, leftTexts)
 	t.warnings(s.Warnings)
-	t.line("")
-	t.line("Took %s.", duration(s.Report.Duration))
-	t.wrap("", s.clock())
+	t.Line("")
+	t.Line("Took %s.", ui.Duration(s.Report.Duration))
+	t.Wrap("", s.clock())
 	t.nextAfterSweep(s)
 	return t.String()
 }
@@ -47,30 +48,30 @@ func (s sweeping) text(l look) string {
 // verdict says in a sentence what was done, and in which colour.
 func (s sweeping) verdict() (text, colour string) {
 	r := s.Report
-	changes := plural(r.Changes, "change")
+	changes := ui.Plural(r.Changes, "change")
 	switch {
 	case s.interrupted() && r.DryRun:
-		return "Interrupted. Nothing was changed, and this is not all that a sweep would do.", yellow
+		return "Interrupted. Nothing was changed, and this is not all that a sweep would do.", ui.Yellow
 	case s.interrupted():
-		return "Interrupted after " + changes + ". What was found until then:", yellow
+		return "Interrupted after " + changes + ". What was found until then:", ui.Yellow
 	case s.Err != nil && (r.DryRun || r.Changes == 0):
-		return "Failed, and nothing was changed: " + s.Err.Error(), red
+		return "Failed, and nothing was changed: " + s.Err.Error(), ui.Red
 	case s.Err != nil:
-		return "Failed after " + changes + ": " + s.Err.Error(), red
+		return "Failed after " + changes + ": " + s.Err.Error(), ui.Red
 	case r.Changes == 0:
-		text, colour = "Nothing has to be changed", green
+		text, colour = "Nothing has to be changed", ui.Green
 	case s.Check:
-		text, colour = "A sweep would make "+changes, red
+		text, colour = "A sweep would make "+changes, ui.Red
 	case r.DryRun:
-		text, colour = "Dry run: nothing was changed. A sweep would make "+changes, green
+		text, colour = "Dry run: nothing was changed. A sweep would make "+changes, ui.Green
 	default:
-		text, colour = "Swept: "+changes+", each of which can be taken back", green
+		text, colour = "Swept: "+changes+", each of which can be taken back", ui.Green
 	}
 	if r.LeftoversTotal == 0 {
 		return text + ".", colour
 	}
-	if colour == green {
-		colour = yellow
+	if colour == ui.Green {
+		colour = ui.Yellow
 	}
 	return text + ", with something left for you to decide.", colour
 }
@@ -80,42 +81,45 @@ func (t *reportText) places(r sweep.Report) {
 	if len(r.Places) == 0 {
 		return
 	}
-	t.line("")
+	t.Line("")
 	var rows [][]string
 	var won int64
-	var faults []counted
+	var faults []ui.Item
 	for _, p := range r.Places {
 		var implausible int64
-		name := printableLine(p.Place.Name)
-		for _, fault := range countedTexts(p.Implausible, reasonTexts) {
-			implausible += fault.n
-			faults = append(faults, counted{fault.n, name, fault.name + ": " + fault.text})
+		name := ui.PrintableLine(p.Place.Name)
+		for _, fault := range ui.ItemsOf(p.Implausible, reasonTexts) {
+			implausible += fault.N
+			faults = append(faults, ui.Item{N: fault.N, Name: name, Text: fault.Name + ": " + fault.Text})
 		}
 		if p.Nobodys > 0 {
-			faults = append(faults, counted{p.Nobodys, name, "what stands for the user is no user's id"})
+			faults = append(faults, ui.Item{N: p.Nobodys, Name: name, Text: "what stands for the user is no user's id"})
 		}
-		rows = append(rows, numbers(name, p.Documents, p.Candidates, implausible, p.Won))
+		rows = append(rows, ui.NumberRow(name, p.Documents, p.Candidates, implausible, p.Won))
 		won += p.Won
 	}
-	rows = append(rows, []string{"users with a date", "", "", "", thousands(won)})
-	t.table([]string{"place", "documents", "candidates", "implausible", "won"}, rows, map[string]string{"implausible": yellow, "won": green})
-	t.list("Implausible, or nobody's, and so never chosen:", faults)
+	rows = append(rows, []string{"users with a date", "", "", "", ui.Thousands(won)})
+	t.Table(ui.Table{
+		Head: []string{"place", "documents", "candidates", "implausible", "won"}, Rows: rows, Sums: true,
+		Colours: map[string]string{"implausible": ui.Yellow, "won": ui.Green},
+	})
+	t.List("Implausible, or nobody's, and so never chosen:", faults)
 }
 
 // users writes what becomes of the users, each of whom is in one of the lines.
 func (t *reportText) users(s sweeping) {
 	r := s.Report
-	t.line("")
-	t.line("%s", t.paint(bold, plural(r.Users, "user")+":"))
-	t.items([]counted{
-		{r.Created, "created", "had no document in monitoring"},
-		{r.Changed, "changed", "the document in monitoring was not right"},
-		{r.Merged, "merged", "had several documents in monitoring, which become one"},
-		{r.Unchanged, "unchanged", "the document in monitoring is right"},
-		{r.Undated, "undated", "no plausible date anywhere; left alone"},
-		{r.Left, "left", "should be changed, and cannot be; see below"},
+	t.Line("")
+	t.Line("%s", t.Paint(ui.Bold, ui.Plural(r.Users, "user")+":"))
+	t.Items([]ui.Item{
+		{N: r.Created, Name: "created", Text: "had no document in monitoring"},
+		{N: r.Changed, Name: "changed", Text: "the document in monitoring was not right"},
+		{N: r.Merged, Name: "merged", Text: "had several documents in monitoring, which become one"},
+		{N: r.Unchanged, Name: "unchanged", Text: "the document in monitoring is right"},
+		{N: r.Undated, Name: "undated", Text: "no plausible date anywhere; left alone"},
+		{N: r.Left, Name: "left", Text: "should be changed, and cannot be; see below"},
 	})
-	t.wrap("", fmt.Sprintf("%s got a date that users can write themselves (--kv-dates %s).", plural(r.ByUsers, "user"), s.UserDates))
+	t.Wrap("", fmt.Sprintf("%s got a date that users can write themselves (--kv-dates %s).", ui.Plural(r.ByUsers, "user"), s.UserDates))
 }
 
 // recoveryTime is how a date is shown to people, in UTC.
@@ -133,10 +137,10 @@ func (t *reportText) recoveries(list []sweep.Recovery) {
 	if len(list) == 0 {
 		return
 	}
-	t.line("")
-	t.line("%s", t.paint(bold, "The largest recoveries (UTC):"))
+	t.Line("")
+	t.Line("%s", t.Paint(ui.Bold, "The largest recoveries (UTC):"))
 	for _, r := range list {
-		t.line("  %-20s  %*s → %s  %s", r.User, len(recoveryTime), shownDate(r.From), shownDate(r.To), printableLine(r.Place))
+		t.Line("  %-20s  %*s → %s  %s", r.User, len(recoveryTime), shownDate(r.From), shownDate(r.To), ui.PrintableLine(r.Place))
 	}
 }
 
@@ -154,10 +158,10 @@ func (t *reportText) collections(r sweep.Report) {
 	if len(list) == 0 {
 		return
 	}
-	t.line("")
-	t.line("%s", t.paint(bold, "In the collections:"))
+	t.Line("")
+	t.Line("%s", t.Paint(ui.Bold, "In the collections:"))
 	for _, found := range list {
-		t.wrap(fmt.Sprintf("  %-*s  ", width, found.name), found.text)
+		t.Wrap(fmt.Sprintf("  %-*s  ", width, found.name), found.text)
 	}
 }
 
@@ -169,7 +173,7 @@ func findings(f sweep.CollectionFigures, r sweep.Report) string {
 		case n == 1:
 			parts = append(parts, "1 "+one)
 		case n > 1:
-			parts = append(parts, thousands(n)+" "+more)
+			parts = append(parts, ui.Thousands(n)+" "+more)
 		}
 	}
 	add(f.Numeric, "document with a number as user_id", "documents with a number as user_id")
@@ -178,7 +182,7 @@ func findings(f sweep.CollectionFigures, r sweep.Report) string {
 	if len(f.Examples) > 0 && len(parts) > 0 {
 		examples := make([]string, len(f.Examples))
 		for i, name := range f.Examples {
-			examples[i] = shownName(name)
+			examples[i] = ui.ShownName(name)
 		}
 		parts[len(parts)-1] += " (such as " + strings.Join(examples, ", ") + ")"
 	}
@@ -207,16 +211,16 @@ func dedupeDone(f sweep.CollectionFigures, r sweep.Report) string {
 	}
 	var parts []string
 	if f.Merged > 0 {
-		parts = append(parts, "the documents of "+plural(f.Merged, "user")+" made one")
+		parts = append(parts, "the documents of "+ui.Plural(f.Merged, "user")+" made one")
 	}
 	if f.Renamed > 0 {
-		parts = append(parts, plural(f.Renamed, "user id")+" made text")
+		parts = append(parts, ui.Plural(f.Renamed, "user id")+" made text")
 	}
 	if f.Removed > 0 {
-		parts = append(parts, plural(f.Removed, "document")+" that said nothing removed")
+		parts = append(parts, ui.Plural(f.Removed, "document")+" that said nothing removed")
 	}
 	if f.Left > 0 {
-		parts = append(parts, plural(f.Left, "user")+" left")
+		parts = append(parts, ui.Plural(f.Left, "user")+" left")
 	}
 	if len(parts) == 0 {
 		return ""
@@ -251,14 +255,14 @@ func (t *reportText) leftovers(heading string, list []sweep.Leftover, total int6
 	if total == 0 {
 		return
 	}
-	t.line("")
-	t.line("%s", t.paint(bold, heading))
+	t.Line("")
+	t.Line("%s", t.Paint(ui.Bold, heading))
 	for _, left := range list {
 		head := fmt.Sprintf("  %-*s  %-20s  ", longestCollection, left.Collection, ownerText(left.User))
-		t.wrap(head, cmp.Or(texts[left.Reason], string(left.Reason)))
+		t.Wrap(head, cmp.Or(texts[left.Reason], string(left.Reason)))
 	}
 	if more := total - int64(len(list)); more > 0 {
-		t.line("  … and %s more", thousands(more))
+		t.Line("  … and %s more", ui.Thousands(more))
 	}
 }
 
@@ -276,14 +280,14 @@ var longestCollection = len(record.MonitoringCollection.String())
 // nextAfterSweep says what to type now.
 func (t *reportText) nextAfterSweep(s sweeping) {
 	r, cmd := s.Report, s.Again
-	t.line("")
+	t.Line("")
 	switch {
 	case s.Err != nil && !s.interrupted():
 		t.command("Next: mend what the error names, then run it again:", cmd)
 	case s.interrupted():
 		t.command("Next: run it again:", cmd)
 	case r.DryRun && r.Changes > 0:
-		t.command("Next: sweep, with the same command without --dry-run and --check:", cmd.without("dry-run", "check"))
+		t.command("Next: sweep, with the same command without --dry-run and --check:", cmd.Without("dry-run", "check"))
 	}
 	t.takeBack(s)
 	if s.Err != nil {
@@ -291,15 +295,15 @@ func (t *reportText) nextAfterSweep(s sweeping) {
 	}
 	dedupes := !r.Dedupe && slices.ContainsFunc(r.Collections, mendable)
 	if dedupes {
-		t.command("To mend documents of one user that stand twice, and numeric user ids, as well:", cmd.with("dedupe"))
+		t.command("To mend documents of one user that stand twice, and numeric user ids, as well:", cmd.With("dedupe"))
 	}
 	switch {
 	case r.LeftoversTotal > 0:
-		t.wrap("", "What is left has no rule: decide it in the database, then run the same command again.")
+		t.Wrap("", "What is left has no rule: decide it in the database, then run the same command again.")
 	case r.Changes == 0 && !dedupes:
-		t.wrap("", "Nothing is left to do.")
+		t.Wrap("", "Nothing is left to do.")
 	case r.Changes > 0 && !r.DryRun:
-		t.wrap("", "A Lanyard that runs keeps the old dates in memory: restart it. If it ran meanwhile, run the same command once more.")
+		t.Wrap("", "A Lanyard that runs keeps the old dates in memory: restart it. If it ran meanwhile, run the same command once more.")
 	}
 }
 
@@ -308,5 +312,5 @@ func (t *reportText) takeBack(s sweeping) {
 	if s.Report.ID == "" || s.Report.DryRun {
 		return
 	}
-	t.command("To take this sweep back:", s.Again.as(sweepUndoName+" "+s.Report.ID, sameTarget...))
+	t.command("To take this sweep back:", s.Again.As(sweepUndoName+" "+s.Report.ID, sameTarget...))
 }

@@ -9,6 +9,8 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/lanyardctl/lanyardctl/internal/exit"
+	"github.com/lanyardctl/lanyardctl/internal/ui"
 	"github.com/lanyardctl/lanyardctl/record"
 	"github.com/lanyardctl/lanyardctl/sweep"
 )
@@ -61,21 +63,21 @@ func undoSweep(ctx context.Context, r *targetRun, target *mongoTarget, id string
 		Notify: func(message string) { r.log.Info(message) },
 	})
 	r.announce(undoPlan{
-		target: endpoint{r.on.target.shown(), printableLine(describeMongo(target.Info()))}, database: r.on.database,
+		target: endpoint{r.on.target.shown(), ui.PrintableLine(describeMongo(target.Info()))}, database: r.on.database,
 		sweep: k.json(s), dryRun: dryRun,
 	})
-	stop := r.startProgress(func() progress {
+	stop := r.startProgress(func() ui.Progress {
 		now := job.Snapshot()
-		return progress{Phase: now.Phase, Done: now.Done, Total: now.Total, Unit: now.Unit}
+		return ui.Progress{Phase: now.Phase, Done: now.Done, Total: now.Total, Unit: now.Unit}
 	})
 	report, runErr := job.Run(ctx)
 	stop(runErr == nil)
 	r.began = true
 	err = undoOutcome(r, report, runErr)
 	u := undoing{runFacts: r.facts(runErr), id: id, Report: *report}
-	u.Exit = exitCode(err)
+	u.Exit = exit.CodeOf(err)
 	if printErr := r.print(u); printErr != nil {
-		return alongside(err, printErr)
+		return exit.Alongside(err, printErr)
 	}
 	return err
 }
@@ -84,11 +86,11 @@ func undoSweep(ctx context.Context, r *targetRun, target *mongoTarget, id string
 func undoOutcome(r *targetRun, report *sweep.UndoReport, err error) error {
 	switch {
 	case errors.Is(err, sweep.ErrInterrupted):
-		return &exitError{code: exitInterrupted, err: errInterrupted, hint: "the same command goes on"}
+		return &exit.Error{Code: exit.Interrupted, Err: exit.ErrInterrupted, Hint: "the same command goes on"}
 	case err != nil:
 		return explained(err, "the same command goes on", explainSweep(err, r.on.again), explainMongo(err, r.on))
 	case report.Moved+report.Refused > 0:
-		return exitSilently(exitRejects)
+		return exit.Silent(exit.Rejects)
 	}
 	return nil
 }
@@ -101,15 +103,15 @@ type undoPlan struct {
 	dryRun   bool
 }
 
-func (p undoPlan) text(l look) string {
+func (p undoPlan) Text(l ui.Style) string {
 	t := newReportText(l)
-	t.row("target", p.target.URI)
-	t.row("", p.target.Facts+", database "+p.database)
-	t.row("sweep", printableLine(p.sweep.SweepID)+", "+p.sweep.State+", "+plural(p.sweep.Changes, "change"))
-	t.row("", "started "+p.sweep.StartedAt+" on "+printableLine(p.sweep.Host))
-	t.row("plan", "restore each document that still is as the sweep left it, and name the others")
+	t.Row("target", p.target.URI)
+	t.Row("", p.target.Facts+", database "+p.database)
+	t.Row("sweep", ui.PrintableLine(p.sweep.SweepID)+", "+p.sweep.State+", "+ui.Plural(p.sweep.Changes, "change"))
+	t.Row("", "started "+p.sweep.StartedAt+" on "+ui.PrintableLine(p.sweep.Host))
+	t.Row("plan", "restore each document that still is as the sweep left it, and name the others")
 	if p.dryRun {
-		t.row("", l.paint(yellow, "dry run: nothing is written to the target"))
+		t.Row("", l.Paint(ui.Yellow, "dry run: nothing is written to the target"))
 	}
 	return t.String()
 }
@@ -128,27 +130,27 @@ type undoing struct {
 	before bool // it was taken back before
 }
 
-// text returns u for people. It ends with a newline.
-func (u undoing) text(l look) string {
+// Text returns u for people. It ends with a newline.
+func (u undoing) Text(l ui.Style) string {
 	t := newReportText(l)
 	text, colour := u.verdict()
-	t.wrap("", l.paint(colour, text))
-	t.line("  in     %s, database %s", u.Target, u.Database)
-	t.line("  sweep  %s", printableLine(u.id))
+	t.Wrap("", l.Paint(colour, text))
+	t.Line("  in     %s, database %s", u.Target, u.Database)
+	t.Line("  sweep  %s", ui.PrintableLine(u.id))
 	r := u.Report
 	if !u.before {
-		t.line("")
-		t.items([]counted{
-			{r.Restored, "restored", "documents that are as before the sweep now"},
-			{r.Already, "already", "documents that were as before the sweep"},
-			{r.Moved, "changed since", "documents that are not as the sweep left them, or belong to one, and stay"},
-			{r.Refused, "refused", "documents that the database does not take back"},
+		t.Line("")
+		t.Items([]ui.Item{
+			{N: r.Restored, Name: "restored", Text: "documents that are as before the sweep now"},
+			{N: r.Already, Name: "already", Text: "documents that were as before the sweep"},
+			{N: r.Moved, Name: "changed since", Text: "documents that are not as the sweep left them, or belong to one, and stay"},
+			{N: r.Refused, Name: "refused", Text: "documents that the database does not take back"},
 		})
 	}
 	t.leftovers("Not taken back:", r.Kept, r.Moved+r.Refused, keptTexts)
 	t.warnings(u.Warnings)
-	t.line("")
-	t.line("Took %s.", duration(r.Duration))
+	t.Line("")
+	t.Line("Took %s.", ui.Duration(r.Duration))
 	t.nextAfterUndo(u)
 	return t.String()
 }
@@ -164,51 +166,51 @@ func (u undoing) verdict() (text, colour string) {
 	r := u.Report
 	switch {
 	case u.interrupted():
-		return "Interrupted. What was done until then:", yellow
+		return "Interrupted. What was done until then:", ui.Yellow
 	case u.Err != nil && r.Restored == 0:
-		return "Failed, and nothing was changed: " + u.Err.Error(), red
+		return "Failed, and nothing was changed: " + u.Err.Error(), ui.Red
 	case u.Err != nil:
-		return "Failed: " + u.Err.Error() + ". What was done until then:", red
+		return "Failed: " + u.Err.Error() + ". What was done until then:", ui.Red
 	case u.before:
-		return "The sweep was taken back before: nothing was changed.", green
+		return "The sweep was taken back before: nothing was changed.", ui.Green
 	case r.DryRun && r.Moved+r.Refused > 0:
-		return "Dry run: nothing was changed. Some documents could not be taken back.", yellow
+		return "Dry run: nothing was changed. Some documents could not be taken back.", ui.Yellow
 	case r.DryRun:
-		return "Dry run: nothing was changed. The whole sweep would be taken back, unless a unique index that was made since is in the way.", green
+		return "Dry run: nothing was changed. The whole sweep would be taken back, unless a unique index that was made since is in the way.", ui.Green
 	case r.Moved+r.Refused > 0:
-		return "Taken back, but for some documents.", yellow
+		return "Taken back, but for some documents.", ui.Yellow
 	}
-	return "Taken back: the documents are as before the sweep.", green
+	return "Taken back: the documents are as before the sweep.", ui.Green
 }
 
 func (t *reportText) nextAfterUndo(u undoing) {
 	r, cmd := u.Report, u.Again
-	t.line("")
+	t.Line("")
 	switch {
 	case u.Err != nil && !u.interrupted():
 		t.command("Next: mend what the error names; the same command then goes on:", cmd)
 	case u.Err != nil:
 		t.command("Next: the same command goes on:", cmd)
 	case r.Moved+r.Refused > 0 && len(r.Later) > 0:
-		t.wrap("", "Later sweeps may have changed these documents. Take those back first, the newest first:")
+		t.Wrap("", "Later sweeps may have changed these documents. Take those back first, the newest first:")
 		for _, id := range r.Later {
-			t.line("  %s", t.paint(bold, cmd.as(sweepUndoName+" "+printableLine(id), sameTarget...).String()))
+			t.Line("  %s", t.Paint(ui.Bold, cmd.As(sweepUndoName+" "+ui.PrintableLine(id), sameTarget...).String()))
 		}
 		t.command("Then go on with this one:", cmd)
 	case r.Moved+r.Refused > 0:
 		if r.Moved > 0 {
-			t.wrap("", "Somebody changed documents since: what they hold now stays. Decide them in the database.")
+			t.Wrap("", "Somebody changed documents since: what they hold now stays. Decide them in the database.")
 		}
 		if r.Refused > 0 {
-			t.wrap("", "The database does not take some documents back, as where a unique index was made since: what the sweep merged stays "+
+			t.Wrap("", "The database does not take some documents back, as where a unique index was made since: what the sweep merged stays "+
 				"merged. To take that back as well, drop the index, and run the same command again.")
 		}
 	case u.before:
-		t.wrap("", "Nothing is left to do.")
+		t.Wrap("", "Nothing is left to do.")
 	case r.DryRun:
-		t.command("Next: take it back, with the same command without --dry-run:", cmd.without("dry-run"))
+		t.command("Next: take it back, with the same command without --dry-run:", cmd.Without("dry-run"))
 	default:
-		t.wrap("", "Nothing is left to do. A Lanyard that runs keeps the newer dates in memory: restart it.")
+		t.Wrap("", "Nothing is left to do. A Lanyard that runs keeps the newer dates in memory: restart it.")
 	}
 }
 
@@ -232,6 +234,6 @@ func (u undoing) writeJSON(w io.Writer) error {
 	}{
 		sweepUndoName, u.id, u.Target, u.Database, r.Restored, r.Already, r.Moved, r.Refused,
 		leftoversJSON(r.Kept), r.Moved + r.Refused, append([]string{}, r.Later...), r.DryRun,
-		u.end(utc(r.StartedAt), r.Duration.Milliseconds()),
+		u.End(utc(r.StartedAt), r.Duration.Milliseconds()),
 	})
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/lanyardctl/lanyardctl/internal/ui"
 )
 
 // widestBar is how many columns a bar takes at most.
@@ -24,21 +26,21 @@ func (t *reportText) years(before, after map[int]int64) {
 		return
 	}
 	slices.Sort(years)
-	number := len(thousands(most))
+	number := len(ui.Thousands(most))
 	// "  2022  before  1,234  " stands before the bar.
 	width := widestBar
 	if t.Width > 0 {
 		width = max(min(t.Width-number-18, widestBar), 4)
 	}
 	line := func(year, when string, n int64, colour string) {
-		head := fmt.Sprintf("  %4s  %-6s  %*s  ", year, when, number, thousands(n))
-		t.line("%s", strings.TrimRight(head+t.paint(colour, t.bar(n, most, width)), " "))
+		head := fmt.Sprintf("  %4s  %-6s  %*s  ", year, when, number, ui.Thousands(n))
+		t.Line("%s", strings.TrimRight(head+t.Paint(colour, t.bar(n, most, width)), " "))
 	}
-	t.line("")
-	t.line("%s", t.paint(bold, "Users by the year of their date in monitoring:"))
+	t.Line("")
+	t.Line("%s", t.Paint(ui.Bold, "Users by the year of their date in monitoring:"))
 	for _, year := range slices.Compact(years) {
-		line(fmt.Sprint(year), "before", before[year], yellow)
-		line("", "after", after[year], green)
+		line(fmt.Sprint(year), "before", before[year], ui.Yellow)
+		line("", "after", after[year], ui.Green)
 	}
 }
 

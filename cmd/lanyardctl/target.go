@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/lanyardctl/lanyardctl/internal/exit"
+	"github.com/lanyardctl/lanyardctl/internal/ui"
 	"github.com/lanyardctl/lanyardctl/record"
 	"github.com/lanyardctl/lanyardctl/store/embedded"
 	"github.com/lanyardctl/lanyardctl/store/mongo"
@@ -72,7 +74,7 @@ func (t *mongoTarget) folder(dir string, missing missingFolder) (string, error) 
 	case !errors.Is(err, fs.ErrNotExist):
 		return dir, nil // what else is the matter with it, the server says better
 	case missing == refuseFolder:
-		return "", failure(fmt.Errorf("the embedded folder %s does not exist", dir), "is the path right? A migration makes the folder")
+		return "", exit.Failure(fmt.Errorf("the embedded folder %s does not exist", dir), "is the path right? A migration makes the folder")
 	}
 	if t.scratch, err = os.MkdirTemp("", "lanyardctl-dry-run-*"); err != nil {
 		return "", fmt.Errorf("make a folder for the dry run: %w", err)
@@ -89,51 +91,51 @@ func explainMongo(err error, o targetOptions) error {
 		late       *mongo.IndexTimeError
 	)
 	if own, ok := errors.AsType[*mongo.TLSError](err); ok {
-		if hint := mongoTLSWords.hint(own, from, time.Now()); hint != "" {
-			return failure(err, hint)
+		if hint := mongoTLSWords.Hint(own, from, time.Now()); hint != "" {
+			return exit.Failure(err, hint)
 		}
 	}
 	switch {
 	case errors.Is(err, mongo.ErrURI):
-		return usageError(fmt.Sprintf("%s: %v", from, err), "such as "+mongoForm)
+		return exit.WrongUse(fmt.Sprintf("%s: %v", from, err), "such as "+mongoForm)
 	case errors.Is(err, mongo.ErrUnreachable):
-		return failure(err, fmt.Sprintf("is the server running, and is %s right? (waited at most %s; --timeout waits longer)", from, o.timeout))
+		return exit.Failure(err, fmt.Sprintf("is the server running, and is %s right? (waited at most %s; --timeout waits longer)", from, o.timeout))
 	case errors.Is(err, mongo.ErrAuth):
-		return failure(err, "check the user, the password and authSource in "+from)
+		return exit.Failure(err, "check the user, the password and authSource in "+from)
 	case errors.Is(err, mongo.ErrPermission):
 		role := "readWrite"
 		if o.readOnly {
 			role = "read"
 		}
-		return failure(err, "name a user in "+from+" and give it the role "+role+" on the database")
+		return exit.Failure(err, "name a user in "+from+" and give it the role "+role+" on the database")
 	case errors.Is(err, mongo.ErrNotPrimary):
-		return failure(err, "name the primary in "+from+", or the set (replicaSet=NAME, without directConnection), so that the primary is found; "+
+		return exit.Failure(err, "name the primary in "+from+", or the set (replicaSet=NAME, without directConnection), so that the primary is found; "+
 			"--dry-run and verify read any member")
 	case errors.As(err, &unwritable):
-		return failure(err, unwritable.Remedy+", or name another database by --database; then run the same command again")
+		return exit.Failure(err, unwritable.Remedy+", or name another database by --database; then run the same command again")
 	case errors.As(err, &index):
-		return failure(err, fmt.Sprintf("drop it (db.%s.dropIndex(%q)), and run the same command again, which makes the unique one", index.Collection, index.Index))
+		return exit.Failure(err, fmt.Sprintf("drop it (db.%s.dropIndex(%q)), and run the same command again, which makes the unique one", index.Collection, index.Index))
 	case errors.As(err, &late):
 		wait, quorum := "wait", ""
 		if late.Set {
 			wait, quorum = "bring the members back that are down, or wait", `, "majority"`
 		}
-		return failure(err, fmt.Sprintf("%s until db.currentOp() shows no index build, and run the same command again: what was copied stays; "+
+		return exit.Failure(err, fmt.Sprintf("%s until db.currentOp() shows no index build, and run the same command again: what was copied stays; "+
 			"or make it yourself: db.%s.createIndex({%s: 1}, {unique: true, name: %q, collation: {locale: \"simple\"}}%s)",
 			wait, late.Collection, late.Field, late.Index, quorum))
 	case errors.Is(err, mongo.ErrTooOld):
-		return failure(err, "upgrade the server, or name another with --mongo")
+		return exit.Failure(err, "upgrade the server, or name another with --mongo")
 	case errors.Is(err, record.ErrUnavailable):
-		return failure(err, "run the same command again once the server answers")
+		return exit.Failure(err, "run the same command again once the server answers")
 	case errors.As(err, &duplicates):
-		return failure(err, duplicatesHint(duplicates, o)+"; then run the same command again")
+		return exit.Failure(err, duplicatesHint(duplicates, o)+"; then run the same command again")
 	}
 	return err
 }
 
 // duplicatesHint says what to do about documents that stand where one should be.
 func duplicatesHint(e *mongo.DuplicatesError, o targetOptions) string {
-	dedupe := o.again.as(sweepName, sameTarget...).with("dedupe").String()
+	dedupe := o.again.As(sweepName, sameTarget...).With("dedupe").String()
 	switch {
 	case e.Field == "type":
 		return "Lanyard reads any one of them: keep the right one, and delete the others"
@@ -201,7 +203,7 @@ func serverWarnings(i mongo.Info) []string {
 		list = append(list, text)
 	}
 	if len(i.Down) > 0 {
-		list = append(list, fmt.Sprintf("the target's replica set has %s down: %s", plural(int64(len(i.Down)), "member"), strings.Join(i.Down, ", ")))
+		list = append(list, fmt.Sprintf("the target's replica set has %s down: %s", ui.Plural(int64(len(i.Down)), "member"), strings.Join(i.Down, ", ")))
 	}
 	return list
 }
@@ -220,7 +222,7 @@ func mongoWarnings(notices []mongo.Notice) []string {
 			users += ", …"
 		}
 		list = append(list, fmt.Sprintf("%s of %s in the target with a number as user_id, which Lanyard cannot see (sweep --dedupe makes text of it): %s",
-			plural(n.Count, "document"), n.Collection, users))
+			ui.Plural(n.Count, "document"), n.Collection, users))
 	}
 	return list
 }

@@ -7,6 +7,8 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/lanyardctl/lanyardctl/internal/exit"
+	"github.com/lanyardctl/lanyardctl/internal/invocation"
 	"github.com/lanyardctl/lanyardctl/internal/redact"
 	"github.com/lanyardctl/lanyardctl/record"
 )
@@ -73,25 +75,25 @@ type targetOptions struct {
 	retryFor time.Duration
 	now      time.Time // decides which times are plausible
 	warnings []string
-	again    again
+	again    invocation.Invocation
 	outputFlags
 }
 
 // options checks everything that can be checked before a server is asked. The flags are those of the command as typed.
 func (f targetFlags) options(env func(string) string, now time.Time, flags *pflag.FlagSet, command string) (targetOptions, error) {
-	o := targetOptions{timeout: f.timeout, retryFor: f.retryFor, now: now, again: typed(command, flags), outputFlags: f.outputFlags}
+	o := targetOptions{timeout: f.timeout, retryFor: f.retryFor, now: now, again: invocation.Typed(command, flags), outputFlags: f.outputFlags}
 	if f.timeout <= 0 {
-		return o, usageError(fmt.Sprintf("--timeout: %s is no time to wait", f.timeout), "give a duration such as 10s")
+		return o, exit.WrongUse(fmt.Sprintf("--timeout: %s is no time to wait", f.timeout), "give a duration such as 10s")
 	}
 	if f.retryFor <= 0 {
-		return o, usageError(fmt.Sprintf("--retry-for: %s is no time to wait", f.retryFor), "give a duration such as 2m")
+		return o, exit.WrongUse(fmt.Sprintf("--retry-for: %s is no time to wait", f.retryFor), "give a duration such as 2m")
 	}
 	if err := f.outputFlags.check(); err != nil {
 		return o, err
 	}
 	for name, value := range map[string]string{"mongo": f.mongo, "database": f.database, "mongo-server-name": f.mongoName} {
 		if flags.Changed(name) && value == "" {
-			return o, usageError("--"+name+" is empty", "give a value, or leave --"+name+" out for what the variables name")
+			return o, exit.WrongUse("--"+name+" is empty", "give a value, or leave --"+name+" out for what the variables name")
 		}
 	}
 	var err error

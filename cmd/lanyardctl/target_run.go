@@ -9,6 +9,8 @@ import (
 	"os"
 	"time"
 
+	"github.com/lanyardctl/lanyardctl/internal/exit"
+	"github.com/lanyardctl/lanyardctl/internal/ui"
 	"github.com/lanyardctl/lanyardctl/record"
 	"github.com/lanyardctl/lanyardctl/store/redis"
 )
@@ -18,8 +20,8 @@ import (
 type targetRun struct {
 	on      targetOptions
 	streams streams
-	red     redactor
-	term    *console
+	red     ui.Sanitizer
+	term    *ui.Console
 	log     *slog.Logger
 	warned  []string // the warnings so far, for the report
 	sources []*redisSource
@@ -27,9 +29,9 @@ type targetRun struct {
 }
 
 // newTargetRun returns a run that shows nothing of what red hides.
-func newTargetRun(o targetOptions, s streams, red redactor) *targetRun {
-	term := newConsole(red.Writer(s.err))
-	return &targetRun{on: o, streams: s, red: red, term: term, log: newLogger(term, o.logFormat, logLevel(o.quiet, o.verbose))}
+func newTargetRun(o targetOptions, s streams, red ui.Sanitizer) *targetRun {
+	term := ui.NewConsole(red.Writer(s.err))
+	return &targetRun{on: o, streams: s, red: red, term: term, log: ui.NewLogger(term, o.logFormat, ui.LogLevel(o.quiet, o.verbose))}
 }
 
 // open opens the target. The caller closes it by the returned function.
@@ -45,7 +47,7 @@ func (r *targetRun) open(ctx context.Context, missing missingFolder) (target *mo
 
 func (r *targetRun) warn(texts ...string) {
 	for _, text := range texts {
-		text = r.red.said(text)
+		text = r.red.Sanitize(text)
 		r.warned = append(r.warned, text)
 		r.log.Warn(text)
 	}
@@ -60,7 +62,7 @@ func (r *targetRun) closed(what string, err error) {
 
 // plan is what a run tells before it begins.
 type plan interface {
-	text(l look) string
+	Text(l ui.Style) string
 	attrs() []any // for a log
 }
 
@@ -68,16 +70,16 @@ type plan interface {
 func (r *targetRun) announce(p plan) {
 	switch {
 	case r.on.quiet:
-	case r.on.logFormat == logJSON:
+	case r.on.logFormat == ui.LogJSON:
 		r.log.Info("preflight", p.attrs()...)
 	default:
 		// A preflight that cannot be shown is no reason to stop.
-		_, _ = io.WriteString(r.term, p.text(r.look(r.streams.err))+"\n")
+		_, _ = io.WriteString(r.term, p.Text(r.look(r.streams.err))+"\n")
 	}
 }
 
 // look returns how a text for w is laid out.
-func (r *targetRun) look(w io.Writer) look { return lookOf(w, r.streams.env) }
+func (r *targetRun) look(w io.Writer) ui.Style { return ui.StyleOf(w, r.streams.env) }
 
 // An interrupted run has timeToEnd to end, and is ended at overdue.
 const (
@@ -95,7 +97,7 @@ func (r *targetRun) stoppable(ctx context.Context, work func() error) error {
 		late = time.AfterFunc(overdue, func() {
 			go r.log.Error("what was under way did not end in time") // if anybody reads it
 			time.Sleep(100 * time.Millisecond)
-			os.Exit(exitInterrupted)
+			os.Exit(exit.Interrupted)
 		})
 		r.log.Info(fmt.Sprintf("stopping: what is under way has %g s to end (again: at once)", timeToEnd.Seconds()))
 	})
@@ -109,24 +111,24 @@ func (r *targetRun) stoppable(ctx context.Context, work func() error) error {
 }
 
 // startProgress shows the state until the returned function is called.
-func (r *targetRun) startProgress(state func() progress) (stop func(complete bool)) {
-	width, terminal := terminalWidth(r.streams.err)
+func (r *targetRun) startProgress(state func() ui.Progress) (stop func(complete bool)) {
+	width, terminal := ui.TerminalWidth(r.streams.err)
 	var log *slog.Logger
-	if r.on.logFormat == logJSON {
+	if r.on.logFormat == ui.LogJSON {
 		log = r.log
 	}
-	return startProgress(progressMode(r.on.progress, r.on.quiet, terminal), log, r.term, width, state)
+	return ui.StartProgress(ui.ProgressMode(r.on.progress, r.on.quiet, terminal), log, r.term, width, state)
 }
 
 // explained returns the first of the explanations of an error that knows the next step. Otherwise is the next step where
 // none does, and where a server does not answer, of whichever side it is.
 func explained(err error, otherwise string, explanations ...error) error {
 	for _, explanation := range explanations {
-		if exit, ok := errors.AsType[*exitError](explanation); ok && (redis.Passes(err) || !errors.Is(err, record.ErrUnavailable)) {
+		if exit, ok := errors.AsType[*exit.Error](explanation); ok && (redis.Passes(err) || !errors.Is(err, record.ErrUnavailable)) {
 			return exit
 		}
 	}
-	return failure(err, otherwise)
+	return exit.Failure(err, otherwise)
 }
 
 // ended returns the error that a run ends with, having told it where lines are JSON.
@@ -135,45 +137,45 @@ func (r *targetRun) ended(ctx context.Context, err error) error {
 	if said == nil {
 		return nil
 	}
-	if said.err != nil && r.on.logFormat == logJSON {
-		r.log.Error(said.Error(), "hint", said.hint, "exit_status", said.code)
-		return exitSilently(said.code)
+	if said.Err != nil && r.on.logFormat == ui.LogJSON {
+		r.log.Error(said.Error(), "hint", said.Hint, "exit_status", said.Code)
+		return exit.Silent(said.Code)
 	}
 	return said
 }
 
 // settled returns err with its exit code, and its whole text without secrets. What ended a run before there was a report is an
 // interruption where there was one. It returns nil for nil.
-func (r *targetRun) settled(ctx context.Context, err error) *exitError {
+func (r *targetRun) settled(ctx context.Context, err error) *exit.Error {
 	if err == nil {
 		return nil
 	}
-	said := &exitError{code: exitCode(err)}
-	exit, ok := errors.AsType[*exitError](err)
+	said := &exit.Error{Code: exit.CodeOf(err)}
+	known, ok := errors.AsType[*exit.Error](err)
 	switch {
-	case ok && exit.err == nil:
+	case ok && known.Err == nil:
 		return said
 	case ctx.Err() != nil && !r.began:
-		return &exitError{code: exitInterrupted, err: errBefore} // a driver says it in its own words
+		return &exit.Error{Code: exit.Interrupted, Err: errBefore} // a driver says it in its own words
 	case ctx.Err() != nil:
-		said.code = exitInterrupted
+		said.Code = exit.Interrupted
 	}
 	if ok {
-		said.hint = r.red.said(exit.hint)
+		said.Hint = r.red.Sanitize(known.Hint)
 	}
-	said.err = r.red.err(err)
+	said.Err = r.red.Err(err)
 	return said
 }
 
 // reportEarly prints the report of a run that ended with said before there was anything to report, for scripts. It
 // returns the error that the run ends with.
-func (r *targetRun) reportEarly(said *exitError, report report) error {
+func (r *targetRun) reportEarly(said *exit.Error, report report) error {
 	r.began = true
-	if r.on.output != outputJSON || said.code == exitUsage {
+	if r.on.output != outputJSON || said.Code == exit.Usage {
 		return said
 	}
 	if err := r.print(report); err != nil {
-		return alongside(said, err)
+		return exit.Alongside(said, err)
 	}
 	return said
 }

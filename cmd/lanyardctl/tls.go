@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/lanyardctl/lanyardctl/internal/exit"
 	"github.com/lanyardctl/lanyardctl/internal/handshake"
 	"github.com/lanyardctl/lanyardctl/internal/redact"
 	"github.com/lanyardctl/lanyardctl/store/mongo"
@@ -69,16 +70,16 @@ func (f redisTLSFlags) resolve(p place, env func(string) string, flags *pflag.Fl
 	}
 	switch {
 	case f.Cert != "" && f.Key == "":
-		return settings, nil, usageError(from[&f.Cert]+" without the key to the certificate", "give --redis-key FILE or REDIS_KEY as well")
+		return settings, nil, exit.WrongUse(from[&f.Cert]+" without the key to the certificate", "give --redis-key FILE or REDIS_KEY as well")
 	case f.Cert == "" && f.Key != "":
-		return settings, nil, usageError(from[&f.Key]+" without the certificate that it is the key to", "give --redis-cert FILE or REDIS_CERT as well")
+		return settings, nil, exit.WrongUse(from[&f.Key]+" without the certificate that it is the key to", "give --redis-cert FILE or REDIS_CERT as well")
 	}
 	if !(redis.Options{URI: p.URI}).Unverified() {
 		return redis.TLS(f), warnings, nil
 	}
 	for _, checks := range []*string{&f.CA, &f.ServerName} {
 		if *checks != "" {
-			return settings, nil, usageError(fmt.Sprintf("%s and skip_verify=true in %s contradict each other", from[checks], p.From),
+			return settings, nil, exit.WrongUse(fmt.Sprintf("%s and skip_verify=true in %s contradict each other", from[checks], p.From),
 				"take skip_verify out of the URI, so that the server's certificate is checked")
 		}
 	}
@@ -89,11 +90,11 @@ func (f redisTLSFlags) resolve(p place, env func(string) string, flags *pflag.Fl
 func (s tlsSetting) check(p place, secure bool) error {
 	switch {
 	case *s.value == "":
-		return usageError("--"+s.flag+" is empty", "give a value, or leave --"+s.flag+" out for what "+s.variable+" says")
+		return exit.WrongUse("--"+s.flag+" is empty", "give a value, or leave --"+s.flag+" out for what "+s.variable+" says")
 	case rdbURI(p.URI):
-		return usageError("--"+s.flag+" is about TLS, and "+p.From+" names a file", "leave --"+s.flag+" out")
+		return exit.WrongUse("--"+s.flag+" is about TLS, and "+p.From+" names a file", "leave --"+s.flag+" out")
 	case !secure:
-		return usageError("--"+s.flag+" is about TLS, which "+p.From+" is without", "write rediss:// in "+p.From+", or leave --"+s.flag+" out")
+		return exit.WrongUse("--"+s.flag+" is about TLS, which "+p.From+" is without", "write rediss:// in "+p.From+", or leave --"+s.flag+" out")
 	}
 	return nil
 }
@@ -102,7 +103,7 @@ func (s tlsSetting) check(p place, secure bool) error {
 func (f redisTLSFlags) alone(flags *pflag.FlagSet) error {
 	for _, name := range redisTLSNames {
 		if flags.Changed(name) {
-			return usageError("--"+name+" without --redis: no Redis is read", "give --redis as well, or leave --"+name+" out")
+			return exit.WrongUse("--"+name+" without --redis: no Redis is read", "give --redis as well, or leave --"+name+" out")
 		}
 	}
 	return nil
@@ -117,7 +118,7 @@ func resolveMongoName(flag string, p place, env func(string) string) (name strin
 	name = flag
 	switch variableSet := env(variable); {
 	case flag != "" && !secure:
-		return "", nil, usageError("--mongo-server-name is about TLS, which "+p.From+" is without", "write tls=true in the URI, or leave --mongo-server-name out")
+		return "", nil, exit.WrongUse("--mongo-server-name is about TLS, which "+p.From+" is without", "write tls=true in the URI, or leave --mongo-server-name out")
 	case flag == "" && variableSet != "" && !secure:
 		warnings = append(warnings, fmt.Sprintf("%s has no effect: it is about TLS, which %s is without (tls=true is with TLS)", variable, p.From))
 	case flag == "":
@@ -146,8 +147,8 @@ var (
 	}
 )
 
-// hint returns the next step after a failure of TLS with the server that from names, and nothing after another failure.
-func (w tlsWords) hint(err error, from string, now time.Time) string {
+// Hint returns the next step after a failure of TLS with the server that from names, and nothing after another failure.
+func (w tlsWords) Hint(err error, from string, now time.Time) string {
 	clock := "this machine's clock right, which says " + now.UTC().Format("2006-01-02 15:04 UTC") + "?"
 	switch {
 	case errors.Is(err, handshake.ErrAuthority):

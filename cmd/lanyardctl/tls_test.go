@@ -97,7 +97,7 @@ func TestACertificateThatIsNotCheckedIsTold(t *testing.T) {
 func TestWhatToTypeNextKeepsTheFlagsAboutTLS(t *testing.T) {
 	o, err := pairOf(strings.Fields("--redis rediss://h --mongo mongodb+srv://h --redis-ca c --redis-cert c --redis-key k --redis-server-name n --mongo-server-name m"))
 	const want = "lanyardctl x --mongo mongodb+srv://h --mongo-server-name m --redis rediss://h --redis-ca c --redis-cert c --redis-key k --redis-server-name n"
-	if got := o.again.as("x", sameFlags...).String(); err != nil || got != want {
+	if got := o.again.As("x", sameFlags...).String(); err != nil || got != want {
 		t.Errorf("%s, %v", got, err)
 	}
 }

@@ -2,16 +2,14 @@ package main
 
 import (
 	"fmt"
-	"strconv"
-	"strings"
-	"unicode"
 
+	"github.com/lanyardctl/lanyardctl/internal/ui"
 	"github.com/lanyardctl/lanyardctl/record"
 	"github.com/lanyardctl/lanyardctl/verify"
 )
 
 // verification is everything that a report of a comparison shows. Its texts hold no secret, but the names in its
-// differences are whatever users wrote: only [shownName] makes them fit to be shown.
+// differences are whatever users wrote: only [ui.ShownName] makes them fit to be shown.
 type verification struct {
 	pairFacts
 	Report    verify.Report
@@ -23,35 +21,35 @@ func (v verification) verdict() (text, colour string) {
 	r := v.Report
 	switch {
 	case v.interrupted():
-		return "Interrupted: what was found until then is no verdict.", yellow
+		return "Interrupted: what was found until then is no verdict.", ui.Yellow
 	case v.Err != nil:
-		return "Failed, so this is no verdict: " + v.Err.Error(), red
+		return "Failed, so this is no verdict: " + v.Err.Error(), ui.Red
 	case r.Total > 0 && r.CountsOnly:
-		return fmt.Sprintf("The numbers differ by %s.", thousands(r.Total)), red
+		return fmt.Sprintf("The numbers differ by %s.", ui.Thousands(r.Total)), ui.Red
 	case r.Total > 0:
-		return fmt.Sprintf("%s found.", plural(r.Total, "difference")), red
+		return fmt.Sprintf("%s found.", ui.Plural(r.Total, "difference")), ui.Red
 	case r.CountsOnly:
 		return v.numbersVerdict()
 	case v.total().Kept > 0:
-		return v.keptVerdict(), yellow
+		return v.keptVerdict(), ui.Yellow
 	case r.Exact && r.Rejects() > 0:
-		return "The target equals the source in everything that can be written; some values cannot.", yellow
+		return "The target equals the source in everything that can be written; some values cannot.", ui.Yellow
 	case r.Exact:
-		return "The target equals the source.", green
+		return "The target equals the source.", ui.Green
 	case r.Rejects() > 0:
-		return "The target holds everything that can be written; some values cannot.", yellow
+		return "The target holds everything that can be written; some values cannot.", ui.Yellow
 	}
-	return "The target holds everything that the source holds.", green
+	return "The target holds everything that the source holds.", ui.Green
 }
 
 // numbersVerdict is the verdict where the numbers fit. That says nothing of what is behind them.
 func (v verification) numbersVerdict() (text, colour string) {
-	text, colour = "There are at least as many documents as records", green
+	text, colour = "There are at least as many documents as records", ui.Green
 	if v.Report.Exact {
 		text = "There are as many documents as records"
 	}
 	if v.Report.Rejects() > 0 {
-		return text + " that can be written; some values cannot.", yellow
+		return text + " that can be written; some values cannot.", ui.Yellow
 	}
 	return text + ".", colour
 }
@@ -60,7 +58,7 @@ func (v verification) numbersVerdict() (text, colour string) {
 func (v verification) keptVerdict() string {
 	kept := "1 record keeps"
 	if n := v.total().Kept; n > 1 {
-		kept = plural(n, "record") + " keep"
+		kept = ui.Plural(n, "record") + " keep"
 	}
 	kept += " another value there, by --on-conflict target."
 	if v.Report.Rejects() > 0 {
@@ -98,9 +96,9 @@ func (v verification) head() []string {
 func (v verification) rows() [][]string {
 	row := func(name string, c verify.Counts) []string {
 		if v.Report.CountsOnly {
-			return numbers(name, c.Source, c.Target, c.Missing, c.Extra, c.Rejected)
+			return ui.NumberRow(name, c.Source, c.Target, c.Missing, c.Extra, c.Rejected)
 		}
-		return numbers(name, c.Source, c.Target, c.Agreeing, c.Missing, c.Different, c.Extra, c.Rejected)
+		return ui.NumberRow(name, c.Source, c.Target, c.Agreeing, c.Missing, c.Different, c.Extra, c.Rejected)
 	}
 	var rows [][]string
 	for _, kind := range v.Report.Only.List() {
@@ -110,12 +108,12 @@ func (v verification) rows() [][]string {
 }
 
 // notes tells what is no difference, and yet worth knowing.
-func (v verification) notes() []counted {
+func (v verification) notes() []ui.Item {
 	total := v.total()
-	var list []counted
+	var list []ui.Item
 	add := func(n int64, name, text string) {
 		if n > 0 {
-			list = append(list, counted{n, name, text})
+			list = append(list, ui.Item{N: n, Name: name, Text: text})
 		}
 	}
 	add(total.Ahead, "ahead", "the target has more, a later last-seen time, an earlier date or a larger counter: that is fine")
@@ -158,42 +156,16 @@ func whose(d record.Difference) string {
 	if d.Numeric {
 		return "number " + d.Name
 	}
-	return quotedName(d.Name)
+	return ui.QuotedName(d.Name)
 }
 
 // where returns the place of a difference inside its record.
 func where(d record.Difference) string {
 	switch {
 	case d.HasField:
-		return shownName(d.Field)
+		return ui.ShownName(d.Field)
 	case d.Type == record.Extra:
 		return "(the whole document)"
 	}
 	return "(the whole record)"
-}
-
-// longestName is how many characters of a name are shown.
-const longestName = 100
-
-// shownName returns a name that a user chose so that it does no harm anywhere: a plain word as it is, anything else in
-// quotation marks, with escapes for all that is no visible character. A long one is cut.
-func shownName(name string) string {
-	plain := func(r rune) bool {
-		return unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("_-.$:/@+#", r)
-	}
-	if name != "" && len(name) <= longestName && strings.IndexFunc(name, func(r rune) bool { return !plain(r) || r == unicode.ReplacementChar }) < 0 {
-		return name
-	}
-	return quotedName(name)
-}
-
-func quotedName(name string) string {
-	n := 0
-	for i := range name {
-		if n == longestName {
-			return fmt.Sprintf("%s… (%s)", strconv.Quote(name[:i]), plural(int64(len(name)), "byte"))
-		}
-		n++
-	}
-	return strconv.Quote(name)
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/lanyardctl/lanyardctl/internal/exit"
 	"github.com/lanyardctl/lanyardctl/verify"
 )
 
@@ -115,12 +116,12 @@ func (f verifyFlags) options(env func(string) string, now time.Time, flags *pfla
 	if f.countsOnly {
 		for _, name := range []string{"on-conflict", "recheck", "recheck-delay", "max-differences", "memory"} {
 			if flags.Changed(name) {
-				return o, usageError("--counts-only and --"+name+" contradict each other", "where only numbers are compared, there is nothing that --"+name+" would change")
+				return o, exit.WrongUse("--counts-only and --"+name+" contradict each other", "where only numbers are compared, there is nothing that --"+name+" would change")
 			}
 		}
 	}
 	if f.exact && flags.Changed("on-conflict") {
-		return o, usageError("--exact and --on-conflict contradict each other", "--exact asks for equality, whoever wrote a value; leave one of them out")
+		return o, exit.WrongUse("--exact and --on-conflict contradict each other", "--exact asks for equality, whoever wrote a value; leave one of them out")
 	}
 	if rdbURI(o.source.URI) && !flags.Changed("recheck") {
 		o.recheck = 0 // a file does not move
@@ -142,13 +143,13 @@ const mostMemory = 1 << 20
 func (f verifyFlags) checkNumbers() error {
 	switch {
 	case f.recheck < 0:
-		return usageError(fmt.Sprintf("--recheck: %d is less than nothing", f.recheck), "give 0 to read nothing again")
+		return exit.WrongUse(fmt.Sprintf("--recheck: %d is less than nothing", f.recheck), "give 0 to read nothing again")
 	case f.recheckDelay < 0:
-		return usageError(fmt.Sprintf("--recheck-delay: %s is no time to wait", f.recheckDelay), "give a duration such as 2s")
+		return exit.WrongUse(fmt.Sprintf("--recheck-delay: %s is no time to wait", f.recheckDelay), "give a duration such as 2s")
 	case f.maxDifferences < 0:
-		return usageError(fmt.Sprintf("--max-differences: %d is less than nothing", f.maxDifferences), "give 0 to list none")
+		return exit.WrongUse(fmt.Sprintf("--max-differences: %d is less than nothing", f.maxDifferences), "give 0 to list none")
 	case f.memory < 1 || f.memory > mostMemory:
-		return usageError(fmt.Sprintf("--memory: %d MiB cannot be", f.memory), fmt.Sprintf("give 1 to %d", mostMemory))
+		return exit.WrongUse(fmt.Sprintf("--memory: %d MiB cannot be", f.memory), fmt.Sprintf("give 1 to %d", mostMemory))
 	}
 	return nil
 }
@@ -156,12 +157,12 @@ func (f verifyFlags) checkNumbers() error {
 // runVerify compares and reports, unless the check of the options failed. Every text that it prints or returns has
 // passed the redactor.
 func runVerify(ctx context.Context, o verifyOptions, s streams, checked error) error {
-	if exitCode(checked) == exitUsage {
+	if exit.CodeOf(checked) == exit.Usage {
 		return checked
 	}
 	run := &verifyRun{pairRun: newPairRun(o.pairOptions, s), options: o}
 	for _, file := range o.reports {
-		run.red.hideTyped(file.path)
+		run.red.HideTyped(file.path)
 	}
 	if checked != nil {
 		return run.ended(ctx, run.reportFailure(ctx, checked))

@@ -13,6 +13,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
+	"github.com/lanyardctl/lanyardctl/internal/exit"
 	"github.com/lanyardctl/lanyardctl/store/storetest/mongoserver"
 	"github.com/lanyardctl/lanyardctl/store/storetest/redisserver"
 )
@@ -128,7 +129,7 @@ func (d database) any(collection string, fits func(bson.M) bool) bson.M {
 	return all[i]
 }
 
-func with(document bson.M, changes bson.M) bson.M {
+func With(document bson.M, changes bson.M) bson.M {
 	changed := bson.M{}
 	for _, m := range []bson.M{document, changes} {
 		for name, v := range m {
@@ -159,56 +160,56 @@ type meddling struct {
 const unknownUser = "222222222222222222"
 
 var meddlings = []meddling{
-	{name: "a document is deleted", exit: exitDifferences, make: func(d database) []string {
+	{name: "a document is deleted", exit: exit.Differences, make: func(d database) []string {
 		doc := d.any("monitoring", func(bson.M) bool { return true })
 		d.replace("monitoring", doc, nil)
 		return []string{"missing monitoring_since " + doc["user_id"].(string) + " -"}
 	}},
-	{name: "a key-value pair is changed", exit: exitDifferences, mends: exitRejects, make: func(d database) []string {
+	{name: "a key-value pair is changed", exit: exit.Differences, mends: exit.Rejects, make: func(d database) []string {
 		doc := d.any("kv", func(doc bson.M) bool { _, ok := pairsOf(doc)["number"]; return ok })
-		d.replace("kv", doc, with(doc, bson.M{"kv": with(pairsOf(doc), bson.M{"number": "changed"})}))
+		d.replace("kv", doc, With(doc, bson.M{"kv": With(pairsOf(doc), bson.M{"number": "changed"})}))
 		return []string{"different kv " + doc["user_id"].(string) + " number"}
 	}},
-	{name: "a field is removed", exit: exitDifferences, make: func(d database) []string {
+	{name: "a field is removed", exit: exit.Differences, make: func(d database) []string {
 		doc := d.any("kv", func(doc bson.M) bool { _, ok := pairsOf(doc)["raw"]; return ok && len(pairsOf(doc)) > 1 })
 		pairs := pairsOf(doc)
 		delete(pairs, "raw")
-		d.replace("kv", doc, with(doc, bson.M{"kv": pairs}))
+		d.replace("kv", doc, With(doc, bson.M{"kv": pairs}))
 		return []string{"missing kv " + doc["user_id"].(string) + " raw"}
 	}},
-	{name: "a last-seen time is set back", exit: exitDifferences, make: func(d database) []string {
+	{name: "a last-seen time is set back", exit: exit.Differences, make: func(d database) []string {
 		doc := d.any("last_seen", func(bson.M) bool { return true })
-		d.replace("last_seen", doc, with(doc, bson.M{"timestamp": doc["timestamp"].(int64) - 1}))
+		d.replace("last_seen", doc, With(doc, bson.M{"timestamp": doc["timestamp"].(int64) - 1}))
 		return []string{"different last_seen " + doc["user_id"].(string) + " timestamp"}
 	}},
 	{name: "a last-seen time is ahead", make: func(d database) []string {
 		doc := d.any("last_seen", func(bson.M) bool { return true })
-		d.replace("last_seen", doc, with(doc, bson.M{"timestamp": doc["timestamp"].(int64) + 1}))
+		d.replace("last_seen", doc, With(doc, bson.M{"timestamp": doc["timestamp"].(int64) + 1}))
 		return []string{}
 	}},
-	{name: "a monitoring date is removed from its document", exit: exitDifferences, make: func(d database) []string {
+	{name: "a monitoring date is removed from its document", exit: exit.Differences, make: func(d database) []string {
 		doc := d.any("monitoring", func(bson.M) bool { return true })
 		d.replace("monitoring", doc, bson.M{"_id": doc["_id"], "user_id": doc["user_id"]})
 		return []string{"missing monitoring_since " + doc["user_id"].(string) + " since"}
 	}},
-	{name: "a counter is set back", exit: exitDifferences, make: func(d database) []string {
+	{name: "a counter is set back", exit: exit.Differences, make: func(d database) []string {
 		doc := d.any("metrics", func(bson.M) bool { return true })
-		d.replace("metrics", doc, with(doc, bson.M{"lanyard_messages_inbound": int32(3)}))
+		d.replace("metrics", doc, With(doc, bson.M{"lanyard_messages_inbound": int32(3)}))
 		return []string{"different metrics - lanyard_messages_inbound"}
 	}},
-	{name: "an API key is exchanged", exit: exitDifferences, mends: exitRejects, make: func(d database) []string {
+	{name: "an API key is exchanged", exit: exit.Differences, mends: exit.Rejects, make: func(d database) []string {
 		doc := d.any("api_keys", func(bson.M) bool { return true })
-		d.replace("api_keys", doc, with(doc, bson.M{"key": "lnyd_00000000000000000000000000000000"}))
+		d.replace("api_keys", doc, With(doc, bson.M{"key": "lnyd_00000000000000000000000000000000"}))
 		return []string{"different api_keys " + doc["user_id"].(string) + " key"}
 	}},
 	{name: "a document of an unknown user is fine", make: func(d database) []string {
 		d.replace("last_seen", nil, bson.M{"user_id": unknownUser, "timestamp": int64(1_700_000_000_000)})
 		return []string{}
 	}},
-	{name: "but not exact", args: []string{"--exact", "--only", "last_seen", "--user", unknownUser, "--allow-empty"}, exit: exitDifferences, make: func(database) []string {
+	{name: "but not exact", args: []string{"--exact", "--only", "last_seen", "--user", unknownUser, "--allow-empty"}, exit: exit.Differences, make: func(database) []string {
 		return []string{"extra last_seen " + unknownUser + " -"}
 	}},
-	{name: "an API key of an unknown user", exit: exitDifferences, make: func(d database) []string {
+	{name: "an API key of an unknown user", exit: exit.Differences, make: func(d database) []string {
 		d.replace("api_keys", nil, bson.M{"_id": unknownUser, "user_id": unknownUser, "key": "lnyd_11111111111111111111111111111111"})
 		return []string{"extra api_keys " + unknownUser + " -"}
 	}},
@@ -218,11 +219,11 @@ var meddlings = []meddling{
 	}},
 	{name: "types change, but not the meaning", make: func(d database) []string {
 		seen := d.any("last_seen", func(bson.M) bool { return true })
-		d.replace("last_seen", seen, with(seen, bson.M{"timestamp": bson.DateTime(seen["timestamp"].(int64))}))
+		d.replace("last_seen", seen, With(seen, bson.M{"timestamp": bson.DateTime(seen["timestamp"].(int64))}))
 		since := d.any("monitoring", func(bson.M) bool { return true })
-		d.replace("monitoring", since, with(since, bson.M{"since": float64(since["since"].(int64))}))
+		d.replace("monitoring", since, With(since, bson.M{"since": float64(since["since"].(int64))}))
 		kv := d.any("kv", func(doc bson.M) bool { n, ok := pairsOf(doc)["number"]; return ok && n == int64(7) })
-		d.replace("kv", kv, with(kv, bson.M{"kv": with(pairsOf(kv), bson.M{"number": 7.0})}))
+		d.replace("kv", kv, With(kv, bson.M{"kv": With(pairsOf(kv), bson.M{"number": 7.0})}))
 		return []string{}
 	}},
 }
@@ -238,7 +239,7 @@ func TestVerifyTellsWhatIsMissing(t *testing.T) {
 			w := newWorld(t, redis.URI, usersOfWorld(t), bad, target.Limits)
 			exit := func(code int) int {
 				if code == 0 && bad {
-					return exitRejects
+					return exit.Rejects
 				}
 				return code
 			}
@@ -289,7 +290,7 @@ func TestAFileMigratesLikeItsServer(t *testing.T) {
 	redis, fromLive, fromFile := redisserver.Start(t), mongoserver.New(t), mongoserver.New(t)
 	newWorld(t, redis.URI, usersOfWorld(t), true, fromLive.Limits)
 	file := saved(t, redis.URI)
-	live, rdb := migrateWorld(t, redis.URI, fromLive, exitRejects), migrateWorld(t, file, fromFile, exitRejects)
+	live, rdb := migrateWorld(t, redis.URI, fromLive, exit.Rejects), migrateWorld(t, file, fromFile, exit.Rejects)
 	if d := cmp.Diff(readRejects(t, live.RejectsFile), readRejects(t, rdb.RejectsFile)); d != "" {
 		t.Errorf("rejects (-live +file):\n%s", shortened(d))
 	}
@@ -308,6 +309,6 @@ func TestAFileMigratesLikeItsServer(t *testing.T) {
 	if d := cmp.Diff(a, b); d != "" {
 		t.Errorf("databases (-live +file):\n%s", shortened(d))
 	}
-	verifyWorld(t, redis.URI, fromFile, exitRejects, "--exact")
-	verifyWorld(t, file, fromLive, exitRejects, "--exact")
+	verifyWorld(t, redis.URI, fromFile, exit.Rejects, "--exact")
+	verifyWorld(t, file, fromLive, exit.Rejects, "--exact")
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"io"
 
+	"github.com/lanyardctl/lanyardctl/internal/exit"
 	"github.com/lanyardctl/lanyardctl/record"
 	"github.com/lanyardctl/lanyardctl/verify"
 )
@@ -53,7 +54,7 @@ func (v verification) writeJSON(w io.Writer) error {
 		IgnoredKeys: r.Seen.Ignored, ForeignKeys: r.Seen.Foreign, AnalyticsKeys: r.Seen.Analytics,
 		Passes: r.Passes, Rechecks: r.Rechecks, Warnings: append([]string{}, v.Warnings...),
 		Now: utc(v.Now), StartedAt: utc(r.StartedAt), DurationMS: r.Duration.Milliseconds(),
-		OK: v.Exit == exitDone, Error: errorText(v.Err, v.Unwritten),
+		OK: v.Exit == exit.Done, Error: errorText(v.Err, v.Unwritten),
 	}
 	for _, d := range r.Differences {
 		shown := differenceJSON{Kind: d.Kind, UserID: orNull(d.Name), Numeric: d.Numeric, Type: d.Type}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/lanyardctl/lanyardctl/internal/ui"
 	"github.com/lanyardctl/lanyardctl/record"
 )
 
@@ -131,7 +132,7 @@ func (v verification) junitEnd() junitCase {
 // junitListed fails where some differences are not listed: then the suites of the kinds do not show them all.
 func (v verification) junitListed() junitCase {
 	if more := v.unlisted(); more > 0 {
-		return failed(record.Different, fmt.Sprintf("%s of %s not listed (--max-differences)", thousands(more), plural(v.Report.Total, "difference")))
+		return failed(record.Different, fmt.Sprintf("%s of %s not listed (--max-differences)", ui.Thousands(more), ui.Plural(v.Report.Total, "difference")))
 	}
 	return junitCase{}
 }
@@ -142,10 +143,10 @@ func (v verification) junitReasons() junitCase {
 		return junitCase{}
 	}
 	var lines []string
-	for _, c := range countedTexts(v.Report.Reasons, reasonTexts) {
-		lines = append(lines, fmt.Sprintf("%s  %s  %s", thousands(c.n), c.name, c.text))
+	for _, c := range ui.ItemsOf(v.Report.Reasons, reasonTexts) {
+		lines = append(lines, fmt.Sprintf("%s  %s  %s", ui.Thousands(c.N), c.Name, c.Text))
 	}
-	return skipped(plural(n, "value")+" rejected", lines...)
+	return skipped(ui.Plural(n, "value")+" rejected", lines...)
 }
 
 // namedCase is an outcome and the name of its test case.
@@ -157,12 +158,12 @@ type namedCase struct {
 // junitKind returns the test cases of a kind.
 func (v verification) junitKind(kind record.Kind) []namedCase {
 	c := v.Report.Kinds[kind]
-	records := plural(c.Source, "record")
+	records := ui.Plural(c.Source, "record")
 	missing := namedCase{name: record.Missing.String()}
 	if c.Missing > 0 {
-		message := fmt.Sprintf("%s of %s without a document", thousands(c.Missing), records)
+		message := fmt.Sprintf("%s of %s without a document", ui.Thousands(c.Missing), records)
 		if v.Report.CountsOnly {
-			message = plural(c.Missing, "record") + " more than documents"
+			message = ui.Plural(c.Missing, "record") + " more than documents"
 		}
 		missing.outcome = failed(record.Missing, message, v.lines(kind, record.Missing)...)
 	}
@@ -172,21 +173,21 @@ func (v verification) junitKind(kind record.Kind) []namedCase {
 		if c.Different == 1 {
 			fall = "falls"
 		}
-		different.outcome = failed(record.Different, fmt.Sprintf("%s of %s %s short in the target", thousands(c.Different), records, fall), v.lines(kind, record.Different)...)
+		different.outcome = failed(record.Different, fmt.Sprintf("%s of %s %s short in the target", ui.Thousands(c.Different), records, fall), v.lines(kind, record.Different)...)
 	}
 	// Extra documents matter only where one is among the differences.
 	extra := namedCase{name: record.Extra.String()}
 	lines := v.lines(kind, record.Extra)
 	if len(lines) > 0 || v.Report.CountsOnly && c.Extra > 0 && (v.Report.Exact || kind == record.APIKeys) {
-		message := fmt.Sprintf("%s of %s without a record", thousands(c.Extra), plural(c.Target, "document"))
+		message := fmt.Sprintf("%s of %s without a record", ui.Thousands(c.Extra), ui.Plural(c.Target, "document"))
 		if v.Report.CountsOnly {
-			message = plural(c.Extra, "document") + " more than records"
+			message = ui.Plural(c.Extra, "document") + " more than records"
 		}
 		extra.outcome = failed(record.Extra, message, lines...)
 	}
 	rejected := namedCase{name: "rejected"}
 	if c.Rejected > 0 {
-		rejected.outcome = skipped(fmt.Sprintf("%s of %s cannot be written", thousands(c.Rejected), records))
+		rejected.outcome = skipped(fmt.Sprintf("%s of %s cannot be written", ui.Thousands(c.Rejected), records))
 	}
 	if v.Report.CountsOnly {
 		return []namedCase{missing, extra, rejected}

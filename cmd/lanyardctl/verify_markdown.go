@@ -5,6 +5,8 @@ import (
 	"io"
 	"strings"
 	"unicode"
+
+	"github.com/lanyardctl/lanyardctl/internal/ui"
 )
 
 // writeMarkdown writes v as Markdown, fit for the summary of a CI step.
@@ -25,7 +27,7 @@ func (v verification) writeMarkdown(w io.Writer) error {
 	}
 	v.mdDifferences(&b)
 	mdCounts(&b, "Notes", "note", v.notes())
-	mdCounts(&b, "Rejected, and so not expected in the target", "reason", countedTexts(v.Report.Reasons, reasonTexts))
+	mdCounts(&b, "Rejected, and so not expected in the target", "reason", ui.ItemsOf(v.Report.Reasons, reasonTexts))
 	if len(v.Warnings) > 0 {
 		line("")
 		line("### Warnings")
@@ -35,7 +37,7 @@ func (v verification) writeMarkdown(w io.Writer) error {
 		}
 	}
 	line("")
-	line("Took %s%s. %s", duration(v.Report.Duration), v.howRead(), v.clock())
+	line("Took %s%s. %s", ui.Duration(v.Report.Duration), v.howRead(), v.clock())
 	_, err := io.WriteString(w, b.String())
 	return err
 }
@@ -46,7 +48,7 @@ func (v verification) mdDifferences(b *strings.Builder) {
 	}
 	fmt.Fprint(b, "\n### Differences\n\n")
 	if len(v.Report.Differences) == 0 {
-		fmt.Fprintf(b, "%s, not listed (`--max-differences`).\n", plural(v.Report.Total, "difference"))
+		fmt.Fprintf(b, "%s, not listed (`--max-differences`).\n", ui.Plural(v.Report.Total, "difference"))
 		return
 	}
 	fmt.Fprint(b, "| type | kind | user | field |\n|---|---|---|---|\n")
@@ -58,7 +60,7 @@ func (v verification) mdDifferences(b *strings.Builder) {
 		fmt.Fprintf(b, "| %s | %s | %s | %s |\n", d.Type, d.Kind, mdCode(whose(d)), field)
 	}
 	if more := v.unlisted(); more > 0 {
-		fmt.Fprintf(b, "\n… and %s more (`--max-differences`).\n", thousands(more))
+		fmt.Fprintf(b, "\n… and %s more (`--max-differences`).\n", ui.Thousands(more))
 	}
 }
 
@@ -77,13 +79,13 @@ func mdTable(b *strings.Builder, head []string, rows [][]string) {
 	}
 }
 
-func mdCounts(b *strings.Builder, heading, column string, list []counted) {
+func mdCounts(b *strings.Builder, heading, column string, list []ui.Item) {
 	if len(list) == 0 {
 		return
 	}
 	fmt.Fprintf(b, "\n### %s\n\n| %s | number | meaning |\n|---|---:|---|\n", heading, column)
 	for _, c := range list {
-		fmt.Fprintf(b, "| %s | %s | %s |\n", mdText(c.name), thousands(c.n), mdText(c.text))
+		fmt.Fprintf(b, "| %s | %s | %s |\n", mdText(c.Name), ui.Thousands(c.N), mdText(c.Text))
 	}
 }
 

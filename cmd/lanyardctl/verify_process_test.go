@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/lanyardctl/lanyardctl/internal/exit"
 	"github.com/lanyardctl/lanyardctl/store/storetest/ferretdb"
 	"github.com/lanyardctl/lanyardctl/store/storetest/mongoserver"
 	"github.com/lanyardctl/lanyardctl/store/storetest/redisserver"
@@ -41,7 +42,7 @@ func TestCtrlCEndsAComparisonWithAReport(t *testing.T) {
 	var stdout bytes.Buffer
 	cmd.Stdout = &stdout
 	rest := interrupted(t, cmd, func(line string) bool { return line == "\n" }) // the end of the preflight
-	if code := cmd.ProcessState.ExitCode(); code != exitInterrupted {
+	if code := cmd.ProcessState.ExitCode(); code != exit.Interrupted {
 		t.Errorf("exit %d", code)
 	}
 	if !strings.Contains(rest, "stopped: ") || !strings.Contains(rest, "lanyardctl: interrupted\nhint: ") {
@@ -65,7 +66,7 @@ func TestAnIgnoredSignalStaysIgnored(t *testing.T) {
 	cmd := exec.Command("sh", "-c", `trap "" INT HUP; exec "$0" "$@"`, ferretdb.Build(t), "verify", "--redis", redis.URI, "--recheck", "1", "--recheck-delay", "1s")
 	cmd.Env = append(os.Environ(), target.Env()...)
 	rest := interrupted(t, cmd, func(line string) bool { return line == "\n" }) // the end of the preflight
-	if code := cmd.ProcessState.ExitCode(); code != exitDifferences || strings.Contains(rest, "stopping") {
+	if code := cmd.ProcessState.ExitCode(); code != exit.Differences || strings.Contains(rest, "stopping") {
 		t.Errorf("exit %d\n%s", code, rest)
 	}
 }
@@ -81,7 +82,7 @@ func TestARunThatFindsNoServerLeavesAReport(t *testing.T) {
 	redis.Pause()
 	defer redis.Resume()
 	_ = cmd.Run() // the exit code tells
-	if code := cmd.ProcessState.ExitCode(); code != exitFailed || stdout.Len() > 0 || !strings.Contains(stderr.String(), "hint: ") {
+	if code := cmd.ProcessState.ExitCode(); code != exit.Failed || stdout.Len() > 0 || !strings.Contains(stderr.String(), "hint: ") {
 		t.Errorf("exit %d\n%s%s", code, &stdout, &stderr)
 	}
 	text, err := os.ReadFile(filepath.Join(dir, "verify.json"))
@@ -104,11 +105,11 @@ func TestAMigrationFromAFileIsGoneOnWith(t *testing.T) {
 	first := startMigration(t, dir, source, target)
 	halfWay(t, db)
 	first.signal(syscall.SIGINT)
-	if code, report := first.wait(); code != exitInterrupted || report.OK || report.Kinds["kv"].Read >= users {
+	if code, report := first.wait(); code != exit.Interrupted || report.OK || report.Kinds["kv"].Read >= users {
 		t.Fatalf("exit %d, %+v\n%s", code, report, &first.stderr)
 	}
 	code, report := startMigration(t, dir, source, target, "--batch-size", "1000").wait()
-	if code != exitRejects || !report.Resumed {
+	if code != exit.Rejects || !report.Resumed {
 		t.Errorf("exit %d, %+v", code, report)
 	}
 	complete(t, db, users)

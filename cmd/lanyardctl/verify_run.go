@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/lanyardctl/lanyardctl/internal/exit"
+	"github.com/lanyardctl/lanyardctl/internal/ui"
 	"github.com/lanyardctl/lanyardctl/record"
 	"github.com/lanyardctl/lanyardctl/store/mongo"
 	"github.com/lanyardctl/lanyardctl/verify"
@@ -41,7 +43,7 @@ func (r *verifyRun) verify(ctx context.Context, source *redisSource, target *mon
 	if o.countsOnly || len(o.users) > 0 {
 		expected = 0
 	}
-	stop := r.startProgress(func() progress { return verifyProgress(job.Snapshot(), expected) })
+	stop := r.startProgress(func() ui.Progress { return verifyProgress(job.Snapshot(), expected) })
 	r.began = true
 	report, err := job.Run(ctx)
 	stop(err == nil)
@@ -51,13 +53,13 @@ func (r *verifyRun) verify(ctx context.Context, source *redisSource, target *mon
 
 // verifyProgress adds up both sides, since either may be the slower one. Expected is about how many documents there are,
 // for as long as the comparison itself does not know.
-func verifyProgress(s verify.Snapshot, expected int64) progress {
+func verifyProgress(s verify.Snapshot, expected int64) ui.Progress {
 	if s.Expected > 0 {
 		expected = s.Expected
 	}
-	p := progress{
+	p := ui.Progress{
 		Phase: s.Phase, Done: s.Keys + s.Documents, Total: s.Total, Unit: "entries",
-		Beside: []tally{{"key", s.Keys}, {"document", s.Documents}},
+		Beside: []ui.Counter{{Noun: "key", N: s.Keys}, {Noun: "document", N: s.Documents}},
 	}
 	if s.Total > 0 {
 		p.Total += expected
@@ -90,13 +92,13 @@ func (r *verifyRun) report(report *verify.Report, runErr error) error {
 	}
 	r.doubtClock(report.Future, report.Kinds[record.LastSeen].Source+report.Kinds[record.MonitoringSince].Source)
 	err := r.outcome(report, runErr)
-	v := r.verification(*report, runErr, exitCode(err))
+	v := r.verification(*report, runErr, exit.CodeOf(err))
 	if failed := v.write(r.options.reports); failed != nil {
-		err = alongside(err, failed)
-		v.Exit, v.Unwritten = exitCode(err), r.red.err(failed)
+		err = exit.Alongside(err, failed)
+		v.Exit, v.Unwritten = exit.CodeOf(err), r.red.Err(failed)
 	}
 	if failed := r.print(v); failed != nil {
-		err = alongside(err, failed)
+		err = exit.Alongside(err, failed)
 	}
 	return err
 }
@@ -124,29 +126,29 @@ func (r *verifyRun) foundNothing(report *verify.Report) error {
 		if len(r.users) > 1 {
 			user, id = "users", "are the ids"
 		}
-		return failure(fmt.Errorf("the source has nothing of %s %s (%s): %s right?", user, someUsers(r.users), strings.Join(names(r.only.List()), ", "), id), hint)
+		return exit.Failure(fmt.Errorf("the source has nothing of %s %s (%s): %s right?", user, someUsers(r.users), strings.Join(ui.Names(r.only.List()), ", "), id), hint)
 	case r.only != record.AllKinds:
-		return failure(fmt.Errorf("the source has nothing of %s: is it the right database?", strings.Join(names(r.only.List()), ", ")), hint)
+		return exit.Failure(fmt.Errorf("the source has nothing of %s: is it the right database?", strings.Join(ui.Names(r.only.List()), ", ")), hint)
 	}
 	return nil
 }
 
 // outcome returns the error that a comparison ends with.
 func (r *verifyRun) outcome(report *verify.Report, runErr error) error {
-	if exit, ok := errors.AsType[*exitError](runErr); ok {
+	if exit, ok := errors.AsType[*exit.Error](runErr); ok {
 		return exit
 	}
 	switch {
 	case errors.Is(runErr, verify.ErrInterrupted):
-		return &exitError{code: exitInterrupted, err: errInterrupted, hint: "what was found until then is no verdict: run the same command again"}
+		return &exit.Error{Code: exit.Interrupted, Err: exit.ErrInterrupted, Hint: "what was found until then is no verdict: run the same command again"}
 	case errors.Is(runErr, verify.ErrEmptied):
-		return failure(runErr, "is somebody flushing the source, or does it load its data? Run the same command again")
+		return exit.Failure(runErr, "is somebody flushing the source, or does it load its data? Run the same command again")
 	case runErr != nil:
 		return r.explain(runErr, "the comparison did not come to its end: run the same command again")
 	case report.Total > 0:
-		return exitSilently(exitDifferences)
+		return exit.Silent(exit.Differences)
 	case report.Rejects() > 0:
-		return exitSilently(exitRejects)
+		return exit.Silent(exit.Rejects)
 	}
 	return nil
 }
@@ -159,10 +161,10 @@ func (r *verifyRun) reportFailure(ctx context.Context, err error) error {
 	}
 	said := r.settled(ctx, err)
 	report := verify.Report{Only: r.only, Exact: r.options.exact, CountsOnly: r.options.countsOnly, StartedAt: time.Now()}
-	v := r.verification(report, said.err, said.code)
+	v := r.verification(report, said.Err, said.Code)
 	if failed := v.write(r.options.reports); failed != nil {
-		v.Unwritten = r.red.err(failed)
-		said = &exitError{code: said.code, err: errors.Join(said.err, failed), hint: said.hint}
+		v.Unwritten = r.red.Err(failed)
+		said = &exit.Error{Code: said.Code, Err: errors.Join(said.Err, failed), Hint: said.Hint}
 	}
 	return r.reportEarly(said, v)
 }

@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -20,9 +19,11 @@ import (
 	"github.com/spf13/cobra"
 	"pgregory.net/rapid"
 
+	"github.com/lanyardctl/lanyardctl/internal/exit"
+	"github.com/lanyardctl/lanyardctl/internal/invocation"
+	"github.com/lanyardctl/lanyardctl/internal/ui"
 	"github.com/lanyardctl/lanyardctl/record"
 	"github.com/lanyardctl/lanyardctl/store/mongo"
-	"github.com/lanyardctl/lanyardctl/store/rdb"
 	"github.com/lanyardctl/lanyardctl/verify"
 )
 
@@ -40,8 +41,8 @@ func foundDifferences() verification {
 	run := &verifyRun{pairRun: newPairRun(pairOptions{
 		source: place{URI: "redis://:hunter2@localhost:6379/0"},
 		targetOptions: targetOptions{target: place{URI: "mongodb://lanyard:hunter2@db1:27017"}, database: "lanyard", now: goldenNow,
-			again: again{name: verifyName, flags: []typedFlag{
-				{"mongo", []string{"mongodb://lanyard:hunter2@db1:27017"}}, {"only", []string{"kv", "metrics"}}, {"report", []string{"a b.md"}},
+			again: invocation.Invocation{Name: verifyName, Flags: []invocation.TypedFlag{
+				{Name: "mongo", Values: []string{"mongodb://lanyard:hunter2@db1:27017"}}, {Name: "only", Values: []string{"kv", "metrics"}}, {Name: "report", Values: []string{"a b.md"}},
 			}}},
 	}, streams{err: io.Discard, env: envOf()})}
 	run.warned = []string{"the source is a replica, which may lag behind its master"}
@@ -73,14 +74,14 @@ func foundDifferences() verification {
 		record.Difference{Kind: record.Metrics, Field: "lanyard_messages_outbound", HasField: true, Type: record.Missing},
 	)
 	report.Differences, report.Total = list, 1234
-	return run.verification(report, nil, exitDifferences)
+	return run.verification(report, nil, exit.Differences)
 }
 
 func goldenVerifications() map[string]verification {
 	runs := map[string]verification{"differences": foundDifferences()}
 
 	clean := foundDifferences()
-	clean.Exit, clean.Warnings = exitDone, nil
+	clean.Exit, clean.Warnings = exit.Done, nil
 	clean.Report.Differences, clean.Report.Total, clean.Report.Reasons = nil, 0, nil
 	clean.Report.Only, clean.Report.Passes, clean.Report.Rechecks = record.Kinds(0).With(record.KV).With(record.LastSeen), 1, 0
 	clean.Report.Kinds[record.KV] = verify.Counts{Source: 3, Target: 4, Extra: 1, Agreeing: 3}
@@ -89,43 +90,43 @@ func goldenVerifications() map[string]verification {
 	runs["clean"] = clean
 
 	rejects := clean
-	rejects.Exit, rejects.Report.Reasons = exitRejects, map[record.Reason]int64{record.NotATimestamp: 2}
+	rejects.Exit, rejects.Report.Reasons = exit.Rejects, map[record.Reason]int64{record.NotATimestamp: 2}
 	rejects.Report.Kinds[record.LastSeen] = verify.Counts{Source: 4, Target: 2, Agreeing: 2, Rejected: 2}
 	runs["rejects"] = rejects
 
 	counts := clean
-	counts.Exit, counts.Report.CountsOnly, counts.Report.Total = exitDifferences, true, 1
+	counts.Exit, counts.Report.CountsOnly, counts.Report.Total = exit.Differences, true, 1
 	counts.Report.Kinds[record.KV] = verify.Counts{Source: 3, Target: 2, Missing: 1}
 	counts.Report.Kinds[record.LastSeen] = verify.Counts{Source: 2, Target: 4, Extra: 2}
 	runs["counts"] = counts
 
-	counts.Exit, counts.Report.Total = exitDone, 0
+	counts.Exit, counts.Report.Total = exit.Done, 0
 	counts.Report.Kinds[record.KV] = verify.Counts{Source: 3, Target: 4, Extra: 1}
 	runs["counts-fit"] = counts
 	counts.Report.Exact, counts.Report.Kinds[record.KV] = true, verify.Counts{Source: 4, Target: 4}
 	counts.Report.Kinds[record.LastSeen] = verify.Counts{Source: 4, Target: 4}
 	runs["counts-exact"] = counts
-	counts.Exit, counts.Report.Reasons = exitRejects, map[record.Reason]int64{record.NotATimestamp: 2}
+	counts.Exit, counts.Report.Reasons = exit.Rejects, map[record.Reason]int64{record.NotATimestamp: 2}
 	runs["counts-rejects"] = counts
 
 	kept := clean
 	kept.Report.Kinds[record.KV] = verify.Counts{Source: 3, Target: 3, Agreeing: 3, Kept: 2}
 	runs["kept"] = kept
-	kept.Exit, kept.Report.Reasons = exitRejects, map[record.Reason]int64{record.NotATimestamp: 2}
+	kept.Exit, kept.Report.Reasons = exit.Rejects, map[record.Reason]int64{record.NotATimestamp: 2}
 	kept.Report.Kinds[record.KV] = verify.Counts{Source: 3, Target: 3, Agreeing: 3, Kept: 1}
 	runs["kept-rejects"] = kept
 
 	unlisted := clean
-	unlisted.Exit, unlisted.Report.Total = exitDifferences, 1
+	unlisted.Exit, unlisted.Report.Total = exit.Differences, 1
 	unlisted.Report.Kinds[record.KV] = verify.Counts{Source: 3, Target: 3, Different: 1, Agreeing: 2}
 	runs["none-listed"] = unlisted
 
 	cut := clean
-	cut.Exit, cut.Err = exitInterrupted, fmt.Errorf("%w: %w", verify.ErrInterrupted, errInterrupted)
+	cut.Exit, cut.Err = exit.Interrupted, fmt.Errorf("%w: %w", verify.ErrInterrupted, exit.ErrInterrupted)
 	runs["interrupted"] = cut
 
 	failed := clean
-	failed.Exit, failed.Err = exitFailed, errors.New("read kv of MongoDB: connection <refused> & `gone`")
+	failed.Exit, failed.Err = exit.Failed, errors.New("read kv of MongoDB: connection <refused> & `gone`")
 	runs["failed"] = failed
 	return runs
 }
@@ -134,7 +135,7 @@ func goldenVerifications() map[string]verification {
 var verifyForms = map[string]func(v verification, w io.Writer) error{
 	".json": verification.writeJSON, ".xml": verification.writeJUnit, ".md": verification.writeMarkdown,
 	".txt": func(v verification, w io.Writer) error {
-		_, err := io.WriteString(w, v.text(look{Width: 100}))
+		_, err := io.WriteString(w, v.Text(ui.Style{Width: 100}))
 		return err
 	},
 }
@@ -149,8 +150,8 @@ func TestVerifyReports(t *testing.T) {
 			golden(t, filepath.Join("verify", name+ending), b.String())
 		}
 	}
-	golden(t, filepath.Join("verify", "differences-60-columns.txt"), foundDifferences().text(look{Width: 60}))
-	golden(t, filepath.Join("verify", "differences-colour.txt"), foundDifferences().text(look{Width: 100, Colour: true}))
+	golden(t, filepath.Join("verify", "differences-60-columns.txt"), foundDifferences().Text(ui.Style{Width: 60}))
+	golden(t, filepath.Join("verify", "differences-colour.txt"), foundDifferences().Text(ui.Style{Width: 100, Colour: true}))
 }
 
 // harmful matches what no report may hold: controls but the newline, other invisible characters, and secrets.
@@ -214,7 +215,7 @@ func TestReportsKeepTheirFormWhateverTheNames(t *testing.T) {
 		if rows != 2 {
 			t.Fatalf("%d rows of differences:\n%s", rows, md.String())
 		}
-		for _, text := range []string{js.String(), md.String(), v.text(look{Width: 80}), junitText(t, v)} {
+		for _, text := range []string{js.String(), md.String(), v.Text(ui.Style{Width: 80}), junitText(t, v)} {
 			if found := harmful.FindString(text); found != "" {
 				t.Fatalf("%q in\n%s", found, text)
 			}
@@ -238,7 +239,7 @@ func TestJUnitFailsExactlyWhenDifferencesWereFound(t *testing.T) {
 		if err := xml.Unmarshal([]byte(junitText(t, v)), &report); err != nil {
 			t.Fatal(err)
 		}
-		if failed := report.Failures > 0; failed != (v.Exit == exitDifferences) {
+		if failed := report.Failures > 0; failed != (v.Exit == exit.Differences) {
 			t.Errorf("%s: exit %d, %d failures", name, v.Exit, report.Failures)
 		}
 		if report.Errors != map[bool]int{true: 1}[v.Err != nil] {
@@ -257,21 +258,8 @@ func TestAVerificationIsOKExactlyWhenTheExitCodeIsZero(t *testing.T) {
 			OK    bool    `json:"ok"`
 			Error *string `json:"error"`
 		}
-		if err := json.Unmarshal(b.Bytes(), &got); err != nil || got.OK != (v.Exit == exitDone) || (got.Error != nil) != (v.Err != nil) {
+		if err := json.Unmarshal(b.Bytes(), &got); err != nil || got.OK != (v.Exit == exit.Done) || (got.Error != nil) != (v.Err != nil) {
 			t.Errorf("exit %d: %+v, %v", v.Exit, got, err)
-		}
-	}
-}
-
-func TestShownNames(t *testing.T) {
-	for name, want := range map[string]string{
-		"city": "city", "lanyard_2xx_responses": "lanyard_2xx_responses", "имя": "имя", "": `""`, "a b": `"a b"`, `a"b`: `"a\"b"`,
-		"\x1b[2J": `"\x1b[2J"`, "\u202ex": `"\u202ex"`, "\xff": `"\xff"`, "\ufffd": `"�"`, "(the whole record)": `"(the whole record)"`,
-		strings.Repeat("x", 101):       strconv.Quote(strings.Repeat("x", 100)) + "… (101 bytes)",
-		strings.Repeat("\u00e9 ", 100): strconv.Quote(strings.Repeat("\u00e9 ", 50)) + "… (300 bytes)",
-	} {
-		if got := shownName(name); got != want {
-			t.Errorf("%q: %s, want %s", name, got, want)
 		}
 	}
 }
@@ -359,7 +347,7 @@ func TestAReportThatCannotBeWrittenIsAnError(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, path := range []string{"missing/a.md", "folder.md", "loop.md"} {
-		if _, err := parseVerify(t, "--report", path); exitCode(err) != exitFailed || !strings.Contains(err.Error(), path) {
+		if _, err := parseVerify(t, "--report", path); exit.CodeOf(err) != exit.Failed || !strings.Contains(err.Error(), path) {
 			t.Errorf("%s: %v", path, err)
 		}
 	}
@@ -418,8 +406,8 @@ func TestARunThatNeverBeganReplacesAnOlderReport(t *testing.T) {
 		want      int
 		text      string
 	}{
-		"an error":        {false, failure(errors.New("no server"), "start it"), exitFailed, "no server"},
-		"an interruption": {true, failure(context.Canceled, ""), exitInterrupted, "interrupted before the first record"},
+		"an error":        {false, exit.Failure(errors.New("no server"), "start it"), exit.Failed, "no server"},
+		"an interruption": {true, exit.Failure(context.Canceled, ""), exit.Interrupted, "interrupted before the first record"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o, err := parseVerify(t, "--report", "verify.json")
@@ -437,8 +425,8 @@ func TestARunThatNeverBeganReplacesAnOlderReport(t *testing.T) {
 			o.output = outputJSON
 			var stdout bytes.Buffer
 			run := &verifyRun{pairRun: newPairRun(o.pairOptions, streams{out: &stdout, err: io.Discard, env: envOf()}), options: o}
-			if err := run.ended(ctx, run.reportFailure(ctx, test.err)); exitCode(err) != test.want {
-				t.Errorf("exit %d", exitCode(err))
+			if err := run.ended(ctx, run.reportFailure(ctx, test.err)); exit.CodeOf(err) != test.want {
+				t.Errorf("exit %d", exit.CodeOf(err))
 			}
 			text, err := os.ReadFile("verify.json")
 			if err != nil {
@@ -475,11 +463,11 @@ func TestFilesThatCannotBeWrittenAreAllNamed(t *testing.T) {
 		err   error
 		want  int
 	}{
-		"nothing found":    {0, nil, exitFailed},
-		"differences":      {1, nil, exitFailed},
-		"a failure":        {0, errors.New("the server is gone"), exitFailed},
-		"an interruption":  {0, fmt.Errorf("%w: %w", verify.ErrInterrupted, errInterrupted), exitInterrupted},
-		"before the start": {0, failure(errors.New("no server"), "start it"), exitFailed},
+		"nothing found":    {0, nil, exit.Failed},
+		"differences":      {1, nil, exit.Failed},
+		"a failure":        {0, errors.New("the server is gone"), exit.Failed},
+		"an interruption":  {0, fmt.Errorf("%w: %w", verify.ErrInterrupted, exit.ErrInterrupted), exit.Interrupted},
+		"before the start": {0, exit.Failure(errors.New("no server"), "start it"), exit.Failed},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Chdir(t.TempDir())
@@ -498,15 +486,15 @@ func TestFilesThatCannotBeWrittenAreAllNamed(t *testing.T) {
 				err = run.reportFailure(ctx, test.err)
 			} else {
 				run.began = true
-				if test.want == exitInterrupted {
-					cancel(errInterrupted)
+				if test.want == exit.Interrupted {
+					cancel(exit.ErrInterrupted)
 				}
 				report := &verify.Report{Only: record.AllKinds, Total: test.total, Seen: record.Seen{Lanyard: 1}}
 				err = run.report(report, test.err)
 			}
 			err = run.ended(ctx, err)
-			if exitCode(err) != test.want {
-				t.Errorf("exit %d", exitCode(err))
+			if exit.CodeOf(err) != test.want {
+				t.Errorf("exit %d", exit.CodeOf(err))
 			}
 			said := readReport(t, stdout.Bytes())
 			for _, file := range []string{"a/1.json", "a/2.xml", "3.md"} {
@@ -531,23 +519,23 @@ func TestASourceThatWasEmptiedIsNoVerdict(t *testing.T) {
 		err  error
 		want int
 	}{
-		"no key of Lanyard's any more": {nil, record.Seen{Keys: 7, Ignored: 7}, nil, exitFailed},
-		"but of its analytics":         {nil, record.Seen{Analytics: 1}, nil, exitDone},
-		"as was asked for":             {[]string{"--allow-empty"}, record.Seen{}, nil, exitDone},
-		"found in a later pass":        {nil, record.Seen{Lanyard: 1}, fmt.Errorf("look closer: %w", verify.ErrEmptied), exitFailed},
+		"no key of Lanyard's any more": {nil, record.Seen{Keys: 7, Ignored: 7}, nil, exit.Failed},
+		"but of its analytics":         {nil, record.Seen{Analytics: 1}, nil, exit.Done},
+		"as was asked for":             {[]string{"--allow-empty"}, record.Seen{}, nil, exit.Done},
+		"found in a later pass":        {nil, record.Seen{Lanyard: 1}, fmt.Errorf("look closer: %w", verify.ErrEmptied), exit.Failed},
 	} {
 		t.Run(name, func(t *testing.T) {
 			run, _ := runOfVerify(t, test.args...)
 			run.began = true
 			err := run.ended(t.Context(), run.report(&verify.Report{Only: record.AllKinds, Seen: test.seen}, test.err))
-			if exitCode(err) != test.want {
-				t.Fatalf("exit %d, %v", exitCode(err), err)
+			if exit.CodeOf(err) != test.want {
+				t.Fatalf("exit %d, %v", exit.CodeOf(err), err)
 			}
 			var said strings.Builder
-			if test.want != exitDone {
-				printError(&said, err)
+			if test.want != exit.Done {
+				exit.Print(&said, err)
 			}
-			if test.want != exitDone && (!strings.Contains(said.String(), "was emptied") || !strings.Contains(said.String(), "hint: is somebody flushing")) {
+			if test.want != exit.Done && (!strings.Contains(said.String(), "was emptied") || !strings.Contains(said.String(), "hint: is somebody flushing")) {
 				t.Error(said.String())
 			}
 		})
@@ -580,8 +568,8 @@ func TestWhatToDoNext(t *testing.T) {
 		"none listed":                     {kv: verify.Counts{Extra: 1}, said: []string{extra}},
 	} {
 		v := verification{Report: verify.Report{Only: record.AllKinds, Total: 1, Differences: test.listed, Exact: test.exact, CountsOnly: test.counts}}
-		v.Exit, v.Again, v.Report.Kinds[record.KV] = exitDifferences, again{name: verifyName}, test.kv
-		text := v.text(look{})
+		v.Exit, v.Again, v.Report.Kinds[record.KV] = exit.Differences, invocation.Invocation{Name: verifyName}, test.kv
+		text := v.Text(ui.Style{})
 		for _, advice := range []string{migrate, decide, more, extra} {
 			if said := strings.Contains(text, advice); said != slices.Contains(test.said, advice) {
 				t.Errorf("%s: %q is said: %v\n%s", name, advice, said, text)
@@ -596,7 +584,7 @@ func TestWhatToDoNext(t *testing.T) {
 func TestAUserWhoMayNotIsToldWhichRoleIsEnough(t *testing.T) {
 	for readOnly, role := range map[bool]string{true: "the role read on", false: "the role readWrite on"} {
 		var said strings.Builder
-		printError(&said, explainMongo(fmt.Errorf("find: %w", mongo.ErrPermission), targetOptions{readOnly: readOnly}))
+		exit.Print(&said, explainMongo(fmt.Errorf("find: %w", mongo.ErrPermission), targetOptions{readOnly: readOnly}))
 		if !strings.Contains(said.String(), role) {
 			t.Errorf("only reads: %t: %s", readOnly, &said)
 		}
@@ -613,25 +601,5 @@ func TestProgressOfAComparisonAddsBothSidesUp(t *testing.T) {
 	}
 	if p = verifyProgress(verify.Snapshot{Keys: 10}, 60); p.Total != 0 {
 		t.Errorf("a total of %d without one of the source", p.Total)
-	}
-}
-
-func TestPlurals(t *testing.T) {
-	for noun, want := range map[string]string{"key": "2 keys", "library": "2 libraries", "record": "2 records"} {
-		if one, got := plural(1, noun), plural(2, noun); got != want || one != "1 "+noun {
-			t.Errorf("%s, %s", one, got)
-		}
-	}
-	if list := rdbWarnings(rdb.Info{Checksum: true, Functions: 2}); len(list) != 1 || !strings.HasPrefix(list[0], "2 libraries of Redis functions") {
-		t.Errorf("%q", list)
-	}
-}
-
-func TestSizesOfFiles(t *testing.T) {
-	for n, want := range map[int64]string{0: "0 bytes", 1: "1 byte", 999: "999 bytes", 1000: "1.0 KB", 9949: "9.9 KB", 216123: "216 KB",
-		999600: "1.0 MB", 12e9: "12 GB", 5e15: "5000 TB"} {
-		if got := byteText(n); got != want {
-			t.Errorf("%d: %s, want %s", n, got, want)
-		}
 	}
 }

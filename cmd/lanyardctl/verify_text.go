@@ -5,30 +5,35 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/lanyardctl/lanyardctl/internal/exit"
+	"github.com/lanyardctl/lanyardctl/internal/ui"
 	"github.com/lanyardctl/lanyardctl/record"
 )
 
-// text returns v for people. It ends with a newline.
-func (v verification) text(l look) string {
+// Text returns v for people. It ends with a newline.
+func (v verification) Text(l ui.Style) string {
 	t := newReportText(l)
 	text, colour := v.verdict()
-	t.wrap("", l.paint(colour, text))
-	t.line("  from  %s", v.Source)
-	t.line("  to    %s, database %s", v.Target, v.Database)
-	t.line("")
-	t.table(v.head(), v.rows(), map[string]string{"missing": red, "different": red, "rejected": yellow})
+	t.Wrap("", l.Paint(colour, text))
+	t.Line("  from  %s", v.Source)
+	t.Line("  to    %s, database %s", v.Target, v.Database)
+	t.Line("")
+	t.Table(ui.Table{
+		Head: v.head(), Rows: v.rows(), Sums: true,
+		Colours: map[string]string{"missing": ui.Red, "different": ui.Red, "rejected": ui.Yellow},
+	})
 	if v.Report.CountsOnly {
-		t.line("")
-		t.wrap("", countsOnlyRemark)
+		t.Line("")
+		t.Wrap("", countsOnlyRemark)
 	}
 	t.differences(v)
-	t.list("Notes:", v.notes())
+	t.List("Notes:", v.notes())
 	t.keys(v.Report.Seen, v.Err == nil)
-	t.list("Rejected, and so not expected in the target:", countedTexts(v.Report.Reasons, reasonTexts))
+	t.List("Rejected, and so not expected in the target:", ui.ItemsOf(v.Report.Reasons, reasonTexts))
 	t.warnings(v.Warnings)
-	t.line("")
-	t.line("Took %s%s.", duration(v.Report.Duration), v.howRead())
-	t.wrap("", v.clock())
+	t.Line("")
+	t.Line("Took %s%s.", ui.Duration(v.Report.Duration), v.howRead())
+	t.Wrap("", v.clock())
 	t.nextAfterVerify(v)
 	return t.String()
 }
@@ -41,23 +46,23 @@ func (t *reportText) differences(v verification) {
 	list := v.Report.Differences
 	if len(list) == 0 {
 		if more := v.unlisted(); more > 0 {
-			t.line("")
-			t.line("%s, not listed (--max-differences).", plural(more, "difference"))
+			t.Line("")
+			t.Line("%s, not listed (--max-differences).", ui.Plural(more, "difference"))
 		}
 		return
 	}
-	t.line("")
-	t.line("%s", t.paint(bold, "Differences:"))
+	t.Line("")
+	t.Line("%s", t.Paint(ui.Bold, "Differences:"))
 	user := 0
 	for _, d := range list {
-		user = max(user, visible(whose(d)))
+		user = max(user, ui.Columns(whose(d)))
 	}
 	for _, d := range list {
 		name := whose(d)
-		t.line("  %-9s  %-*s  %s%s  %s", d.Type, longestKind, d.Kind, name, strings.Repeat(" ", user-visible(name)), where(d))
+		t.Line("  %-9s  %-*s  %s%s  %s", d.Type, longestKind, d.Kind, name, strings.Repeat(" ", user-ui.Columns(name)), where(d))
 	}
 	if more := v.unlisted(); more > 0 {
-		t.line("  … and %s more (--max-differences lists more)", thousands(more))
+		t.Line("  … and %s more (--max-differences lists more)", ui.Thousands(more))
 	}
 }
 
@@ -67,14 +72,14 @@ var longestKind = len(record.MonitoringSince.String())
 // nextAfterVerify says what to type now.
 func (t *reportText) nextAfterVerify(v verification) {
 	total, cmd := v.total(), v.Again
-	migrate := cmd.as(migrationName, sameFlags...)
-	t.line("")
+	migrate := cmd.As(migrationName, sameFlags...)
+	t.Line("")
 	switch {
 	case v.interrupted():
 		t.command("Next: run it again:", cmd)
 	case v.Err != nil:
 		t.command("Next: mend what the error names, then run it again:", cmd)
-	case v.Exit == exitDifferences:
+	case v.Exit == exit.Differences:
 		migrates, look := total.Missing+total.Different > 0, "Next: look"
 		if migrates {
 			look = "Then look"
@@ -82,21 +87,21 @@ func (t *reportText) nextAfterVerify(v verification) {
 			t.conflicts(v)
 		}
 		if !migrates || v.listsExtra() {
-			t.wrap("", look+" at what only the target has. A migration removes nothing that somebody else wrote: an API key that "+
+			t.Wrap("", look+" at what only the target has. A migration removes nothing that somebody else wrote: an API key that "+
 				"lets somebody in, or a second document of a user, is yours to delete.")
 		}
 		t.command("Then verify again:", cmd)
 	case total.Mistyped > 0:
 		t.command("Next: migrate, which mends the types that Lanyard cannot read:", migrate)
-	case v.Exit == exitRejects:
-		t.command("Next: a dry run writes what is rejected to a file, with the reasons:", migrate.with("dry-run"))
+	case v.Exit == exit.Rejects:
+		t.command("Next: a dry run writes what is rejected to a file, with the reasons:", migrate.With("dry-run"))
 	case v.Report.CountsOnly:
-		t.command("Next: compare the contents as well:", cmd.without("counts-only"))
+		t.command("Next: compare the contents as well:", cmd.Without("counts-only"))
 	default:
-		t.wrap("", "Nothing is left to do. Before you switch over, stop Lanyard's writes, migrate and verify a last time.")
+		t.Wrap("", "Nothing is left to do. Before you switch over, stop Lanyard's writes, migrate and verify a last time.")
 	}
-	if cmd.narrowed() && v.Err == nil {
-		t.wrap("", limitedRemark)
+	if cmd.Narrowed() && v.Err == nil {
+		t.Wrap("", limitedRemark)
 	}
 }
 
@@ -114,17 +119,17 @@ func (v verification) listsExtra() bool {
 // conflicts says what to do about values that somebody else wrote to the target.
 func (t *reportText) conflicts(v verification) {
 	policy := record.FailOnConflict.String()
-	if given := v.Again.value("on-conflict"); given != "" {
+	if given := v.Again.Value("on-conflict"); given != "" {
 		policy = given
 	}
 	if v.total().Different == 0 || policy != record.FailOnConflict.String() {
 		return
 	}
 	if v.Report.Exact {
-		t.wrap("", fmt.Sprintf("Equality is more than that brings about: it leaves what the target is ahead in, and what somebody else "+
+		t.Wrap("", fmt.Sprintf("Equality is more than that brings about: it leaves what the target is ahead in, and what somebody else "+
 			"wrote there, unless migrate --on-conflict %s lets Redis win.", record.PreferSource))
 		return
 	}
-	t.wrap("", fmt.Sprintf("What differs since somebody else wrote it stays as it is: decide it with --on-conflict %s (Redis wins) or %s "+
+	t.Wrap("", fmt.Sprintf("What differs since somebody else wrote it stays as it is: decide it with --on-conflict %s (Redis wins) or %s "+
 		"(MongoDB wins), for both commands alike.", record.PreferSource, record.PreferTarget))
 }

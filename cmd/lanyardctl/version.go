@@ -7,8 +7,10 @@ import (
 	"runtime"
 	"runtime/debug"
 
-	"github.com/lanyardctl/lanyardctl/store/embedded"
 	"github.com/spf13/cobra"
+
+	"github.com/lanyardctl/lanyardctl/internal/exit"
+	"github.com/lanyardctl/lanyardctl/store/embedded"
 )
 
 // buildVersion is what the binary knows of its own build.
@@ -46,8 +48,8 @@ func readBuildVersion() buildVersion {
 	return v
 }
 
-// text writes v for people.
-func (v buildVersion) text(w io.Writer) error {
+// Text writes v for people.
+func (v buildVersion) Text(w io.Writer) error {
 	revision := v.Revision
 	switch {
 	case revision == "":
@@ -75,13 +77,13 @@ func newVersion() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			switch output {
 			case "text":
-				return readBuildVersion().text(cmd.OutOrStdout())
+				return readBuildVersion().Text(cmd.OutOrStdout())
 			case "json":
 				enc := json.NewEncoder(cmd.OutOrStdout())
 				enc.SetIndent("", "  ")
 				return enc.Encode(readBuildVersion())
 			}
-			return usageError(fmt.Sprintf("--output %q: unknown format", output), "give --output text or --output json")
+			return exit.WrongUse(fmt.Sprintf("--output %q: unknown format", output), "give --output text or --output json")
 		},
 	}
 	cmd.Flags().StringVar(&output, "output", "text", "text or json")

@@ -6,13 +6,14 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/lanyardctl/lanyardctl/internal/exit"
 	"github.com/lanyardctl/lanyardctl/store/embedded"
 )
 
 func TestVersion(t *testing.T) {
 	code, stdout, stderr := call("version", "--output", "json")
 	var v buildVersion
-	if err := json.Unmarshal([]byte(stdout), &v); code != exitDone || stderr != "" || err != nil {
+	if err := json.Unmarshal([]byte(stdout), &v); code != exit.Done || stderr != "" || err != nil {
 		t.Fatalf("exit %d, %v, stderr: %s", code, err, stderr)
 	}
 	if v.Version == "" || v.Go != runtime.Version() || v.Embedded != embedded.Included {
@@ -20,7 +21,7 @@ func TestVersion(t *testing.T) {
 	}
 
 	code, stdout, stderr = call("version")
-	if code != exitDone || stderr != "" || !strings.HasPrefix(stdout, "lanyardctl "+v.Version+"\n") || !strings.Contains(stdout, v.Go) {
+	if code != exit.Done || stderr != "" || !strings.HasPrefix(stdout, "lanyardctl "+v.Version+"\n") || !strings.Contains(stdout, v.Go) {
 		t.Errorf("exit %d, stdout: %s, stderr: %s", code, stdout, stderr)
 	}
 }
@@ -44,7 +45,7 @@ func TestVersionText(t *testing.T) {
 		},
 	} {
 		var text strings.Builder
-		if err := c.v.text(&text); err != nil || text.String() != c.want {
+		if err := c.v.Text(&text); err != nil || text.String() != c.want {
 			t.Errorf("%v\n%s", err, &text)
 		}
 	}

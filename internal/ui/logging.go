@@ -1,4 +1,4 @@
-package main
+package ui
 
 import (
 	"context"
@@ -12,12 +12,12 @@ import (
 
 // The values of --log-format.
 const (
-	logText = "text"
-	logJSON = "json"
+	LogText = "text"
+	LogJSON = "json"
 )
 
-// logLevel returns the least level that is shown.
-func logLevel(quiet, verbose bool) slog.Level {
+// LogLevel returns the least level that is shown.
+func LogLevel(quiet, verbose bool) slog.Level {
 	switch {
 	case quiet:
 		return slog.LevelError
@@ -27,9 +27,9 @@ func logLevel(quiet, verbose bool) slog.Level {
 	return slog.LevelInfo
 }
 
-// newLogger returns a logger for w in the format of --log-format.
-func newLogger(w io.Writer, format string, level slog.Level) *slog.Logger {
-	if format == logJSON {
+// NewLogger returns a logger for w in the format of --log-format.
+func NewLogger(w io.Writer, format string, level slog.Level) *slog.Logger {
+	if format == LogJSON {
 		return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level}))
 	}
 	return slog.New(&lineHandler{out: w, level: level, mu: new(sync.Mutex)})
@@ -62,7 +62,7 @@ func (h *lineHandler) Handle(_ context.Context, r slog.Record) error {
 	case r.Level < slog.LevelInfo:
 		b.WriteString("debug: ")
 	}
-	b.WriteString(printable(r.Message))
+	b.WriteString(Printable(r.Message))
 	for _, a := range h.attrs {
 		writeAttr(&b, a)
 	}
@@ -80,7 +80,7 @@ func (h *lineHandler) Handle(_ context.Context, r slog.Record) error {
 
 func writeAttr(b *strings.Builder, a slog.Attr) {
 	value := a.Value.Resolve().String()
-	if strings.ContainsAny(value, " \"=") || value == "" || printableLine(value) != value {
+	if strings.ContainsAny(value, " \"=") || value == "" || PrintableLine(value) != value {
 		value = strconv.Quote(value)
 	}
 	b.WriteString(" " + a.Key + "=" + value)

@@ -1,4 +1,4 @@
-package main
+package ui
 
 import (
 	"fmt"
@@ -12,10 +12,10 @@ import (
 
 // The values of --progress.
 const (
-	progressAuto  = "auto"
-	progressBar   = "bar"
-	progressPlain = "plain"
-	progressNone  = "none"
+	ProgressAuto  = "auto"
+	ProgressBar   = "bar"
+	ProgressPlain = "plain"
+	ProgressNone  = "none"
 )
 
 const (
@@ -23,54 +23,54 @@ const (
 	plainEvery = 10 * time.Second
 )
 
-// progressMode decides what --progress means for a stream.
-func progressMode(flag string, quiet, terminal bool) string {
+// ProgressMode decides what --progress means for a stream.
+func ProgressMode(flag string, quiet, terminal bool) string {
 	switch {
 	case quiet:
-		return progressNone
-	case flag != progressAuto:
+		return ProgressNone
+	case flag != ProgressAuto:
 		return flag
 	case terminal:
-		return progressBar
+		return ProgressBar
 	}
-	return progressPlain
+	return ProgressPlain
 }
 
-// progress is how far a run has come.
-type progress struct {
+// Progress is how far a run has come.
+type Progress struct {
 	Phase  string
 	Done   int64
 	Total  int64  // about, and zero where nobody knows
 	Unit   string // of both: "keys"
-	Beside []tally
+	Beside []Counter
 }
 
-// tally is how many there are of something.
-type tally struct {
-	noun string
-	n    int64
+// Counter is how many there are of something.
+type Counter struct {
+	Noun string
+	N    int64
 }
 
 // progressView shows how far a run has come.
 type progressView interface {
-	show(now time.Time, s progress)
+	Show(now time.Time, s Progress)
 
 	// end shows the last state. Complete tells that the run came to its end.
-	end(now time.Time, s progress, complete bool)
+	End(now time.Time, s Progress, complete bool)
 }
 
-// startProgress shows the state on c until the returned function is called; plain progress goes to log where that is
+// StartProgress shows the state on c until the returned function is called; plain progress goes to log where that is
 // not nil.
-func startProgress(mode string, log *slog.Logger, c *console, width int, state func() progress) (stop func(complete bool)) {
+func StartProgress(mode string, log *slog.Logger, c *Console, width int, state func() Progress) (stop func(complete bool)) {
 	var view progressView
 	every := plainEvery
 	switch mode {
-	case progressNone:
+	case ProgressNone:
 		return func(bool) {}
-	case progressBar:
+	case ProgressBar:
 		view, every = newBarView(c, width), barEvery
 	default:
-		view = newPlainView(c, time.Now(), state())
+		view = NewPlainView(c, time.Now(), state())
 		if log != nil {
 			view = logView{log}
 		}
@@ -84,14 +84,14 @@ func startProgress(mode string, log *slog.Logger, c *console, width int, state f
 }
 
 // follow shows the state at each tick. The returned function shows the last one and returns when nothing runs any more.
-func follow(view progressView, ticks <-chan time.Time, now func() time.Time, state func() progress) (stop func(complete bool)) {
+func follow(view progressView, ticks <-chan time.Time, now func() time.Time, state func() Progress) (stop func(complete bool)) {
 	quit, ended := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(ended)
 		for {
 			select {
 			case t := <-ticks:
-				view.show(t, state())
+				view.Show(t, state())
 			case <-quit:
 				return
 			}
@@ -100,7 +100,7 @@ func follow(view progressView, ticks <-chan time.Time, now func() time.Time, sta
 	return func(complete bool) {
 		close(quit)
 		<-ended
-		view.end(now(), state(), complete)
+		view.End(now(), state(), complete)
 	}
 }
 
@@ -115,28 +115,28 @@ type plainView struct {
 	last  int64
 }
 
-func newPlainView(out io.Writer, now time.Time, p progress) *plainView {
+func NewPlainView(out io.Writer, now time.Time, p Progress) *plainView {
 	return &plainView{out: out, began: now, since: now, from: p.Done, last: p.Done}
 }
 
-func (v *plainView) show(now time.Time, p progress) {
+func (v *plainView) Show(now time.Time, p Progress) {
 	if p.Done < v.last {
 		v.since, v.from = now, p.Done
 	}
 	v.last = p.Done
-	v.line(p.Phase, v.state(now, p), v.left(now, p))
+	v.Line(p.Phase, v.state(now, p), v.left(now, p))
 }
 
-func (v *plainView) end(now time.Time, p progress, complete bool) {
+func (v *plainView) End(now time.Time, p Progress, complete bool) {
 	what := "stopped"
 	if complete {
 		what = "done"
 		p.Total = p.Done
 	}
-	v.line(what, v.state(now, p), "in "+duration(now.Sub(v.began)))
+	v.Line(what, v.state(now, p), "in "+Duration(now.Sub(v.began)))
 }
 
-func (v *plainView) line(what, state, rest string) {
+func (v *plainView) Line(what, state, rest string) {
 	text := what + ": " + state
 	if rest != "" {
 		text += ", " + rest
@@ -146,25 +146,25 @@ func (v *plainView) line(what, state, rest string) {
 }
 
 // state returns "12,345 of 123,456 keys (10 %), 12,300 records, 45 rejects, 1,234 keys/s".
-func (v *plainView) state(now time.Time, p progress) string {
-	parts := []string{thousands(p.Done) + " " + p.Unit}
+func (v *plainView) state(now time.Time, p Progress) string {
+	parts := []string{Thousands(p.Done) + " " + p.Unit}
 	if p.Total > 0 {
 		total := max(p.Total, p.Done)
-		parts[0] = fmt.Sprintf("%s of %s %s (%d %%)", thousands(p.Done), thousands(total), p.Unit, p.Done*100/total)
+		parts[0] = fmt.Sprintf("%s of %s %s (%d %%)", Thousands(p.Done), Thousands(total), p.Unit, p.Done*100/total)
 	}
 	for _, t := range p.Beside {
-		if t.n > 0 {
-			parts = append(parts, plural(t.n, t.noun))
+		if t.N > 0 {
+			parts = append(parts, Plural(t.N, t.Noun))
 		}
 	}
 	if rate := v.rate(now, p); rate > 0 {
-		parts = append(parts, thousands(int64(rate))+" "+p.Unit+"/s")
+		parts = append(parts, Thousands(int64(rate))+" "+p.Unit+"/s")
 	}
 	return strings.Join(parts, ", ")
 }
 
 // rate returns how much is done in a second.
-func (v *plainView) rate(now time.Time, p progress) float64 {
+func (v *plainView) rate(now time.Time, p Progress) float64 {
 	seconds := now.Sub(v.since).Seconds()
 	if seconds <= 0 {
 		return 0
@@ -172,20 +172,20 @@ func (v *plainView) rate(now time.Time, p progress) float64 {
 	return float64(p.Done-v.from) / seconds
 }
 
-func (v *plainView) left(now time.Time, p progress) string {
+func (v *plainView) left(now time.Time, p Progress) string {
 	rate := v.rate(now, p)
 	if rate <= 0 || p.Total <= p.Done {
 		return ""
 	}
-	return "about " + duration(time.Duration(float64(p.Total-p.Done)/rate*float64(time.Second))) + " left"
+	return "about " + Duration(time.Duration(float64(p.Total-p.Done)/rate*float64(time.Second))) + " left"
 }
 
 // logView logs at each tick, for programs that read logs.
 type logView struct{ log *slog.Logger }
 
-func (v logView) show(_ time.Time, p progress) { v.write(p.Phase, p) }
+func (v logView) Show(_ time.Time, p Progress) { v.write(p.Phase, p) }
 
-func (v logView) end(_ time.Time, p progress, complete bool) {
+func (v logView) End(_ time.Time, p Progress, complete bool) {
 	if complete {
 		v.write("done", p)
 	} else {
@@ -193,26 +193,26 @@ func (v logView) end(_ time.Time, p progress, complete bool) {
 	}
 }
 
-func (v logView) write(phase string, p progress) {
+func (v logView) write(phase string, p Progress) {
 	attrs := []any{"phase", phase, p.Unit, p.Done, "total", p.Total}
 	for _, t := range p.Beside {
-		attrs = append(attrs, several(t.noun), t.n)
+		attrs = append(attrs, several(t.Noun), t.N)
 	}
 	v.log.Info("progress", attrs...)
 }
 
 // barView draws a bar on a terminal.
 type barView struct {
-	console *console
+	console *Console
 	width   int
 	bar     *progressbar.ProgressBar
-	last    progress
+	last    Progress
 }
 
 // beside is about how many columns stand beside the bar itself.
 const beside = 72
 
-func newBarView(c *console, width int) *barView { return &barView{console: c, width: width} }
+func newBarView(c *Console, width int) *barView { return &barView{console: c, width: width} }
 
 func (v *barView) newBar(unit string) *progressbar.ProgressBar {
 	return progressbar.NewOptions64(1,
@@ -227,14 +227,14 @@ func (v *barView) newBar(unit string) *progressbar.ProgressBar {
 	)
 }
 
-// show draws the state. While the run goes on the bar stays short of its end: the keys may have become more than were
+// Show draws the state. While the run goes on the bar stays short of its end: the keys may have become more than were
 // counted, and what comes after the last key takes its time as well.
-func (v *barView) show(_ time.Time, p progress) {
+func (v *barView) Show(_ time.Time, p Progress) {
 	p.Total = max(p.Total, p.Done+1)
 	v.draw(p)
 }
 
-func (v *barView) end(_ time.Time, p progress, complete bool) {
+func (v *barView) End(_ time.Time, p Progress, complete bool) {
 	if complete {
 		p.Phase, p.Done = "done", max(p.Done, 1)
 		p.Total = p.Done
@@ -245,10 +245,10 @@ func (v *barView) end(_ time.Time, p progress, complete bool) {
 	v.console.leaveBar()
 }
 
-func (v *barView) draw(p progress) {
+func (v *barView) draw(p Progress) {
 	// A run that begins to count anew has a new speed.
 	if v.bar == nil || p.Done < v.last.Done {
-		v.bar, v.last = v.newBar(p.Unit), progress{}
+		v.bar, v.last = v.newBar(p.Unit), Progress{}
 	}
 	if p.Phase != v.last.Phase {
 		v.bar.Describe(p.Phase)

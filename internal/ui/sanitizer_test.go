@@ -1,4 +1,4 @@
-package main
+package ui
 
 import (
 	"errors"
@@ -8,11 +8,11 @@ import (
 )
 
 func TestARedactedErrorStaysTheSameError(t *testing.T) {
-	err := newRedactor().err(errors.Join(io.ErrUnexpectedEOF, errors.New("redis://:hunter2@h")))
+	err := NewSanitizer().Err(errors.Join(io.ErrUnexpectedEOF, errors.New("redis://:hunter2@h")))
 	if !errors.Is(err, io.ErrUnexpectedEOF) || strings.Contains(err.Error(), "hunter2") {
 		t.Errorf("%v", err)
 	}
-	if newRedactor().err(nil) != nil {
+	if NewSanitizer().Err(nil) != nil {
 		t.Error("no error became one")
 	}
 }

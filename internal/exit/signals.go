@@ -1,4 +1,4 @@
-package main
+package exit
 
 import (
 	"context"
@@ -8,12 +8,12 @@ import (
 	"syscall"
 )
 
-// errInterrupted is the cause of a context that a signal cancelled.
-var errInterrupted = errors.New("interrupted")
+// ErrInterrupted is the cause of a context that a signal cancelled.
+var ErrInterrupted = errors.New("interrupted")
 
-// withSignals returns a context that the first SIGINT, SIGTERM or SIGHUP cancels, with errInterrupted as its cause, so that a
+// WithSignals returns a context that the first SIGINT, SIGTERM or SIGHUP cancels, with errInterrupted as its cause, so that a
 // run can finish what is in flight and report. The second ends the process at once. The caller calls stop when done.
-func withSignals(parent context.Context) (ctx context.Context, stop func()) {
+func WithSignals(parent context.Context) (ctx context.Context, stop func()) {
 	ctx, cancel := context.WithCancelCause(parent)
 	signals := make(chan os.Signal, 2)
 	for _, s := range []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP} {
@@ -29,9 +29,9 @@ func withSignals(parent context.Context) (ctx context.Context, stop func()) {
 				return
 			case <-signals:
 				if again {
-					os.Exit(exitInterrupted)
+					os.Exit(Interrupted)
 				}
-				cancel(errInterrupted)
+				cancel(ErrInterrupted)
 			}
 		}
 	}()

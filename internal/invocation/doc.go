@@ -1,0 +1,2 @@
+// Package invocation keeps a command as it was typed, so that a report can say what to type next.
+package invocation

@@ -1,0 +1,63 @@
+package ui
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/lanyardctl/lanyardctl/internal/redact"
+)
+
+// Printable returns text in which a terminal finds nothing to obey: what is no mark on paper, such as a control character
+// in the name of a file, becomes its escape. Lines stay lines.
+func Printable(text string) string {
+	return escaping(text, func(r rune) bool { return r == '\n' || unicode.IsPrint(r) })
+}
+
+// PrintableLine is [Printable] for what is one line.
+func PrintableLine(text string) string { return escaping(text, unicode.IsPrint) }
+
+func escaping(text string, plain func(rune) bool) string {
+	if utf8.ValidString(text) && strings.IndexFunc(text, func(r rune) bool { return !plain(r) }) < 0 {
+		return text
+	}
+	var b strings.Builder
+	for len(text) > 0 {
+		r, size := utf8.DecodeRuneInString(text)
+		if plain(r) && (r != utf8.RuneError || size > 1) {
+			b.WriteString(text[:size])
+		} else {
+			b.WriteString(redact.InsideQuotes(text[:size]))
+		}
+		text = text[size:]
+	}
+	return b.String()
+}
+
+// longestName is how many characters of a name are shown.
+const longestName = 100
+
+// ShownName returns a name that a user chose so that it does no harm anywhere: a plain word as it is, anything else in
+// quotation marks, with escapes for all that is no visible character. A long one is cut.
+func ShownName(name string) string {
+	plain := func(r rune) bool {
+		return unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("_-.$:/@+#", r)
+	}
+	if name != "" && len(name) <= longestName && strings.IndexFunc(name, func(r rune) bool { return !plain(r) || r == unicode.ReplacementChar }) < 0 {
+		return name
+	}
+	return QuotedName(name)
+}
+
+func QuotedName(name string) string {
+	n := 0
+	for i := range name {
+		if n == longestName {
+			return fmt.Sprintf("%s… (%s)", strconv.Quote(name[:i]), Plural(int64(len(name)), "byte"))
+		}
+		n++
+	}
+	return strconv.Quote(name)
+}

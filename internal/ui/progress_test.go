@@ -1,0 +1,162 @@
+package ui
+
+import (
+	"bytes"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+)
+
+// recorder is a view that keeps what it is shown.
+type recorder struct {
+	shown    chan int64
+	last     Progress
+	complete bool
+}
+
+func (r *recorder) Show(_ time.Time, s Progress) { r.shown <- s.Done }
+
+func (r *recorder) End(_ time.Time, s Progress, complete bool) {
+	r.last, r.complete = s, complete
+}
+
+func TestProgressFollowsTheTicksAndEndsWithTheLastState(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	var mu sync.Mutex
+	state := Progress{Done: 1}
+	set := func(keys int64) {
+		mu.Lock()
+		defer mu.Unlock()
+		state.Done = keys
+	}
+	ticks := make(chan time.Time)
+	r := &recorder{shown: make(chan int64)}
+	stop := follow(r, ticks, time.Now, func() Progress {
+		mu.Lock()
+		defer mu.Unlock()
+		return state
+	})
+	for keys := range int64(3) {
+		set(keys)
+		ticks <- time.Time{}
+		if got := <-r.shown; got != keys {
+			t.Errorf("got %d, want %d", got, keys)
+		}
+	}
+	set(10)
+	stop(true)
+	if r.last.Done != 10 || !r.complete {
+		t.Errorf("ended with %+v", r)
+	}
+}
+
+func TestProgressLeaksNothing(t *testing.T) {
+	for _, mode := range []string{ProgressBar, ProgressPlain, ProgressNone} {
+		t.Run(mode, func(t *testing.T) {
+			defer goleak.VerifyNone(t)
+			var out bytes.Buffer
+			stop := StartProgress(mode, nil, NewConsole(&out), 80, func() Progress { return Progress{Done: 5, Total: 5} })
+			stop(true)
+			if (out.Len() == 0) != (mode == ProgressNone) {
+				t.Errorf("%q", out.String())
+			}
+		})
+	}
+}
+
+func TestProgressModes(t *testing.T) {
+	for _, test := range []struct {
+		flag            string
+		quiet, terminal bool
+		want            string
+	}{
+		{"auto", false, true, "bar"}, {"auto", false, false, "plain"}, {"bar", false, false, "bar"}, {"plain", false, true, "plain"},
+		{"none", false, true, "none"}, {"auto", true, true, "none"}, {"bar", true, true, "none"},
+	} {
+		if got := ProgressMode(test.flag, test.quiet, test.terminal); got != test.want {
+			t.Errorf("%+v: %s", test, got)
+		}
+	}
+}
+
+func TestProgressThatCountsAnewHasItsOwnSpeed(t *testing.T) {
+	var out bytes.Buffer
+	began := time.Unix(1000, 0)
+	v := NewPlainView(&out, began, Progress{})
+	v.Show(began.Add(10*time.Second), Progress{Phase: "comparing", Done: 1000, Total: 1000, Unit: "entries"})
+	v.Show(began.Add(20*time.Second), Progress{Phase: "looking closer", Done: 0, Total: 1000, Unit: "entries"})
+	out.Reset()
+	v.Show(began.Add(30*time.Second), Progress{Phase: "looking closer", Done: 500, Total: 1000, Unit: "entries"})
+	if want := "looking closer: 500 of 1,000 entries (50 %), 50 entries/s, about 10.0 s left\n"; out.String() != want {
+		t.Errorf("got %q, want %q", out.String(), want)
+	}
+}
+
+// lastLine returns what a terminal would show of the last line that was drawn before the newline at the end.
+func lastLine(out string) string {
+	out = strings.TrimSuffix(out, "\n")
+	return strings.TrimSuffix(out[strings.LastIndex(out, "\r")+1:], "\x1b[0K")
+}
+
+func TestABarEndsAtAHundredPerCentAndNotBefore(t *testing.T) {
+	tests := map[string]struct {
+		states []Progress
+		last   Progress
+	}{
+		"as many keys as counted":        {[]Progress{{Phase: "copying", Done: 5, Total: 10}, {Phase: "finishing", Done: 10, Total: 10}}, Progress{Done: 10, Total: 10}},
+		"more keys than were counted":    {[]Progress{{Phase: "copying", Done: 12, Total: 10}, {Phase: "copying", Done: 13, Total: 10}}, Progress{Done: 15, Total: 10}},
+		"fewer keys than were counted":   {[]Progress{{Phase: "copying", Done: 2, Total: 10}}, Progress{Done: 8, Total: 10}},
+		"no keys at all":                 {[]Progress{{Phase: "copying"}}, Progress{}},
+		"a number that nobody knows":     {[]Progress{{Phase: "copying", Done: 7}}, Progress{Done: 9}},
+		"an end before the first tick":   {nil, Progress{Done: 3, Total: 3}},
+		"going on with an earlier run":   {[]Progress{{Phase: "copying", Done: 900000, Total: 1000000}}, Progress{Done: 1000000, Total: 1000000}},
+		"the last state was shown twice": {[]Progress{{Done: 3, Total: 3}, {Done: 3, Total: 3}}, Progress{Done: 3, Total: 3}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			var out bytes.Buffer
+			v := newBarView(NewConsole(&out), 100)
+			for _, s := range test.states {
+				v.Show(time.Time{}, s)
+			}
+			if strings.Contains(out.String(), "100%") {
+				t.Errorf("at 100 %% before the end: %q", out.String())
+			}
+			v.End(time.Time{}, test.last, true)
+			if !strings.HasSuffix(out.String(), "\n") || !strings.Contains(lastLine(out.String()), "100%") || !strings.HasPrefix(lastLine(out.String()), "done") {
+				t.Errorf("the bar ends with %q", lastLine(out.String()))
+			}
+		})
+	}
+}
+
+func TestABarThatStoppedIsNotFull(t *testing.T) {
+	var out bytes.Buffer
+	v := newBarView(NewConsole(&out), 100)
+	v.Show(time.Time{}, Progress{Phase: "copying", Done: 5, Total: 10})
+	v.End(time.Time{}, Progress{Phase: "copying", Done: 6, Total: 10}, false)
+	if strings.Contains(out.String(), "100%") || !strings.Contains(lastLine(out.String()), "60%") || !strings.HasSuffix(out.String(), "\n") {
+		t.Errorf("the bar ends with %q", lastLine(out.String()))
+	}
+}
+
+func TestALogLineTakesTheBarOffItsLine(t *testing.T) {
+	var out bytes.Buffer
+	c := NewConsole(NewSanitizer("redis://:hunter2@h").Writer(&out))
+	v := newBarView(c, 100)
+	v.Show(time.Time{}, Progress{Phase: "copying", Done: 5, Total: 10})
+	out.Reset()
+	if _, err := c.Write([]byte("trying redis://:hunter2@h again\n")); err != nil {
+		t.Fatal(err)
+	}
+	if want := eraseLine + "trying redis://:xxxxx@h again\n"; out.String() != want {
+		t.Errorf("got %q, want %q", out.String(), want)
+	}
+	out.Reset()
+	if _, err := c.Write([]byte("twice\n")); err != nil || out.String() != "twice\n" {
+		t.Errorf("got %q, %v", out.String(), err)
+	}
+}
