@@ -7,7 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/lanyardctl/lanyardctl/migrate"
 	"github.com/lanyardctl/lanyardctl/record"
 	"github.com/lanyardctl/lanyardctl/store/mem"
 )
@@ -65,7 +64,7 @@ func TestAnInterruptionEndsEveryWait(t *testing.T) {
 				interrupt()
 			}()
 			report, err := run(t, ctx, o)
-			if !errors.Is(err, migrate.ErrInterrupted) {
+			if !errors.Is(err, record.ErrInterrupted) {
 				t.Fatalf("error %v", err)
 			}
 			checkTotals(t, report)
@@ -158,7 +157,7 @@ func TestAnElectionAtTheEdgesEndsNoRun(t *testing.T) {
 				<-o.Sink.(*stuck).reached
 				interrupt()
 			}()
-			if _, err := run(t, ctx, o); !errors.Is(err, migrate.ErrInterrupted) {
+			if _, err := run(t, ctx, o); !errors.Is(err, record.ErrInterrupted) {
 				t.Fatal(err)
 			}
 			o.Sink, o.Checkpoints = target, shaky{target, loses, make(map[string]bool)}

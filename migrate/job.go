@@ -13,10 +13,6 @@ import (
 	"github.com/lanyardctl/lanyardctl/record"
 )
 
-// ErrInterrupted is in the chain of a run's error where its context was cancelled: the run stopped reading, wrote what
-// it had read, and can be gone on with.
-var ErrInterrupted = errors.New("interrupted")
-
 // Job is one run. Make it with [New], and run it once.
 type Job struct {
 	opts   Options
@@ -114,7 +110,7 @@ func (j *Job) run(ctx context.Context) error {
 	group, writing := errgroup.WithContext(draining)
 	reading, stopReading := context.WithCancelCause(writing)
 	defer stopReading(nil)
-	defer context.AfterFunc(ctx, func() { stopReading(fmt.Errorf("%w: %w", ErrInterrupted, context.Cause(ctx))) })()
+	defer context.AfterFunc(ctx, func() { stopReading(record.Interruption(ctx)) })()
 
 	stopSaving := j.saved.start(writing, group)
 	group.Go(func() error {
@@ -132,7 +128,7 @@ func (j *Job) run(ctx context.Context) error {
 	})
 	err := group.Wait()
 	if err != nil && draining.Err() != nil { // the target did not answer in time, and would not now
-		return tooLate(draining)
+		return record.Interruption(draining)
 	}
 	if _, away := errors.AsType[awayError](err); away {
 		return err // nothing can be saved there, either
@@ -157,14 +153,9 @@ func (j *Job) run(ctx context.Context) error {
 		return err
 	}
 	if err = j.saved.end(draining); err != nil && draining.Err() != nil {
-		err = tooLate(draining)
+		err = record.Interruption(draining)
 	}
 	return err
-}
-
-// tooLate returns the error of a run that was interrupted and had no time left.
-func tooLate(draining context.Context) error {
-	return fmt.Errorf("%w: %w", ErrInterrupted, context.Cause(draining))
 }
 
 // copy reads all parts and what is decided after them, and writes all that they deliver. It returns once every batch

@@ -369,7 +369,7 @@ func TestInterruptedRunWritesWhatItReadAndIsGoneOnWith(t *testing.T) {
 	source := &mem.Source{Items: [][]record.Item{users(500)}, ID: "a"}
 	o := options(t, source, faulty, target)
 	report, err := run(t, ctx, o)
-	if !errors.Is(err, migrate.ErrInterrupted) {
+	if !errors.Is(err, record.ErrInterrupted) {
 		t.Fatalf("error %v", err)
 	}
 	checkTotals(t, report)

@@ -8,11 +8,10 @@ import (
 
 // Errors of [Job.Run] and [UndoJob.Run].
 var (
-	ErrInterrupted = errors.New("interrupted")
-	ErrUnknown     = errors.New("no such sweep")
-	ErrUndone      = errors.New("the sweep was taken back already")
-	ErrTempFile    = errors.New("sort in a temporary file")
-	ErrLeaseLost   = errors.New("another process took over, because this one gave no sign of life for too long")
+	ErrUnknown   = errors.New("no such sweep")
+	ErrUndone    = errors.New("the sweep was taken back already")
+	ErrTempFile  = errors.New("sort in a temporary file")
+	ErrLeaseLost = errors.New("another process took over, because this one gave no sign of life for too long")
 )
 
 // BusyError tells that another process sweeps, or takes a sweep back.

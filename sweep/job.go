@@ -84,7 +84,7 @@ func (j *Job) bounds(user record.UserID) record.Bounds {
 }
 
 // Run sweeps. The report is what was found and done until then, also with an error. Nothing is changed before every
-// source was read. Errors are [ErrInterrupted] where ctx was cancelled, a [*BusyError], [ErrLeaseLost], or of a source,
+// source was read. Errors are [record.ErrInterrupted] where ctx was cancelled, a [*BusyError], [ErrLeaseLost], or of a source,
 // the documents or the journal.
 func (j *Job) Run(ctx context.Context) (*Report, error) {
 	j.report = Report{

@@ -641,7 +641,7 @@ func TestAnInterruptedSweepFinishesWhatItBegan(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	m := &meddled{Documents: docs, before: func(int) { cancel(errors.New("Ctrl-C")) }}
 	r, err := sweep.New(sweep.Options{Documents: m, Journal: journal, Now: dated.Now, Chunk: 8}).Run(ctx)
-	if !errors.Is(err, sweep.ErrInterrupted) || err.Error() != "interrupted: Ctrl-C" || r.Complete || r.Changes == 0 {
+	if !errors.Is(err, record.ErrInterrupted) || err.Error() != "interrupted: Ctrl-C" || r.Complete || r.Changes == 0 {
 		t.Fatalf("%v, %+v", err, r)
 	}
 	sweeps, _ := journal.Sweeps(t.Context())

@@ -181,19 +181,20 @@ func (h *holding) end(ctx context.Context, cause error) {
 	}
 }
 
-// because returns err, or, where ctx has ended, why it did: [ErrInterrupted] or [ErrLeaseLost].
+// because returns err, or, where ctx has ended, why it did: [record.ErrInterrupted] or [ErrLeaseLost].
 func because(ctx context.Context, err error) error {
 	if err == nil || ctx.Err() == nil {
 		return err
 	}
-	cause := context.Cause(ctx)
-	switch {
+	switch cause := context.Cause(ctx); {
 	case errors.Is(cause, ErrLeaseLost):
 		return cause
+	case errors.Is(err, record.ErrInterrupted):
+		return err
 	case errors.Is(err, context.Canceled):
-		err = cause
+		return record.Interruption(ctx)
 	}
-	return fmt.Errorf("%w: %w", ErrInterrupted, err)
+	return fmt.Errorf("%w: %w", record.ErrInterrupted, err)
 }
 
 // markDead marks the sweeps of a process that lives no more as interrupted.

@@ -35,7 +35,7 @@ func (u *UndoJob) Snapshot() Snapshot {
 }
 
 // Run restores each document that still is as the sweep left it. The report is what was done until then, also with an
-// error. Errors are [ErrUnknown], [ErrUndone], [ErrInterrupted], a [*BusyError], [ErrLeaseLost], or of the documents or
+// error. Errors are [ErrUnknown], [ErrUndone], [record.ErrInterrupted], a [*BusyError], [ErrLeaseLost], or of the documents or
 // the journal. Where Run was interrupted, or documents were kept, it can be run again.
 func (u *UndoJob) Run(ctx context.Context) (*UndoReport, error) {
 	u.report = UndoReport{DryRun: u.opts.DryRun, StartedAt: time.Now()}

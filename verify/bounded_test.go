@@ -140,7 +140,7 @@ func TestAnInterruptedRunReportsWhatItKnows(t *testing.T) {
 		o := options([][]record.Item{items}, nil, record.CompareOptions{})
 		o.Target, o.Kinds, o.Recheck = target, record.Kinds(0).With(record.LastSeen), 2
 		report, err := verify.New(o).Run(ctx)
-		if !errors.Is(err, verify.ErrInterrupted) || !errors.Is(err, stop) || report.Complete {
+		if !errors.Is(err, record.ErrInterrupted) || !errors.Is(err, stop) || report.Complete {
 			t.Errorf("%s: %v, complete: %t", name, err, report.Complete)
 		}
 		if want := int64(0); name == "while it looks again" {

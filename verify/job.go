@@ -11,9 +11,6 @@ import (
 	"github.com/lanyardctl/lanyardctl/record"
 )
 
-// ErrInterrupted is in the error of a run whose context was cancelled.
-var ErrInterrupted = errors.New("interrupted")
-
 // ErrEmptied tells that the source had keys of Lanyard's at first, and none when it was read again.
 var ErrEmptied = errors.New("the source was emptied while it was compared")
 
@@ -53,7 +50,7 @@ func (j *Job) Snapshot() Snapshot {
 }
 
 // Run compares. The report is what was found until then, also with an error. An error of a cancelled context is an
-// [ErrInterrupted].
+// [record.ErrInterrupted].
 func (j *Job) Run(ctx context.Context) (*Report, error) {
 	j.report = Report{Only: j.opts.Kinds, Exact: j.opts.Compare.Exact, CountsOnly: j.opts.CountsOnly, StartedAt: time.Now()}
 	var err error
@@ -63,7 +60,7 @@ func (j *Job) Run(ctx context.Context) (*Report, error) {
 		err = j.compareContent(ctx)
 	}
 	if err != nil && ctx.Err() != nil {
-		err = fmt.Errorf("%w: %w", ErrInterrupted, context.Cause(ctx))
+		err = record.Interruption(ctx)
 	}
 	j.report.Complete = err == nil
 	j.report.Duration = time.Since(j.report.StartedAt)

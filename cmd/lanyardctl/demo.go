@@ -14,6 +14,7 @@ import (
 	"github.com/lanyardctl/lanyardctl/internal/exit"
 	"github.com/lanyardctl/lanyardctl/internal/invocation"
 	"github.com/lanyardctl/lanyardctl/internal/ui"
+	"github.com/lanyardctl/lanyardctl/record"
 	"github.com/lanyardctl/lanyardctl/store/embedded"
 	"github.com/lanyardctl/lanyardctl/testdata"
 )
@@ -192,7 +193,7 @@ func (d *demo) do(ctx context.Context, c command) func() error {
 		code := execute(ctx, strings.Fields(c.args), d.streams.out, d.streams.err)
 		switch {
 		case ctx.Err() != nil:
-			return &exit.Error{Code: exit.Interrupted, Err: exit.ErrInterrupted}
+			return &exit.Error{Code: exit.Interrupted, Err: record.ErrInterrupted}
 		case code != c.want:
 			return fmt.Errorf("the demo expected exit status %d of %q, and got %d", c.want, c.args, code)
 		}

@@ -12,6 +12,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo"
 
 	"github.com/lanyardctl/lanyardctl/internal/exit"
+	"github.com/lanyardctl/lanyardctl/record"
 )
 
 // demoHidden are documents of users whom the bundled dump does not know, as forks of Lanyard left them: a date of 2022
@@ -53,7 +54,7 @@ func (d *demo) takeBack(ctx context.Context) error {
 	err := json.Unmarshal(list.Bytes(), &found)
 	switch {
 	case ctx.Err() != nil:
-		return &exit.Error{Code: exit.Interrupted, Err: exit.ErrInterrupted}
+		return &exit.Error{Code: exit.Interrupted, Err: record.ErrInterrupted}
 	case code != exit.Done || err != nil || len(found.Sweeps) != 1:
 		return fmt.Errorf("the demo expected one sweep in the journal, and found %d (exit status %d)", len(found.Sweeps), code)
 	}

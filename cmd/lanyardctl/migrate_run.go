@@ -104,10 +104,10 @@ func (r *migrationRun) report(report *migrate.Report, runErr error) error {
 	m := migration{Report: *report, pairFacts: r.facts(runErr)}
 	err := runErr
 	switch {
-	case errors.Is(runErr, migrate.ErrInterrupted):
-		err = &exit.Error{Code: exit.Interrupted, Err: exit.ErrInterrupted, Hint: "the same command takes up the work again"}
+	case errors.Is(runErr, record.ErrInterrupted):
+		err = &exit.Error{Code: exit.Interrupted, Err: record.ErrInterrupted, Hint: "the same command takes up the work again"}
 		if m.Report.DryRun {
-			err = &exit.Error{Code: exit.Interrupted, Err: exit.ErrInterrupted}
+			err = &exit.Error{Code: exit.Interrupted, Err: record.ErrInterrupted}
 		}
 	case runErr != nil:
 		hint := "the report says what was done until then; mend what the error names, and the same command takes up the work again"

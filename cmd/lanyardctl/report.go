@@ -4,16 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
-	"slices"
 	"time"
 
 	"github.com/lanyardctl/lanyardctl/internal/invocation"
 	"github.com/lanyardctl/lanyardctl/internal/ui"
-	"github.com/lanyardctl/lanyardctl/migrate"
 	"github.com/lanyardctl/lanyardctl/record"
-	"github.com/lanyardctl/lanyardctl/sweep"
-	"github.com/lanyardctl/lanyardctl/verify"
 )
 
 // report is what a command tells at its end.
@@ -41,8 +36,7 @@ type runFacts struct {
 
 // interrupted reports whether that is why the run did not come to its end.
 func (f runFacts) interrupted() bool {
-	return slices.ContainsFunc([]error{migrate.ErrInterrupted, verify.ErrInterrupted, sweep.ErrInterrupted, errBefore},
-		func(cause error) bool { return errors.Is(f.Err, cause) })
+	return errors.Is(f.Err, record.ErrInterrupted)
 }
 
 // errorText returns what a report for scripts says of errors, nothing for none.
@@ -51,8 +45,7 @@ func errorText(errs ...error) string {
 	if err == nil {
 		return ""
 	}
-	// The engines say of a cancelled context that the run was interrupted, and so does its cause.
-	return twice.ReplaceAllString(err.Error(), "interrupted")
+	return err.Error()
 }
 
 func (r *targetRun) facts(err error) runFacts {
@@ -90,9 +83,6 @@ func (r *targetRun) print(report report) error {
 	}
 	return nil
 }
-
-// twice matches an interruption that is told by the engine and by its cause.
-var twice = regexp.MustCompile(`interrupted[:\n] ?interrupted`)
 
 // jsonTime is how reports write a time: RFC 3339 in UTC, with milliseconds.
 const jsonTime = "2006-01-02T15:04:05.000Z"

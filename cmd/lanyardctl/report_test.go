@@ -112,7 +112,7 @@ func goldenRuns() map[string]migration {
 	runs["dry-run"] = dry
 
 	cut := fullRun()
-	cut.Exit, cut.Err = exit.Interrupted, fmt.Errorf("%w: %w", migrate.ErrInterrupted, exit.ErrInterrupted)
+	cut.Exit, cut.Err = exit.Interrupted, record.ErrInterrupted
 	runs["interrupted"] = cut
 
 	failed := fullRun()
@@ -276,7 +276,7 @@ func TestAMigrationThatNeverBeganIsReportedToScripts(t *testing.T) {
 			ctx, cancel := context.WithCancelCause(t.Context())
 			defer cancel(nil)
 			if test.cancelled {
-				cancel(exit.ErrInterrupted)
+				cancel(record.ErrInterrupted)
 			}
 			var stdout bytes.Buffer
 			o := migrateOptions{pairOptions: pairOptions{only: record.AllKinds, targetOptions: targetOptions{outputFlags: outputFlags{output: test.format}}}}

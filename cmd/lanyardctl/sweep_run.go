@@ -132,10 +132,10 @@ func (r *sweepRun) report(report *sweep.Report, runErr error) error {
 func (r *sweepRun) outcome(report *sweep.Report, runErr error) error {
 	changed := report.Changes > 0 && !report.DryRun
 	switch {
-	case errors.Is(runErr, sweep.ErrInterrupted) && !changed:
-		return &exit.Error{Code: exit.Interrupted, Err: exit.ErrInterrupted}
-	case errors.Is(runErr, sweep.ErrInterrupted):
-		return &exit.Error{Code: exit.Interrupted, Err: exit.ErrInterrupted, Hint: "what was done is journalled: the same command goes on, and sweep undo takes it back"}
+	case errors.Is(runErr, record.ErrInterrupted) && !changed:
+		return &exit.Error{Code: exit.Interrupted, Err: record.ErrInterrupted}
+	case errors.Is(runErr, record.ErrInterrupted):
+		return &exit.Error{Code: exit.Interrupted, Err: record.ErrInterrupted, Hint: "what was done is journalled: the same command goes on, and sweep undo takes it back"}
 	case runErr != nil:
 		return r.explain(runErr, changed)
 	case r.options.check && report.Changes > 0:

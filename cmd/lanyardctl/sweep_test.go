@@ -110,7 +110,7 @@ func goldenSweeps() map[string]sweeping {
 	list["check"] = check
 
 	cut := fullSweep()
-	cut.Exit, cut.Err = exit.Interrupted, errors.Join(sweep.ErrInterrupted, exit.ErrInterrupted)
+	cut.Exit, cut.Err = exit.Interrupted, record.ErrInterrupted
 	list["interrupted"] = cut
 
 	failed := fullSweep()
@@ -257,7 +257,7 @@ func goldenUndos() map[string]undoing {
 	dry.Report.DryRun, dry.Again = true, facts.Again.With("dry-run")
 
 	cut := undone
-	cut.Exit, cut.Err = exit.Interrupted, errors.Join(sweep.ErrInterrupted, exit.ErrInterrupted)
+	cut.Exit, cut.Err = exit.Interrupted, record.ErrInterrupted
 	return map[string]undoing{"undo": undone, "undo-kept": kept, "undo-later": later, "undo-dry-run": dry, "undo-interrupted": cut}
 }
 
@@ -308,7 +308,7 @@ func TestTheExitCodeOfASweep(t *testing.T) {
 		"changes come before left":    {true, sweep.Report{Changes: 1, LeftoversTotal: 1, DryRun: true}, nil, exit.Differences},
 		"left alone":                  {true, sweep.Report{LeftoversTotal: 1, DryRun: true}, nil, exit.Rejects},
 		"an error comes before both":  {true, sweep.Report{Changes: 1, LeftoversTotal: 1, DryRun: true}, boom, exit.Failed},
-		"an interruption before that": {true, sweep.Report{Changes: 1, DryRun: true}, errors.Join(sweep.ErrInterrupted, exit.ErrInterrupted), exit.Interrupted},
+		"an interruption before that": {true, sweep.Report{Changes: 1, DryRun: true}, record.ErrInterrupted, exit.Interrupted},
 		"duplicates are no leftovers": {false, sweep.Report{Collections: []sweep.CollectionFigures{{Duplicates: 3}}}, nil, exit.Done},
 	} {
 		o := sweepOptions{check: test.check}

@@ -85,8 +85,8 @@ func undoSweep(ctx context.Context, r *targetRun, target *mongoTarget, id string
 // undoOutcome returns the error that taking a sweep back ends with.
 func undoOutcome(r *targetRun, report *sweep.UndoReport, err error) error {
 	switch {
-	case errors.Is(err, sweep.ErrInterrupted):
-		return &exit.Error{Code: exit.Interrupted, Err: exit.ErrInterrupted, Hint: "the same command goes on"}
+	case errors.Is(err, record.ErrInterrupted):
+		return &exit.Error{Code: exit.Interrupted, Err: record.ErrInterrupted, Hint: "the same command goes on"}
 	case err != nil:
 		return explained(err, "the same command goes on", explainSweep(err, r.on.again), explainMongo(err, r.on))
 	case report.Moved+report.Refused > 0:

@@ -181,4 +181,4 @@ func (r *targetRun) reportEarly(said *exit.Error, report report) error {
 }
 
 // errBefore says that a run was interrupted so early that there is nothing to report.
-var errBefore = errors.New("interrupted before the first record")
+var errBefore = fmt.Errorf("%w before the first record", record.ErrInterrupted)

@@ -139,8 +139,8 @@ func (r *verifyRun) outcome(report *verify.Report, runErr error) error {
 		return exit
 	}
 	switch {
-	case errors.Is(runErr, verify.ErrInterrupted):
-		return &exit.Error{Code: exit.Interrupted, Err: exit.ErrInterrupted, Hint: "what was found until then is no verdict: run the same command again"}
+	case errors.Is(runErr, record.ErrInterrupted):
+		return &exit.Error{Code: exit.Interrupted, Err: record.ErrInterrupted, Hint: "what was found until then is no verdict: run the same command again"}
 	case errors.Is(runErr, verify.ErrEmptied):
 		return exit.Failure(runErr, "is somebody flushing the source, or does it load its data? Run the same command again")
 	case runErr != nil:

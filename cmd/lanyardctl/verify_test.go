@@ -122,7 +122,7 @@ func goldenVerifications() map[string]verification {
 	runs["none-listed"] = unlisted
 
 	cut := clean
-	cut.Exit, cut.Err = exit.Interrupted, fmt.Errorf("%w: %w", verify.ErrInterrupted, exit.ErrInterrupted)
+	cut.Exit, cut.Err = exit.Interrupted, record.ErrInterrupted
 	runs["interrupted"] = cut
 
 	failed := clean
@@ -466,7 +466,7 @@ func TestFilesThatCannotBeWrittenAreAllNamed(t *testing.T) {
 		"nothing found":    {0, nil, exit.Failed},
 		"differences":      {1, nil, exit.Failed},
 		"a failure":        {0, errors.New("the server is gone"), exit.Failed},
-		"an interruption":  {0, fmt.Errorf("%w: %w", verify.ErrInterrupted, exit.ErrInterrupted), exit.Interrupted},
+		"an interruption":  {0, record.ErrInterrupted, exit.Interrupted},
 		"before the start": {0, exit.Failure(errors.New("no server"), "start it"), exit.Failed},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -487,7 +487,7 @@ func TestFilesThatCannotBeWrittenAreAllNamed(t *testing.T) {
 			} else {
 				run.began = true
 				if test.want == exit.Interrupted {
-					cancel(exit.ErrInterrupted)
+					cancel(record.ErrInterrupted)
 				}
 				report := &verify.Report{Only: record.AllKinds, Total: test.total, Seen: record.Seen{Lanyard: 1}}
 				err = run.report(report, test.err)

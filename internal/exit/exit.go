@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/lanyardctl/lanyardctl/internal/ui"
+	"github.com/lanyardctl/lanyardctl/record"
 )
 
 // The exit codes. Where several apply, the order of precedence is 130, 1, 4, 3.
@@ -57,7 +58,7 @@ func CodeOf(err error) int {
 	if exit, ok := errors.AsType[*Error](err); ok {
 		return exit.Code
 	}
-	if errors.Is(err, ErrInterrupted) || errors.Is(err, context.Canceled) {
+	if errors.Is(err, record.ErrInterrupted) || errors.Is(err, context.Canceled) {
 		return Interrupted
 	}
 	return Failed

@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/lanyardctl/lanyardctl/record"
 )
 
 func TestExitCodes(t *testing.T) {
 	boom := errors.New("boom")
-	interrupted := fmt.Errorf("scan: %w", ErrInterrupted)
+	interrupted := fmt.Errorf("scan: %w", record.ErrInterrupted)
 	for name, c := range map[string]struct {
 		err  error
 		code int

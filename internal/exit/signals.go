@@ -2,14 +2,12 @@ package exit
 
 import (
 	"context"
-	"errors"
 	"os"
 	"os/signal"
 	"syscall"
-)
 
-// ErrInterrupted is the cause of a context that a signal cancelled.
-var ErrInterrupted = errors.New("interrupted")
+	"github.com/lanyardctl/lanyardctl/record"
+)
 
 // WithSignals returns a context that the first SIGINT, SIGTERM or SIGHUP cancels, with errInterrupted as its cause, so that a
 // run can finish what is in flight and report. The second ends the process at once. The caller calls stop when done.
@@ -31,7 +29,7 @@ func WithSignals(parent context.Context) (ctx context.Context, stop func()) {
 				if again {
 					os.Exit(Interrupted)
 				}
-				cancel(ErrInterrupted)
+				cancel(record.ErrInterrupted)
 			}
 		}
 	}()
