@@ -13,6 +13,7 @@ import (
 
 	"github.com/lanyardctl/lanyardctl/internal/exit"
 	"github.com/lanyardctl/lanyardctl/internal/invocation"
+	"github.com/lanyardctl/lanyardctl/internal/location"
 	"github.com/lanyardctl/lanyardctl/internal/ui"
 	"github.com/lanyardctl/lanyardctl/record"
 	"github.com/lanyardctl/lanyardctl/store/embedded"
@@ -30,7 +31,7 @@ The folder is removed at the end; --keep keeps it. Nothing outside it is touched
 
 ` + exitStatus
 
-func newDemo() *cobra.Command {
+func newDemo(p program) *cobra.Command {
 	keep := false
 	cmd := &cobra.Command{
 		Use:   "demo",
@@ -40,7 +41,7 @@ func newDemo() *cobra.Command {
   lanyardctl demo --keep`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return runDemo(cmd.Context(), keep, streams{out: cmd.OutOrStdout(), err: cmd.ErrOrStderr(), env: os.Getenv})
+			return runDemo(cmd.Context(), keep, p.of(cmd))
 		},
 	}
 	cmd.Flags().BoolVar(&keep, "keep", false, "keep the folder")
@@ -58,13 +59,13 @@ const (
 // runDemo runs the demo in a folder of its own.
 func runDemo(ctx context.Context, keep bool, s streams) (err error) {
 	// The demo's commands are to do what they show, whatever Lanyard's own variables name.
-	for _, name := range append(redisVariables, "REDIS_HOST", "REDIS_IPV6", "MONGODB_URI", "MONGODB_DATABASE") {
+	for _, name := range location.Variables {
 		if err := os.Unsetenv(name); err != nil {
 			return fmt.Errorf("clear %s: %w", name, err)
 		}
 	}
 	if !embedded.Included {
-		return explainEmbedded(embedded.ErrNotIncluded)
+		return location.ExplainEmbedded(embedded.ErrNotIncluded)
 	}
 	folder, err := os.MkdirTemp("", "lanyardctl-demo-*")
 	if err != nil {
@@ -190,7 +191,7 @@ func (d *demo) remark(text string) func() error {
 func (d *demo) do(ctx context.Context, c command) func() error {
 	return func() error {
 		d.Line("%s", d.Paint(ui.Green, "$ lanyardctl "+c.args))
-		code := execute(ctx, strings.Fields(c.args), d.streams.out, d.streams.err)
+		code := d.streams.execute(ctx, strings.Fields(c.args), d.streams.out, d.streams.err)
 		switch {
 		case ctx.Err() != nil:
 			return &exit.Error{Code: exit.Interrupted, Err: record.ErrInterrupted}
@@ -222,7 +223,7 @@ func (d *demo) End() error {
 		return nil
 	}
 	d.Wrap("The demo's folder stays. To look into its database with a MongoDB client, and then to remove it:")
-	d.Line("  lanyardctl embedded serve %s", invocation.Quote(filepath.Join(d.folder, embeddedDir(demoMongo))))
+	d.Line("  lanyardctl embedded serve %s", invocation.Quote(filepath.Join(d.folder, location.EmbeddedFolder(demoMongo))))
 	d.Line("  rm -r %s", invocation.Quote(d.folder))
 	return nil
 }

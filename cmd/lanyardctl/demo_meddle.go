@@ -10,6 +10,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
+	"github.com/lanyardctl/lanyardctl/internal/location"
 	"github.com/lanyardctl/lanyardctl/internal/ui"
 	"github.com/lanyardctl/lanyardctl/store/embedded"
 )
@@ -24,9 +25,9 @@ const (
 func (d *demo) asClient(ctx context.Context, f func(ctx context.Context, db *mongo.Database) error) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	server, err := embedded.Start(ctx, embedded.Options{Dir: embeddedDir(demoMongo)})
+	server, err := embedded.Start(ctx, embedded.Options{Dir: location.EmbeddedFolder(demoMongo)})
 	if err != nil {
-		return explainEmbedded(err)
+		return location.ExplainEmbedded(err)
 	}
 	defer func() { err = errors.Join(err, server.Close()) }()
 	client, err := mongo.Connect(options.Client().ApplyURI(server.URI()))
@@ -34,7 +35,7 @@ func (d *demo) asClient(ctx context.Context, f func(ctx context.Context, db *mon
 		return fmt.Errorf("connect to the demo's database: %w", err)
 	}
 	defer func() { err = errors.Join(err, client.Disconnect(context.WithoutCancel(ctx))) }()
-	return f(ctx, client.Database(defaultDatabase))
+	return f(ctx, client.Database(location.DefaultDatabase))
 }
 
 // typed shows what a client types.

@@ -45,7 +45,7 @@ func (d *demo) hide(ctx context.Context, db *mongo.Database) error {
 // takeBack takes the demo's only sweep back.
 func (d *demo) takeBack(ctx context.Context) error {
 	var list bytes.Buffer
-	code := execute(ctx, strings.Fields(sweepListName+" --mongo "+demoMongo+" --output json --quiet"), &list, io.Discard)
+	code := d.streams.execute(ctx, strings.Fields(sweepListName+" --mongo "+demoMongo+" --output json --quiet"), &list, io.Discard)
 	var found struct {
 		Sweeps []struct {
 			ID string `json:"sweep_id"`

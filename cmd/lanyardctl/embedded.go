@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/lanyardctl/lanyardctl/internal/exit"
+	"github.com/lanyardctl/lanyardctl/internal/location"
 	"github.com/lanyardctl/lanyardctl/internal/redact"
 	"github.com/lanyardctl/lanyardctl/internal/ui"
 	"github.com/lanyardctl/lanyardctl/store/embedded"
@@ -83,19 +84,5 @@ func explainListen(err error) error {
 	if _, ok := errors.AsType[*net.OpError](err); ok {
 		return exit.Failure(err, listenHint)
 	}
-	return explainEmbedded(err)
-}
-
-// explainEmbedded does the same for an error that is about the folder or the build.
-func explainEmbedded(err error) error {
-	switch {
-	case errors.Is(err, embedded.ErrInUse):
-		return exit.Failure(err, "stop the other one, or name another folder")
-	case errors.Is(err, embedded.ErrNotIncluded):
-		return exit.Failure(err, "or give the URI of a MongoDB server")
-	}
-	if _, ok := errors.AsType[*embedded.FolderError](err); ok {
-		return exit.Failure(err, "name a folder that can be made and written")
-	}
-	return err
+	return location.ExplainEmbedded(err)
 }

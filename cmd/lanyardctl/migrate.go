@@ -3,13 +3,13 @@ package main
 import (
 	"cmp"
 	"context"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/lanyardctl/lanyardctl/internal/exit"
+	"github.com/lanyardctl/lanyardctl/internal/location"
 )
 
 const migrateLong = `Copy what Lanyard keeps in Redis to the MongoDB collections that its fork reads:
@@ -43,13 +43,13 @@ type migrateFlags struct {
 	rejects            string
 }
 
-func newMigrate() *cobra.Command {
+func newMigrate(p program) *cobra.Command {
 	return newGroup("migrate", "Move Lanyard's data from one database to another",
 		"Commands that move Lanyard's data from one database to another.\n\n"+exitStatus,
-		newMigrateRedisToMongo())
+		newMigrateRedisToMongo(p))
 }
 
-func newMigrateRedisToMongo() *cobra.Command {
+func newMigrateRedisToMongo(p program) *cobra.Command {
 	f := migrateFlags{batchSize: amount{max: 100000}, workers: amount{max: 64}}
 	cmd := &cobra.Command{
 		Use:     "redis-to-mongo",
@@ -58,8 +58,8 @@ func newMigrateRedisToMongo() *cobra.Command {
 		Example: migrateExample,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			s := streams{out: cmd.OutOrStdout(), err: cmd.ErrOrStderr(), env: os.Getenv}
-			o, err := f.options(s.env, time.Now(), cmd.Flags())
+			s := p.of(cmd)
+			o, err := f.options(s.program, time.Now(), cmd.Flags())
 			return runMigrate(cmd.Context(), o, s, err)
 		},
 	}
@@ -86,16 +86,16 @@ type migrateOptions struct {
 }
 
 // options checks everything that can be checked before a server is asked.
-func (f migrateFlags) options(env func(string) string, now time.Time, flags *pflag.FlagSet) (migrateOptions, error) {
+func (f migrateFlags) options(p program, now time.Time, flags *pflag.FlagSet) (migrateOptions, error) {
 	o := migrateOptions{
 		dryRun: f.dryRun, restart: f.restart, batchSize: f.batchSize, workers: f.workers,
 		rejectsFile: cmp.Or(f.rejects, defaultRejectsFile(now)), rejectsGiven: f.rejects != "",
 	}
 	var err error
-	if o.pairOptions, err = f.pairFlags.options(env, now, flags, migrationName); err != nil {
+	if o.pairOptions, err = f.pairFlags.options(p, now, flags, migrationName); err != nil {
 		return o, err
 	}
-	o.readOnly = f.dryRun
+	o.target.ReadOnly = f.dryRun
 	if f.dryRun && f.restart {
 		return o, exit.WrongUse("--dry-run and --restart contradict each other", "a dry run keeps no progress, so it always starts from the beginning")
 	}
@@ -113,9 +113,9 @@ func runMigrate(ctx context.Context, o migrateOptions, s streams, checked error)
 	if checked != nil {
 		return run.ended(ctx, run.reportFailure(ctx, checked))
 	}
-	missing := makeFolder
+	missing := location.MakeFolder
 	if o.dryRun {
-		missing = emptyFolder
+		missing = location.EmptyFolder
 	}
 	return run.ended(ctx, run.stoppable(ctx, func() error { return run.reportFailure(ctx, run.do(ctx, missing, run.migrate)) }))
 }

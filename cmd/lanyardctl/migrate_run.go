@@ -8,10 +8,10 @@ import (
 	"time"
 
 	"github.com/lanyardctl/lanyardctl/internal/exit"
+	"github.com/lanyardctl/lanyardctl/internal/location"
 	"github.com/lanyardctl/lanyardctl/internal/ui"
 	"github.com/lanyardctl/lanyardctl/migrate"
 	"github.com/lanyardctl/lanyardctl/record"
-	"github.com/lanyardctl/lanyardctl/store/mongo"
 )
 
 // scope names every option that decides what the progress of an interrupted run means.
@@ -26,25 +26,24 @@ type migrationRun struct {
 }
 
 // migrate copies and reports.
-func (r *migrationRun) migrate(ctx context.Context, source *redisSource, target *mongoTarget) error {
+func (r *migrationRun) migrate(ctx context.Context, source location.Source, target location.Target) error {
 	o := r.options
 	documents, err := target.Contents(ctx, o.only)
 	if err != nil {
-		return explainMongo(err, o.targetOptions)
+		return r.explainTarget(err)
 	}
-	sink, err := target.Sink(ctx, mongo.SinkOptions{
+	sink, warnings, err := target.Sink(ctx, location.MergeOptions{
 		Kinds: o.only, Policy: o.policy, DryRun: o.dryRun, Notify: func(message string) { r.log.Info(message) },
 	})
 	if err != nil {
-		return explainMongo(err, o.targetOptions)
+		return r.explainTarget(err)
 	}
-	r.warn(mongoWarnings(sink.Notices())...)
-
-	pace := target.Pace()
+	r.warn(warnings...)
+	workers, batchSize := target.WriteHints()
 	opts := migrate.Options{
-		Source: source.reading(), Sink: sink, Scope: o.scope(), Only: o.only, DryRun: o.dryRun,
-		Restart: o.restart, BatchSize: o.batchSize.or(pace.BatchSize), Workers: o.workers.or(pace.Workers),
-		RetryFor: o.retryFor, RejectsFile: o.rejectsFile, RejectsGiven: o.rejectsGiven,
+		Source: source.Reading(), Sink: sink, Scope: o.scope(), Only: o.only, DryRun: o.dryRun,
+		Restart: o.restart, BatchSize: o.batchSize.or(batchSize), Workers: o.workers.or(workers),
+		RetryFor: o.target.RetryFor, RejectsFile: o.rejectsFile, RejectsGiven: o.rejectsGiven,
 		Notify: func(message string) { r.log.Info(message) },
 	}
 	if !o.dryRun {
@@ -55,7 +54,7 @@ func (r *migrationRun) migrate(ctx context.Context, source *redisSource, target 
 	if err != nil {
 		return r.explain(err, "nothing was copied; mend what the error names, and run the same command again")
 	}
-	r.announce(o.preflight(source, target, documents, resumed))
+	r.announce(o.preflight(source.Facts(), target.Facts(), documents, resumed))
 	stop := r.startProgress(func() ui.Progress { return migrationProgress(job.Snapshot()) })
 	r.began = true
 	report, err := job.Run(ctx)
@@ -72,7 +71,7 @@ func migrationProgress(s migrate.Snapshot) ui.Progress {
 }
 
 // preflight says what is going to be done.
-func (o migrateOptions) preflight(source *redisSource, target *mongoTarget, documents map[record.Kind]int64, resumed bool) preflight {
+func (o migrateOptions) preflight(source location.SourceFacts, target location.TargetFacts, documents map[record.Kind]int64, resumed bool) preflight {
 	p := o.pairOptions.preflight("merge", source, target, documents)
 	switch o.policy {
 	case record.PreferSource:

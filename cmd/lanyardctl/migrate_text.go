@@ -154,7 +154,7 @@ func (t *reportText) next(m migration) {
 		}
 		if r.Rejects() > r.Reasons[record.ConflictReason] {
 			mend := "Then mend in Redis what is worth it and run it again; it only writes what has changed:"
-			if rdbURI(m.Source) {
+			if m.Still {
 				mend = "Then mend in Redis what is worth it, take a new dump and run it again; it only writes what has changed:"
 			}
 			t.command(mend, cmd.Without("restart"))
@@ -165,7 +165,7 @@ func (t *reportText) next(m migration) {
 		switch {
 		case cmd.Narrowed():
 			t.Wrap("", limitedRemark)
-		case !rdbURI(m.Source):
+		case !m.Still:
 			t.command("Run it again at any time to catch up with what Lanyard writes meanwhile. Before you switch over, stop "+
 				"Lanyard's writes and run it a last time:", cmd.Without("restart"))
 		}

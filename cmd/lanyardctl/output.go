@@ -7,13 +7,25 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/lanyardctl/lanyardctl/internal/exit"
+	"github.com/lanyardctl/lanyardctl/internal/location"
 	"github.com/lanyardctl/lanyardctl/internal/ui"
 )
 
-// streams are what a command writes to, and the environment that it reads.
+// program is what the commands share: the environment that they read, and the places that they know.
+type program struct {
+	env    func(name string) string // empty for a variable that is not set
+	places location.Registry
+}
+
+// streams are what a command writes to, and what it shares with the others.
 type streams struct {
+	program
 	out, err io.Writer
-	env      func(name string) string // empty for a variable that is not set
+}
+
+// of returns the streams of a command.
+func (p program) of(cmd *cobra.Command) streams {
+	return streams{p, cmd.OutOrStdout(), cmd.ErrOrStderr()}
 }
 
 const (

@@ -10,15 +10,16 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/lanyardctl/lanyardctl/internal/exit"
+	"github.com/lanyardctl/lanyardctl/internal/location"
 	"github.com/lanyardctl/lanyardctl/record"
-	"github.com/lanyardctl/lanyardctl/store/redis"
+	"github.com/lanyardctl/lanyardctl/store/layout"
 )
 
 // pairFlags are the flags, as they were typed, of every command that reads a source and a target.
 type pairFlags struct {
 	targetFlags
 	redis                 string
-	redisTLS              redisTLSFlags
+	redisTLS              location.RedisTLS
 	only, users           []string
 	onlyGiven, usersGiven bool // also where what was given is empty
 	onConflict, kvPrefer  string
@@ -36,6 +37,40 @@ func (f *sourceFlags) bind(cmd *cobra.Command, source string) {
 	flags.BoolVar(&f.allowEmpty, "allow-empty", false, source+" without any key of Lanyard's is no error")
 	flags.BoolVar(&f.allowShrinking, "allow-shrinking", false, source+" that loses many keys meanwhile is no error")
 }
+
+// source returns the source and how to read it, and warnings.
+func (f pairFlags) source(p program, o targetOptions, flags *pflag.FlagSet) (location.SourceOptions, []string, error) {
+	return resolveSource(p, f.redis, f.redisTLS, f.sourceFlags, o, flags)
+}
+
+// resolveSource returns the source that the flag or a variable names and how to read it, and warnings.
+func resolveSource(p program, uri string, tls location.RedisTLS, f sourceFlags, target targetOptions, flags *pflag.FlagSet) (
+	o location.SourceOptions, warnings []string, err error,
+) {
+	o = location.SourceOptions{
+		IPv6: location.ForceIPv6(p.env), Timeout: target.target.Timeout, RetryFor: target.target.RetryFor, AllowShrinking: f.allowShrinking,
+	}
+	if o.Location, err = p.places.ResolveSource(uri, p.env); err != nil {
+		return o, nil, err
+	}
+	if o.TLS, warnings, err = tls.Resolve(o.Location, p.env, flags.Changed); err != nil {
+		return o, nil, err
+	}
+	return o, append(warnings, o.PasswordWarning("REDIS_URI")...), nil
+}
+
+// bindRedisTLS adds the flags about TLS with Redis.
+func bindRedisTLS(cmd *cobra.Command, f *location.RedisTLS) {
+	for _, s := range f.Settings() {
+		cmd.Flags().StringVar(s.Value, s.Flag, "", s.Usage)
+		if strings.HasPrefix(s.Usage, "`file`") {
+			offerFiles(cmd, s.Flag, "pem", "crt", "key")
+		}
+	}
+}
+
+// redisTLSNames are the flags about TLS with Redis.
+var redisTLSNames = []string{"redis-ca", "redis-cert", "redis-key", "redis-server-name"}
 
 // sameFlags are the flags by which one command goes on with what another did.
 var sameFlags = slices.Concat([]string{"redis", "only", "user", "on-conflict", "kv-prefer", "allow-empty", "allow-shrinking"}, redisTLSNames, sameTarget)
@@ -68,7 +103,7 @@ func (f *pairFlags) bindRules(cmd *cobra.Command, onConflict string) {
 func (f *pairFlags) bindRun(cmd *cobra.Command) {
 	f.bindTimeout(cmd)
 	f.sourceFlags.bind(cmd, "a source")
-	f.redisTLS.bind(cmd)
+	bindRedisTLS(cmd, &f.redisTLS)
 	f.bindMongoTLS(cmd)
 	f.outputFlags.bind(cmd)
 }
@@ -76,9 +111,7 @@ func (f *pairFlags) bindRun(cmd *cobra.Command) {
 // pairOptions are the checked flags and variables of a command that reads a source and a target.
 type pairOptions struct {
 	targetOptions
-	source   place
-	ipv6     bool
-	tls      redis.TLS
+	source   location.SourceOptions
 	only     record.Kinds
 	users    []record.UserID
 	policy   record.Policy
@@ -86,17 +119,12 @@ type pairOptions struct {
 	sourceFlags
 }
 
-// redis returns the source with how to reach it.
-func (o pairOptions) redis() redisPlace {
-	return redisPlace{o.source, o.ipv6, o.tls, o.timeout, o.retryFor, o.allowShrinking}
-}
-
 // options checks everything that can be checked before a server is asked. The flags are those of the command as typed.
-func (f pairFlags) options(env func(string) string, now time.Time, flags *pflag.FlagSet, command string) (pairOptions, error) {
+func (f pairFlags) options(p program, now time.Time, flags *pflag.FlagSet, command string) (pairOptions, error) {
 	f.usersGiven, f.onlyGiven = flags.Changed("user"), flags.Changed("only")
-	o := pairOptions{ipv6: forceIPv6(env), kvPrefer: f.kvPrefer, sourceFlags: f.sourceFlags}
+	o := pairOptions{kvPrefer: f.kvPrefer, sourceFlags: f.sourceFlags}
 	var err, targetErr error
-	o.targetOptions, targetErr = f.targetFlags.options(env, now, flags, command)
+	o.targetOptions, targetErr = f.targetFlags.options(p, now, flags, command)
 	if err := oneOf("--kv-prefer", f.kvPrefer, preferFork, preferUpstream); err != nil {
 		return o, err
 	}
@@ -112,18 +140,15 @@ func (f pairFlags) options(env func(string) string, now time.Time, flags *pflag.
 	if o.only, err = f.kinds(); err != nil {
 		return o, err
 	}
-	if o.source, err = resolveRedis(f.redis, env); err != nil {
+	var sourceWarnings []string
+	if o.source, sourceWarnings, err = f.source(p, o.targetOptions, flags); err != nil {
 		return o, err
 	}
-	var tlsWarnings []string
-	if o.tls, tlsWarnings, err = f.redisTLS.resolve(o.source, env, flags); err != nil {
-		return o, err
-	}
+	o.source.Request = layout.Request{Kinds: o.only, Users: o.users, PreferUpstream: o.kvPrefer == preferUpstream, Now: o.now}
 	if targetErr != nil {
 		return o, targetErr
 	}
-	o.warnings = append(o.warnings, tlsWarnings...)
-	o.warnOfPassword(o.source, "REDIS_URI")
+	o.warnings = append(o.warnings, sourceWarnings...)
 	return o, nil
 }
 

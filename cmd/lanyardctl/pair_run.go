@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 
+	"github.com/lanyardctl/lanyardctl/internal/location"
 	"github.com/lanyardctl/lanyardctl/internal/ui"
 )
 
@@ -14,19 +15,19 @@ type pairRun struct {
 
 func newPairRun(o pairOptions, s streams) *pairRun {
 	r := &pairRun{newTargetRun(o.targetOptions, s, ui.NewSanitizer(o.source.URI, o.target.URI)), o}
-	r.red.HideTyped(o.tls.CA, o.tls.Cert, o.tls.Key)
+	r.red.HideTyped(o.source.TLS.CA, o.source.TLS.Cert, o.source.TLS.Key)
 	return r
 }
 
 // do opens both sides and hands them to work.
-func (r *pairRun) do(ctx context.Context, missing missingFolder, work func(context.Context, *redisSource, *mongoTarget) error) error {
+func (r *pairRun) do(ctx context.Context, missing location.MissingFolder, work func(context.Context, location.Source, location.Target) error) error {
 	r.warn(r.warnings...)
-	source, closeSource, err := r.openSource(ctx, r.redis(), r.request())
+	source, closeSource, err := r.openSource(ctx, r.source)
 	if err != nil {
 		return err
 	}
 	defer closeSource()
-	if source.expires {
+	if source.Facts().Expires {
 		r.warn(expiringWarning)
 	}
 	target, closeTarget, err := r.open(ctx, missing)
@@ -35,7 +36,7 @@ func (r *pairRun) do(ctx context.Context, missing missingFolder, work func(conte
 	}
 	defer closeTarget()
 	if !r.allowEmpty {
-		if err := findLanyard(ctx, source, r.redis()); err != nil {
+		if err := r.streams.places.FindLanyard(ctx, source, r.source); err != nil {
 			return err
 		}
 	}
@@ -44,10 +45,12 @@ func (r *pairRun) do(ctx context.Context, missing missingFolder, work func(conte
 
 // facts returns what the report says of both sides.
 func (r *pairRun) facts(err error) pairFacts {
-	return pairFacts{r.targetRun.facts(err), r.source.shown()}
+	return pairFacts{r.targetRun.facts(err), r.source.Shown(), r.streams.places.Still(r.source.Location)}
 }
 
 // explain gives the error that ended a run its next step, which is otherwise where no better one is known.
 func (r *pairRun) explain(err error, otherwise string) error {
-	return explained(err, otherwise, explainSource(err, r.redis()), explainMongo(err, r.targetOptions))
+	return location.Explained(err, otherwise, r.explainSource(err, r.source), r.explainTarget(err))
 }
+
+const expiringWarning = "some keys in the source have a time to live: what is written to MongoDB does not expire"

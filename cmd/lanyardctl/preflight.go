@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/lanyardctl/lanyardctl/internal/location"
 	"github.com/lanyardctl/lanyardctl/internal/ui"
 	"github.com/lanyardctl/lanyardctl/record"
 )
@@ -36,11 +37,11 @@ type endpoint struct {
 }
 
 // preflight returns what both commands tell.
-func (o pairOptions) preflight(verb string, source *redisSource, target *mongoTarget, documents map[record.Kind]int64) preflight {
+func (o pairOptions) preflight(verb string, source location.SourceFacts, target location.TargetFacts, documents map[record.Kind]int64) preflight {
 	return preflight{
-		Source:   endpoint{o.source.shown(), ui.PrintableLine(source.facts)},
-		Target:   endpoint{o.target.shown(), ui.PrintableLine(describeMongo(target.Info()))},
-		Database: o.database, Documents: documents,
+		Source:   endpoint{o.source.Shown(), ui.PrintableLine(source.Is)},
+		Target:   endpoint{o.target.Shown(), ui.PrintableLine(target.Is)},
+		Database: o.target.Database, Documents: documents,
 		Verb: verb, Only: o.only, Users: o.users, Policy: o.policy, KVPrefer: o.kvPrefer,
 	}
 }

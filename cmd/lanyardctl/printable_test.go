@@ -9,6 +9,7 @@ import (
 
 	"github.com/lanyardctl/lanyardctl/internal/exit"
 	"github.com/lanyardctl/lanyardctl/internal/invocation"
+	"github.com/lanyardctl/lanyardctl/internal/location"
 	"github.com/lanyardctl/lanyardctl/internal/ui"
 	"github.com/lanyardctl/lanyardctl/record"
 	"github.com/lanyardctl/lanyardctl/verify"
@@ -65,14 +66,14 @@ func TestNoPathReachesTheTerminalAsItIs(t *testing.T) {
 func TestNoReportAndNoLogObeysAPath(t *testing.T) {
 	var stderr strings.Builder
 	o := pairOptions{
-		source: place{URI: "rdb:" + nasty}, only: record.AllKinds,
-		targetOptions: targetOptions{target: place{URI: "embedded:" + nasty}, database: "lanyard",
+		source: location.SourceOptions{Location: location.Location{URI: "rdb:" + nasty}}, only: record.AllKinds,
+		targetOptions: targetOptions{target: location.TargetOptions{Location: location.Location{URI: "embedded:" + nasty}, Database: "lanyard"},
 			outputFlags: outputFlags{verbose: true}, again: invocation.Invocation{Name: verifyName, Flags: []invocation.TypedFlag{{Name: "redis", Values: []string{"rdb:" + nasty}}}}},
 	}
-	run := &verifyRun{pairRun: newPairRun(o, streams{err: &stderr, env: envOf()})}
+	run := &verifyRun{pairRun: newPairRun(o, streams{err: &stderr, program: programOf()})}
 	run.warn("the file " + nasty)
 	run.log.Info("said by a server: "+nasty, slog.String("path", nasty))
-	run.announce(preflight{Source: endpoint{URI: o.source.shown()}, Target: endpoint{URI: o.target.shown()}})
+	run.announce(preflight{Source: endpoint{URI: o.source.Shown()}, Target: endpoint{URI: o.target.Shown()}})
 	v := run.verification(verify.Report{Only: record.AllKinds}, nil, exit.Done)
 	m := migration{pairFacts: v.pairFacts}
 	m.Report.RejectsFile, m.Report.SupersededFile, m.Report.Reasons = nasty, nasty, map[record.Reason]int64{record.TooDeep: 1}

@@ -21,6 +21,7 @@ type report interface {
 type pairFacts struct {
 	runFacts
 	Source string // redacted URI
+	Still  bool   // the source does not change, as a file
 }
 
 // runFacts are what every report of a target begins and ends with. The texts hold no secret.
@@ -50,7 +51,7 @@ func errorText(errs ...error) string {
 
 func (r *targetRun) facts(err error) runFacts {
 	return runFacts{
-		Target: r.on.target.shown(), Database: r.on.database, Now: r.on.now, Warnings: r.warned, Err: r.red.Err(err), Again: r.on.again,
+		Target: r.on.target.Shown(), Database: r.on.target.Database, Now: r.on.now, Warnings: r.warned, Err: r.red.Err(err), Again: r.on.again,
 	}
 }
 

@@ -21,10 +21,10 @@ import (
 
 	"github.com/lanyardctl/lanyardctl/internal/exit"
 	"github.com/lanyardctl/lanyardctl/internal/invocation"
+	"github.com/lanyardctl/lanyardctl/internal/location"
 	"github.com/lanyardctl/lanyardctl/internal/ui"
 	"github.com/lanyardctl/lanyardctl/migrate"
 	"github.com/lanyardctl/lanyardctl/record"
-	"github.com/lanyardctl/lanyardctl/store/mongo"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -154,6 +154,7 @@ func TestAdviceFitsTheRun(t *testing.T) {
 	}
 	file := func(m migration) migration {
 		m.Source = "rdb:dump.rdb"
+		m.Still = true
 		return m
 	}
 	conflicts := fullRun()
@@ -280,7 +281,7 @@ func TestAMigrationThatNeverBeganIsReportedToScripts(t *testing.T) {
 			}
 			var stdout bytes.Buffer
 			o := migrateOptions{pairOptions: pairOptions{only: record.AllKinds, targetOptions: targetOptions{outputFlags: outputFlags{output: test.format}}}}
-			run := &migrationRun{pairRun: newPairRun(o.pairOptions, streams{out: &stdout, err: io.Discard, env: envOf()}), options: o}
+			run := &migrationRun{pairRun: newPairRun(o.pairOptions, streams{out: &stdout, err: io.Discard, program: programOf()}), options: o}
 			if err := run.ended(ctx, run.reportFailure(ctx, test.err)); exit.CodeOf(err) != test.want {
 				t.Errorf("exit %d, %v", exit.CodeOf(err), err)
 			}
@@ -323,13 +324,12 @@ func TestTheNextCommandIsWhatWasTyped(t *testing.T) {
 }
 
 func TestPreflight(t *testing.T) {
-	source := &redisSource{facts: "Redis 7.0.15, master, db 0, about 1,500,000 keys"}
+	source := location.SourceFacts{Is: "Redis 7.0.15, master, db 0, about 1,500,000 keys"}
 	standing := map[record.Kind]int64{record.KV: 12345, record.Metrics: 1}
 	show := func(o migrateOptions, documents map[record.Kind]int64, resumed, colour bool) string {
-		o.source, o.target = place{URI: "redis://:hunter2@localhost:6379/0"}, place{URI: "mongodb://db1:27017"}
-		o.database, o.kvPrefer = "lanyard", preferFork
-		p := o.preflight(source, &mongoTarget{Store: &mongo.Store{}}, documents, resumed)
-		p.Target.Facts = "MongoDB 7.0.14, replica set rs0"
+		o.source.URI, o.target.URI = "redis://:hunter2@localhost:6379/0", "mongodb://db1:27017"
+		o.target.Database, o.kvPrefer = "lanyard", preferFork
+		p := o.preflight(source, location.TargetFacts{Is: "MongoDB 7.0.14, replica set rs0"}, documents, resumed)
 		return p.Text(ui.Style{Width: 100, Colour: colour})
 	}
 	golden(t, "preflight.txt", show(migrateOptions{pairOptions: pairOptions{only: record.AllKinds}}, standing, false, false))

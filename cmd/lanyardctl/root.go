@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/lanyardctl/lanyardctl/internal/exit"
+	"github.com/lanyardctl/lanyardctl/internal/location"
 	"github.com/lanyardctl/lanyardctl/internal/ui"
 )
 
@@ -36,7 +38,7 @@ Exit status
 const suggestionDistance = 2
 
 // newRoot returns the command tree.
-func newRoot() *cobra.Command {
+func newRoot(p program) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "lanyardctl",
 		Short: "Move Lanyard's data from Redis to MongoDB",
@@ -53,7 +55,7 @@ func newRoot() *cobra.Command {
 
 		SuggestionsMinimumDistance: suggestionDistance,
 	}
-	root.AddCommand(newMigrate(), newVerify(), newSweep(), newDemo(), newEmbedded(), newVersion(), newCompletion())
+	root.AddCommand(newMigrate(p), newVerify(p), newSweep(p), newDemo(p), newEmbedded(), newVersion(), newCompletion())
 	root.SetHelpCommand(newHelp())
 	root.InitDefaultHelpCmd()
 	markRun(root)
@@ -122,12 +124,12 @@ func markRun(cmd *cobra.Command) {
 func run(args []string, stdout, stderr io.Writer) int {
 	ctx, stop := exit.WithSignals(context.Background())
 	defer stop()
-	return execute(ctx, args, stdout, stderr)
+	return program{os.Getenv, location.Default()}.execute(ctx, args, stdout, stderr)
 }
 
 // execute runs the command line until ctx is cancelled, and returns the exit code.
-func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	root := newRoot()
+func (p program) execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	root := newRoot(p)
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)

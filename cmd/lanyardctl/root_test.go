@@ -7,7 +7,14 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/lanyardctl/lanyardctl/internal/exit"
+	"github.com/lanyardctl/lanyardctl/internal/exit/exittest"
+	"github.com/lanyardctl/lanyardctl/internal/location"
 )
+
+// programOf returns the program with the variables, given as names and values in turn.
+func programOf(variables ...string) program {
+	return program{exittest.Environment(variables...), location.Default()}
+}
 
 // call runs the command line in this process.
 func call(args ...string) (code int, stdout, stderr string) {
@@ -82,7 +89,7 @@ func TestEveryHelpHasAnExampleAndItsExitStatus(t *testing.T) {
 			}
 		}
 	}
-	check(newRoot())
+	check(newRoot(programOf()))
 }
 
 func TestCompletionScripts(t *testing.T) {

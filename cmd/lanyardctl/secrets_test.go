@@ -14,6 +14,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/lanyardctl/lanyardctl/internal/exit"
+	"github.com/lanyardctl/lanyardctl/internal/location"
 	"github.com/lanyardctl/lanyardctl/internal/redact"
 	"github.com/lanyardctl/lanyardctl/store/mongo"
 	"github.com/lanyardctl/lanyardctl/store/redis"
@@ -164,7 +165,7 @@ func checkNothingIsShown(t rapid.TB, shape string, c choices) {
 	defer setenv(t, "BOT_TOKEN", "a-token")()
 
 	var out bytes.Buffer
-	if code := execute(context.Background(), args, &out, &out); code == exit.Done {
+	if code := (program{os.Getenv, location.Default()}).execute(context.Background(), args, &out, &out); code == exit.Done {
 		t.Fatalf("%q succeeded", args)
 	}
 	var said []string

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
-	"net/url"
 	"os"
 	"slices"
 	"strings"
@@ -16,9 +14,10 @@ import (
 
 	"github.com/lanyardctl/lanyardctl/internal/exit"
 	"github.com/lanyardctl/lanyardctl/internal/invocation"
+	"github.com/lanyardctl/lanyardctl/internal/location"
 	"github.com/lanyardctl/lanyardctl/internal/ui"
 	"github.com/lanyardctl/lanyardctl/record"
-	"github.com/lanyardctl/lanyardctl/store/discord"
+	"github.com/lanyardctl/lanyardctl/store/layout"
 	"github.com/lanyardctl/lanyardctl/sweep"
 )
 
@@ -62,7 +61,7 @@ const sweepName = "sweep"
 type sweepFlags struct {
 	targetFlags
 	redis, kvDates        string
-	redisTLS              redisTLSFlags
+	redisTLS              location.RedisTLS
 	guilds, members       []string
 	dryRun, check, dedupe bool
 	memory                int // MiB
@@ -70,7 +69,7 @@ type sweepFlags struct {
 	sourceFlags
 }
 
-func newSweep() *cobra.Command {
+func newSweep(p program) *cobra.Command {
 	var f sweepFlags
 	cmd := &cobra.Command{
 		Use:        "sweep",
@@ -80,8 +79,8 @@ func newSweep() *cobra.Command {
 		Args:       noCommand,
 		SuggestFor: []string{"recover", "dedupe"},
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			s := streams{out: cmd.OutOrStdout(), err: cmd.ErrOrStderr(), env: os.Getenv}
-			o, err := f.options(s.env, time.Now(), cmd.Flags())
+			s := p.of(cmd)
+			o, err := f.options(s.program, time.Now(), cmd.Flags())
 			return runSweep(cmd.Context(), o, s, err)
 		},
 		SuggestionsMinimumDistance: suggestionDistance,
@@ -95,7 +94,7 @@ func newSweep() *cobra.Command {
 	})
 	cmd.Flags().SortFlags = false
 	f.bind(cmd)
-	cmd.AddCommand(newSweepList(), newSweepShow(), newSweepUndo())
+	cmd.AddCommand(newSweepList(p), newSweepShow(p), newSweepUndo(p))
 	return cmd
 }
 
@@ -122,7 +121,7 @@ func (f *sweepFlags) bind(cmd *cobra.Command) {
 	flags.StringVar(&f.discordAPI, "discord-api", "", "`URL` of Discord's API, where it is another")
 	f.bindTimeout(cmd)
 	f.sourceFlags.bind(cmd, "a Redis")
-	f.redisTLS.bind(cmd)
+	bindRedisTLS(cmd, &f.redisTLS)
 	f.bindMongoTLS(cmd)
 	f.outputFlags.bind(cmd)
 	offer(cmd, "kv-dates", sweep.CountUserDates.String(), sweep.LastResortUserDates.String(), sweep.NeverUserDates.String())
@@ -137,11 +136,8 @@ const redisFromEnvironment = "env"
 // sweepOptions are checked flags and variables.
 type sweepOptions struct {
 	targetOptions
-	redis                 *redisPlace // nil for none
-	guilds                []record.UserID
-	members               []string
-	token                 string // of Discord, a secret
-	discordAPI            string // empty for Discord's own
+	redis                 *location.SourceOptions // nil for none
+	discord               location.Discord
 	userDates             sweep.UserDates
 	dryRun, check, dedupe bool
 	memory                int // bytes
@@ -150,26 +146,26 @@ type sweepOptions struct {
 }
 
 // options checks everything that can be checked before a server is asked.
-func (f sweepFlags) options(env func(string) string, now time.Time, flags *pflag.FlagSet) (sweepOptions, error) {
+func (f sweepFlags) options(p program, now time.Time, flags *pflag.FlagSet) (sweepOptions, error) {
 	o := sweepOptions{
-		members: f.members, discordAPI: f.discordAPI, dryRun: f.dryRun || f.check, check: f.check, dedupe: f.dedupe,
+		dryRun: f.dryRun || f.check, check: f.check, dedupe: f.dedupe,
 		memory: f.memory << 20, tempDir: f.tempDir, sourceFlags: f.sourceFlags,
 	}
 	var err error
-	if o.targetOptions, err = f.targetFlags.options(env, now, flags, sweepName); err != nil {
+	if o.targetOptions, err = f.targetFlags.options(p, now, flags, sweepName); err != nil {
 		return o, err
 	}
-	o.readOnly = o.dryRun
+	o.target.ReadOnly = o.dryRun
 	if o.userDates, err = sweep.ParseUserDates(f.kvDates); err != nil {
 		return o, exit.WrongUse("--kv-dates: "+err.Error(), "give count, last-resort or never")
 	}
 	if most := sweep.MostMemory >> 20; f.memory < 1 || f.memory > most {
 		return o, exit.WrongUse(fmt.Sprintf("--memory: %d MiB cannot be", f.memory), fmt.Sprintf("give 1 to %d", most))
 	}
-	if err := o.readRedis(f, env, flags); err != nil {
+	if err := o.readRedis(f, p, flags); err != nil {
 		return o, err
 	}
-	if err := o.readDiscord(f, env, flags); err != nil {
+	if err := o.readDiscord(f, p.env, flags); err != nil {
 		return o, err
 	}
 	if info, err := os.Stat(f.tempDir); f.tempDir != "" && (err != nil || !info.IsDir()) {
@@ -182,10 +178,10 @@ func (f sweepFlags) options(env func(string) string, now time.Time, flags *pflag
 }
 
 // readRedis reads --redis. Redis is read where it is named alone.
-func (o *sweepOptions) readRedis(f sweepFlags, env func(string) string, flags *pflag.FlagSet) error {
+func (o *sweepOptions) readRedis(f sweepFlags, p program, flags *pflag.FlagSet) error {
 	flag := f.redis
 	if !flags.Changed("redis") {
-		return f.redisTLS.alone(flags)
+		return f.redisTLS.Alone(flags.Changed)
 	}
 	if flag == "" {
 		return exit.WrongUse("--redis is empty", "give a URI, rdb:FILE, or env for what Lanyard's variables name; leave --redis out to read no Redis")
@@ -193,68 +189,42 @@ func (o *sweepOptions) readRedis(f sweepFlags, env func(string) string, flags *p
 	if flag == redisFromEnvironment {
 		flag = ""
 	}
-	source, err := resolveRedis(flag, env)
+	source, warnings, err := resolveSource(p, flag, f.redisTLS, f.sourceFlags, o.targetOptions, flags)
 	if err != nil {
 		return err
 	}
-	tls, warnings, err := f.redisTLS.resolve(source, env, flags)
-	if err != nil {
-		return err
-	}
+	source.Request = layout.Request{Dates: true, Now: o.now}
 	o.warnings = append(o.warnings, warnings...)
-	o.redis = &redisPlace{source, forceIPv6(env), tls, o.timeout, o.retryFor, o.allowShrinking}
-	o.warnOfPassword(source, "REDIS_URI")
+	o.redis = &source
 	return nil
 }
 
-// tokenVariable names the variable with the Discord bot's token.
-const tokenVariable = "BOT_TOKEN"
-
 // readDiscord reads what says which guild members count.
 func (o *sweepOptions) readDiscord(f sweepFlags, env func(string) string, flags *pflag.FlagSet) error {
-	o.token = strings.TrimSpace(env(tokenVariable))
+	o.discord = location.Discord{Members: f.members, Token: strings.TrimSpace(env(location.TokenVariable)), API: f.discordAPI}
 	for _, text := range f.guilds {
 		id, ok := record.ParseUserID(strings.TrimSpace(text))
 		if !ok {
 			return exit.WrongUse("--guild: a value is no Discord guild id", "give the digits alone, such as 911655453283848242")
 		}
-		o.guilds = append(o.guilds, id)
+		o.discord.Guilds = append(o.discord.Guilds, id)
 	}
-	slices.Sort(o.guilds)
-	o.guilds = slices.Compact(o.guilds)
+	slices.Sort(o.discord.Guilds)
+	o.discord.Guilds = slices.Compact(o.discord.Guilds)
 	switch {
-	case flags.Changed("guild") && len(o.guilds) == 0:
+	case flags.Changed("guild") && len(o.discord.Guilds) == 0:
 		return exit.WrongUse("--guild: no guild id given", "give one, or leave --guild out")
 	case slices.Contains(f.members, ""):
 		return exit.WrongUse("--members: no file named", "give one, or leave --members out")
-	case len(o.guilds) > 0 && o.token == "":
-		return exit.WrongUse("--guild needs the token of a Discord bot, and "+tokenVariable+" is not set",
-			"set "+tokenVariable+" (there is no flag, since everybody on the machine can read flags), or give --members FILE")
-	case flags.Changed("discord-api") && len(o.guilds) == 0:
+	case len(o.discord.Guilds) > 0 && o.discord.Token == "":
+		return exit.WrongUse("--guild needs the token of a Discord bot, and "+location.TokenVariable+" is not set",
+			"set "+location.TokenVariable+" (there is no flag, since everybody on the machine can read flags), or give --members FILE")
+	case flags.Changed("discord-api") && len(o.discord.Guilds) == 0:
 		return exit.WrongUse("--discord-api without --guild: nobody is asked there", "give --guild ID as well")
 	}
-	return o.checkDiscord()
-}
-
-// checkDiscord looks at the token and at the address of Discord's API, without asking there.
-func (o *sweepOptions) checkDiscord() error {
-	if len(o.guilds) == 0 {
-		return nil
-	}
-	client, err := discord.Open(o.discordOptions(nil))
-	if err != nil {
-		return explainDiscord(err)
-	}
-	client.Close()
-	if at, err := url.Parse(o.discordAPI); err == nil && at.Scheme == "http" && !loopback(at.Hostname()) {
-		o.warnings = append(o.warnings, "the Discord token goes to --discord-api without encryption: use https://")
-	}
-	return nil
-}
-
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
+	warnings, err := o.discord.Check()
+	o.warnings = append(o.warnings, warnings...)
+	return err
 }
 
 // journalled are the flags that decide what a sweep does, which the journal keeps for people.
@@ -273,12 +243,12 @@ func runSweep(ctx context.Context, o sweepOptions, s streams, checked error) err
 	var files []string
 	if o.redis != nil {
 		uris = append(uris, o.redis.URI)
-		files = []string{o.redis.tls.CA, o.redis.tls.Cert, o.redis.tls.Key}
+		files = []string{o.redis.TLS.CA, o.redis.TLS.Cert, o.redis.TLS.Key}
 	}
 	red := ui.NewSanitizer(uris...)
 	red.HideTyped(files...)
-	red.Hiding(strings.TrimPrefix(o.token, "Bot "))
-	red.HideTyped(append(o.members, o.tempDir)...)
+	red.Hiding(strings.TrimPrefix(o.discord.Token, "Bot "))
+	red.HideTyped(append(o.discord.Members, o.tempDir)...)
 	run := &sweepRun{newTargetRun(o.targetOptions, s, red), o}
 	if checked != nil {
 		return run.ended(ctx, run.reportFailure(ctx, checked))

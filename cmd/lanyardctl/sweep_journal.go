@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 	"regexp"
 	"slices"
 	"time"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/lanyardctl/lanyardctl/internal/exit"
 	"github.com/lanyardctl/lanyardctl/internal/invocation"
+	"github.com/lanyardctl/lanyardctl/internal/location"
 	"github.com/lanyardctl/lanyardctl/internal/ui"
 	"github.com/lanyardctl/lanyardctl/record"
 	"github.com/lanyardctl/lanyardctl/sweep"
@@ -29,18 +29,18 @@ type journalCommand struct {
 	writes func() bool
 
 	// work does what the command is for. It sets began once it reports by itself.
-	work func(ctx context.Context, r *targetRun, target *mongoTarget, id string) error
+	work func(ctx context.Context, r *targetRun, target location.Target, id string) error
 
 	// failed returns the report of a run that ended before there was anything to report.
 	failed func(f runFacts, id string) report
 }
 
 // bind makes cmd the command.
-func (c journalCommand) bind(cmd *cobra.Command, own func(flags *pflag.FlagSet)) *cobra.Command {
+func (c journalCommand) bind(p program, cmd *cobra.Command, own func(flags *pflag.FlagSet)) *cobra.Command {
 	var f targetFlags
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		s := streams{out: cmd.OutOrStdout(), err: cmd.ErrOrStderr(), env: os.Getenv}
-		o, err := f.options(s.env, time.Now(), cmd.Flags(), c.called(args))
+		s := p.of(cmd)
+		o, err := f.options(s.program, time.Now(), cmd.Flags(), c.called(args))
 		if err == nil && c.check != nil {
 			err = c.check(cmd.Flags())
 		}
@@ -50,7 +50,7 @@ func (c journalCommand) bind(cmd *cobra.Command, own func(flags *pflag.FlagSet))
 		if err != nil {
 			return err
 		}
-		o.readOnly = !c.writes()
+		o.target.ReadOnly = !c.writes()
 		id := ""
 		if len(args) > 0 {
 			id = args[0]
@@ -84,7 +84,7 @@ func (c journalCommand) run(ctx context.Context, r *targetRun, id string) error 
 		if err == nil || r.began {
 			return err
 		}
-		said := r.settled(ctx, explained(err, "", explainSweep(err, r.on.again), explainMongo(err, r.on)))
+		said := r.settled(ctx, location.Explained(err, "", explainSweep(err, r.on.again), r.explainTarget(err)))
 		facts := r.facts(said.Err)
 		facts.Exit = said.Code
 		return r.reportEarly(said, c.failed(facts, id))
@@ -94,7 +94,7 @@ func (c journalCommand) run(ctx context.Context, r *targetRun, id string) error 
 // open opens the target and does the work.
 func (c journalCommand) open(ctx context.Context, r *targetRun, id string) error {
 	r.warn(r.on.warnings...)
-	target, closeTarget, err := r.open(ctx, refuseFolder)
+	target, closeTarget, err := r.open(ctx, location.RefuseFolder)
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/lanyardctl/lanyardctl/internal/exit"
+	"github.com/lanyardctl/lanyardctl/internal/location"
 	"github.com/lanyardctl/lanyardctl/internal/redact"
 	"github.com/lanyardctl/lanyardctl/internal/ui"
 	"github.com/lanyardctl/lanyardctl/record"
@@ -25,13 +26,13 @@ interrupted, done, undoing, partly-undone and undone.
 ` + targetEnvironmentHelp + `
 ` + exitStatus
 
-func newSweepList() *cobra.Command {
+func newSweepList(p program) *cobra.Command {
 	return journalCommand{
 		name:   sweepListName,
 		writes: func() bool { return false },
 		work:   listSweeps,
 		failed: func(f runFacts, _ string) report { return listing{runFacts: f} },
-	}.bind(&cobra.Command{
+	}.bind(p, &cobra.Command{
 		Use:     "list",
 		Short:   "List the sweeps of a database",
 		Long:    sweepListLong,
@@ -40,7 +41,7 @@ func newSweepList() *cobra.Command {
 	}, func(*pflag.FlagSet) {})
 }
 
-func listSweeps(ctx context.Context, r *targetRun, target *mongoTarget, _ string) error {
+func listSweeps(ctx context.Context, r *targetRun, target location.Target, _ string) error {
 	k, err := readJournal(ctx, target.Journal(), r.on.now)
 	if err != nil {
 		return err

@@ -19,7 +19,7 @@ type sweepPlan struct {
 func (p sweepPlan) Text(l ui.Style) string {
 	t := newReportText(l)
 	t.Row("target", p.target.URI)
-	t.Row("", p.target.Facts+", database "+p.options.database)
+	t.Row("", p.target.Facts+", database "+p.options.target.Database)
 	t.Row("", holds(p.contents))
 	t.Row("dates", "of monitoring, users and kv in the target")
 	for _, source := range p.dates {
@@ -46,7 +46,7 @@ func (p sweepPlan) attrs() []any {
 		sources = append(sources, source.URI)
 	}
 	return []any{
-		"target", p.target.URI, "target_is", p.target.Facts, "database", p.options.database, "target_holds", holds(p.contents),
+		"target", p.target.URI, "target_is", p.target.Facts, "database", p.options.target.Database, "target_holds", holds(p.contents),
 		"sources", strings.Join(sources, " "), "kv_dates", p.options.userDates.String(), "dedupe", p.options.dedupe, "dry_run", p.options.dryRun,
 	}
 }

@@ -6,10 +6,10 @@ import (
 	"time"
 
 	"github.com/lanyardctl/lanyardctl/internal/exit"
+	"github.com/lanyardctl/lanyardctl/internal/location"
 	"github.com/lanyardctl/lanyardctl/internal/ui"
 	"github.com/lanyardctl/lanyardctl/record"
 	"github.com/lanyardctl/lanyardctl/store/discord"
-	"github.com/lanyardctl/lanyardctl/store/layout"
 	"github.com/lanyardctl/lanyardctl/sweep"
 )
 
@@ -28,25 +28,25 @@ func (r *sweepRun) do(ctx context.Context) error {
 		return err
 	}
 	defer closeDates()
-	target, closeTarget, err := r.open(ctx, refuseFolder)
+	target, closeTarget, err := r.open(ctx, location.RefuseFolder)
 	if err != nil {
 		return err
 	}
 	defer closeTarget()
-	notices, err := target.CheckWritable(ctx, sweep.Written(o.dedupe))
+	warnings, err := target.CheckWritable(ctx, sweep.Written(o.dedupe))
 	if err != nil {
-		return explainMongo(err, o.targetOptions)
+		return r.explainTarget(err)
 	}
-	r.warn(mongoWarnings(notices)...)
+	r.warn(warnings...)
 	documents := target.Documents()
 	contents, err := documents.Contents(ctx)
 	if err != nil {
-		return explainMongo(err, o.targetOptions)
+		return r.explainTarget(err)
 	}
 	opts := sweep.Options{
 		Documents: documents, Journal: target.Journal(), Dates: dates.sources, UserDates: o.userDates, Dedupe: o.dedupe,
 		DryRun: o.dryRun, Now: o.now, Version: readBuildVersion().Version, Described: o.described(),
-		RetryFor: o.retryFor, Memory: o.memory, TempDir: o.tempDir, Notify: func(message string) { r.log.Info(message) },
+		RetryFor: o.target.RetryFor, Memory: o.memory, TempDir: o.tempDir, Notify: func(message string) { r.log.Info(message) },
 	}
 	if o.verbose {
 		opts.Implausible = func(i sweep.Implausible) {
@@ -54,7 +54,7 @@ func (r *sweepRun) do(ctx context.Context) error {
 		}
 	}
 	job := sweep.New(opts)
-	r.announce(sweepPlan{options: o, target: endpoint{o.target.shown(), ui.PrintableLine(describeMongo(target.Info()))}, contents: contents, dates: dates.said})
+	r.announce(sweepPlan{options: o, target: endpoint{o.target.Shown(), ui.PrintableLine(target.Facts().Is)}, contents: contents, dates: dates.said})
 	stop := r.startProgress(func() ui.Progress { return sweepProgress(job.Snapshot()) })
 	r.began = true
 	report, err := job.Run(ctx)
@@ -71,44 +71,42 @@ func sweepProgress(s sweep.Snapshot) ui.Progress {
 type openedDates struct {
 	sources []record.DateSource
 	said    []endpoint // what they are, for people
-	close   []func()
 }
 
 // openDates opens the sources of dates. The caller closes them by the returned function.
-func (r *sweepRun) openDates(ctx context.Context) (opened *openedDates, closeAll func(), err error) {
-	opened = &openedDates{}
-	closeAll = func() {
-		for _, closeIt := range opened.close {
-			closeIt()
+func (r *sweepRun) openDates(ctx context.Context) (opened openedDates, closeAll func(), err error) {
+	closeRedis := func() {}
+	if o := r.options.redis; o != nil {
+		source, closeIt, err := r.openSource(ctx, *o)
+		if err != nil {
+			return opened, nil, err
 		}
+		closeRedis = closeIt
+		if !r.options.allowEmpty {
+			if err := r.streams.places.FindLanyard(ctx, source, *o); err != nil {
+				closeRedis()
+				return opened, nil, err
+			}
+		}
+		opened.sources = append(opened.sources, location.Dates(source))
+		opened.said = append(opened.said, endpoint{o.Shown(), ui.PrintableLine(source.Facts().Is)})
 	}
-	for _, open := range []func(context.Context, *openedDates) error{r.openRedisDates, r.openDiscordDates} {
-		if err := open(ctx, opened); err != nil {
-			closeAll()
-			return nil, nil, err
+	dates, closeDates, err := r.options.discord.Open(func(message string) { r.log.Info(message) })
+	closeAll = func() {
+		r.closed("the members", closeDates())
+		closeRedis()
+	}
+	if err != nil {
+		closeAll()
+		return opened, nil, err
+	}
+	for _, d := range dates {
+		if d.DateSource != nil {
+			opened.sources = append(opened.sources, d.DateSource)
 		}
+		opened.said = append(opened.said, endpoint{d.Shown, d.Is})
 	}
 	return opened, closeAll, nil
-}
-
-func (r *sweepRun) openRedisDates(ctx context.Context, opened *openedDates) error {
-	at := r.options.redis
-	if at == nil {
-		return nil
-	}
-	source, closeIt, err := r.openSource(ctx, *at, layout.Request{Dates: true, Now: r.options.now})
-	if err != nil {
-		return err
-	}
-	opened.close = append(opened.close, closeIt)
-	if !r.options.allowEmpty {
-		if err := findLanyard(ctx, source, *at); err != nil {
-			return err
-		}
-	}
-	opened.sources = append(opened.sources, layout.DateSource(source.reading()))
-	opened.said = append(opened.said, endpoint{at.shown(), ui.PrintableLine(source.facts)})
-	return nil
 }
 
 // report prints the report and returns the error that sets the exit code.
@@ -149,13 +147,13 @@ func (r *sweepRun) outcome(report *sweep.Report, runErr error) error {
 // explain gives the error that ended a sweep its next step. Changed tells that it had changed something.
 func (r *sweepRun) explain(err error, changed bool) error {
 	if _, ok := errors.AsType[*discord.Error](err); ok {
-		return explainDiscord(err) // also where the server may be available later
+		return location.ExplainDiscord(err) // also where the server may be available later
 	}
 	explanations := []error{explainSweep(err, r.on.again)}
 	if r.options.redis != nil {
-		explanations = append(explanations, explainSource(err, *r.options.redis))
+		explanations = append(explanations, r.explainSource(err, *r.options.redis))
 	}
-	explanations = append(explanations, explainMongo(err, r.on))
+	explanations = append(explanations, r.explainTarget(err))
 	done, next := "nothing was changed", "mend what the error names, then run the same command again"
 	if changed {
 		done = "what was done until then is journalled"
@@ -163,7 +161,7 @@ func (r *sweepRun) explain(err error, changed bool) error {
 	if errors.Is(err, record.ErrUnavailable) {
 		next = "run the same command again once the server answers"
 	}
-	return explained(err, done+"; "+next, explanations...)
+	return location.Explained(err, done+"; "+next, explanations...)
 }
 
 // reportFailure prints the report, for scripts, where the run ended with err before there was anything to sweep.

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/lanyardctl/lanyardctl/internal/exit"
+	"github.com/lanyardctl/lanyardctl/internal/location"
 	"github.com/lanyardctl/lanyardctl/internal/redact"
 	"github.com/lanyardctl/lanyardctl/internal/ui"
 	"github.com/lanyardctl/lanyardctl/record"
@@ -28,7 +29,7 @@ never shown, since they may hold API keys.
 ` + targetEnvironmentHelp + `
 ` + exitStatus
 
-func newSweepShow() *cobra.Command {
+func newSweepShow(p program) *cobra.Command {
 	most := 0
 	c := journalCommand{
 		name:   sweepShowName,
@@ -39,12 +40,12 @@ func newSweepShow() *cobra.Command {
 			}
 			return nil
 		},
-		work: func(ctx context.Context, r *targetRun, target *mongoTarget, id string) error {
+		work: func(ctx context.Context, r *targetRun, target location.Target, id string) error {
 			return showSweep(ctx, r, target.Journal(), id, most)
 		},
 		failed: func(f runFacts, id string) report { return showing{runFacts: f, id: id} },
 	}
-	return c.bind(&cobra.Command{
+	return c.bind(p, &cobra.Command{
 		Use:   "show ID",
 		Short: "Show what a sweep changed",
 		Long:  sweepShowLong,
@@ -71,7 +72,7 @@ func showSweep(ctx context.Context, r *targetRun, journal record.Journal, id str
 	}
 	truncated, readErr := eachChange(ctx, journal, id, most, page)
 	if readErr != nil {
-		readErr = explained(readErr, "run the same command again", explainMongo(readErr, r.on))
+		readErr = location.Explained(readErr, "run the same command again", r.explainTarget(readErr))
 		if said := r.settled(ctx, readErr); said != nil {
 			readErr = said
 		}

@@ -20,7 +20,9 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/lanyardctl/lanyardctl/internal/exit"
+	"github.com/lanyardctl/lanyardctl/internal/exit/exittest"
 	"github.com/lanyardctl/lanyardctl/internal/invocation"
+	"github.com/lanyardctl/lanyardctl/internal/location"
 	"github.com/lanyardctl/lanyardctl/internal/ui"
 	"github.com/lanyardctl/lanyardctl/record"
 	"github.com/lanyardctl/lanyardctl/store/discord"
@@ -217,9 +219,9 @@ func TestASweepIsShownAsItsChangesCome(t *testing.T) {
 	} {
 		for _, form := range []string{outputText, outputJSON} {
 			var stdout bytes.Buffer
-			o := targetOptions{target: place{URI: "embedded:try"}, database: "lanyard", outputFlags: outputFlags{output: form},
+			o := targetOptions{target: location.TargetOptions{Location: location.Location{URI: "embedded:try"}, Database: "lanyard"}, outputFlags: outputFlags{output: form},
 				again: invocation.Invocation{Name: sweepShowName + " x", Flags: []invocation.TypedFlag{{Name: "mongo", Values: []string{"embedded:try"}}, {Name: "max-changes", Values: []string{"2"}}}}}
-			r := newTargetRun(o, streams{out: &stdout, err: io.Discard, env: envOf()}, ui.NewSanitizer())
+			r := newTargetRun(o, streams{out: &stdout, err: io.Discard, program: programOf()}, ui.NewSanitizer())
 			err := showSweep(t.Context(), r, test.journal, "20260403-030000-0006", test.most)
 			if failed := test.journal.err != nil; failed != (err != nil) || failed && exit.CodeOf(err) != exit.Failed {
 				t.Errorf("%s: %v", name, err)
@@ -312,13 +314,13 @@ func TestTheExitCodeOfASweep(t *testing.T) {
 		"duplicates are no leftovers": {false, sweep.Report{Collections: []sweep.CollectionFigures{{Duplicates: 3}}}, nil, exit.Done},
 	} {
 		o := sweepOptions{check: test.check}
-		run := &sweepRun{newTargetRun(targetOptions{}, streams{out: io.Discard, err: io.Discard, env: envOf()}, ui.NewSanitizer()), o}
+		run := &sweepRun{newTargetRun(targetOptions{}, streams{out: io.Discard, err: io.Discard, program: programOf()}, ui.NewSanitizer()), o}
 		if got := exit.CodeOf(run.report(&test.report, test.err)); got != test.want {
 			t.Errorf("%s: exit %d, want %d", name, got, test.want)
 		}
 	}
 	for want, report := range map[int]sweep.UndoReport{exit.Done: {Restored: 1, Already: 1}, exit.Rejects: {Restored: 1, Refused: 1}} {
-		run := newTargetRun(targetOptions{}, streams{}, ui.NewSanitizer())
+		run := newTargetRun(targetOptions{}, streams{program: programOf()}, ui.NewSanitizer())
 		if got := exit.CodeOf(undoOutcome(run, &report, nil)); got != want {
 			t.Errorf("undo: exit %d, want %d", got, want)
 		}
@@ -327,7 +329,7 @@ func TestTheExitCodeOfASweep(t *testing.T) {
 
 func TestErrorsOfSweepsKnowTheNextStep(t *testing.T) {
 	a := invocation.Invocation{Name: sweepName, Flags: []invocation.TypedFlag{{Name: "mongo", Values: []string{"embedded:try"}}, {Name: "dedupe", Values: nil}}}
-	run := &sweepRun{newTargetRun(targetOptions{again: a}, streams{}, ui.NewSanitizer()), sweepOptions{redis: &redisPlace{}}}
+	run := &sweepRun{newTargetRun(targetOptions{again: a, target: location.TargetOptions{Location: location.Location{URI: "mongodb://h"}}}, streams{program: programOf()}, ui.NewSanitizer()), sweepOptions{redis: &location.SourceOptions{Location: location.Location{URI: "redis://h"}}}}
 	const list = "lanyardctl sweep list --mongo embedded:try"
 	for name, test := range map[string]struct {
 		err  error
@@ -339,7 +341,7 @@ func TestErrorsOfSweepsKnowTheNextStep(t *testing.T) {
 		"unknown":        {sweep.ErrUnknown, exit.Failed, list},
 		"temporary file": {fmt.Errorf("%w: %w", sweep.ErrTempFile, fs.ErrNotExist), exit.Failed, "--temp-dir"},
 		"no connection":  {&discord.Error{Reason: errors.Join(discord.ErrUnreachable, record.ErrUnavailable)}, exit.Failed, "--members FILE needs no Discord"},
-		"the token":      {&discord.Error{Reason: discord.ErrToken}, exit.Failed, tokenVariable},
+		"the token":      {&discord.Error{Reason: discord.ErrToken}, exit.Failed, location.TokenVariable},
 		"the bot":        {&discord.Error{Reason: discord.ErrForbidden}, exit.Failed, "Server Members Intent"},
 		"the guild":      {&discord.Error{Reason: discord.ErrGuild}, exit.Failed, "--guild"},
 		"the address":    {&discord.Error{Reason: discord.ErrAddress}, exit.Usage, "https://discord.com/api"},
@@ -356,7 +358,9 @@ func TestErrorsOfSweepsKnowTheNextStep(t *testing.T) {
 	}
 	duplicates := func(field string) string {
 		var said strings.Builder
-		exit.Print(&said, explainMongo(&mongo.DuplicatesError{Collection: "kv", Field: field, Values: []string{"null", "94490510688792576"}}, targetOptions{again: invocation.Invocation{Name: migrationName, Flags: a.Flags[:1]}}))
+		err := &mongo.DuplicatesError{Collection: "kv", Field: field, Values: []string{"null", "94490510688792576"}}
+		o := location.TargetOptions{Location: location.Location{URI: "embedded:try"}, Dedupe: "lanyardctl sweep --mongo embedded:try --dedupe"}
+		exit.Print(&said, location.Default().ExplainTarget(err, o))
 		return said.String()
 	}
 	if said := duplicates("user_id"); !strings.Contains(said, "lanyardctl sweep --mongo embedded:try --dedupe") {
@@ -368,7 +372,7 @@ func TestErrorsOfSweepsKnowTheNextStep(t *testing.T) {
 }
 
 // parseSweep reads flags as a person types them.
-func parseSweep(t *testing.T, env func(string) string, args ...string) (sweepOptions, error) {
+func parseSweep(t *testing.T, p program, args ...string) (sweepOptions, error) {
 	t.Helper()
 	var f sweepFlags
 	cmd := &cobra.Command{}
@@ -376,25 +380,25 @@ func parseSweep(t *testing.T, env func(string) string, args ...string) (sweepOpt
 	if err := cmd.Flags().Parse(append([]string{"--mongo", "embedded:x"}, args...)); err != nil {
 		t.Fatal(err)
 	}
-	return f.options(env, time.Now(), cmd.Flags())
+	return f.options(p, time.Now(), cmd.Flags())
 }
 
 func TestFlagsOfASweep(t *testing.T) {
 	t.Chdir(t.TempDir())
-	env := envOf("REDIS_URI", "redis://:hunter2@h:6379", "BOT_TOKEN", "Bot a-token-of-discord")
-	o, err := parseSweep(t, env)
+	p := programOf("REDIS_URI", "redis://:hunter2@h:6379", "BOT_TOKEN", "Bot a-token-of-discord")
+	o, err := parseSweep(t, p)
 	if err != nil || o.redis != nil || o.dryRun || o.check || o.memory != sweep.DefaultMemory || o.userDates != sweep.CountUserDates {
 		t.Errorf("without flags: %+v, %v", o, err)
 	}
-	if o, err = parseSweep(t, env, "--redis", "env"); err != nil || o.redis == nil || o.redis.From != "REDIS_URI" {
+	if o, err = parseSweep(t, p, "--redis", "env"); err != nil || o.redis == nil || o.redis.From != "REDIS_URI" {
 		t.Errorf("--redis env: %+v, %v", o.redis, err)
 	}
-	if o, err = parseSweep(t, env, "--redis", "rdb:x", "--kv-dates", "last-resort", "--memory", "3", "--check"); err != nil ||
-		o.redis.URI != "rdb:x" || o.userDates != sweep.LastResortUserDates || o.memory != 3<<20 || !o.check || !o.dryRun || !o.readOnly {
+	if o, err = parseSweep(t, p, "--redis", "rdb:x", "--kv-dates", "last-resort", "--memory", "3", "--check"); err != nil ||
+		o.redis.URI != "rdb:x" || o.userDates != sweep.LastResortUserDates || o.memory != 3<<20 || !o.check || !o.dryRun || !o.target.ReadOnly {
 		t.Errorf("%+v, %v", o, err)
 	}
-	o, err = parseSweep(t, env, "--guild", "2,1", "--guild", "2", "--members", "a.json", "--redis", "redis://:hunter2@h", "--dedupe", "--dry-run", "--check")
-	if err != nil || !slices.Equal(o.guilds, []record.UserID{1, 2}) || len(o.members) != 1 {
+	o, err = parseSweep(t, p, "--guild", "2,1", "--guild", "2", "--members", "a.json", "--redis", "redis://:hunter2@h", "--dedupe", "--dry-run", "--check")
+	if err != nil || !slices.Equal(o.discord.Guilds, []record.UserID{1, 2}) || len(o.discord.Members) != 1 {
 		t.Errorf("%+v, %v", o, err)
 	}
 	if got, want := o.described(), "--dedupe --guild 2,1,2 --members a.json --redis redis://:xxxxx@h"; got != want {
@@ -404,7 +408,7 @@ func TestFlagsOfASweep(t *testing.T) {
 		t.Errorf("%q", o.warnings)
 	}
 	for url, warned := range map[string]bool{"http://127.0.0.1:1": false, "http://localhost/api": false, "http://discord.example": true, "https://discord.example": false} {
-		if o, err = parseSweep(t, env, "--guild", "1", "--discord-api", url); err != nil || (len(o.warnings) > 0) != warned {
+		if o, err = parseSweep(t, p, "--guild", "1", "--discord-api", url); err != nil || (len(o.warnings) > 0) != warned {
 			t.Errorf("%s: %q, %v", url, o.warnings, err)
 		}
 	}
@@ -422,7 +426,7 @@ func TestFlagsOfASweepThatCannotBe(t *testing.T) {
 		"--redis=":                             {exit.Usage, "--redis is empty"},
 		"--redis env":                          {exit.Usage, "no Redis is named"},
 		"--redis http://h":                     {exit.Usage, "unknown scheme"},
-		"--guild 1":                            {exit.Usage, tokenVariable},
+		"--guild 1":                            {exit.Usage, location.TokenVariable},
 		"--guild one":                          {exit.Usage, "no Discord guild id"},
 		"--guild=":                             {exit.Usage, "guild id"},
 		"--members=":                           {exit.Usage, "no file named"},
@@ -438,11 +442,11 @@ func TestFlagsOfASweepThatCannotBe(t *testing.T) {
 		"TOKEN --guild 1 --discord-api ftp://": {exit.Usage, "--discord-api"},
 		"TOKEN --guild a-token-of-discord":     {exit.Usage, "no Discord guild id"},
 	} {
-		env := envOf()
+		p := programOf()
 		if rest, ok := strings.CutPrefix(line, "TOKEN "); ok {
-			env, line = envOf("BOT_TOKEN", "a-token-of-discord"), rest
+			p, line = programOf("BOT_TOKEN", "a-token-of-discord"), rest
 		}
-		_, err := parseSweep(t, env, strings.Fields(line)...)
+		_, err := parseSweep(t, p, strings.Fields(line)...)
 		var said strings.Builder
 		if err != nil {
 			exit.Print(&said, err)
@@ -498,15 +502,15 @@ func TestBlocksAreForTerminalsThatHaveThem(t *testing.T) {
 		env  func(string) string
 		want bool
 	}{
-		"UTF-8": {envOf("LANG", "en_US.UTF-8"), true}, "in lower case": {envOf("LANG", "de_DE.utf8"), true}, "none": {envOf(), false},
-		"Latin": {envOf("LANG", "de_DE.ISO8859-1"), false}, "the first counts": {envOf("LC_ALL", "C", "LANG", "en_US.UTF-8"), false},
-		"characters": {envOf("LC_CTYPE", "C.UTF-8", "LANG", "C"), true}, "a terminal that can nothing": {envOf("LANG", "C.UTF-8", "TERM", "dumb"), false},
+		"UTF-8": {exittest.Environment("LANG", "en_US.UTF-8"), true}, "in lower case": {exittest.Environment("LANG", "de_DE.utf8"), true}, "none": {exittest.Environment(), false},
+		"Latin": {exittest.Environment("LANG", "de_DE.ISO8859-1"), false}, "the first counts": {exittest.Environment("LC_ALL", "C", "LANG", "en_US.UTF-8"), false},
+		"characters": {exittest.Environment("LC_CTYPE", "C.UTF-8", "LANG", "C"), true}, "a terminal that can nothing": {exittest.Environment("LANG", "C.UTF-8", "TERM", "dumb"), false},
 	} {
 		if got := ui.DrawsBlocks(test.env); got != test.want {
 			t.Errorf("%s: %t", name, got)
 		}
 	}
-	if ui.StyleOf(io.Discard, envOf("LANG", "C.UTF-8")).Blocks {
+	if ui.StyleOf(io.Discard, exittest.Environment("LANG", "C.UTF-8")).Blocks {
 		t.Error("blocks where no terminal is")
 	}
 }
@@ -607,7 +611,7 @@ func TestTheHelpOfSweep(t *testing.T) {
 }
 
 func TestThePlanOfASweep(t *testing.T) {
-	o := sweepOptions{targetOptions: targetOptions{database: "lanyard"}, dedupe: true, userDates: sweep.NeverUserDates}
+	o := sweepOptions{targetOptions: targetOptions{target: location.TargetOptions{Database: "lanyard"}}, dedupe: true, userDates: sweep.NeverUserDates}
 	p := sweepPlan{options: o, target: endpoint{"mongodb://db1:27017", "MongoDB 7.0.14, replica set rs0"},
 		contents: map[record.Collection]int64{record.MonitoringCollection: 12345, record.MetricsCollection: 1},
 		dates:    []endpoint{{"redis://:xxxxx@localhost:6379", "Redis 7.0.15, master, db 0, 12 keys"}, {"guild 1", "when its members joined, by Discord's API"}}}

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/lanyardctl/lanyardctl/internal/exit"
+	"github.com/lanyardctl/lanyardctl/internal/location"
 	"github.com/lanyardctl/lanyardctl/internal/ui"
 	"github.com/lanyardctl/lanyardctl/record"
 	"github.com/lanyardctl/lanyardctl/sweep"
@@ -25,18 +26,18 @@ it writes nothing.
 ` + targetEnvironmentHelp + sweepExit + `
   130  interrupted; the same command goes on`
 
-func newSweepUndo() *cobra.Command {
+func newSweepUndo(p program) *cobra.Command {
 	dryRun := false
 	return journalCommand{
 		name:   sweepUndoName,
 		writes: func() bool { return !dryRun },
-		work: func(ctx context.Context, r *targetRun, target *mongoTarget, id string) error {
+		work: func(ctx context.Context, r *targetRun, target location.Target, id string) error {
 			return undoSweep(ctx, r, target, id, dryRun)
 		},
 		failed: func(f runFacts, id string) report {
 			return undoing{runFacts: f, id: id, Report: sweep.UndoReport{DryRun: dryRun, StartedAt: time.Now()}}
 		},
-	}.bind(&cobra.Command{
+	}.bind(p, &cobra.Command{
 		Use:   "undo ID",
 		Short: "Take a sweep back",
 		Long:  sweepUndoLong,
@@ -48,7 +49,7 @@ func newSweepUndo() *cobra.Command {
 	})
 }
 
-func undoSweep(ctx context.Context, r *targetRun, target *mongoTarget, id string, dryRun bool) error {
+func undoSweep(ctx context.Context, r *targetRun, target location.Target, id string, dryRun bool) error {
 	journal := target.Journal()
 	k, s, err := readSweep(ctx, journal, r.on.now, id)
 	if err != nil {
@@ -59,11 +60,11 @@ func undoSweep(ctx context.Context, r *targetRun, target *mongoTarget, id string
 		return r.print(undoing{runFacts: r.facts(nil), id: id, Report: sweep.UndoReport{DryRun: dryRun, StartedAt: time.Now()}, before: true})
 	}
 	job := sweep.NewUndo(sweep.UndoOptions{
-		Documents: target.Documents(), Journal: journal, ID: id, DryRun: dryRun, RetryFor: r.on.retryFor,
+		Documents: target.Documents(), Journal: journal, ID: id, DryRun: dryRun, RetryFor: r.on.target.RetryFor,
 		Notify: func(message string) { r.log.Info(message) },
 	})
 	r.announce(undoPlan{
-		target: endpoint{r.on.target.shown(), ui.PrintableLine(describeMongo(target.Info()))}, database: r.on.database,
+		target: endpoint{r.on.target.Shown(), ui.PrintableLine(target.Facts().Is)}, database: r.on.target.Database,
 		sweep: k.json(s), dryRun: dryRun,
 	})
 	stop := r.startProgress(func() ui.Progress {
@@ -88,7 +89,7 @@ func undoOutcome(r *targetRun, report *sweep.UndoReport, err error) error {
 	case errors.Is(err, record.ErrInterrupted):
 		return &exit.Error{Code: exit.Interrupted, Err: record.ErrInterrupted, Hint: "the same command goes on"}
 	case err != nil:
-		return explained(err, "the same command goes on", explainSweep(err, r.on.again), explainMongo(err, r.on))
+		return location.Explained(err, "the same command goes on", explainSweep(err, r.on.again), r.explainTarget(err))
 	case report.Moved+report.Refused > 0:
 		return exit.Silent(exit.Rejects)
 	}

@@ -9,7 +9,7 @@ import (
 
 	"github.com/lanyardctl/lanyardctl/internal/exit"
 	"github.com/lanyardctl/lanyardctl/internal/invocation"
-	"github.com/lanyardctl/lanyardctl/internal/redact"
+	"github.com/lanyardctl/lanyardctl/internal/location"
 	"github.com/lanyardctl/lanyardctl/record"
 )
 
@@ -67,12 +67,7 @@ func (f *targetFlags) bindMongoTLS(cmd *cobra.Command) {
 
 // targetOptions are the checked flags and variables of a command that works on a target.
 type targetOptions struct {
-	target   place
-	name     string // in the server's certificate; empty for that of its address
-	database string
-	readOnly bool // nothing is written to the target
-	timeout  time.Duration
-	retryFor time.Duration
+	target   location.TargetOptions
 	now      time.Time // decides which times are plausible
 	warnings []string
 	again    invocation.Invocation
@@ -80,8 +75,10 @@ type targetOptions struct {
 }
 
 // options checks everything that can be checked before a server is asked. The flags are those of the command as typed.
-func (f targetFlags) options(env func(string) string, now time.Time, flags *pflag.FlagSet, command string) (targetOptions, error) {
-	o := targetOptions{timeout: f.timeout, retryFor: f.retryFor, now: now, again: invocation.Typed(command, flags), outputFlags: f.outputFlags}
+func (f targetFlags) options(p program, now time.Time, flags *pflag.FlagSet, command string) (targetOptions, error) {
+	o := targetOptions{now: now, again: invocation.Typed(command, flags), outputFlags: f.outputFlags}
+	o.target.Timeout, o.target.RetryFor = f.timeout, f.retryFor
+	o.target.Dedupe = o.again.As(sweepName, sameTarget...).With("dedupe").String()
 	if f.timeout <= 0 {
 		return o, exit.WrongUse(fmt.Sprintf("--timeout: %s is no time to wait", f.timeout), "give a duration such as 10s")
 	}
@@ -97,28 +94,21 @@ func (f targetFlags) options(env func(string) string, now time.Time, flags *pfla
 		}
 	}
 	var err error
-	if o.target, err = resolveMongo(f.mongo, env); err != nil {
+	if o.target.Location, err = p.places.ResolveTarget(f.mongo, p.env); err != nil {
 		return o, err
 	}
 	var warning string
-	if o.database, warning, err = resolveDatabase(f.database, o.target.URI, env); err != nil {
+	if o.target.Database, warning, err = location.ResolveDatabase(f.database, o.target.URI, p.env); err != nil {
 		return o, err
 	}
 	if warning != "" {
 		o.warnings = append(o.warnings, warning)
 	}
 	var warnings []string
-	if o.name, warnings, err = resolveMongoName(f.mongoName, o.target, env); err != nil {
+	if o.target.ServerName, warnings, err = location.ResolveServerName(f.mongoName, o.target.Location, p.env); err != nil {
 		return o, err
 	}
 	o.warnings = append(o.warnings, warnings...)
-	o.warnOfPassword(o.target, "MONGODB_URI")
+	o.warnings = append(o.warnings, o.target.PasswordWarning("MONGODB_URI")...)
 	return o, nil
-}
-
-// warnOfPassword warns where everybody can read the password of a place; the variable hides it.
-func (o *targetOptions) warnOfPassword(p place, variable string) {
-	if u, err := redact.Parse(p.URI); err == nil && u.HasSecret() && p.onCommandLine() {
-		o.warnings = append(o.warnings, fmt.Sprintf("everybody on this machine can read the password in %s: set %s instead", p.From, variable))
-	}
 }

@@ -10,9 +10,9 @@ import (
 	"time"
 
 	"github.com/lanyardctl/lanyardctl/internal/exit"
+	"github.com/lanyardctl/lanyardctl/internal/location"
 	"github.com/lanyardctl/lanyardctl/internal/ui"
 	"github.com/lanyardctl/lanyardctl/record"
-	"github.com/lanyardctl/lanyardctl/store/redis"
 )
 
 // targetRun is one run of a command that works on a target. Every text that it prints or returns has passed the
@@ -24,7 +24,7 @@ type targetRun struct {
 	term    *ui.Console
 	log     *slog.Logger
 	warned  []string // the warnings so far, for the report
-	sources []*redisSource
+	sources []location.Source
 	began   bool // there is a report
 }
 
@@ -35,14 +35,49 @@ func newTargetRun(o targetOptions, s streams, red ui.Sanitizer) *targetRun {
 }
 
 // open opens the target. The caller closes it by the returned function.
-func (r *targetRun) open(ctx context.Context, missing missingFolder) (target *mongoTarget, closeIt func(), err error) {
-	target, err = openMongo(ctx, r.on, missing)
+func (r *targetRun) open(ctx context.Context, missing location.MissingFolder) (target location.Target, closeIt func(), err error) {
+	o := r.on.target
+	o.Missing = missing
+	target, err = r.streams.places.OpenTarget(ctx, o)
 	if err != nil {
 		return nil, nil, err
 	}
-	r.warn(serverWarnings(target.Info())...)
-	r.log.Debug("opened the target", "uri", r.on.target.shown(), "is", describeMongo(target.Info()), "database", r.on.database)
+	r.warn(target.Facts().Warnings...)
+	r.log.Debug("opened the target", "uri", r.on.target.Shown(), "is", target.Facts().Is, "database", r.on.target.Database)
 	return target, func() { r.closed("MongoDB", target.Close(ctx)) }, nil
+}
+
+// openSource opens a source. Its errors know the exit code and the next step. The caller closes it by the returned function.
+func (r *targetRun) openSource(ctx context.Context, o location.SourceOptions) (source location.Source, closeIt func(), err error) {
+	o.Notify = func(message string) { r.log.Warn(message) }
+	source, err = r.streams.places.OpenSource(ctx, o)
+	if err != nil {
+		return nil, nil, err
+	}
+	r.sources = append(r.sources, source)
+	r.log.Debug("opened the source", "uri", o.Shown(), "is", source.Facts().Is)
+	r.warn(source.Facts().Warnings...)
+	return source, func() { r.closed("the source", source.Close()) }, nil
+}
+
+// warnOfSources tells what happened to the sources of a run that ended with err, where that does not tell it.
+func (r *targetRun) warnOfSources(err error) {
+	if errors.Is(err, record.ErrSourceMoved) {
+		return
+	}
+	for _, source := range r.sources {
+		r.warn(source.Remarks()...)
+	}
+}
+
+// explainSource gives an error of a source its exit code and the next step. It returns other errors as they are.
+func (r *targetRun) explainSource(err error, o location.SourceOptions) error {
+	return r.streams.places.ExplainSource(err, o)
+}
+
+// explainTarget gives an error of the target its exit code and the next step. It returns other errors as they are.
+func (r *targetRun) explainTarget(err error) error {
+	return r.streams.places.ExplainTarget(err, r.on.target)
 }
 
 func (r *targetRun) warn(texts ...string) {
@@ -118,17 +153,6 @@ func (r *targetRun) startProgress(state func() ui.Progress) (stop func(complete 
 		log = r.log
 	}
 	return ui.StartProgress(ui.ProgressMode(r.on.progress, r.on.quiet, terminal), log, r.term, width, state)
-}
-
-// explained returns the first of the explanations of an error that knows the next step. Otherwise is the next step where
-// none does, and where a server does not answer, of whichever side it is.
-func explained(err error, otherwise string, explanations ...error) error {
-	for _, explanation := range explanations {
-		if exit, ok := errors.AsType[*exit.Error](explanation); ok && (redis.Passes(err) || !errors.Is(err, record.ErrUnavailable)) {
-			return exit
-		}
-	}
-	return exit.Failure(err, otherwise)
 }
 
 // ended returns the error that a run ends with, having told it where lines are JSON.

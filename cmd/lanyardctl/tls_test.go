@@ -6,13 +6,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/lanyardctl/lanyardctl/internal/exit/exittest"
 	"github.com/lanyardctl/lanyardctl/store/redis"
 )
 
 // pairOf returns the options of a command that reads a source and a target, as a command line and variables give them.
 func pairOf(args []string, env ...string) (pairOptions, error) {
 	var f pairFlags
-	cmd := newVerify()
+	cmd := newVerify(programOf())
 	cmd.ResetFlags()
 	f.bindPlaces(cmd, "compare", "compare with")
 	f.bindRules(cmd, "`who` wins")
@@ -20,7 +21,7 @@ func pairOf(args []string, env ...string) (pairOptions, error) {
 	if err := cmd.ParseFlags(args); err != nil {
 		return pairOptions{}, err
 	}
-	return f.options(envOf(env...), time.Now(), cmd.Flags(), verifyName)
+	return f.options(programOf(env...), time.Now(), cmd.Flags(), verifyName)
 }
 
 func TestTLSOfRedisIsSaidByFlagsAndElseByVariables(t *testing.T) {
@@ -39,13 +40,13 @@ func TestTLSOfRedisIsSaidByFlagsAndElseByVariables(t *testing.T) {
 		"one of each": {append(slices.Clone(places), "--redis-key=key"), variables[:4], redis.TLS{CA: "v-ca", Cert: "v-cert", Key: "key"}, ""},
 	} {
 		o, err := pairOf(c.args, c.env...)
-		if err != nil || o.redis().tls != c.want || o.name != c.name || len(o.warnings) != 0 {
-			t.Errorf("%s: %+v, %q, %q, %v", rule, o.tls, o.name, o.warnings, err)
+		if err != nil || o.source.TLS != c.want || o.target.ServerName != c.name || len(o.warnings) != 0 {
+			t.Errorf("%s: %+v, %q, %q, %v", rule, o.source.TLS, o.target.ServerName, o.warnings, err)
 		}
 	}
 	o, err := pairOf([]string{"--redis=redis://h", "--mongo=embedded:./x"}, variables...)
-	if err != nil || o.tls != (redis.TLS{}) || o.name != "" || len(o.warnings) != 5 {
-		t.Errorf("variables without TLS: %+v, %q, %q, %v", o.tls, o.name, o.warnings, err)
+	if err != nil || o.source.TLS != (redis.TLS{}) || o.target.ServerName != "" || len(o.warnings) != 5 {
+		t.Errorf("variables without TLS: %+v, %q, %q, %v", o.source.TLS, o.target.ServerName, o.warnings, err)
 	}
 	for _, w := range o.warnings {
 		if !strings.Contains(w, " has no effect: ") {
@@ -70,13 +71,13 @@ func TestFlagsAboutTLSThatCannotBeMeant(t *testing.T) {
 	} {
 		t.Run(line, func(t *testing.T) {
 			_, err := pairOf(strings.Fields("--mongo mongodb://h " + line))
-			wrongUse(t, err, "", parts...)
+			exittest.WrongUse(t, err, "", parts...)
 		})
 	}
 	_, err := pairOf(strings.Fields("--mongo mongodb://h --redis rediss://h"), "REDIS_CERT", "c")
-	wrongUse(t, err, "", "REDIS_CERT without the key")
+	exittest.WrongUse(t, err, "", "REDIS_CERT without the key")
 	_, err = pairOf(strings.Fields("--mongo mongodb://h --redis rediss://h?skip_verify=true"), "REDIS_CA", "c")
-	wrongUse(t, err, "", "REDIS_CA and skip_verify=true")
+	exittest.WrongUse(t, err, "", "REDIS_CA and skip_verify=true")
 }
 
 func TestACertificateThatIsNotCheckedIsTold(t *testing.T) {

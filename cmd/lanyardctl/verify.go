@@ -3,13 +3,13 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/lanyardctl/lanyardctl/internal/exit"
+	"github.com/lanyardctl/lanyardctl/internal/location"
 	"github.com/lanyardctl/lanyardctl/verify"
 )
 
@@ -53,7 +53,7 @@ type verifyFlags struct {
 	reports           []string
 }
 
-func newVerify() *cobra.Command {
+func newVerify(p program) *cobra.Command {
 	var f verifyFlags
 	cmd := &cobra.Command{
 		Use:        "verify",
@@ -63,8 +63,8 @@ func newVerify() *cobra.Command {
 		Args:       cobra.NoArgs,
 		SuggestFor: []string{"check", "compare", "diff", "validate"},
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			s := streams{out: cmd.OutOrStdout(), err: cmd.ErrOrStderr(), env: os.Getenv}
-			o, err := f.options(s.env, time.Now(), cmd.Flags())
+			s := p.of(cmd)
+			o, err := f.options(s.program, time.Now(), cmd.Flags())
 			return runVerify(cmd.Context(), o, s, err)
 		},
 	}
@@ -100,16 +100,16 @@ type verifyOptions struct {
 }
 
 // options checks everything that can be checked before a server is asked.
-func (f verifyFlags) options(env func(string) string, now time.Time, flags *pflag.FlagSet) (verifyOptions, error) {
+func (f verifyFlags) options(p program, now time.Time, flags *pflag.FlagSet) (verifyOptions, error) {
 	o := verifyOptions{
 		exact: f.exact, countsOnly: f.countsOnly, recheck: f.recheck, recheckDelay: f.recheckDelay,
 		maxDifferences: f.maxDifferences, memory: int64(f.memory) << 20,
 	}
 	var err error
-	if o.pairOptions, err = f.pairFlags.options(env, now, flags, verifyName); err != nil {
+	if o.pairOptions, err = f.pairFlags.options(p, now, flags, verifyName); err != nil {
 		return o, err
 	}
-	o.readOnly = true
+	o.target.ReadOnly = true
 	if err := f.checkNumbers(); err != nil {
 		return o, err
 	}
@@ -123,7 +123,7 @@ func (f verifyFlags) options(env func(string) string, now time.Time, flags *pfla
 	if f.exact && flags.Changed("on-conflict") {
 		return o, exit.WrongUse("--exact and --on-conflict contradict each other", "--exact asks for equality, whoever wrote a value; leave one of them out")
 	}
-	if rdbURI(o.source.URI) && !flags.Changed("recheck") {
+	if p.places.Still(o.source.Location) && !flags.Changed("recheck") {
 		o.recheck = 0 // a file does not move
 	}
 	reports, err := parseReports(f.reports)
@@ -167,5 +167,5 @@ func runVerify(ctx context.Context, o verifyOptions, s streams, checked error) e
 	if checked != nil {
 		return run.ended(ctx, run.reportFailure(ctx, checked))
 	}
-	return run.ended(ctx, run.stoppable(ctx, func() error { return run.reportFailure(ctx, run.do(ctx, refuseFolder, run.verify)) }))
+	return run.ended(ctx, run.stoppable(ctx, func() error { return run.reportFailure(ctx, run.do(ctx, location.RefuseFolder, run.verify)) }))
 }

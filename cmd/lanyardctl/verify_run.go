@@ -8,9 +8,9 @@ import (
 	"time"
 
 	"github.com/lanyardctl/lanyardctl/internal/exit"
+	"github.com/lanyardctl/lanyardctl/internal/location"
 	"github.com/lanyardctl/lanyardctl/internal/ui"
 	"github.com/lanyardctl/lanyardctl/record"
-	"github.com/lanyardctl/lanyardctl/store/mongo"
 	"github.com/lanyardctl/lanyardctl/verify"
 )
 
@@ -21,20 +21,20 @@ type verifyRun struct {
 }
 
 // verify compares and reports.
-func (r *verifyRun) verify(ctx context.Context, source *redisSource, target *mongoTarget) error {
+func (r *verifyRun) verify(ctx context.Context, source location.Source, target location.Target) error {
 	o := r.options
 	documents, err := target.Contents(ctx, o.only)
 	if err != nil {
-		return explainMongo(err, o.targetOptions)
+		return r.explainTarget(err)
 	}
 	job := verify.New(verify.Options{
-		Source: source.reading, Target: target.Holdings(mongo.HoldingsOptions{Users: o.users}), Kinds: o.only,
+		Source: source.Reading, Target: target.Holdings(o.users), Kinds: o.only,
 		Compare:    record.CompareOptions{Policy: o.policy, Exact: o.exact, Now: o.now},
 		CountsOnly: o.countsOnly, Recheck: o.recheck, RecheckDelay: o.recheckDelay,
-		MaxDifferences: o.maxDifferences, Memory: o.memory, RetryFor: o.retryFor,
+		MaxDifferences: o.maxDifferences, Memory: o.memory, RetryFor: o.target.RetryFor,
 		Notify: func(message string) { r.log.Info(message) },
 	})
-	r.announce(o.preflight(source, target, documents))
+	r.announce(o.preflight(source.Facts(), target.Facts(), documents))
 
 	var expected int64
 	for _, n := range documents {
@@ -68,7 +68,7 @@ func verifyProgress(s verify.Snapshot, expected int64) ui.Progress {
 }
 
 // preflight says what is going to be done.
-func (o verifyOptions) preflight(source *redisSource, target *mongoTarget, documents map[record.Kind]int64) preflight {
+func (o verifyOptions) preflight(source location.SourceFacts, target location.TargetFacts, documents map[record.Kind]int64) preflight {
 	p := o.pairOptions.preflight("compare", source, target, documents)
 	switch {
 	case o.countsOnly:

@@ -20,7 +20,9 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/lanyardctl/lanyardctl/internal/exit"
+	"github.com/lanyardctl/lanyardctl/internal/exit/exittest"
 	"github.com/lanyardctl/lanyardctl/internal/invocation"
+	"github.com/lanyardctl/lanyardctl/internal/location"
 	"github.com/lanyardctl/lanyardctl/internal/ui"
 	"github.com/lanyardctl/lanyardctl/record"
 	"github.com/lanyardctl/lanyardctl/store/mongo"
@@ -39,12 +41,12 @@ var nastyNames = []string{
 // foundDifferences is a run that found something of everything.
 func foundDifferences() verification {
 	run := &verifyRun{pairRun: newPairRun(pairOptions{
-		source: place{URI: "redis://:hunter2@localhost:6379/0"},
-		targetOptions: targetOptions{target: place{URI: "mongodb://lanyard:hunter2@db1:27017"}, database: "lanyard", now: goldenNow,
+		source: location.SourceOptions{Location: location.Location{URI: "redis://:hunter2@localhost:6379/0"}},
+		targetOptions: targetOptions{target: location.TargetOptions{Location: location.Location{URI: "mongodb://lanyard:hunter2@db1:27017"}, Database: "lanyard"}, now: goldenNow,
 			again: invocation.Invocation{Name: verifyName, Flags: []invocation.TypedFlag{
 				{Name: "mongo", Values: []string{"mongodb://lanyard:hunter2@db1:27017"}}, {Name: "only", Values: []string{"kv", "metrics"}}, {Name: "report", Values: []string{"a b.md"}},
 			}}},
-	}, streams{err: io.Discard, env: envOf()})}
+	}, streams{err: io.Discard, program: programOf()})}
 	run.warned = []string{"the source is a replica, which may lag behind its master"}
 	report := verify.Report{
 		Only: record.AllKinds, Complete: true, Passes: 4, Rechecks: 2,
@@ -273,7 +275,7 @@ func parseVerify(t *testing.T, args ...string) (verifyOptions, error) {
 	if err := cmd.ParseFlags(args); err != nil {
 		t.Fatal(err)
 	}
-	return f.options(envOf("REDIS_URI", "redis://h", "MONGODB_URI", "mongodb://h"), time.Now(), cmd.Flags())
+	return f.options(programOf("REDIS_URI", "redis://h", "MONGODB_URI", "mongodb://h"), time.Now(), cmd.Flags())
 }
 
 func TestVerifyCalledWrong(t *testing.T) {
@@ -316,7 +318,7 @@ func TestVerifyCalledWrong(t *testing.T) {
 				}
 			}
 			_, err := parseVerify(t, strings.Fields(line)...)
-			wrongUse(t, err, "", parts...)
+			exittest.WrongUse(t, err, "", parts...)
 		})
 	}
 }
@@ -424,7 +426,7 @@ func TestARunThatNeverBeganReplacesAnOlderReport(t *testing.T) {
 			}
 			o.output = outputJSON
 			var stdout bytes.Buffer
-			run := &verifyRun{pairRun: newPairRun(o.pairOptions, streams{out: &stdout, err: io.Discard, env: envOf()}), options: o}
+			run := &verifyRun{pairRun: newPairRun(o.pairOptions, streams{out: &stdout, err: io.Discard, program: programOf()}), options: o}
 			if err := run.ended(ctx, run.reportFailure(ctx, test.err)); exit.CodeOf(err) != test.want {
 				t.Errorf("exit %d", exit.CodeOf(err))
 			}
@@ -454,7 +456,7 @@ func runOfVerify(t *testing.T, args ...string) (run *verifyRun, stdout *bytes.Bu
 		t.Fatal(err)
 	}
 	stdout = new(bytes.Buffer)
-	return &verifyRun{pairRun: newPairRun(o.pairOptions, streams{out: stdout, err: io.Discard, env: envOf()}), options: o}, stdout
+	return &verifyRun{pairRun: newPairRun(o.pairOptions, streams{out: stdout, err: io.Discard, program: programOf()}), options: o}, stdout
 }
 
 func TestFilesThatCannotBeWrittenAreAllNamed(t *testing.T) {
@@ -584,7 +586,8 @@ func TestWhatToDoNext(t *testing.T) {
 func TestAUserWhoMayNotIsToldWhichRoleIsEnough(t *testing.T) {
 	for readOnly, role := range map[bool]string{true: "the role read on", false: "the role readWrite on"} {
 		var said strings.Builder
-		exit.Print(&said, explainMongo(fmt.Errorf("find: %w", mongo.ErrPermission), targetOptions{readOnly: readOnly}))
+		exit.Print(&said, location.Default().ExplainTarget(fmt.Errorf("find: %w", mongo.ErrPermission),
+			location.TargetOptions{Location: location.Location{URI: "mongodb://h"}, ReadOnly: readOnly}))
 		if !strings.Contains(said.String(), role) {
 			t.Errorf("only reads: %t: %s", readOnly, &said)
 		}

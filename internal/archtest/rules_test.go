@@ -34,6 +34,11 @@ var rooms = []room{
 	{"internal/redact", []string{module + "record"}},
 	{"internal/ui", []string{module + "internal/redact", "github.com/dustin/go-humanize/...", "github.com/mattn/go-runewidth", "github.com/schollz/progressbar/v3", "golang.org/x/term"}},
 	{"internal/exit", []string{module + "internal/ui", module + "record"}},
+	{"internal/exit/exittest", []string{module + "internal/exit"}},
+	{"internal/location", []string{
+		module + "internal/exit", module + "internal/handshake", module + "internal/redact", module + "internal/ui", module + "record",
+		module + "store/discord", module + "store/embedded", module + "store/layout", module + "store/mongo", module + "store/rdb", module + "store/redis",
+	}},
 	{"internal/invocation", []string{module + "internal/redact", module + "internal/ui", "github.com/spf13/pflag"}},
 	{"migrate", []string{module + "record", syncs + "/..."}},
 	{"verify", []string{module + "record", syncs + "/..."}},

@@ -1,11 +1,9 @@
-package main
+package location
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -13,77 +11,103 @@ import (
 	"github.com/lanyardctl/lanyardctl/internal/exit"
 	"github.com/lanyardctl/lanyardctl/internal/ui"
 	"github.com/lanyardctl/lanyardctl/record"
-	"github.com/lanyardctl/lanyardctl/store/embedded"
 	"github.com/lanyardctl/lanyardctl/store/mongo"
 )
 
-// mongoTarget is an open MongoDB and, for an embedded one, its server.
-type mongoTarget struct {
-	*mongo.Store
-	server  *embedded.Server // nil where the server is not ours
-	scratch string           // folder to remove; empty where there is none
+var mongoScheme = TargetScheme{
+	Schemes: []string{"mongodb", "mongodb+srv"},
+	Forms:   "mongodb://, mongodb+srv://",
+	Check:   checkMongo,
+	Open: func(ctx context.Context, o TargetOptions) (Target, error) {
+		return openMongo(ctx, o.URI, o, func(context.Context) error { return nil })
+	},
+	Explain: explainMongo,
 }
 
-// missingFolder says what becomes of an embedded database whose folder does not exist.
-type missingFolder uint8
+const mongoForm = "mongodb://USER:PASSWORD@HOST:27017/?authSource=admin"
 
-const (
-	makeFolder   missingFolder = iota // it is made
-	emptyFolder                       // an empty one elsewhere stands in for it
-	refuseFolder                      // that is an error
-)
-
-// openMongo connects to the MongoDB that the options name, which it starts where it is an embedded one. Its errors know
-// the exit code and the next step.
-func openMongo(ctx context.Context, o targetOptions, missing missingFolder) (*mongoTarget, error) {
-	t := &mongoTarget{}
-	uri := o.target.URI
-	if dir := embeddedDir(uri); dir != "" {
-		dir, err := t.folder(dir, missing)
-		if err != nil {
-			return nil, err
-		}
-		server, err := embedded.Start(ctx, embedded.Options{Dir: dir})
-		if err != nil {
-			return nil, errors.Join(explainEmbedded(err), t.removeScratch())
-		}
-		t.server, uri = server, server.URI()
+func checkMongo(at Location) error {
+	u, err := parseURI(at, mongoForm)
+	if err == nil && u.Hosts == "" {
+		return exit.WrongUse(at.From+": the URI names no host", "such as mongodb://localhost:27017")
 	}
+	return err
+}
+
+// mongoTarget is an open MongoDB.
+type mongoTarget struct {
+	*mongo.Store
+	closeServer func(context.Context) error // where the server is ours
+}
+
+// openMongo connects to the MongoDB with the URI. Its errors know the exit code and the next step. The server that closeServer
+// closes is closed after the connections, and after a failure.
+func openMongo(ctx context.Context, uri string, o TargetOptions, closeServer func(context.Context) error) (Target, error) {
 	store, err := mongo.Open(ctx, mongo.Options{
-		URI: uri, ServerName: o.name, Database: o.database, Timeout: o.timeout, ReadOnly: o.readOnly, CommandTimeout: o.retryFor,
+		URI: uri, ServerName: o.ServerName, Database: o.Database, Timeout: o.Timeout, ReadOnly: o.ReadOnly, CommandTimeout: o.RetryFor,
 	})
 	if err != nil {
 		closing, drained := record.Drain(ctx, record.CloseTime)
 		defer drained()
-		if closeErr := t.closeServer(closing); closeErr != nil {
+		if closeErr := closeServer(closing); closeErr != nil {
 			err = errors.Join(err, closeErr)
 		}
 		return nil, explainMongo(err, o)
 	}
-	t.Store = store
-	return t, nil
+	return mongoTarget{store, closeServer}, nil
 }
 
-// folder returns the folder to use for the embedded database in dir.
-func (t *mongoTarget) folder(dir string, missing missingFolder) (string, error) {
-	if missing == makeFolder {
-		return dir, nil
-	}
-	_, err := os.Stat(dir)
-	switch {
-	case !errors.Is(err, fs.ErrNotExist):
-		return dir, nil // what else is the matter with it, the server says better
-	case missing == refuseFolder:
-		return "", exit.Failure(fmt.Errorf("the embedded folder %s does not exist", dir), "is the path right? A migration makes the folder")
-	}
-	if t.scratch, err = os.MkdirTemp("", "lanyardctl-dry-run-*"); err != nil {
-		return "", fmt.Errorf("make a folder for the dry run: %w", err)
-	}
-	return t.scratch, nil
+// Facts implements [Described].
+func (t mongoTarget) Facts() TargetFacts {
+	return TargetFacts{Is: describeMongo(t.Info()), Warnings: serverWarnings(t.Info())}
 }
 
-func explainMongo(err error, o targetOptions) error {
-	from := o.target.From
+// Sink implements [Mergeable].
+func (t mongoTarget) Sink(ctx context.Context, o MergeOptions) (record.Sink, []string, error) {
+	sink, err := t.Store.Sink(ctx, mongo.SinkOptions{Kinds: o.Kinds, Policy: o.Policy, DryRun: o.DryRun, Notify: o.Notify})
+	if err != nil {
+		return nil, nil, err
+	}
+	return sink, mongoWarnings(sink.Notices()), nil
+}
+
+// Checkpoints implements [Mergeable].
+func (t mongoTarget) Checkpoints() record.Checkpoints { return t.Store.Checkpoints() }
+
+// WriteHints implements [Mergeable].
+func (t mongoTarget) WriteHints() (workers, batchSize int) {
+	pace := t.Pace()
+	return pace.Workers, pace.BatchSize
+}
+
+// Holdings implements [Readable].
+func (t mongoTarget) Holdings(users []record.UserID) record.Holdings {
+	return t.Store.Holdings(mongo.HoldingsOptions{Users: users})
+}
+
+// CheckWritable implements [Sweepable].
+func (t mongoTarget) CheckWritable(ctx context.Context, collections []record.Collection) ([]string, error) {
+	notices, err := t.Store.CheckWritable(ctx, collections)
+	return mongoWarnings(notices), err
+}
+
+// Documents implements [Sweepable].
+func (t mongoTarget) Documents() record.Documents { return t.Store.Documents() }
+
+// Journal implements [Sweepable].
+func (t mongoTarget) Journal() record.Journal { return t.Store.Journal() }
+
+// Close implements [Target].
+func (t mongoTarget) Close(ctx context.Context) error {
+	ctx, drained := record.Drain(ctx, record.CloseTime)
+	defer drained()
+	err := t.Store.Close(ctx)
+	return errors.Join(err, t.closeServer(ctx))
+}
+
+// explainMongo gives an error of a MongoDB its exit code and the next step.
+func explainMongo(err error, o TargetOptions) error {
+	from := o.From
 	var (
 		duplicates *mongo.DuplicatesError
 		unwritable *mongo.UnwritableError
@@ -99,12 +123,12 @@ func explainMongo(err error, o targetOptions) error {
 	case errors.Is(err, mongo.ErrURI):
 		return exit.WrongUse(fmt.Sprintf("%s: %v", from, err), "such as "+mongoForm)
 	case errors.Is(err, mongo.ErrUnreachable):
-		return exit.Failure(err, fmt.Sprintf("is the server running, and is %s right? (waited at most %s; --timeout waits longer)", from, o.timeout))
+		return exit.Failure(err, fmt.Sprintf("is the server running, and is %s right? (waited at most %s; --timeout waits longer)", from, o.Timeout))
 	case errors.Is(err, mongo.ErrAuth):
 		return exit.Failure(err, "check the user, the password and authSource in "+from)
 	case errors.Is(err, mongo.ErrPermission):
 		role := "readWrite"
-		if o.readOnly {
+		if o.ReadOnly {
 			role = "read"
 		}
 		return exit.Failure(err, "name a user in "+from+" and give it the role "+role+" on the database")
@@ -128,14 +152,13 @@ func explainMongo(err error, o targetOptions) error {
 	case errors.Is(err, record.ErrUnavailable):
 		return exit.Failure(err, "run the same command again once the server answers")
 	case errors.As(err, &duplicates):
-		return exit.Failure(err, duplicatesHint(duplicates, o)+"; then run the same command again")
+		return exit.Failure(err, duplicatesHint(duplicates, o.Dedupe)+"; then run the same command again")
 	}
 	return err
 }
 
-// duplicatesHint says what to do about documents that stand where one should be.
-func duplicatesHint(e *mongo.DuplicatesError, o targetOptions) string {
-	dedupe := o.again.As(sweepName, sameTarget...).With("dedupe").String()
+// duplicatesHint says what to do about documents that stand where one should be. Dedupe is what to type.
+func duplicatesHint(e *mongo.DuplicatesError, dedupe string) string {
 	switch {
 	case e.Field == "type":
 		return "Lanyard reads any one of them: keep the right one, and delete the others"
@@ -151,35 +174,6 @@ func duplicatesHint(e *mongo.DuplicatesError, o targetOptions) string {
 func isUser(text string) bool {
 	_, ok := record.ParseUserID(text)
 	return ok
-}
-
-// Close ends the connections and the server. Where ctx is cancelled it does not wait for one that hangs.
-func (t *mongoTarget) Close(ctx context.Context) error {
-	ctx, drained := record.Drain(ctx, record.CloseTime)
-	defer drained()
-	err := t.Store.Close(ctx)
-	return errors.Join(err, t.closeServer(ctx))
-}
-
-func (t *mongoTarget) closeServer(ctx context.Context) error {
-	var err error
-	if t.server != nil {
-		closed := make(chan error, 1)
-		go func() { closed <- t.server.Close() }()
-		select {
-		case err = <-closed:
-		case <-ctx.Done():
-			err = errors.New("the embedded server is still busy")
-		}
-	}
-	return errors.Join(err, t.removeScratch())
-}
-
-func (t *mongoTarget) removeScratch() error {
-	if t.scratch == "" {
-		return nil
-	}
-	return os.RemoveAll(t.scratch)
 }
 
 // describeMongo says what the server is: "MongoDB 7.0.14, replica set rs0". An embedded FerretDB does not know its

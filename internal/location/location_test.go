@@ -1,73 +1,44 @@
-package main
+package location
 
 import (
 	"strings"
 	"testing"
 
-	"github.com/lanyardctl/lanyardctl/internal/exit"
+	"github.com/lanyardctl/lanyardctl/internal/exit/exittest"
 	"github.com/lanyardctl/lanyardctl/internal/redact"
 )
-
-func envOf(pairs ...string) func(string) string {
-	return func(name string) string {
-		for i := 0; i < len(pairs); i += 2 {
-			if pairs[i] == name {
-				return pairs[i+1]
-			}
-		}
-		return ""
-	}
-}
 
 func TestRedisIsFoundAsLanyardFindsIt(t *testing.T) {
 	tests := map[string]struct {
 		flag string
 		env  []string
-		want place
+		want Location
 	}{
-		"the flag comes first": {"redis://flag", []string{"REDIS_DSN", "redis://dsn"}, place{"redis://flag", "--redis"}},
+		"the flag comes first": {"redis://flag", []string{"REDIS_DSN", "redis://dsn"}, Location{"redis://flag", "--redis"}},
 		"then REDIS_DSN": {"", []string{"REDIS_URL", "redis://url", "REDIS_URI", "redis://uri", "REDIS_DSN", "redis://dsn"},
-			place{"redis://dsn", "REDIS_DSN"}},
+			Location{"redis://dsn", "REDIS_DSN"}},
 		"then REDIS_URI": {"", []string{"REDIS_URL", "redis://url", "REDIS_URI", "redis://uri", "REDIS_HOST", "host"},
-			place{"redis://uri", "REDIS_URI"}},
-		"then REDIS_URL":                   {"", []string{"REDIS_HOST", "host", "REDIS_URL", "redis://url"}, place{"redis://url", "REDIS_URL"}},
-		"then REDIS_HOST":                  {"", []string{"REDIS_HOST", "host"}, place{"redis://host:6379", "REDIS_HOST"}},
-		"a host may be an IPv6 address":    {"", []string{"REDIS_HOST", "::1"}, place{"redis://[::1]:6379", "REDIS_HOST"}},
-		"also in brackets":                 {"", []string{"REDIS_HOST", "[::1]"}, place{"redis://[::1]:6379", "REDIS_HOST"}},
-		"an empty variable counts as none": {"", []string{"REDIS_DSN", "", "REDIS_URI", "", "REDIS_URL", "redis://url"}, place{"redis://url", "REDIS_URL"}},
-		"TLS":                              {"rediss://h:6380/1", nil, place{"rediss://h:6380/1", "--redis"}},
-		"a socket":                         {"unix://u:p@/run/redis.sock?db=2", nil, place{"unix://u:p@/run/redis.sock?db=2", "--redis"}},
-		"the scheme in capitals":           {"REDIS://h", nil, place{"REDIS://h", "--redis"}},
-		"several addresses":                {"redis://h:1?addr=h:2&addr=h:3", nil, place{"redis://h:1?addr=h:2&addr=h:3", "--redis"}},
-		"an RDB file":                      {"rdb:./dump.rdb", nil, place{"rdb:./dump.rdb", "--redis"}},
-		"an RDB file in a variable":        {"", []string{"REDIS_URI", "rdb:dump.rdb?db=2"}, place{"rdb:dump.rdb?db=2", "REDIS_URI"}},
-		"an escaped password":              {"redis://:p%2Fw%40@h", nil, place{"redis://:p%2Fw%40@h", "--redis"}},
+			Location{"redis://uri", "REDIS_URI"}},
+		"then REDIS_URL":                   {"", []string{"REDIS_HOST", "host", "REDIS_URL", "redis://url"}, Location{"redis://url", "REDIS_URL"}},
+		"then REDIS_HOST":                  {"", []string{"REDIS_HOST", "host"}, Location{"redis://host:6379", "REDIS_HOST"}},
+		"a host may be an IPv6 address":    {"", []string{"REDIS_HOST", "::1"}, Location{"redis://[::1]:6379", "REDIS_HOST"}},
+		"also in brackets":                 {"", []string{"REDIS_HOST", "[::1]"}, Location{"redis://[::1]:6379", "REDIS_HOST"}},
+		"an empty variable counts as none": {"", []string{"REDIS_DSN", "", "REDIS_URI", "", "REDIS_URL", "redis://url"}, Location{"redis://url", "REDIS_URL"}},
+		"TLS":                              {"rediss://h:6380/1", nil, Location{"rediss://h:6380/1", "--redis"}},
+		"a socket":                         {"unix://u:p@/run/redis.sock?db=2", nil, Location{"unix://u:p@/run/redis.sock?db=2", "--redis"}},
+		"the scheme in capitals":           {"REDIS://h", nil, Location{"REDIS://h", "--redis"}},
+		"several addresses":                {"redis://h:1?addr=h:2&addr=h:3", nil, Location{"redis://h:1?addr=h:2&addr=h:3", "--redis"}},
+		"an RDB file":                      {"rdb:./dump.rdb", nil, Location{"rdb:./dump.rdb", "--redis"}},
+		"an RDB file in a variable":        {"", []string{"REDIS_URI", "rdb:dump.rdb?db=2"}, Location{"rdb:dump.rdb?db=2", "REDIS_URI"}},
+		"an escaped password":              {"redis://:p%2Fw%40@h", nil, Location{"redis://:p%2Fw%40@h", "--redis"}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			got, err := resolveRedis(test.flag, envOf(test.env...))
+			got, err := Default().ResolveSource(test.flag, exittest.Environment(test.env...))
 			if err != nil || got != test.want {
 				t.Errorf("got %v, %v; want %v", got, err, test.want)
 			}
 		})
-	}
-}
-
-// wrongUse checks that err is a usage error whose text and hint contain the parts, and nothing of the secret.
-func wrongUse(t *testing.T, err error, secret string, parts ...string) {
-	t.Helper()
-	if exit.CodeOf(err) != exit.Usage {
-		t.Fatalf("got %v, want a usage error", err)
-	}
-	var text strings.Builder
-	exit.Print(&text, err)
-	for _, part := range parts {
-		if !strings.Contains(text.String(), part) {
-			t.Errorf("%q is not in %q", part, text.String())
-		}
-	}
-	if secret != "" && strings.Contains(text.String(), secret) {
-		t.Errorf("the secret is in %q", text.String())
 	}
 }
 
@@ -106,8 +77,8 @@ func TestWrongRedisIsAUsageError(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			_, err := resolveRedis(test.flag, envOf(test.env...))
-			wrongUse(t, err, test.secret, test.parts...)
+			_, err := Default().ResolveSource(test.flag, exittest.Environment(test.env...))
+			exittest.WrongUse(t, err, test.secret, test.parts...)
 		})
 	}
 }
@@ -121,7 +92,7 @@ func TestRDBPlaces(t *testing.T) {
 		"RDB:dump.rdb?db=15":         {"dump.rdb", 15},
 		"rdb:a b@c%20#&:=.rdb?db=0":  {"a b@c%20#&:=.rdb", 0},
 	} {
-		got, err := parseRDB(place{uri, "--redis"})
+		got, err := parseRDB(Location{uri, "--redis"})
 		if err != nil || got != want {
 			t.Errorf("%s: got %+v, %v", uri, got, err)
 		}
@@ -132,8 +103,8 @@ func TestRDBPlaces(t *testing.T) {
 }
 
 func TestMongoIsNeverGuessed(t *testing.T) {
-	_, err := resolveMongo("", envOf("MONGODB_URI", ""))
-	wrongUse(t, err, "", "--mongo", "MONGODB_URI", "embedded:")
+	_, err := Default().ResolveTarget("", exittest.Environment("MONGODB_URI", ""))
+	exittest.WrongUse(t, err, "", "--mongo", "MONGODB_URI", "embedded:")
 }
 
 func TestMongoPlaces(t *testing.T) {
@@ -141,11 +112,11 @@ func TestMongoPlaces(t *testing.T) {
 		"mongodb://h", "mongodb://h1:1,h2:2,[::1]:3/db?replicaSet=rs", "mongodb+srv://u:p%40w@h/",
 		"mongodb://%2Ftmp%2Fmongodb-27017.sock/", "embedded:./data", "embedded:/abs", "mongodb://user@h/?authSource=$external",
 	} {
-		if got, err := resolveMongo(uri, envOf("MONGODB_URI", "mongodb://other")); err != nil || got != (place{uri, "--mongo"}) {
+		if got, err := Default().ResolveTarget(uri, exittest.Environment("MONGODB_URI", "mongodb://other")); err != nil || got != (Location{uri, "--mongo"}) {
 			t.Errorf("%s: got %v, %v", uri, got, err)
 		}
 	}
-	if got, err := resolveMongo("", envOf("MONGODB_URI", "mongodb://h")); err != nil || got != (place{"mongodb://h", "MONGODB_URI"}) {
+	if got, err := Default().ResolveTarget("", exittest.Environment("MONGODB_URI", "mongodb://h")); err != nil || got != (Location{"mongodb://h", "MONGODB_URI"}) {
 		t.Errorf("got %v, %v", got, err)
 	}
 }
@@ -170,8 +141,8 @@ func TestWrongMongoIsAUsageError(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			_, err := resolveMongo(test.uri, envOf())
-			wrongUse(t, err, test.secret, test.parts...)
+			_, err := Default().ResolveTarget(test.uri, exittest.Environment())
+			exittest.WrongUse(t, err, test.secret, test.parts...)
 		})
 	}
 }
@@ -194,7 +165,7 @@ func TestDatabaseIsTheAppsOwn(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			got, warning, err := resolveDatabase(test.flag, test.uri, envOf(test.env...))
+			got, warning, err := ResolveDatabase(test.flag, test.uri, exittest.Environment(test.env...))
 			if err != nil || got != test.want || (warning != "") != test.warns {
 				t.Errorf("got %q, %q, %v", got, warning, err)
 			}
@@ -203,9 +174,9 @@ func TestDatabaseIsTheAppsOwn(t *testing.T) {
 	for _, bad := range []string{
 		"hunter2/b", "hunter2 b", "hunter2.b", "$hunter2", strings.Repeat("hunter2", 10), "mongodb://u:hunter2@h", "u:hunter2", "hunter2@h",
 	} {
-		_, _, err := resolveDatabase(bad, "mongodb://h", envOf())
-		wrongUse(t, err, "hunter2", "--database")
+		_, _, err := ResolveDatabase(bad, "mongodb://h", exittest.Environment())
+		exittest.WrongUse(t, err, "hunter2", "--database")
 	}
-	_, _, err := resolveDatabase("", "mongodb://h", envOf("MONGODB_DATABASE", "hunter2@h"))
-	wrongUse(t, err, "hunter2", "MONGODB_DATABASE")
+	_, _, err := ResolveDatabase("", "mongodb://h", exittest.Environment("MONGODB_DATABASE", "hunter2@h"))
+	exittest.WrongUse(t, err, "hunter2", "MONGODB_DATABASE")
 }

@@ -1,12 +1,9 @@
-package main
+package location
 
 import (
 	"errors"
 	"fmt"
 	"time"
-
-	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
 	"github.com/lanyardctl/lanyardctl/internal/exit"
 	"github.com/lanyardctl/lanyardctl/internal/handshake"
@@ -15,18 +12,19 @@ import (
 	"github.com/lanyardctl/lanyardctl/store/redis"
 )
 
-// redisTLSFlags are the flags, as they were typed, about TLS with Redis.
-type redisTLSFlags redis.TLS
+// RedisTLS is what was typed about TLS with Redis.
+type RedisTLS redis.TLS
 
-// tlsSetting is what a flag, and else a variable, says about TLS.
-type tlsSetting struct {
-	flag, variable string
-	value          *string
-	usage          string
+// TLSSetting is what a flag, and else a variable, says about TLS.
+type TLSSetting struct {
+	Flag, Variable string
+	Value          *string
+	Usage          string
 }
 
-func (f *redisTLSFlags) settings() []tlsSetting {
-	return []tlsSetting{
+// Settings returns what there is to set.
+func (f *RedisTLS) Settings() []TLSSetting {
+	return []TLSSetting{
 		{"redis-ca", "REDIS_CA", &f.CA, "`file` of the CA of a rediss:// server (default the system's)"},
 		{"redis-cert", "REDIS_CERT", &f.Cert, "`file` of the certificate that such a server asks for"},
 		{"redis-key", "REDIS_KEY", &f.Key, "`file` of the key to that certificate"},
@@ -34,38 +32,26 @@ func (f *redisTLSFlags) settings() []tlsSetting {
 	}
 }
 
-// redisTLSNames are the flags about TLS with Redis.
-var redisTLSNames = []string{"redis-ca", "redis-cert", "redis-key", "redis-server-name"}
-
-func (f *redisTLSFlags) bind(cmd *cobra.Command) {
-	for _, s := range f.settings() {
-		cmd.Flags().StringVar(s.value, s.flag, "", s.usage)
-	}
-	for _, file := range redisTLSNames[:3] {
-		offerFiles(cmd, file, "pem", "crt", "key")
-	}
-}
-
-// resolve returns the Redis at p with how TLS is spoken to it: as the flags say, else the variables. It warns of what has
-// no effect and of what is not checked.
-func (f redisTLSFlags) resolve(p place, env func(string) string, flags *pflag.FlagSet) (settings redis.TLS, warnings []string, err error) {
+// Resolve returns the Redis at p with how TLS is spoken to it: as the flags say, else the variables. It warns of what has
+// no effect and of what is not checked. Changed tells whether a flag was given.
+func (f RedisTLS) Resolve(p Location, env func(string) string, changed func(flag string) bool) (settings redis.TLS, warnings []string, err error) {
 	secure := redact.Scheme(p.URI) == "rediss"
 	from := make(map[*string]string)
-	for _, s := range f.settings() {
-		from[s.value] = "--" + s.flag
-		if flags.Changed(s.flag) {
+	for _, s := range f.Settings() {
+		from[s.Value] = "--" + s.Flag
+		if changed(s.Flag) {
 			if err := s.check(p, secure); err != nil {
 				return settings, nil, err
 			}
 			continue
 		}
-		if *s.value = env(s.variable); *s.value == "" {
+		if *s.Value = env(s.Variable); *s.Value == "" {
 			continue
 		}
-		from[s.value] = s.variable
+		from[s.Value] = s.Variable
 		if !secure {
-			*s.value = ""
-			warnings = append(warnings, fmt.Sprintf("%s has no effect: it is about TLS, which %s is without (rediss:// is with TLS)", s.variable, p.From))
+			*s.Value = ""
+			warnings = append(warnings, fmt.Sprintf("%s has no effect: it is about TLS, which %s is without (rediss:// is with TLS)", s.Variable, p.From))
 		}
 	}
 	switch {
@@ -86,32 +72,32 @@ func (f redisTLSFlags) resolve(p place, env func(string) string, flags *pflag.Fl
 	return redis.TLS(f), append(warnings, unverifiedWarning("skip_verify=true", p, "--redis-ca FILE")), nil
 }
 
-// check returns an error where the flag cannot be meant.
-func (s tlsSetting) check(p place, secure bool) error {
+// check fails where the flag cannot be meant.
+func (s TLSSetting) check(p Location, secure bool) error {
 	switch {
-	case *s.value == "":
-		return exit.WrongUse("--"+s.flag+" is empty", "give a value, or leave --"+s.flag+" out for what "+s.variable+" says")
-	case rdbURI(p.URI):
-		return exit.WrongUse("--"+s.flag+" is about TLS, and "+p.From+" names a file", "leave --"+s.flag+" out")
+	case *s.Value == "":
+		return exit.WrongUse("--"+s.Flag+" is empty", "give a value, or leave --"+s.Flag+" out for what "+s.Variable+" says")
+	case redact.Scheme(p.URI) == "rdb":
+		return exit.WrongUse("--"+s.Flag+" is about TLS, and "+p.From+" names a file", "leave --"+s.Flag+" out")
 	case !secure:
-		return exit.WrongUse("--"+s.flag+" is about TLS, which "+p.From+" is without", "write rediss:// in "+p.From+", or leave --"+s.flag+" out")
+		return exit.WrongUse("--"+s.Flag+" is about TLS, which "+p.From+" is without", "write rediss:// in "+p.From+", or leave --"+s.Flag+" out")
 	}
 	return nil
 }
 
-// alone returns an error where a flag about TLS was given though no Redis is named.
-func (f redisTLSFlags) alone(flags *pflag.FlagSet) error {
-	for _, name := range redisTLSNames {
-		if flags.Changed(name) {
-			return exit.WrongUse("--"+name+" without --redis: no Redis is read", "give --redis as well, or leave --"+name+" out")
+// Alone fails where a flag about TLS was given though no Redis is named.
+func (f RedisTLS) Alone(changed func(flag string) bool) error {
+	for _, s := range f.Settings() {
+		if changed(s.Flag) {
+			return exit.WrongUse("--"+s.Flag+" without --redis: no Redis is read", "give --redis as well, or leave --"+s.Flag+" out")
 		}
 	}
 	return nil
 }
 
-// resolveMongoName returns the name in the certificate of the MongoDB at p, and warnings as
-// [redisTLSFlags.resolve] does.
-func resolveMongoName(flag string, p place, env func(string) string) (name string, warnings []string, err error) {
+// ResolveServerName returns the name in the certificate of the MongoDB at p, and warnings as
+// [RedisTLS.Resolve] does.
+func ResolveServerName(flag string, p Location, env func(string) string) (name string, warnings []string, err error) {
 	const variable = "MONGODB_SERVER_NAME"
 	uri, _ := redact.Parse(p.URI) // that of an embedded database has no TLS
 	secure, unverified := mongo.Security(uri)
@@ -130,7 +116,7 @@ func resolveMongoName(flag string, p place, env func(string) string) (name strin
 	return name, warnings, nil
 }
 
-func unverifiedWarning(parameter string, p place, ca string) string {
+func unverifiedWarning(parameter string, p Location, ca string) string {
 	return fmt.Sprintf("%s in %s: the server's certificate is not checked, so that anybody in between can read and change everything; "+
 		"%s names the CA instead", parameter, p.From, ca)
 }

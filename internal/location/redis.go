@@ -1,4 +1,4 @@
-package main
+package location
 
 import (
 	"cmp"
@@ -16,91 +16,57 @@ import (
 	"github.com/lanyardctl/lanyardctl/store/redis"
 )
 
-// redisSource is an open Redis, or an RDB file of one.
+var redisScheme = SourceScheme{
+	Schemes: []string{"redis", "rediss", "unix"},
+	Forms:   redisForms,
+	Check:   checkRedis,
+	Open:    openRedis,
+	Explain: explainRedis,
+}
+
+const (
+	redisForms = "redis://, rediss:// (TLS), unix://"
+	redisForm  = "redis://USER:PASSWORD@HOST:PORT/N"
+)
+
+func checkRedis(at Location) error {
+	_, err := parseURI(at, redisForm)
+	return err
+}
+
+// redisSource is an open Redis.
 type redisSource struct {
-	facts    string // what it is: "Redis 7.0.15, master, db 0, 1,234 keys"
-	db       int
-	otherDB  string   // how its URI names database N
-	warnings []string // what a person should know of it
-	expires  bool     // some keys have a time to live
-
-	// remarks returns what happened to the source meanwhile that a person should know.
-	remarks func() []string
-
-	// reading returns a new reading of what was asked for. They follow each other.
-	reading func() record.Source
-
-	close func() error
+	*redis.Store
+	request layout.Request
 }
 
-// redisPlace is where a Redis is, or an RDB file of one.
-type redisPlace struct {
-	place
-	ipv6              bool // allow IPv6 alone
-	tls               redis.TLS
-	timeout, retryFor time.Duration
-	allowShrinking    bool
-}
-
-// openSource opens the Redis or the RDB file at the place, to read what the request asks for. Its errors know the exit code
-// and the next step. The caller closes it by the returned function.
-func (r *targetRun) openSource(ctx context.Context, at redisPlace, request layout.Request) (source *redisSource, closeIt func(), err error) {
-	if rdbURI(at.URI) {
-		source, err = openRDB(ctx, at, request)
-	} else {
-		source, err = openRedis(ctx, at, request, func(message string) { r.log.Warn(message) })
-	}
-	if err != nil {
-		return nil, nil, err
-	}
-	r.sources = append(r.sources, source)
-	r.log.Debug("opened the source", "uri", at.shown(), "is", source.facts)
-	r.warn(source.warnings...)
-	return source, func() { r.closed("the source", source.close()) }, nil
-}
-
-// request says what to read.
-func (o pairOptions) request() layout.Request {
-	return layout.Request{Kinds: o.only, Users: o.users, PreferUpstream: o.kvPrefer == preferUpstream, Now: o.now}
-}
-
-// explainSource gives an error of the source at the place its exit code and the next step.
-func explainSource(err error, at redisPlace) error {
-	if rdbURI(at.URI) {
-		return explainRDB(err, at.place)
-	}
-	return explainRedis(err, at)
-}
-
-func openRedis(ctx context.Context, at redisPlace, request layout.Request, notify func(string)) (*redisSource, error) {
+func openRedis(ctx context.Context, o SourceOptions) (Source, error) {
 	store, err := redis.Open(ctx, redis.Options{
-		URI: at.URI, Timeout: at.timeout, IPv6: at.ipv6, TLS: at.tls,
-		RetryFor: at.retryFor, AllowShrinking: at.allowShrinking, Notify: notify,
+		URI: o.URI, Timeout: o.Timeout, IPv6: o.IPv6, TLS: o.TLS,
+		RetryFor: o.RetryFor, AllowShrinking: o.AllowShrinking, Notify: o.Notify,
 	})
 	if err != nil {
-		return nil, explainRedis(err, at)
+		return nil, explainRedis(err, o)
 	}
-	info := store.Info()
-	return &redisSource{
-		facts: describeRedis(info), db: info.DB, otherDB: "redis://HOST:PORT/N", warnings: redisWarnings(info), expires: info.Expires,
-		reading: func() record.Source {
-			return store.Source(redis.SourceOptions{Request: request})
-		},
-		remarks: store.Remarks, close: store.Close,
-	}, nil
+	return redisSource{store, o.Request}, nil
 }
 
-// warnOfSources tells what happened to the sources of a run that ended with err, where that does not tell it.
-func (r *targetRun) warnOfSources(err error) {
-	if errors.Is(err, record.ErrSourceMoved) {
-		return
-	}
-	for _, source := range r.sources {
-		r.warn(source.remarks()...)
+// Facts implements [Source].
+func (s redisSource) Facts() SourceFacts {
+	info := s.Info()
+	return SourceFacts{
+		Is: describeRedis(info), Warnings: redisWarnings(info),
+		Where: fmt.Sprintf("db %d", info.DB), Others: "redis://HOST:PORT/N names database N", Expires: info.Expires,
 	}
 }
 
-func explainRedis(err error, at redisPlace) error {
+// Reading implements [Source].
+func (s redisSource) Reading() record.Source {
+	return s.Source(redis.SourceOptions{Request: s.request})
+}
+
+// explainRedis gives an error of a Redis its exit code and the next step.
+func explainRedis(err error, at SourceOptions) error {
 	from := at.From
 	if own, ok := errors.AsType[*redis.Error](err); ok {
 		if hint := redisTLSWords.Hint(own, from, time.Now()); hint != "" {
@@ -112,9 +78,9 @@ func explainRedis(err error, at redisPlace) error {
 	case errors.Is(err, redis.ErrTLSFile):
 		return exit.Failure(err, "check the files that --redis-ca, --redis-cert and --redis-key name, or REDIS_CA, REDIS_CERT and REDIS_KEY")
 	case errors.Is(err, redis.ErrScheme), errors.Is(err, redis.ErrURI):
-		return exit.WrongUse(fmt.Sprintf("%s: %v", from, err), "known are "+redisSchemes)
+		return exit.WrongUse(fmt.Sprintf("%s: %v", from, err), "known are "+redisForms+" and "+rdbForm)
 	case errors.Is(err, redis.ErrUnreachable):
-		return exit.Failure(err, fmt.Sprintf("is the server running, and is %s right? (waited at most %s; --timeout waits longer)", from, at.timeout))
+		return exit.Failure(err, fmt.Sprintf("is the server running, and is %s right? (waited at most %s; --timeout waits longer)", from, at.Timeout))
 	case errors.Is(err, redis.ErrAuth):
 		return exit.Failure(err, "check the user and the password in "+from+": "+login)
 	case errors.Is(err, redis.ErrNoPassword):
@@ -172,8 +138,6 @@ func describeRedis(i redis.Info) string {
 	return strings.Join(parts, ", ")
 }
 
-const expiringWarning = "some keys in the source have a time to live: what is written to MongoDB does not expire"
-
 // redisWarnings says what a person should know of the source.
 func redisWarnings(i redis.Info) []string {
 	var list []string
@@ -212,8 +176,8 @@ func ahead(skew time.Duration) string {
 
 // login returns the user whom the server that err is of knows, and how the URI names a user. A Sentinel and the server that
 // it names have users of their own.
-func (p redisPlace) login(err error) (user, form string) {
-	u, parseErr := url.Parse(p.URI)
+func (o SourceOptions) login(err error) (user, form string) {
+	u, parseErr := url.Parse(o.URI)
 	if parseErr != nil {
 		return "default", redisForm
 	}

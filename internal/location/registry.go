@@ -1,0 +1,132 @@
+package location
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/lanyardctl/lanyardctl/internal/exit"
+	"github.com/lanyardctl/lanyardctl/internal/redact"
+	"github.com/lanyardctl/lanyardctl/record"
+	"github.com/lanyardctl/lanyardctl/store/redis"
+)
+
+// SourceScheme opens the sources whose URIs have one of its schemes.
+type SourceScheme struct {
+	Schemes []string // "redis", "rediss"
+	Forms   string   // of the URIs, for people: "redis://, rediss:// (TLS)"
+
+	// Still tells that what it names does not change while it is read, as a file.
+	Still bool
+
+	// Check fails with a wrong use where the URI cannot be meant. Nothing is opened.
+	Check func(Location) error
+
+	// Open opens the source. Its errors are explained.
+	Open func(context.Context, SourceOptions) (Source, error)
+
+	// Explain gives an error of the source its exit code and the next step. It returns other errors as they are.
+	Explain func(error, SourceOptions) error
+}
+
+// TargetScheme opens the targets whose URIs have one of its schemes; see [SourceScheme].
+type TargetScheme struct {
+	Schemes []string
+	Forms   string
+	Check   func(Location) error
+	Open    func(context.Context, TargetOptions) (Target, error)
+	Explain func(error, TargetOptions) error
+}
+
+// Registry knows what can be opened.
+type Registry struct {
+	Sources []SourceScheme
+	Targets []TargetScheme
+}
+
+// Default returns all that this program opens.
+func Default() Registry {
+	return Registry{
+		Sources: []SourceScheme{redisScheme, rdbScheme},
+		Targets: []TargetScheme{mongoScheme, embeddedScheme},
+	}
+}
+
+// OpenSource opens the source at the location. Its errors know the exit code and the next step.
+func (r Registry) OpenSource(ctx context.Context, o SourceOptions) (Source, error) {
+	s, err := r.source(o.Location)
+	if err != nil {
+		return nil, err
+	}
+	return s.Open(ctx, o)
+}
+
+// ExplainSource gives an error of the source its exit code and the next step. It returns other errors as they are.
+func (r Registry) ExplainSource(err error, o SourceOptions) error {
+	if s, unknown := r.source(o.Location); unknown == nil {
+		return s.Explain(err, o)
+	}
+	return err
+}
+
+// Still reports whether the source at the location does not change while it is read.
+func (r Registry) Still(at Location) bool {
+	s, err := r.source(at)
+	return err == nil && s.Still
+}
+
+// OpenTarget opens the target at the location. Its errors know the exit code and the next step.
+func (r Registry) OpenTarget(ctx context.Context, o TargetOptions) (Target, error) {
+	t, err := r.target(o.Location)
+	if err != nil {
+		return nil, err
+	}
+	return t.Open(ctx, o)
+}
+
+// ExplainTarget gives an error of the target its exit code and the next step. It returns other errors as they are.
+func (r Registry) ExplainTarget(err error, o TargetOptions) error {
+	if t, unknown := r.target(o.Location); unknown == nil {
+		return t.Explain(err, o)
+	}
+	return err
+}
+
+// Explained returns the first of the explanations of an error that knows the next step. Otherwise is the next step where
+// none does, and where a server does not answer, of whichever side it is.
+func Explained(err error, otherwise string, explanations ...error) error {
+	for _, explanation := range explanations {
+		if known, ok := errors.AsType[*exit.Error](explanation); ok && (redis.Passes(err) || !errors.Is(err, record.ErrUnavailable)) {
+			return known
+		}
+	}
+	return exit.Failure(err, otherwise)
+}
+
+func (r Registry) source(at Location) (SourceScheme, error) {
+	return schemeOf(at, r.Sources, func(s SourceScheme) ([]string, string) { return s.Schemes, s.Forms })
+}
+
+func (r Registry) target(at Location) (TargetScheme, error) {
+	return schemeOf(at, r.Targets, func(t TargetScheme) ([]string, string) { return t.Schemes, t.Forms })
+}
+
+// schemeOf returns the one of the known factories that opens the location.
+func schemeOf[F any](at Location, known []F, of func(F) (schemes []string, forms string)) (found F, err error) {
+	scheme := redact.Scheme(at.URI)
+	var forms []string
+	for _, f := range known {
+		schemes, form := of(f)
+		if slices.Contains(schemes, scheme) {
+			return f, nil
+		}
+		forms = append(forms, form)
+	}
+	hint := "known are " + strings.Join(forms, " and ")
+	if scheme == "" {
+		return found, badURI(at, hint)
+	}
+	return found, exit.WrongUse(fmt.Sprintf("%s: unknown scheme %q", at.From, scheme), hint)
+}

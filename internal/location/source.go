@@ -1,0 +1,82 @@
+package location
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/lanyardctl/lanyardctl/internal/exit"
+	"github.com/lanyardctl/lanyardctl/internal/ui"
+	"github.com/lanyardctl/lanyardctl/record"
+	"github.com/lanyardctl/lanyardctl/store/layout"
+	"github.com/lanyardctl/lanyardctl/store/redis"
+)
+
+// SourceOptions say where a source is, and how to read it.
+type SourceOptions struct {
+	Location
+	Request layout.Request // what is read
+
+	IPv6              bool      // of Redis: IPv6 alone
+	TLS               redis.TLS // of Redis
+	Timeout, RetryFor time.Duration
+	AllowShrinking    bool
+	Notify            func(message string)
+}
+
+// Source is an open source.
+type Source interface {
+	Facts() SourceFacts
+
+	// Reading returns a new reading of what was asked for. They follow each other.
+	Reading() record.Source
+
+	// Remarks returns what happened to the source meanwhile that a person should know.
+	Remarks() []string
+
+	Close() error
+}
+
+// SourceFacts are what people are told of an open source.
+type SourceFacts struct {
+	Is       string   // "Redis 7.0.15, master, db 0, 1,234 keys"
+	Warnings []string // what a person should know of it
+	Where    string   // which part of it is read: "db 0"
+	Others   string   // how to name another: "redis://HOST:PORT/N names database N"
+	Expires  bool     // some keys have a time to live
+}
+
+// Dates returns what the source says of monitoring dates. It has to be opened with a request for them.
+func Dates(s Source) record.DateSource { return layout.DateSource(s.Reading()) }
+
+// errFound ends a search.
+var errFound = errors.New("found")
+
+// FindLanyard reads until it meets a key of Lanyard's, most often on the first page. It fails where there is none.
+func (r Registry) FindLanyard(ctx context.Context, source Source, o SourceOptions) error {
+	parts, err := source.Reading().Parts(ctx)
+	if err != nil {
+		return r.ExplainSource(err, o)
+	}
+	var seen record.Seen
+	for _, part := range parts {
+		err := part.Read(ctx, "", func(p record.Page) error {
+			seen.Add(p.Seen)
+			if seen.Known() > 0 {
+				return errFound
+			}
+			return nil
+		})
+		if errors.Is(err, errFound) {
+			return nil
+		}
+		if err != nil {
+			return r.ExplainSource(err, o)
+		}
+	}
+	facts := source.Facts()
+	return exit.Failure(fmt.Errorf("%s of %s in %s look like Lanyard's: is it the right database?",
+		ui.Thousands(seen.Lanyard), ui.Plural(seen.Keys, "key"), facts.Where),
+		facts.Others+"; --allow-empty goes on without any key")
+}

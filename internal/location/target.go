@@ -1,0 +1,91 @@
+package location
+
+import (
+	"context"
+	"time"
+
+	"github.com/lanyardctl/lanyardctl/record"
+)
+
+// TargetOptions say where a target is, and how to use it.
+type TargetOptions struct {
+	Location
+	Database   string
+	ServerName string // in the server's certificate; empty for that of its address
+	ReadOnly   bool   // nothing is written to it
+	Missing    MissingFolder
+
+	Timeout, RetryFor time.Duration
+
+	// Dedupe is what to type where a user has several documents.
+	Dedupe string
+}
+
+// MissingFolder says what becomes of an embedded database whose folder does not exist.
+type MissingFolder uint8
+
+// The ways.
+const (
+	MakeFolder   MissingFolder = iota // it is made
+	EmptyFolder                       // an empty one elsewhere stands in for it
+	RefuseFolder                      // that is an error
+)
+
+// Target is an open target: all that the commands do with one. Each command asks for as much of it as it needs.
+type Target interface {
+	Described
+	Mergeable
+	Readable
+	Sweepable
+
+	// Close ends the connections. Where ctx is cancelled it does not wait for a server that hangs.
+	Close(ctx context.Context) error
+}
+
+// Described is a target of which people are told.
+type Described interface {
+	Facts() TargetFacts
+
+	// Contents returns about how many documents there are, by kind.
+	Contents(ctx context.Context, kinds record.Kinds) (map[record.Kind]int64, error)
+}
+
+// TargetFacts are what people are told of an open target.
+type TargetFacts struct {
+	Is       string   // "MongoDB 7.0.14, replica set rs0"
+	Warnings []string // what a person should know of it
+}
+
+// Mergeable is a target that records are merged into.
+type Mergeable interface {
+	// Sink looks at the target, and returns warnings of what it holds.
+	Sink(ctx context.Context, o MergeOptions) (sink record.Sink, warnings []string, err error)
+
+	Checkpoints() record.Checkpoints
+
+	// WriteHints returns how the target likes to be written to; zero for no liking.
+	WriteHints() (workers, batchSize int)
+}
+
+// MergeOptions say how records are merged.
+type MergeOptions struct {
+	Kinds  record.Kinds
+	Policy record.Policy
+	DryRun bool
+	Notify func(message string)
+}
+
+// Readable is a target that is read back.
+type Readable interface {
+	// Holdings returns what the target holds of the users; of all where none is named.
+	Holdings(users []record.UserID) record.Holdings
+}
+
+// Sweepable is a target whose documents are read and changed one by one.
+type Sweepable interface {
+	// CheckWritable fails where one of the collections cannot be written to, and returns warnings of them.
+	CheckWritable(ctx context.Context, collections []record.Collection) (warnings []string, err error)
+
+	Documents() record.Documents
+	Journal() record.Journal
+}
