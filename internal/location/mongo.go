@@ -76,8 +76,8 @@ func (t mongoTarget) Checkpoints() record.Checkpoints { return t.Store.Checkpoin
 
 // WriteHints implements [Mergeable].
 func (t mongoTarget) WriteHints() (workers, batchSize int) {
-	pace := t.Pace()
-	return pace.Workers, pace.BatchSize
+	hints := t.Store.WriteHints()
+	return hints.Workers, hints.BatchSize
 }
 
 // Holdings implements [Readable].

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -13,8 +14,7 @@ import (
 )
 
 // Apply implements [record.Documents]. The documents are read first, so that each step's result is its own. A write is
-// guarded by all that the document held then; FerretDB takes no such guard, and somebody else's write in between is lost
-// there.
+// guarded by all that the document held then.
 func (d *Documents) Apply(ctx context.Context, steps []record.Step) ([]record.StepResult, error) {
 	results := make([]record.StepResult, len(steps))
 	byCollection := make(map[record.Collection][]int)
@@ -37,19 +37,19 @@ type applying struct {
 	steps      []record.Step
 	results    []record.StepResult
 	written    map[int]bool // statements for these were sent, and may have done it
-	atOnce     int          // statements in a command
+	maxUpdates int          // statements in a command
 }
 
 // applyRounds bounds how often a document is written that still is what it was, as where it changed and changed back.
 const applyRounds = 5
 
 func (a *applying) run(ctx context.Context, pending []int) (err error) {
-	if a.atOnce, err = a.updatesAtOnce(ctx, a.collection); err != nil {
+	if a.maxUpdates, err = a.Store.maxUpdates(ctx, a.collection); err != nil {
 		return err
 	}
 	a.written = make(map[int]bool, len(pending))
 	for range applyRounds {
-		ready, err := a.look(ctx, pending)
+		ready, err := a.compare(ctx, pending)
 		if err != nil {
 			return err
 		}
@@ -57,15 +57,15 @@ func (a *applying) run(ctx context.Context, pending []int) (err error) {
 			return err
 		}
 	}
-	ready, err := a.look(ctx, pending)
+	ready, err := a.compare(ctx, pending)
 	for _, i := range ready {
 		a.results[i] = record.StepRefused
 	}
 	return err
 }
 
-// look reads the steps' documents, and enters the results of steps that need no write. It returns the others.
-func (a *applying) look(ctx context.Context, pending []int) (ready []int, err error) {
+// compare reads the steps' documents, and enters the results of steps that need no write. It returns the others.
+func (a *applying) compare(ctx context.Context, pending []int) (ready []int, err error) {
 	const (
 		gone = iota
 		before
@@ -125,21 +125,18 @@ func (a *applying) write(ctx context.Context, ready []int) (again []int, err err
 		}
 		fit = append(fit, i)
 	}
-	atOnce := a.atOnce
-	for len(fit) > 0 {
-		n := min(len(fit), atOnce)
-		there, err := a.writeSome(ctx, fit[:n])
+	for some := range slices.Chunk(fit, a.maxUpdates) {
+		there, err := a.writeSome(ctx, some)
 		if err != nil {
 			return nil, err
 		}
-		again, fit = append(again, there...), fit[n:]
+		again = append(again, there...)
 	}
 	return again, nil
 }
 
 // writeSome sends one command for each sort of statement.
 func (a *applying) writeSome(ctx context.Context, indexes []int) (again []int, err error) {
-	defer a.lockUpdates()()
 	models := make([]mongo.WriteModel, len(indexes))
 	replaced := int64(0)
 	for n, i := range indexes {
@@ -151,7 +148,6 @@ func (a *applying) writeSome(ctx context.Context, indexes []int) (again []int, e
 	}
 	res, bulkErr := a.bulkWrite(ctx, a.collection, models)
 	failed, err := writeErrors(bulkErr)
-	vague := a.quirks.vagueErrors && len(indexes) > 1
 	switch {
 	case bulkErr == nil && res.InsertedCount+res.DeletedCount+res.MatchedCount == int64(len(models)) && res.ModifiedCount == replaced:
 		for _, i := range indexes {
@@ -163,8 +159,8 @@ func (a *applying) writeSome(ctx context.Context, indexes []int) (again []int, e
 	case err != nil && len(indexes) == 1:
 		a.results[indexes[0]] = refusalResult(err)
 		return nil, nil
-	case err != nil || vague && bulkErr != nil:
-		a.atOnce = 1
+	case err != nil: // which of them it is shows when each is sent by itself
+		a.maxUpdates = 1
 		return indexes, nil
 	}
 	blamed := make(map[int]bool, len(failed))
@@ -187,17 +183,13 @@ func (a *applying) blames(ctx context.Context, err error) bool {
 	return !mongo.IsNetworkError(err) && a.documentToBlame(ctx, err)
 }
 
-// refusalResult returns what a server's error about one document means. FerretDB tells of a unique index that stops an
-// update by the text alone.
+// refusalResult returns what a server's error about one document means.
 func refusalResult(err error) record.StepResult {
 	var e mongo.BulkWriteError
 	if errors.As(err, &e) {
 		if _, ours := violated(e.WriteError); ours {
 			return record.StepTaken
 		}
-	}
-	if strings.Contains(err.Error(), "UNIQUE constraint failed") {
-		return record.StepTaken
 	}
 	return record.StepRefused
 }
@@ -210,33 +202,7 @@ func (a *applying) model(step record.Step) mongo.WriteModel {
 	case step.After == nil:
 		return a.deleteModel(a.asRead(step))
 	}
-	if a.quirks.replace {
-		if set := retyped(step); set != nil {
-			return a.updateModel(a.asRead(step), bson.D{{Key: "$set", Value: set}})
-		}
-	}
-	return a.replaceModel(a.asRead(step), bson.Raw(step.After))
-}
-
-// retyped returns the fields that change where all that changes is the type of numbers: a server that compares by value
-// takes a document with them for the same, and does not replace it. It returns nil where more changes.
-func retyped(step record.Step) bson.D {
-	before, after := elementsOf(step.Before), elementsOf(step.After)
-	if len(before) != len(after) {
-		return nil
-	}
-	var set bson.D
-	for n, e := range before {
-		to := after[n]
-		if bytes.Equal(e, to) {
-			continue
-		}
-		if e.Key() != to.Key() || !e.Value().IsNumber() || !to.Value().IsNumber() {
-			return nil
-		}
-		set = append(set, bson.E{Key: to.Key(), Value: to.Value()})
-	}
-	return set
+	return a.dialect.replace(a.Store, a.asRead(step), step.Before, step.After)
 }
 
 // asRead returns the filter that finds a step's document where it still is what it was.
@@ -244,10 +210,7 @@ func retyped(step record.Step) bson.D {
 // MongoDB compares numbers by value, so that the comparison alone would find 1 in place of 1.0 as well; the types of the
 // fields that change are conditions of their own.
 func (a *applying) asRead(step record.Step) bson.D {
-	filter := a.identity(a.collection, step.Before)
-	if a.quirks.loneID {
-		return filter
-	}
+	var same bson.D
 	after := bson.Raw(step.After)
 	seen := make(map[string]bool)
 	for _, e := range elementsOf(step.Before) {
@@ -257,17 +220,15 @@ func (a *applying) asRead(step record.Step) bson.D {
 		}
 		seen[name] = true
 		// The least and the greatest of all types have numbers of one signed byte.
-		filter = append(filter, bson.E{Key: name, Value: bson.D{{Key: "$type", Value: int32(int8(e.Value().Type))}}})
+		same = append(same, bson.E{Key: name, Value: bson.D{{Key: "$type", Value: int32(int8(e.Value().Type))}}})
 	}
 	for _, e := range elementsOf(after) {
 		if name := e.Key(); lookup(step.Before, name).Type == 0 && plainName(name) {
-			filter = append(filter, bson.E{Key: name, Value: bson.D{{Key: "$exists", Value: false}}})
+			same = append(same, bson.E{Key: name, Value: bson.D{{Key: "$exists", Value: false}}})
 		}
 	}
-	if a.quirks.noExpressions {
-		return filter
-	}
-	return append(filter, stillWhole(step.Before, len(step.After)))
+	same = append(same, stillWhole(step.Before, len(step.After)))
+	return a.dialect.guard(a.identity(a.collection, step.Before), same)
 }
 
 // stillWhole returns the condition that a document still is what was read, in a statement that also holds so many bytes.

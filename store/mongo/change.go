@@ -3,8 +3,6 @@ package mongo
 import (
 	"context"
 	"fmt"
-	"slices"
-	"strings"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/x/bsonx/bsoncore"
@@ -14,14 +12,6 @@ import (
 
 // changeID returns the _id of a change, in whose order the changes of a sweep were made.
 func changeID(c record.Change) string { return fmt.Sprintf("%s/%012d", c.Sweep, c.Seq) }
-
-// ofSweep finds the changes of a sweep with a smaller _id than below; all where that is empty.
-func ofSweep(sweep, below string) bson.D {
-	if below == "" {
-		below = sweep + "/:" // the character after the digits
-	}
-	return bson.D{{Key: "_id", Value: bson.D{{Key: "$gte", Value: sweep + "/0"}, {Key: "$lt", Value: below}}}}
-}
 
 // changeDocument returns the form of a change in the database. What is empty is left out.
 func changeDocument(c record.Change) bson.Raw {
@@ -110,118 +100,22 @@ func (j *Journal) List(ctx context.Context, sweep string, yield func([]record.Ch
 	return j.changes(ctx, sweep, bson.D{{Key: "steps", Value: 0}}, yield)
 }
 
-// changes delivers the changes of a sweep with what the projection leaves of them. MongoDB reads them in the order of an
-// index. FerretDB, which would hold all of them to sort them, reads the collection once for some thousands of changes.
+// changes delivers the changes of a sweep, the last first, with what the projection leaves of them.
 func (j *Journal) changes(ctx context.Context, sweep string, projection bson.D, yield func([]record.Change) error) error {
 	p := pages[record.Change]{yield: yield}
-	read := j.changesSorted
-	if j.quirks.sortLoads {
-		read = j.changesUnsorted
-	}
-	err := read(ctx, sweep, projection, &p)
-	switch {
-	case p.stopped != nil:
-		return p.stopped
-	case err != nil:
-		return j.wrap("read the changes of sweep "+sweep, err)
+	operation := "read the changes of sweep " + sweep
+	// From the first digit of a number to the character after all digits.
+	for doc, err := range j.dialect.descending(ctx, j.Store, SweepChangesCollection, sweep+"/0", sweep+"/:", projection) {
+		if err != nil {
+			return j.wrap(operation, err)
+		}
+		c, err := changeOf(doc)
+		if err != nil {
+			return j.wrap(operation, err)
+		}
+		if err := p.add(c, len(doc)); err != nil {
+			return err
+		}
 	}
 	return p.flush()
-}
-
-func addChange(p *pages[record.Change], doc bson.Raw) error {
-	c, err := changeOf(doc)
-	if err != nil {
-		return err
-	}
-	return p.add(c, len(doc))
-}
-
-func (j *Journal) changesSorted(ctx context.Context, sweep string, projection bson.D, p *pages[record.Change]) error {
-	q := query{filter: ofSweep(sweep, ""), projection: projection, sort: bson.D{{Key: "_id", Value: -1}}}
-	for doc, err := range j.stream(ctx, SweepChangesCollection, q) {
-		if err != nil {
-			return err
-		}
-		if err := addChange(p, doc); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// changesUnsorted reads the collection again and again: each time, as many of the last changes that were not delivered
-// as may be held in memory.
-func (j *Journal) changesUnsorted(ctx context.Context, sweep string, projection bson.D, p *pages[record.Change]) error {
-	for below, more := "", true; more; {
-		last := lastChanges{maxCount: sortedLength, maxBytes: sortedBytes}
-		for doc, err := range j.stream(ctx, SweepChangesCollection, query{filter: ofSweep(sweep, below), projection: projection}) {
-			if err != nil {
-				return err
-			}
-			last.add(doc)
-		}
-		sorted := last.descending()
-		for _, doc := range sorted {
-			if err := addChange(p, doc.raw); err != nil {
-				return err
-			}
-			below = doc.id
-		}
-		more = last.dropped
-	}
-	return nil
-}
-
-// Bounds of what is held to be sorted.
-const (
-	sortedLength = 10_000
-	sortedBytes  = 16 << 20 // of BSON, or one document
-)
-
-// lastChanges collects the documents with the largest _id, as many as it may hold.
-type lastChanges struct {
-	maxCount, maxBytes int
-
-	held    []heldChange // not sorted
-	bytes   int
-	floor   string // no document below it is held any more
-	dropped bool
-}
-
-type heldChange struct {
-	id  string
-	raw bson.Raw
-}
-
-func (l *lastChanges) add(doc bson.Raw) {
-	id := lookup(doc, "_id").StringValue()
-	if id < l.floor {
-		return
-	}
-	l.held = append(l.held, heldChange{id, slices.Clone(doc)})
-	l.bytes += len(doc)
-	// Twice as many as in the end, so that they are sorted seldom.
-	if len(l.held) >= 2*l.maxCount || l.bytes >= 2*l.maxBytes {
-		l.cut()
-	}
-}
-
-// cut sorts the documents and drops the smallest that are too many.
-func (l *lastChanges) cut() {
-	slices.SortFunc(l.held, func(a, b heldChange) int { return strings.Compare(b.id, a.id) })
-	l.held = slices.CompactFunc(l.held, func(a, b heldChange) bool { return a.id == b.id })
-	l.bytes = 0
-	for n, doc := range l.held {
-		if n > 0 && (n >= l.maxCount || l.bytes+len(doc.raw) > l.maxBytes) {
-			clear(l.held[n:])
-			l.held, l.floor, l.dropped = l.held[:n], l.held[n-1].id, true
-			return
-		}
-		l.bytes += len(doc.raw)
-	}
-}
-
-func (l *lastChanges) descending() []heldChange {
-	l.cut()
-	return l.held
 }

@@ -27,11 +27,13 @@ type code struct {
 
 // The codes that the store asks for by themselves.
 const (
+	codeInternalError       = 1
 	codeNamespaceNotFound   = 26
 	codeMaxTimeExpired      = 50
 	codeCommandNotFound     = 59
 	codeCannotCreateIndex   = 67
 	codeUnknownWriteConcern = 79
+	codeDuplicateKey        = 11000
 )
 
 // codes are the server errors that lead to something else than the end of a run, and those of which people should see a

@@ -26,26 +26,20 @@ type collation struct {
 func (c collation) comparesBytes() bool { return c.Locale == "" || c.Locale == simple }
 
 // bytewise returns the collation that compares text byte by byte, whatever the collection's own does. Without it, a guard
-// would take "Ab" for "ab" where the collection ignores case, and overwrite what somebody has written in between. It is
-// nil, which names none, for a server that knows no collation.
-func (s *Store) bytewise() *options.Collation {
-	if s.quirks.noCollation {
-		return nil
-	}
-	return &options.Collation{Locale: simple}
-}
+// would take "Ab" for "ab" where the collection ignores case, and overwrite what somebody has written in between.
+func (s *Store) bytewise() *options.Collation { return s.dialect.bytewise() }
 
 // command calls a command of the driver, for as long as one may take, so that a server that hangs is noticed. After that
 // there is nothing left of the time in which it is tried again.
 func (s *Store) command(ctx context.Context, call func(context.Context) error) error {
-	return within(ctx, s.commandTimeout, call)
+	return s.commandWithin(ctx, s.commandTimeout, call)
 }
 
-func within(ctx context.Context, timeout time.Duration, call func(context.Context) error) error {
+func (s *Store) commandWithin(ctx context.Context, timeout time.Duration, call func(context.Context) error) error {
 	bounded, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	began := time.Now()
-	err := call(bounded)
+	err := s.dialect.failure(call(bounded), 0)
 	// The driver's own clock may be a little faster.
 	if ctx.Err() == nil && (err != nil && bounded.Err() != nil || mongo.IsTimeout(err) && time.Since(began) > timeout*9/10) {
 		return fmt.Errorf("%w after %s: %w", record.ErrGivenUp, timeout, err)
@@ -101,13 +95,21 @@ func (s *Store) insertMany(ctx context.Context, collection string, documents []b
 }
 
 // bulkWrite makes the changes in no order. The models are those of [Store.updateModel], [Store.replaceModel] and
-// [Store.deleteModel], and inserts.
+// [Store.deleteModel], and inserts; [Store.maxUpdates] of them at the most.
 func (s *Store) bulkWrite(ctx context.Context, collection string, models []mongo.WriteModel) (res *mongo.BulkWriteResult, err error) {
+	defer s.dialect.lockUpdates()()
 	err = s.command(ctx, func(ctx context.Context) error {
 		res, err = s.db.Collection(collection).BulkWrite(ctx, models, options.BulkWrite().SetOrdered(false))
 		return err
 	})
-	return res, err
+	return res, s.dialect.failure(err, len(models))
+}
+
+// maxUpdates returns how many updates of a collection a command may hold.
+func (s *Store) maxUpdates(ctx context.Context, collection string) (int, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.commandTimeout)
+	defer cancel()
+	return s.dialect.maxUpdates(ctx, s.db.Collection(collection))
 }
 
 func (s *Store) updateModel(filter, change bson.D) *mongo.UpdateOneModel {

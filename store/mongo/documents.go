@@ -32,7 +32,7 @@ func (d *Documents) Contents(ctx context.Context) (map[record.Collection]int64, 
 	return contents, nil
 }
 
-// Whole implements [record.Documents]. On FerretDB it reads the whole collection, unless the documents are few.
+// Whole implements [record.Documents].
 func (d *Documents) Whole(ctx context.Context, c record.Collection, ids []string, most int) ([]record.Document, error) {
 	var whole []record.Document
 	at := make(map[string]int, len(ids))
@@ -64,50 +64,25 @@ func (d *Documents) Whole(ctx context.Context, c record.Collection, ids []string
 // byIDs calls found with those documents of a collection that have the IDs, each of which is good until the call returns. It returns found's error as it is.
 // One that is changed meanwhile may come twice.
 func (s *Store) byIDs(ctx context.Context, collection string, ids []string, found func(id string, doc bson.Raw) error) error {
-	asked := make(map[string]bson.RawValue, len(ids))
+	asked := make(map[string]bool, len(ids))
 	values := bson.A{}
-	lone := true // a lookup by each of them needs no scan
 	for _, id := range ids {
 		v, ok := idValue(id)
-		if _, again := asked[id]; !ok || again {
+		if !ok || asked[id] {
 			continue
 		}
-		asked[id] = v
+		asked[id] = true
 		values = append(values, v)
-		lone = lone && (v.Type == bson.TypeString || v.Type == bson.TypeObjectID)
 	}
 	if len(asked) == 0 {
 		return nil
 	}
-	q := query{filter: bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: values}}}}}
-	if s.quirks.loneID {
-		if lone && len(asked) <= scanWorth {
-			return s.oneByOne(ctx, collection, asked, found)
-		}
-		q.filter = nil // each document would be compared with each _id
-	}
-	for doc, err := range s.stream(ctx, collection, q) {
+	for doc, err := range s.dialect.withIDs(ctx, s, collection, values) {
 		if err != nil {
 			return err
 		}
 		id := idOf(doc)
-		if _, ok := asked[id]; !ok {
-			continue
-		}
-		if err := found(id, doc); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (s *Store) oneByOne(ctx context.Context, collection string, ids map[string]bson.RawValue, found func(id string, doc bson.Raw) error) error {
-	for id, v := range ids {
-		doc, err := s.documentByID(ctx, collection, v)
-		if err != nil {
-			return err
-		}
-		if doc == nil {
+		if !asked[id] {
 			continue
 		}
 		if err := found(id, doc); err != nil {

@@ -17,13 +17,15 @@ type pair struct {
 	count        int
 }
 
+// pairReply is how many documents fit into a reply of any server, however large they are.
+const pairReply = 2
+
 // hopeless reports whether nobody can say which of the documents counts.
 func (p pair) hopeless() bool { return p.count > 2 || p.count == 2 && p.ours == nil }
 
 func (s *Store) findPair(ctx context.Context, u uniqueField, v bson.RawValue) (pair, error) {
 	var p pair
-	// Two documents fit into a reply of any server, however large they are.
-	cursor, err := s.find(ctx, collectionName(u.kind), bson.D{{Key: u.field, Value: v}}, options.Find().SetBatchSize(firstWholeReply))
+	cursor, err := s.find(ctx, collectionName(u.kind), bson.D{{Key: u.field, Value: v}}, options.Find().SetBatchSize(pairReply))
 	if err != nil {
 		return p, s.wrap("read the duplicates in "+collectionName(u.kind), err)
 	}

@@ -49,7 +49,7 @@ func classify(err error) class {
 		return authentication
 	case answered:
 		return answer
-	case isConnectionError(err), isBusy(err):
+	case isConnectionError(err):
 		return transient
 	case errors.Is(err, driver.ErrDocumentTooLarge), errors.As(err, new(mongo.MarshalError)):
 		return aboutDocument // it was not sent

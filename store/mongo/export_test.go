@@ -2,6 +2,7 @@ package mongo
 
 import (
 	"context"
+	"iter"
 	"maps"
 	"slices"
 	"time"
@@ -13,16 +14,68 @@ import (
 	"github.com/lanyardctl/lanyardctl/record"
 )
 
+// asMongoDB treats FerretDB as MongoDB, but for what FerretDB cannot do or does not survive. The interface's methods stand
+// here where they are MongoDB's.
+type asMongoDB struct {
+	ferretDB
+	server dialect // what the server says that it is
+}
+
+func (d *asMongoDB) writeHints() WriteHints { return d.mongoDB.writeHints() }
+
+func (d *asMongoDB) bytewise() *options.Collation { return d.server.bytewise() }
+
+func (d *asMongoDB) nextReply(last reply, largest int) reply {
+	return d.mongoDB.nextReply(last, largest)
+}
+
+func (d *asMongoDB) shorten(failed reply) bool { return d.mongoDB.shorten(failed) }
+
+func (d *asMongoDB) estimate(ctx context.Context, c *mongo.Collection) (int64, error) {
+	return d.mongoDB.estimate(ctx, c)
+}
+
+func (d *asMongoDB) count(ctx context.Context, s *Store, collection, field string, filter bson.D) (int64, error) {
+	return d.mongoDB.count(ctx, s, collection, field, filter)
+}
+
+func (d *asMongoDB) withIDs(ctx context.Context, s *Store, collection string, ids bson.A) iter.Seq2[bson.Raw, error] {
+	return d.mongoDB.withIDs(ctx, s, collection, ids)
+}
+
+func (d *asMongoDB) bearing(ctx context.Context, l *lookups) iter.Seq2[bson.Raw, error] {
+	return d.mongoDB.bearing(ctx, l)
+}
+
+func (d *asMongoDB) descending(ctx context.Context, s *Store, collection, least, below string, projection bson.D) iter.Seq2[bson.Raw, error] {
+	return d.mongoDB.descending(ctx, s, collection, least, below, projection)
+}
+
+// guard leaves out what FerretDB cannot compare.
+func (d *asMongoDB) guard(identity, conditions bson.D) bson.D {
+	return d.mongoDB.guard(identity, slices.DeleteFunc(conditions, func(e bson.E) bool { return e.Key == "$expr" }))
+}
+
 // AsMongoDB makes the store treat FerretDB as it treats MongoDB, but for what FerretDB cannot do or does not survive: so
 // the guards and lookups that are for MongoDB run against a server, too.
 func (s *Store) AsMongoDB() {
-	s.quirks = quirks{replace: true, fewUpdates: true, vagueErrors: true, noExpressions: true, noCollation: s.quirks.noCollation}
+	s.dialect = &asMongoDB{server: s.dialect}
 	s.limits.NoDots, s.limits.NoDollars, s.limits.NoNestedArray = true, true, true
 }
 
+// likeMongoDB treats a server as MongoDB, but for what it says of collations.
+type likeMongoDB struct {
+	mongoDB
+	server dialect
+}
+
+func (d likeMongoDB) bytewise() *options.Collation { return d.server.bytewise() }
+
 // LikeMongoDB returns another store on the same database, which is treated as MongoDB.
 func (s *Store) LikeMongoDB() *Store {
-	return &Store{client: s.client, db: s.db, info: s.info, limits: s.limits, members: s.members, quirks: quirks{noCollation: s.quirks.noCollation}, commandTimeout: s.commandTimeout}
+	like := *s
+	like.dialect = likeMongoDB{server: s.dialect}
+	return &like
 }
 
 // NewDocument is newDocument, for tests.
@@ -51,7 +104,9 @@ func DocumentIn(c record.Collection, doc []byte) record.Document {
 }
 
 // AsReadByMongoDB returns the filter that finds a step's document on MongoDB.
-func AsReadByMongoDB(step record.Step) bson.D { return (&applying{Store: &Store{}}).asRead(step) }
+func AsReadByMongoDB(step record.Step) bson.D {
+	return (&applying{Store: &Store{dialect: mongoDB{}}}).asRead(step)
+}
 
 // Bounds of what is held to be sorted.
 const (
@@ -61,7 +116,7 @@ const (
 
 // LastIDs returns the _ids of those of the documents that are held to be sorted, and whether others were dropped.
 func LastIDs(documents [][]byte, maxCount, maxBytes int) (ids []string, dropped bool) {
-	l := lastChanges{maxCount: maxCount, maxBytes: maxBytes}
+	l := lastDocuments{maxCount: maxCount, maxBytes: maxBytes}
 	for _, doc := range documents {
 		l.add(doc)
 	}
@@ -105,7 +160,7 @@ func Wrap(err error) error { return (&Store{members: watch(options.Client())}).w
 // StatementFor returns the statement by which r is merged into doc on MongoDB, where the source wins.
 func StatementFor(r record.Record, doc bson.Raw) mongo.WriteModel {
 	w := writing{
-		Sink: &Sink{Store: &Store{limits: record.Limits{NoDollars: true}}, opts: SinkOptions{Now: func() time.Time { return time.UnixMilli(0) }}}, kind: r.Kind,
+		Sink: &Sink{Store: &Store{dialect: mongoDB{}, limits: record.Limits{NoDollars: true}}, opts: SinkOptions{Now: func() time.Time { return time.UnixMilli(0) }}}, kind: r.Kind,
 		batch: []record.Record{r}, outcomes: make([]record.Outcome, 1), policy: record.PreferSource,
 	}
 	return w.statement(w.newChange(0, &found{own: doc}))

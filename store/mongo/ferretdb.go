@@ -1,83 +1,70 @@
 package mongo
 
 import (
+	"bytes"
 	"context"
+	"fmt"
+	"iter"
+	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/lanyardctl/lanyardctl/record"
 )
 
-// quirks is the care that a server needs which is not MongoDB.
-type quirks struct {
-	loneID       bool // every filter but a lone _id scans the collection
-	replace      bool // $set leaves a document as it is where the new one differs in names alone; replacing it, in types of numbers alone
-	fewUpdates   bool // hangs for good when about a hundred updates are under way
-	wholeReplies bool // sends as many documents in a reply as it was asked for, also where they are too large for one
-	countLoads   bool // holds all the documents that it counts in memory
-	sortLoads    bool // holds all the documents that it sorts in memory, also where an index has their order
-	vagueErrors  bool // does not tell which of several updates failed
+// ferretDB is the dialect of FerretDB v1 on SQLite. What it does not say is as on MongoDB.
+type ferretDB struct {
+	mongoDB
 
-	noExpressions bool // cannot compare whole documents in a filter
-	noCollation   bool // knows no collation: it always compares bytes
+	// updating is held around a command with updates.
+	updating sync.Mutex
+
+	// shortReplies tells that documents were too large for one reply.
+	shortReplies atomic.Bool
 }
 
-// ferretDB are the quirks of FerretDB v1 on SQLite.
-var ferretDB = quirks{
-	loneID: true, replace: true, fewUpdates: true, wholeReplies: true, countLoads: true, sortLoads: true,
-	vagueErrors: true, noExpressions: true, noCollation: true,
-}
-
-// isBusy reports whether a FerretDB on SQLite lost the race for its file, which it tells by the text alone.
-func isBusy(err error) bool { return err != nil && strings.Contains(err.Error(), "database is locked") }
-
-// Pace returns how the server likes to be written to: FerretDB on SQLite writes one batch at a time, and scans the
-// collection for each batch that meets documents which are there already.
-func (s *Store) Pace() Pace {
-	if s.quirks.loneID {
-		return Pace{Workers: 1, BatchSize: 5000}
+// ferretDBVersion returns the version in an answer to buildInfo, which may be empty, as an embedded server does not know
+// it. It reports false for another server.
+func ferretDBVersion(build bson.Raw) (version string, ok bool) {
+	version, _ = lookup(build, "ferretdb", "version").StringValueOK()
+	if version == "" {
+		version, _ = lookup(build, "ferretdbVersion").StringValueOK() // of v1
 	}
-	return Pace{}
+	return strings.TrimPrefix(strings.TrimPrefix(version, "v"), "unknown"), version != ""
 }
 
-// scanWorth is how many lookups by _id take the time in which the whole collection is read, measured on FerretDB (45 to
-// 60, in collections of 10,000 to 300,000): it follows no index there, but decodes nothing else.
-const scanWorth = 40
+// writeHints: SQLite writes one batch at a time, and the collection is scanned for each batch that meets documents which
+// are there already.
+func (*ferretDB) writeHints() WriteHints { return WriteHints{Workers: 1, BatchSize: 5000} }
 
-const (
-	// fewUpdates is how many may be under way where more of them hang the server.
-	fewUpdates = 40
+// bytewise: text is always compared by its bytes.
+func (*ferretDB) bytewise() *options.Collation { return nil }
 
-	// updateScans is how many documents a command's updates may go through, which takes FerretDB some twenty seconds:
-	// each update goes through the whole collection.
-	updateScans = 6_000_000
-)
-
-// updatesAtOnce is how many updates of a collection a command may hold.
-func (s *Store) updatesAtOnce(ctx context.Context, collection string) (int, error) {
-	if !s.quirks.fewUpdates {
-		return mostUpdates, nil
+// failure: some errors are told by their text alone, and of several updates the first is blamed, whichever it was.
+func (*ferretDB) failure(err error, updates int) error {
+	switch {
+	case err == nil:
+		return nil
+	case strings.Contains(err.Error(), "database is locked"): // the race for SQLite's file was lost
+		return fmt.Errorf("%w: the database is locked", record.ErrUnavailable)
+	case updates == 1 && strings.Contains(err.Error(), "UNIQUE constraint failed"):
+		return mongo.BulkWriteException{WriteErrors: []mongo.BulkWriteError{{WriteError: mongo.WriteError{Code: codeDuplicateKey}}}}
+	case updates > 1:
+		if failed, _ := writeErrors(err); len(failed) > 0 {
+			return mongo.CommandError{Code: codeInternalError, Message: "one of several updates failed"}
+		}
 	}
-	total, err := s.estimate(ctx, collection)
-	if err != nil {
-		return 0, err
-	}
-	return updatesAmong(total), nil
+	return err
 }
 
-// updatesAmong returns how many updates a command may hold where each goes through so many documents.
-func updatesAmong(documents int64) int {
-	return int(min(max(updateScans/max(documents, 1), 1), fewUpdates))
-}
-
-// lockUpdates waits until an update may be sent, and keeps others waiting until unlock is called.
-func (s *Store) lockUpdates() (unlock func()) {
-	if !s.quirks.fewUpdates {
-		return func() {}
-	}
-	s.updating.Lock()
-	return s.updating.Unlock
-}
-
-// What a reply may hold of a server that sends as many documents as it was asked for: over 48 MB it sends none, and hangs.
+// A reply holds as many documents as were asked for, also where they are too large for one: over 48 MB none is sent, and the
+// server fails or hangs. So few are asked for until it is known how large they are, and for good once that was too many.
 const (
 	firstWholeReply = 2   // documents, each of which may be as large as documents can be
 	wholeReply      = 100 // documents
@@ -87,12 +74,237 @@ const (
 	wholeReplyTimeout = 20 * time.Second
 )
 
-// nextWholeReply returns how many documents a reply may hold after one of length documents, where the largest so far has
-// that many bytes, and how long it may take.
-func (s *Store) nextWholeReply(length, largest int) (int, time.Duration) {
-	next := min(2*length, wholeReply, wholeReplyBytes/largest)
-	if next <= firstWholeReply || s.shortReplies.Load() {
-		return firstWholeReply, s.commandTimeout
+func (f *ferretDB) nextReply(last reply, largest int) reply {
+	next := min(2*int(last.length), wholeReply, wholeReplyBytes/max(largest, 1))
+	if next <= firstWholeReply || f.shortReplies.Load() {
+		return reply{length: firstWholeReply}
 	}
-	return next, wholeReplyTimeout
+	return reply{length: int32(next), timeout: wholeReplyTimeout}
+}
+
+// shorten: large documents may come after any number of small ones.
+func (f *ferretDB) shorten(failed reply) bool {
+	if failed.length <= firstWholeReply {
+		return false
+	}
+	f.shortReplies.Store(true)
+	return true
+}
+
+// estimate: the server loads all that it counts, but for its statistics.
+func (*ferretDB) estimate(ctx context.Context, c *mongo.Collection) (int64, error) {
+	var stats struct {
+		Count int64 `bson:"count"`
+	}
+	err := c.Database().RunCommand(ctx, bson.D{{Key: "collStats", Value: c.Name()}}).Decode(&stats)
+	return stats.Count, err
+}
+
+// count takes about as long as reading the collection.
+func (*ferretDB) count(ctx context.Context, s *Store, collection, field string, filter bson.D) (n int64, err error) {
+	for _, err := range s.stream(ctx, collection, query{filter: filter, projection: bson.D{{Key: "_id", Value: 0}, {Key: field, Value: 1}}}) {
+		if err != nil {
+			return 0, err
+		}
+		n++
+	}
+	return n, nil
+}
+
+// scanWorth is how many lookups by _id take the time in which the whole collection is read (45 to 60, measured in
+// collections of 10,000 to 300,000): no index is followed, but nothing else is decoded. Every other filter scans.
+const scanWorth = 40
+
+// withIDs reads few documents one by one. For many it reads the whole collection: each document would be compared with
+// each _id.
+func (*ferretDB) withIDs(ctx context.Context, s *Store, collection string, ids bson.A) iter.Seq2[bson.Raw, error] {
+	scans := func(id any) bool {
+		t := id.(bson.RawValue).Type
+		return t != bson.TypeString && t != bson.TypeObjectID
+	}
+	if len(ids) > scanWorth || slices.ContainsFunc(ids, scans) {
+		return s.stream(ctx, collection, query{})
+	}
+	return func(yield func(bson.Raw, error) bool) {
+		for _, id := range ids {
+			doc, err := s.documentByID(ctx, collection, id)
+			if (doc != nil || err != nil) && !yield(doc, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// bearing reads the documents of few records by the _id that lanyardctl gives, and the whole collection where they are
+// many or that leaves a question.
+func (f *ferretDB) bearing(ctx context.Context, l *lookups) iter.Seq2[bson.Raw, error] {
+	everything := l.w.documents(ctx, l.w.kind, nil, nil)
+	if len(l.byUser) > scanWorth {
+		return everything
+	}
+	return func(yield func(bson.Raw, error) bool) {
+		for user, i := range l.byUser {
+			doc, err := l.w.documentByID(ctx, collectionName(l.w.kind), user)
+			if err == nil && !l.settles(i, doc) {
+				everything(yield)
+				return
+			}
+			if !yield(doc, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// descending sorts the documents here, some thousands at a time, since the server loads all that it sorts, also where an
+// index has their order. It reads the collection again and again: each time, as many of the last documents that were not
+// delivered as may be held in memory.
+func (*ferretDB) descending(ctx context.Context, s *Store, collection, least, below string, projection bson.D) iter.Seq2[bson.Raw, error] {
+	return func(yield func(bson.Raw, error) bool) {
+		for more := true; more; {
+			last := lastDocuments{maxCount: sortedLength, maxBytes: sortedBytes}
+			for doc, err := range s.stream(ctx, collection, query{filter: idsBetween(least, below), projection: projection}) {
+				if err != nil {
+					yield(nil, err)
+					return
+				}
+				last.add(doc)
+			}
+			for _, doc := range last.descending() {
+				if !yield(doc.raw, nil) {
+					return
+				}
+				below = doc.id
+			}
+			more = last.dropped
+		}
+	}
+}
+
+// Bounds of what is held to be sorted.
+const (
+	sortedLength = 10_000
+	sortedBytes  = 16 << 20 // of BSON, or one document
+)
+
+// lastDocuments collects the documents with the largest _id, as many as it may hold.
+type lastDocuments struct {
+	maxCount, maxBytes int
+
+	documents []sortedDocument // not sorted
+	bytes     int
+	floor     string // no document below it is there any more
+	dropped   bool
+}
+
+type sortedDocument struct {
+	id  string
+	raw bson.Raw
+}
+
+func (l *lastDocuments) add(doc bson.Raw) {
+	id := lookup(doc, "_id").StringValue()
+	if id < l.floor {
+		return
+	}
+	l.documents = append(l.documents, sortedDocument{id, slices.Clone(doc)})
+	l.bytes += len(doc)
+	// Twice as many as in the end, so that they are sorted seldom.
+	if len(l.documents) >= 2*l.maxCount || l.bytes >= 2*l.maxBytes {
+		l.cut()
+	}
+}
+
+// cut sorts the documents and drops the smallest that are too many.
+func (l *lastDocuments) cut() {
+	slices.SortFunc(l.documents, func(a, b sortedDocument) int { return strings.Compare(b.id, a.id) })
+	l.documents = slices.CompactFunc(l.documents, func(a, b sortedDocument) bool { return a.id == b.id })
+	l.bytes = 0
+	for n, doc := range l.documents {
+		if n > 0 && (n >= l.maxCount || l.bytes+len(doc.raw) > l.maxBytes) {
+			clear(l.documents[n:])
+			l.documents, l.floor, l.dropped = l.documents[:n], l.documents[n-1].id, true
+			return
+		}
+		l.bytes += len(doc.raw)
+	}
+}
+
+func (l *lastDocuments) descending() []sortedDocument {
+	l.cut()
+	return l.documents
+}
+
+// The server hangs for good when about a hundred updates are under way on one database. So one command of few is sent at
+// a time.
+const (
+	fewUpdates = 40
+
+	// updateScans is how many documents a command's updates may go through, which takes some twenty seconds: each update
+	// goes through the whole collection.
+	updateScans = 6_000_000
+)
+
+func (f *ferretDB) maxUpdates(ctx context.Context, c *mongo.Collection) (int, error) {
+	total, err := f.estimate(ctx, c)
+	return updatesAmong(total), err
+}
+
+// updatesAmong returns how many updates a command may hold where each goes through so many documents.
+func updatesAmong(documents int64) int {
+	return int(min(max(updateScans/max(documents, 1), 1), fewUpdates))
+}
+
+func (f *ferretDB) lockUpdates() (unlock func()) {
+	f.updating.Lock()
+	return f.updating.Unlock
+}
+
+// guard leaves the conditions out: each would make the server scan the collection, and it cannot compare whole documents.
+// Somebody else's write between reading and writing the same document is lost.
+func (*ferretDB) guard(identity, _ bson.D) bson.D { return identity }
+
+// update replaces the whole document to change key-value pairs: $set has no effect where nothing but nested names change.
+func (f *ferretDB) update(s *Store, filter bson.D, doc bson.Raw, set, unset bson.D) mongo.WriteModel {
+	if !slices.ContainsFunc(set, func(e bson.E) bool { return e.Key == "kv" }) {
+		return f.mongoDB.update(s, filter, doc, set, unset)
+	}
+	changed := make(map[string]bool)
+	for _, e := range slices.Concat(set, unset) {
+		changed[e.Key] = true
+	}
+	var replaced bson.D
+	for _, e := range elementsOf(doc) {
+		if !changed[e.Key()] {
+			replaced = append(replaced, bson.E{Key: e.Key(), Value: e.Value()})
+		}
+	}
+	return s.replaceModel(filter, append(replaced, set...))
+}
+
+// replace sets the fields that change where all that changes is the type of numbers: a replacement then has no effect.
+func (f *ferretDB) replace(s *Store, filter bson.D, before, after bson.Raw) mongo.WriteModel {
+	if set := retyped(before, after); set != nil {
+		return f.mongoDB.update(s, filter, before, set, nil)
+	}
+	return f.mongoDB.replace(s, filter, before, after)
+}
+
+// retyped returns the fields that change where that is the type of numbers, and nil where more changes.
+func retyped(before, after bson.Raw) (set bson.D) {
+	was, becomes := elementsOf(before), elementsOf(after)
+	if len(was) != len(becomes) {
+		return nil
+	}
+	for n, e := range was {
+		to := becomes[n]
+		if bytes.Equal(e, to) {
+			continue
+		}
+		if e.Key() != to.Key() || !e.Value().IsNumber() || !to.Value().IsNumber() {
+			return nil
+		}
+		set = append(set, bson.E{Key: to.Key(), Value: to.Value()})
+	}
+	return set
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
-	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/lanyardctl/lanyardctl/record"
 )
@@ -76,7 +75,7 @@ func (h *Holdings) counters(ctx context.Context, yield func([]record.Standing) e
 	return yield(global)
 }
 
-// Count implements [record.Holdings]. On FerretDB it takes about as long as reading the collection.
+// Count implements [record.Holdings].
 func (h *Holdings) Count(ctx context.Context, kind record.Kind) (int64, error) {
 	var filter bson.D
 	field := "user_id"
@@ -90,23 +89,9 @@ func (h *Holdings) Count(ctx context.Context, kind record.Kind) (int64, error) {
 	default:
 		filter = bson.D{{Key: "user_id", Value: bson.D{{Key: "$type", Value: "string"}}}}
 	}
-	n, err := h.count(ctx, kind, filter, field)
+	n, err := h.dialect.count(ctx, h.Store, collectionName(kind), field, filter)
 	if err != nil {
 		return 0, h.wrap("count the documents of "+collectionName(kind), err)
-	}
-	return n, nil
-}
-
-// count counts the documents that the filter on the field finds.
-func (s *Store) count(ctx context.Context, kind record.Kind, filter bson.D, field string) (n int64, err error) {
-	if !s.quirks.countLoads {
-		return s.collection(kind).CountDocuments(ctx, filter, options.Count().SetCollation(s.bytewise()))
-	}
-	for _, err := range s.documents(ctx, kind, filter, bson.D{{Key: "_id", Value: 0}, {Key: field, Value: 1}}) {
-		if err != nil {
-			return 0, err
-		}
-		n++
 	}
 	return n, nil
 }

@@ -96,10 +96,7 @@ func writeErrors(err error) ([]mongo.BulkWriteError, error) {
 		return nil, err
 	}
 	for _, e := range failed.WriteErrors {
-		switch {
-		case isBusy(err):
-			return nil, fmt.Errorf("%w: %w", record.ErrUnavailable, err)
-		case classOf(int32(e.Code)) != duplicate && classOf(int32(e.Code)) != aboutDocument:
+		if c := classOf(int32(e.Code)); c != duplicate && c != aboutDocument {
 			return nil, err
 		}
 	}
@@ -155,7 +152,7 @@ func (w *writing) halve(ctx context.Context, indexes []int, write func(context.C
 // reason, or it dropped the connection and answers on another one.
 func (s *Store) documentToBlame(ctx context.Context, err error) bool {
 	switch {
-	case ctx.Err() != nil || isBusy(err) || errors.As(err, new(mongo.BulkWriteException)): // which names its documents
+	case ctx.Err() != nil || errors.As(err, new(mongo.BulkWriteException)): // which names its documents
 		return false
 	case classify(err) == aboutDocument:
 		return true

@@ -132,11 +132,11 @@ func (j *Journal) Append(ctx context.Context, changes []record.Change) error {
 
 // Amend implements [record.Journal].
 func (j *Journal) Amend(ctx context.Context, changes []record.Change) error {
-	atOnce, err := j.updatesAtOnce(ctx, SweepChangesCollection)
+	most, err := j.maxUpdates(ctx, SweepChangesCollection)
 	if err != nil {
 		return j.wrap("amend the journal", err)
 	}
-	for some := range slices.Chunk(changes, atOnce) {
+	for some := range slices.Chunk(changes, most) {
 		if err := j.amendSome(ctx, some); err != nil {
 			return j.wrap("amend the journal", err)
 		}
@@ -145,7 +145,6 @@ func (j *Journal) Amend(ctx context.Context, changes []record.Change) error {
 }
 
 func (j *Journal) amendSome(ctx context.Context, changes []record.Change) error {
-	defer j.lockUpdates()()
 	models := make([]mongo.WriteModel, len(changes))
 	for i, c := range changes {
 		filter := bson.D{{Key: "_id", Value: changeID(c)}}

@@ -32,17 +32,15 @@ func (f found) held(r record.Record) record.Held {
 // lookup reads what the target has for each of the records.
 func (w *writing) lookup(ctx context.Context, indexes []int) (map[int]*found, error) {
 	l := newLookup(w, indexes)
-	var err error
-	switch {
-	case w.kind == record.Metrics:
-		err = l.find(ctx, countersFilter)
-	case w.quirks.loneID:
-		err = l.findByID(ctx)
-	default:
-		err = l.find(ctx, l.filter())
+	documents := w.dialect.bearing(ctx, l)
+	if w.kind == record.Metrics {
+		documents = w.documents(ctx, w.kind, countersFilter, nil)
 	}
-	if err != nil {
-		return nil, w.wrap("read back from "+collectionName(w.kind), err)
+	for doc, err := range documents {
+		if err != nil {
+			return nil, w.wrap("read back from "+collectionName(w.kind), err)
+		}
+		l.match(doc)
 	}
 	return l.found, nil
 }
@@ -92,37 +90,12 @@ func isGlobal(doc bson.Raw) bool {
 	return kind == globalType
 }
 
-func (l *lookups) find(ctx context.Context, filter bson.D) error {
-	for doc, err := range l.w.documents(ctx, l.w.kind, filter, nil) {
-		if err != nil {
-			return err
-		}
-		l.match(doc)
-	}
-	return nil
-}
-
-// findByID reads the documents one by one by their _id, where that is the only lookup that does not scan the collection,
-// and scans it once where that is cheaper or leaves a question.
-func (l *lookups) findByID(ctx context.Context) error {
-	if len(l.byUser) > scanWorth {
-		return l.find(ctx, bson.D{})
-	}
-	for user, i := range l.byUser {
-		doc, err := l.w.documentByID(ctx, collectionName(l.w.kind), user)
-		switch {
-		case err != nil:
-			return err
-		case doc != nil:
-			l.match(doc)
-		}
-		own := l.found[i].own
-		key, _ := lookup(own, "key").StringValueOK()
-		if own == nil || l.w.kind == record.APIKeys && key != l.w.batch[i].APIKey {
-			return l.find(ctx, bson.D{})
-		}
-	}
-	return nil
+// settles reports whether the document, which may be nil, leaves no question about a record: no other bears on it.
+func (l *lookups) settles(index int, doc bson.Raw) bool {
+	r := l.w.batch[index]
+	user, _ := lookup(doc, "user_id").StringValueOK()
+	key, _ := lookup(doc, "key").StringValueOK()
+	return user == r.User.String() && (r.Kind != record.APIKeys || key == r.APIKey)
 }
 
 // documentByID returns the document with the _id, or nil.

@@ -3,6 +3,7 @@ package mongo
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
@@ -161,22 +162,19 @@ func (w *writing) takeKeys(ctx context.Context, changes []change) (ready []chang
 // update carries out the changes of documents that stand in the target, each only where the document still is what the
 // decision was based on.
 func (w *writing) update(ctx context.Context, updates []change) (again []int, err error) {
-	atOnce, err := w.updatesAtOnce(ctx, collectionName(w.kind))
+	most, err := w.maxUpdates(ctx, collectionName(w.kind))
 	if err != nil {
 		return nil, err
 	}
-	for len(updates) > 0 {
-		n := min(len(updates), atOnce)
-		there, err := w.updateSome(ctx, updates[:n])
+	for some := range slices.Chunk(updates, most) {
+		there, err := w.updateSome(ctx, some)
 		if err != nil {
 			return nil, err
 		}
-		again, updates = append(again, there...), updates[n:]
+		again = append(again, there...)
 	}
 	return again, nil
 }
-
-const mostUpdates = 1000 // in a command
 
 func (w *writing) updateSome(ctx context.Context, updates []change) (again []int, err error) {
 	indexes := make([]int, len(updates))
@@ -185,7 +183,6 @@ func (w *writing) updateSome(ctx context.Context, updates []change) (again []int
 		indexes[n] = c.index
 		statements[c.index] = w.statement(c)
 	}
-	defer w.lockUpdates()()
 	err = w.halving(ctx, indexes, func(ctx context.Context, indexes []int) error {
 		models := make([]mongo.WriteModel, len(indexes))
 		for n, i := range indexes {

@@ -6,10 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
-	"strings"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -43,8 +39,8 @@ type Options struct {
 
 // Info is what a server says of itself.
 type Info struct {
-	Server   string // "MongoDB" or "FerretDB"
-	Version  string // empty where the server does not know, as an embedded FerretDB
+	Server   string // what it calls itself: "MongoDB", or another that speaks its protocol
+	Version  string // empty where the server does not know
 	Topology string // "standalone", "replica set NAME" or "sharded cluster"
 	Database string
 
@@ -58,11 +54,11 @@ type Info struct {
 
 // Store is an open database.
 type Store struct {
-	client *mongo.Client
-	db     *mongo.Database
-	info   Info
-	limits record.Limits
-	quirks quirks
+	client  *mongo.Client
+	db      *mongo.Database
+	info    Info
+	limits  record.Limits
+	dialect dialect
 
 	members *members
 	direct  bool     // the URI asks for one server, whatever set that is in
@@ -74,12 +70,6 @@ type Store struct {
 	peculiar map[string]peculiarity
 
 	commandTimeout time.Duration
-
-	// updating is held around a command with updates where a server bears only a few at once.
-	updating sync.Mutex
-
-	// shortReplies tells that documents were too large for one reply.
-	shortReplies atomic.Bool
 }
 
 // Open connects to the server and asks what it is. Errors are one of [ErrURI], [ErrUnreachable], [ErrAuth],
@@ -139,9 +129,6 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	return s, nil
 }
 
-// oldest is the oldest release of MongoDB that is supported.
-const oldestMajor, oldestMinor = 4, 4
-
 // identify asks the server what it is and what it can hold.
 func (s *Store) identify(ctx context.Context) error {
 	admin := s.client.Database("admin")
@@ -164,17 +151,11 @@ func (s *Store) identify(ctx context.Context) error {
 	if err != nil {
 		return s.unreachable(err)
 	}
-	var build struct {
-		Version  string `bson:"version"`
-		FerretDB struct {
-			Version string `bson:"version"`
-		} `bson:"ferretdb"`
-		FerretDBVersion string `bson:"ferretdbVersion"`
-	}
-	if err := admin.RunCommand(ctx, bson.D{{Key: "buildInfo", Value: 1}}).Decode(&build); err != nil {
+	build, err := admin.RunCommand(ctx, bson.D{{Key: "buildInfo", Value: 1}}).Raw()
+	if err != nil {
 		return s.unreachable(err)
 	}
-	s.info = Info{Server: "MongoDB", Version: build.Version, Topology: "standalone", Database: s.db.Name()}
+	s.info = Info{Topology: "standalone", Database: s.db.Name()}
 	switch {
 	case hello.Msg == "isdbgrid":
 		s.info.Topology, s.router = "sharded cluster", true
@@ -192,30 +173,7 @@ func (s *Store) identify(ctx context.Context) error {
 		s.info.Topology, s.inSet = "replica set without a place for it", true
 		s.info.Lagging = cmp.Or(hello.Me, "the server")
 	}
-	s.limits = record.Limits{MaxDocument: record.DefaultMaxDocument}
-	if version := build.FerretDB.Version + build.FerretDBVersion; version != "" {
-		s.info.Server, s.info.Version = "FerretDB", strings.TrimPrefix(strings.TrimPrefix(version, "v"), "unknown")
-		s.limits.NoDots, s.limits.NoDollars, s.limits.NoNestedArray = true, true, true
-		s.quirks = ferretDB
-	} else {
-		major, minor := release(build.Version)
-		if major < oldestMajor || major == oldestMajor && minor < oldestMinor {
-			return fmt.Errorf("%w: MongoDB %s; %d.%d is the oldest that is supported", ErrTooOld, build.Version, oldestMajor, oldestMinor)
-		}
-		s.limits.NoDollars = major < 5
-	}
-	s.limits.Server = strings.TrimSpace(s.info.Server + " " + s.info.Version)
-	return nil
-}
-
-// release returns the first two numbers of a version.
-func release(version string) (major, minor int) {
-	first, rest, _ := strings.Cut(version, ".")
-	second, _, _ := strings.Cut(rest, ".")
-	// What is no number is zero, and too old.
-	major, _ = strconv.Atoi(first)
-	minor, _ = strconv.Atoi(second)
-	return major, minor
+	return s.recognise(build)
 }
 
 // Info returns what the server says of itself.
@@ -224,11 +182,14 @@ func (s *Store) Info() Info { return s.info }
 // Limits returns what the server can hold.
 func (s *Store) Limits() record.Limits { return s.limits }
 
-// Pace is how a server likes to be written to. Zero stands for the engine's own choice.
-type Pace struct {
+// WriteHints say how a server is best written to. Zero stands for the engine's own choice.
+type WriteHints struct {
 	Workers   int // batches side by side
 	BatchSize int // records in a batch
 }
+
+// WriteHints returns how the server is best written to.
+func (s *Store) WriteHints() WriteHints { return s.dialect.writeHints() }
 
 // closeTimeout bounds how long connections that are in use are waited for.
 const closeTimeout = 2 * time.Second
@@ -259,14 +220,7 @@ func (s *Store) Contents(ctx context.Context, kinds record.Kinds) (map[record.Ki
 func (s *Store) estimate(ctx context.Context, collection string) (int64, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.commandTimeout)
 	defer cancel()
-	if !s.quirks.countLoads {
-		return s.db.Collection(collection).EstimatedDocumentCount(ctx)
-	}
-	var stats struct {
-		Count int64 `bson:"count"`
-	}
-	err := s.db.RunCommand(ctx, bson.D{{Key: "collStats", Value: collection}}).Decode(&stats)
-	return stats.Count, err
+	return s.dialect.estimate(ctx, s.db.Collection(collection))
 }
 
 // collectionName returns the name of a kind's collection.

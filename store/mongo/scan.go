@@ -1,6 +1,7 @@
 package mongo
 
 import (
+	"cmp"
 	"context"
 	"iter"
 	"time"
@@ -11,9 +12,6 @@ import (
 
 	"github.com/lanyardctl/lanyardctl/record"
 )
-
-// replyLength is how many documents a reply may hold. MongoDB sends fewer where they are large.
-const replyLength = 1000
 
 // query says what to read of a collection.
 type query struct {
@@ -31,11 +29,8 @@ func (s *Store) documents(ctx context.Context, kind record.Kind, filter, project
 // it is that the documents were too large for a reply, later streams ask for few at a time: trying again succeeds.
 func (s *Store) stream(ctx context.Context, collection string, q query) iter.Seq2[bson.Raw, error] {
 	return func(yield func(bson.Raw, error) bool) {
-		length, timeout := replyLength, s.commandTimeout
-		if s.quirks.wholeReplies {
-			length = firstWholeReply
-		}
-		opts := options.Find().SetBatchSize(int32(length))
+		reply := s.dialect.nextReply(reply{}, 0)
+		opts := options.Find().SetBatchSize(reply.length)
 		if q.projection != nil {
 			opts.SetProjection(q.projection)
 		}
@@ -48,12 +43,10 @@ func (s *Store) stream(ctx context.Context, collection string, q query) iter.Seq
 			return
 		}
 		defer closeCursor(ctx, cursor)
-		for largest := 1; ; {
-			more, err := fetch(ctx, cursor, timeout)
+		for largest := 0; ; {
+			more, err := s.fetch(ctx, cursor, cmp.Or(reply.timeout, s.commandTimeout))
 			if err != nil {
-				// Large documents may come after any number of small ones.
-				if s.quirks.wholeReplies && length > firstWholeReply && ctx.Err() == nil && classify(err) == transient {
-					s.shortReplies.Store(true)
+				if ctx.Err() == nil && classify(err) == transient && s.dialect.shorten(reply) {
 					err = cursor.Err() // which is not given up
 				}
 				yield(nil, err)
@@ -63,9 +56,9 @@ func (s *Store) stream(ctx context.Context, collection string, q query) iter.Seq
 				return
 			}
 			largest = max(largest, len(cursor.Current))
-			if s.quirks.wholeReplies && cursor.RemainingBatchLength() == 0 {
-				length, timeout = s.nextWholeReply(length, largest)
-				cursor.SetBatchSize(int32(length))
+			if cursor.RemainingBatchLength() == 0 {
+				reply = s.dialect.nextReply(reply, largest)
+				cursor.SetBatchSize(reply.length)
 			}
 		}
 	}
@@ -73,11 +66,11 @@ func (s *Store) stream(ctx context.Context, collection string, q query) iter.Seq
 
 // fetch moves on to the next document. Only where that takes a command is its time bounded, so that a scan may take as
 // long as it needs.
-func fetch(ctx context.Context, cursor *mongo.Cursor, timeout time.Duration) (more bool, err error) {
+func (s *Store) fetch(ctx context.Context, cursor *mongo.Cursor, timeout time.Duration) (more bool, err error) {
 	if cursor.RemainingBatchLength() > 0 {
 		return cursor.Next(ctx), cursor.Err()
 	}
-	err = within(ctx, timeout, func(ctx context.Context) error {
+	err = s.commandWithin(ctx, timeout, func(ctx context.Context) error {
 		more = cursor.Next(ctx)
 		return cursor.Err()
 	})

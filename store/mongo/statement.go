@@ -58,30 +58,17 @@ func (w *writing) statement(c change) mongo.WriteModel {
 			unset = bson.D{{Key: record.WrittenField, Value: ""}}
 		}
 	}
-	filter := w.identity(collectionName(w.kind), doc)
-	if !w.quirks.loneID {
-		filter = append(filter, guard...)
-	}
 	if w.needsPaths(c) {
 		set, unset = paths(d, set[1:], unset) // in place of the whole kv
 	}
-	if w.quirks.replace && w.kind == record.KV {
-		return w.replaceModel(filter, replaced(doc, set, unset))
-	}
-	var update bson.D
-	if len(set) > 0 {
-		update = append(update, bson.E{Key: "$set", Value: set})
-	}
-	if len(unset) > 0 {
-		update = append(update, bson.E{Key: "$unset", Value: unset})
-	}
-	return w.updateModel(filter, update)
+	filter := w.dialect.guard(w.identity(collectionName(w.kind), doc), guard)
+	return w.dialect.update(w.Store, filter, doc, set, unset)
 }
 
 // needsPaths reports whether single key-value pairs have to be set in place of all: somebody inserted a name that begins with
 // a dollar, which MongoDB before 5.0 takes deep in a new document, and refuses in whatever is set or replaced.
 func (w *writing) needsPaths(c change) bool {
-	return len(c.kv) > 0 && w.limits.NoDollars && !w.quirks.replace && dollarInside(bson.RawValue{Type: bson.TypeEmbeddedDocument, Value: c.kv})
+	return len(c.kv) > 0 && w.limits.NoDollars && dollarInside(bson.RawValue{Type: bson.TypeEmbeddedDocument, Value: c.kv})
 }
 
 // paths returns what has to be set and unset for the pairs of a decision, beside what else there is.
@@ -124,21 +111,6 @@ func dollarInside(v bson.RawValue) bool {
 	return slices.ContainsFunc(elementsOf(inner), func(e bson.RawElement) bool {
 		return strings.HasPrefix(e.Key(), "$") || dollarInside(e.Value())
 	})
-}
-
-// replaced returns doc with top-level fields set and unset.
-func replaced(doc bson.Raw, set, unset bson.D) bson.D {
-	var out bson.D
-	changed := make(map[string]bool)
-	for _, e := range append(set[:len(set):len(set)], unset...) {
-		changed[e.Key] = true
-	}
-	for _, e := range elementsOf(doc) {
-		if !changed[e.Key()] {
-			out = append(out, bson.E{Key: e.Key(), Value: e.Value()})
-		}
-	}
-	return append(out, set...)
 }
 
 // withNewID returns doc with an ObjectID in place of its _id.
