@@ -1,0 +1,197 @@
+package mongo_test
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"github.com/lanyardctl/lanyardctl/record"
+	"github.com/lanyardctl/lanyardctl/store/mongo"
+	"github.com/lanyardctl/lanyardctl/store/storetest"
+	"github.com/lanyardctl/lanyardctl/store/storetest/ferretdb"
+	"github.com/lanyardctl/lanyardctl/store/storetest/mongoproxy"
+)
+
+var update = flag.Bool("update", false, "write the golden file anew")
+
+// commandsFile holds what is sent to MongoDB, a command a line.
+const commandsFile = "testdata/commands.golden"
+
+// TestWhatIsSentToMongoDB has each sort of command sent once, and compares their texts with those of commandsFile. The
+// server is shown as a MongoDB, and takes every update for carried out.
+func TestWhatIsSentToMongoDB(t *testing.T) {
+	t.Parallel()
+	server := ferretdb.Start(t)
+	proxy := mongoproxy.Start(t, server.URI, mongoproxy.Options{Version: release, Hook: func(_ context.Context, c mongoproxy.Command) bson.D {
+		if updates, ok := c.Get("updates").(bson.A); ok && c.Name == "update" {
+			return bson.D{{Key: "ok", Value: 1}, {Key: "n", Value: len(updates)}, {Key: "nModified", Value: len(updates)}}
+		}
+		return nil
+	}})
+	f := newFixtureOf(t, server.URI, proxy.URI)
+	const carol, dave = alice + 10, alice + 11
+	for _, doc := range []struct {
+		collection string
+		fields     bson.D
+	}{
+		{"api_keys", bson.D{{Key: "_id", Value: 1}, {Key: "user_id", Value: alice.String()}, {Key: "key", Value: "old"}}},
+		{"api_keys", bson.D{{Key: "_id", Value: 2}, {Key: "user_id", Value: bob.String()}, {Key: "key", Value: "new"}}},
+		{"kv", bson.D{{Key: "_id", Value: 1}, {Key: "user_id", Value: alice.String()}, {Key: "kv", Value: bson.D{{Key: "a", Value: 1}, {Key: "b", Value: "x"}}},
+			{Key: "lanyardctl", Value: bson.D{{Key: "digest", Value: "another"}}}}},
+		{"last_seen", bson.D{{Key: "_id", Value: 1}, {Key: "user_id", Value: alice.String()}, {Key: "timestamp", Value: int64(1664641326000)}}},
+		{"monitoring", bson.D{{Key: "_id", Value: 1}, {Key: "user_id", Value: alice.String()}, {Key: "since", Value: 1775185650.0}}},
+		{"users", bson.D{{Key: "_id", Value: 1}, {Key: "user_id", Value: int64(alice)}, {Key: "monitoring_since", Value: 1664641326}}},
+		{"metrics", bson.D{{Key: "_id", Value: 1}, {Key: "type", Value: "global"}, {Key: "c", Value: 1}, {Key: "d", Value: "5"}}},
+	} {
+		f.insert(doc.collection, doc.fields)
+	}
+	var lines []string
+	passed := 0
+	section := func(name string) {
+		t.Helper()
+		lines = append(lines, "# "+name)
+		commands := proxy.Commands("")
+		for _, c := range commands[passed:] {
+			if line := commandText(t, c, f.name); line != "" {
+				lines = append(lines, line)
+			}
+		}
+		passed = len(commands)
+	}
+	ctx := context.Background()
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	section("open")
+
+	sink, err := f.store.Sink(ctx, mongo.SinkOptions{Kinds: record.AllKinds, Policy: record.PreferSource, Now: func() time.Time { return storetest.Now }})
+	must(err)
+	keep := (&keeper{}).keep
+	must(sink.Begin(ctx, keep))
+	section("a sink for collections that hold documents")
+	counters := map[string]record.Field{"c": {Value: int64(7)}, "d": {Value: 9.5}, "e": {Value: int64(1)}}
+	for _, batch := range [][]record.Record{
+		{{Kind: record.APIKeys, User: carol, APIKey: "lnyd_1"}, {Kind: record.APIKeys, User: alice, APIKey: "new"}},
+		{kv(carol, values{"a": "b"}), kv(alice, values{"a": "b", "n": int64(1)})},
+		{{Kind: record.LastSeen, User: carol, Time: 1775185650417}, {Kind: record.LastSeen, User: alice, Time: 1775185650417}},
+		{{Kind: record.MonitoringSince, User: carol, Time: 1664641326}, {Kind: record.MonitoringSince, User: alice, Time: 1664641326}},
+		{{Kind: record.Metrics, Fields: counters}},
+	} {
+		f.write(sink, &keeper{}, batch...)
+		section("write " + batch[0].Kind.String())
+	}
+	must(sink.Finish(ctx, keep))
+	section("finish")
+
+	for _, h := range []*mongo.Holdings{f.store.Holdings(mongo.HoldingsOptions{}), f.store.Holdings(mongo.HoldingsOptions{Users: []record.UserID{alice}})} {
+		for _, kind := range record.AllKinds.List() {
+			must(h.Standings(ctx, kind, func([]record.Standing) error { return nil }))
+			_, err := h.Count(ctx, kind)
+			must(err)
+		}
+		section("read back and count")
+	}
+
+	d := f.store.Documents()
+	for _, c := range record.UserCollections {
+		must(d.Outline(ctx, c, func([]record.Document) error { return nil }))
+	}
+	section("outlines")
+	const c = record.UsersCollection
+	before := encoded(t, bson.D{{Key: "_id", Value: 1}, {Key: "user_id", Value: int64(alice)}, {Key: "monitoring_since", Value: 1664641326}})
+	id := stringID(t, bson.D{{Key: "_id", Value: 1}})
+	_, err = d.Whole(ctx, c, []string{id, stringID(t, bson.D{{Key: "_id", Value: "x"}})}, record.DefaultMaxDocument)
+	must(err)
+	_, err = d.Apply(ctx, []record.Step{
+		{Collection: c, ID: id, Before: before, After: encoded(t, bson.D{{Key: "_id", Value: 1}, {Key: "user_id", Value: alice.String()}, {Key: "monitoring_since", Value: 1664641326}})},
+		{Collection: c, ID: stringID(t, bson.D{{Key: "_id", Value: "7"}}), After: encoded(t, bson.D{{Key: "_id", Value: "7"}, {Key: "user_id", Value: "7"}})},
+	})
+	must(err)
+	section("steps")
+
+	j := f.store.Journal()
+	owner := record.Owner{Host: "h", PID: 1, Run: "r"}
+	change := record.Change{Sweep: "s", Seq: 1, User: dave, Collection: c, Action: record.ActionCreated, To: 5, Steps: []record.Step{{Collection: c, ID: id, After: before}}}
+	must(j.Append(ctx, []record.Change{change}))
+	must(j.Amend(ctx, []record.Change{change, {Sweep: "s", Seq: 2}}))
+	must(j.Changes(ctx, "s", func([]record.Change) error { return nil }))
+	must(j.List(ctx, "s", func([]record.Change) error { return nil }))
+	must(j.SaveSweep(ctx, record.Sweep{ID: "s", State: record.SweepRunning, Owner: owner, StartedAt: storetest.Now}))
+	_, err = j.Sweeps(ctx)
+	must(err)
+	section("journal")
+
+	p := f.store.Checkpoints()
+	_, err = p.Save(ctx, record.Checkpoint{ID: "c", Scope: "s", Owner: owner, Heartbeat: storetest.Now}, owner)
+	must(err)
+	_, err = p.Find(ctx, "s")
+	must(err)
+	_, err = p.Target(ctx)
+	must(err)
+	must(p.Remove(ctx, "c"))
+	section("checkpoints")
+
+	got := strings.Join(lines, "\n") + "\n"
+	if *update {
+		must(os.WriteFile(commandsFile, []byte(got), 0o666))
+	}
+	want, err := os.ReadFile(commandsFile)
+	must(err)
+	if d := cmp.Diff(strings.Split(string(want), "\n"), strings.Split(got, "\n")); d != "" {
+		t.Errorf("%s differs (go test -update writes it anew; -want +got):\n%s", commandsFile, d)
+	}
+}
+
+// commandText returns a command as text, without what differs from run to run. It returns nothing for the driver's own
+// commands.
+func commandText(t *testing.T, c mongoproxy.Command, database string) string {
+	t.Helper()
+	if slices.Contains([]string{"hello", "isMaster", "ping", "endSessions", "killCursors"}, c.Name) {
+		return ""
+	}
+	body := slices.DeleteFunc(slices.Clone(c.Body), func(e bson.E) bool {
+		return slices.Contains([]string{"lsid", "txnNumber", "$db", "$clusterTime"}, e.Key)
+	})
+	for i, e := range body {
+		switch e.Key {
+		case "maxTimeMS": // what is left of the time that a command may take
+			body[i].Value = "…"
+		case "getMore":
+			body[i].Value = "a cursor"
+		}
+	}
+	sortLists(body)
+	text, err := bson.MarshalExtJSON(body, false, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.ReplaceAll(fmt.Sprintf("%s %s", c.Database, text), database, "db")
+}
+
+// sortLists sorts the lists after $in, which are in no order.
+func sortLists(v any) {
+	switch v := v.(type) {
+	case bson.D:
+		for _, e := range v {
+			if list, ok := e.Value.(bson.A); ok && e.Key == "$in" {
+				slices.SortFunc(list, func(a, b any) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
+			}
+			sortLists(e.Value)
+		}
+	case bson.A:
+		for _, e := range v {
+			sortLists(e)
+		}
+	}
+}
