@@ -28,11 +28,12 @@ func (r Record) Digest() Digest {
 func (r Record) AppendCanonical(b []byte) []byte {
 	b = append(b, byte(r.Kind))
 	b = binary.BigEndian.AppendUint64(b, uint64(r.User))
-	switch r.Kind {
-	case APIKeys:
+	switch r.Kind.Shape() {
+	case TextShape:
 		return appendText(b, r.APIKey)
-	case LastSeen, MonitoringSince:
+	case TimeShape:
 		return binary.BigEndian.AppendUint64(b, uint64(r.Time))
+	case FieldsShape:
 	}
 	b = binary.AppendUvarint(b, uint64(len(r.Fields)))
 	for _, name := range r.FieldNames() {

@@ -34,34 +34,12 @@ func ParseCollection(name string) (Collection, bool) {
 	return 0, false
 }
 
-// CollectionOf returns the collection of a kind.
-func CollectionOf(kind Kind) Collection {
-	switch kind {
-	case APIKeys:
-		return APIKeysCollection
-	case KV:
-		return KVCollection
-	case LastSeen:
-		return LastSeenCollection
-	case MonitoringSince:
-		return MonitoringCollection
-	}
-	return MetricsCollection
-}
-
 // Kind returns the kind that the collection keeps; it reports false for [UsersCollection], which keeps none.
 func (c Collection) Kind() (Kind, bool) {
-	switch c {
-	case MonitoringCollection:
-		return MonitoringSince, true
-	case KVCollection:
-		return KV, true
-	case LastSeenCollection:
-		return LastSeen, true
-	case APIKeysCollection:
-		return APIKeys, true
-	case MetricsCollection:
-		return Metrics, true
+	for k := range Kind(KindCount) {
+		if CollectionOf(k) == c {
+			return k, true
+		}
 	}
 	return 0, false
 }

@@ -74,31 +74,23 @@ type Comparison struct {
 // refuse to. That a value stands in another type of the same meaning is no difference, though Merge mends it.
 func Compare(r Record, s Standing, o CompareOptions) Comparison {
 	bounds := TimeBounds(r.Kind, r.User, o.Now)
-	c := comparing{r: r, held: s.Held, exact: o.Exact, d: Merge(r, s.Held, bounds, o.Policy)}
-	switch r.Kind {
-	case APIKeys:
-		c.apiKey()
-	case KV:
-		c.kv()
-	case LastSeen, MonitoringSince:
-		c.time(bounds)
-	case Metrics:
-		c.metrics()
+	d := Merge(r, s.Held, bounds, o.Policy)
+	found := r.Kind.rules().compare(comparing{r: r, held: s.Held, bounds: bounds, exact: o.Exact, d: d})
+	slices.SortFunc(found, Difference.Compare)
+	if o.Exact {
+		d.Kept = 0 // those are differences
 	}
-	slices.SortFunc(c.found, Difference.Compare)
-	if c.exact {
-		c.d.Kept = 0 // those are differences
-	}
-	return Comparison{Differences: c.found, Kept: c.d.Kept}
+	return Comparison{Differences: found, Kept: d.Kept}
 }
 
 // comparing is a comparison in the making.
 type comparing struct {
-	r     Record
-	held  Held
-	exact bool
-	d     Decision
-	found []Difference
+	r      Record
+	held   Held
+	bounds Bounds
+	exact  bool
+	d      Decision
+	found  []Difference
 }
 
 func (c *comparing) add(field string, t DifferenceType) {
@@ -114,29 +106,6 @@ func (c *comparing) standing(field string, exists bool) {
 	}
 }
 
-func (c *comparing) apiKey() {
-	if c.held.APIKey != c.r.APIKey && (c.exact || c.d.Write || len(c.d.Rejects) > 0) {
-		c.standing("key", c.held.APIKey != "")
-	}
-}
-
-func (c *comparing) kv() {
-	if c.exact {
-		c.exactFields(c.held.Fields)
-		return
-	}
-	for name := range c.d.Set {
-		_, exists := c.held.Fields[name]
-		c.standing(name, exists)
-	}
-	for _, name := range c.d.Unset {
-		c.add(name, Extra)
-	}
-	for _, conflict := range c.d.Rejects {
-		c.add(conflict.Field, Different)
-	}
-}
-
 // exactFields compares the record's fields with those that stand in the target. A field that was rejected is none of
 // the source's, but not gone from it either.
 func (c *comparing) exactFields(stand map[string]Value) {
@@ -149,33 +118,6 @@ func (c *comparing) exactFields(stand map[string]Value) {
 	for name := range stand {
 		if _, ours := c.r.Fields[name]; !ours && !c.r.LeftOut.Has(name) {
 			c.add(name, Extra)
-		}
-	}
-}
-
-func (c *comparing) time(bounds Bounds) {
-	field := TimeField(c.r.Kind)
-	stands, exists := c.held.Times[field]
-	theirs, reason, _ := Timestamp(c.r.Kind, stands, bounds)
-	is := func(time int64) bool { return exists && reason == "" && theirs.Time == time }
-	if c.exact && !is(c.r.Time) || c.d.Write && !is(c.d.Time) {
-		c.standing(field, exists)
-	}
-}
-
-func (c *comparing) metrics() {
-	if c.held.Hidden {
-		c.add("type", Different)
-	}
-	stand := c.held.counters()
-	if c.exact {
-		c.exactFields(stand)
-		return
-	}
-	for name, v := range c.d.Set {
-		theirs, exists := stand[name]
-		if !exists || !Equal(theirs, v) {
-			c.standing(name, exists)
 		}
 	}
 }

@@ -10,24 +10,6 @@ type Place struct {
 	ByUser bool
 }
 
-// PlacesIn returns the places of monitoring dates in a collection, by the name of the field in [Held.Times], in the order
-// in which the app looks at them. The caller must not change them.
-func PlacesIn(c Collection) []FieldPlace { return placesIn[c] }
-
-var placesIn = map[Collection][]FieldPlace{
-	MonitoringCollection: bothFields(MonitoringCollection),
-	UsersCollection:      bothFields(UsersCollection),
-	KVCollection:         {{OlderTimeField, Place{Name: KVCollection.String() + ".kv." + OlderTimeField, ByUser: true}}},
-}
-
-func bothFields(c Collection) []FieldPlace {
-	var list []FieldPlace
-	for _, field := range []string{TimeField(MonitoringSince), OlderTimeField} {
-		list = append(list, FieldPlace{field, Place{Name: c.String() + "." + field}})
-	}
-	return list
-}
-
 // FieldPlace is the place that a field is.
 type FieldPlace struct {
 	Field string

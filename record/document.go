@@ -5,10 +5,6 @@ import (
 	"errors"
 )
 
-// OlderTimeField is the name under which some forks keep the monitoring date, in their documents and among a user's
-// key-value pairs.
-const OlderTimeField = "monitoring_since"
-
 // Document is one document of a collection as it stood when it was read.
 type Document struct {
 	Collection Collection

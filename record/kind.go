@@ -5,27 +5,105 @@ import (
 	"strings"
 )
 
-// Kind is one of the five things that Lanyard keeps.
+// Kind is one of the things that Lanyard keeps. The methods of a number that is no kind panic, but for [Kind.String] and
+// [Kind.MarshalText].
 type Kind uint8
 
-// The kinds, in the order in which reports name them.
+// The kinds, in the order in which reports name them. A new one takes a constant before the last, its rules in [rulesOf],
+// and a file with them.
 const (
 	APIKeys Kind = iota
 	KV
 	LastSeen
 	MonitoringSince
 	Metrics
+	kindCount
 )
 
-// KindCount is the number of kinds; kinds are the integers below it.
-const KindCount = 5
+// KindCount is the number of kinds; kinds are the integers below it. It is at most 32.
+const KindCount = int(kindCount)
 
-var kindNames = [KindCount]string{"api_keys", "kv", "last_seen", "monitoring_since", "metrics"}
+var rulesOf = [...]rules{
+	APIKeys:         apiKeyRules,
+	KV:              kvRules,
+	LastSeen:        lastSeenRules,
+	MonitoringSince: monitoringRules,
+	Metrics:         metricsRules,
+}
+
+// This does not compile where the last kind has no rules, and the next line where a set of kinds cannot hold all.
+var (
+	_ [KindCount]rules = rulesOf
+	_ [32 - KindCount]struct{}
+)
+
+// rules is all that is peculiar to a kind.
+type rules interface {
+	about() *traits
+
+	// merge decides as [Merge] does, but for the column.
+	merge(m merging) Decision
+
+	// compare returns the differences of the fields, in no order.
+	compare(c comparing) []Difference
+
+	// content completes c, which has the document's identity, with what the document says.
+	content(c Content, held Held, bounds Bounds) Content
+
+	// refusesName returns why no document can hold a field of the name, whatever the target; else nothing.
+	refusesName(name string) string
+}
+
+// traits is what is known of a kind without a record.
+type traits struct {
+	name       string
+	collection Collection
+	shape      Shape
+	nobodys    bool // there is one record, which is no user's
+	ordered    bool
+	admits     bool
+	frame      int // bytes of BSON that a new document takes beside its content and its identity, or a few more
+}
+
+func (t *traits) about() *traits { return t }
+
+// Shape says which of the fields of a [Record], a [Held] or a [Decision] carry what a kind keeps.
+type Shape uint8
+
+// The shapes.
+const (
+	TextShape   Shape = iota // APIKey
+	TimeShape                // Time, and Times of what a target holds
+	FieldsShape              // Fields, or Set and Unset of a decision; parts of a record may be rejected or in conflict
+)
+
+func (k Kind) rules() rules {
+	if int(k) >= len(rulesOf) || rulesOf[k] == nil {
+		panic("record: " + k.String() + " has no rules")
+	}
+	return rulesOf[k]
+}
+
+// Shape returns what carries the kind's content.
+func (k Kind) Shape() Shape { return k.rules().about().shape }
+
+// OfUsers reports whether the kind has a record for each user. Else it has one in all, which is nobody's.
+func (k Kind) OfUsers() bool { return !k.rules().about().nobodys }
+
+// Ordered reports whether one of two values is the better: the later, the earlier or the larger one. Of the other kinds
+// two values are equal or not, and the documents carry the digest of what lanyardctl wrote, in [WrittenField].
+func (k Kind) Ordered() bool { return k.rules().about().ordered }
+
+// Admits reports whether a document lets somebody in, so that one without a record in the source is never fine.
+func (k Kind) Admits() bool { return k.rules().about().admits }
+
+// CollectionOf returns the collection of a kind.
+func CollectionOf(kind Kind) Collection { return kind.rules().about().collection }
 
 // String returns the kind's name as flags and reports spell it, such as "api_keys".
 func (k Kind) String() string {
-	if int(k) < len(kindNames) {
-		return kindNames[k]
+	if int(k) < len(rulesOf) && rulesOf[k] != nil {
+		return rulesOf[k].about().name
 	}
 	return fmt.Sprintf("kind(%d)", uint8(k))
 }
@@ -34,7 +112,7 @@ func (k Kind) String() string {
 func (k Kind) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
 
 // Kinds is a set of kinds. The zero value is empty.
-type Kinds uint8
+type Kinds uint32
 
 // AllKinds holds every kind.
 const AllKinds Kinds = 1<<KindCount - 1
@@ -72,7 +150,7 @@ next:
 	for _, name := range names {
 		name = strings.TrimSpace(name)
 		for k := range Kind(KindCount) {
-			if kindNames[k] == name {
+			if k.String() == name {
 				set = set.With(k)
 				continue next
 			}

@@ -77,9 +77,8 @@ func (l Limits) refuses(kind Kind, name string, v Value) (Reason, string) {
 	if reason, detail := l.refusesName(name); reason != "" {
 		return reason, detail
 	}
-	// Counters stand in the document itself, where the app's own $set would take a dot for a path.
-	if kind == Metrics && (name == "" || strings.HasPrefix(name, "$") || strings.Contains(name, ".")) {
-		return InvalidFieldName, "no counter of this name can be updated in a document"
+	if detail := kind.rules().refusesName(name); detail != "" {
+		return InvalidFieldName, detail
 	}
 	return l.refusesValue(v)
 }
@@ -126,24 +125,20 @@ const (
 	bsonDocument = 5
 	bsonElement  = 2
 	bsonString   = 5
+	bsonDates    = 128 // room for the names of a kind's own fields, with times
 )
 
 // DocumentSize returns the bytes of BSON that r takes as a new document of its collection, with _id, user_id and the
-// mark of what lanyardctl wrote. Times and API keys take a small fixed amount.
+// mark of what lanyardctl wrote. What a kind's own fields take is rounded up to a small fixed amount.
 func (r Record) DocumentSize() int {
 	id := len(r.User.String())
 	size := bsonDocument
 	size += bsonElement + len("_id") + bsonString + id
 	size += bsonElement + len("user_id") + bsonString + id
-	switch r.Kind {
-	case KV:
-		size += bsonElement + len("kv") + bsonDocument
-		size += bsonElement + len(WrittenField) + bsonDocument
-		size += bsonElement + len("digest") + bsonString + 2*len(Digest{})
-	case APIKeys:
-		size += bsonString + len(r.APIKey) + 128
-	default:
-		size += 128
+	traits := r.Kind.rules().about()
+	size += traits.frame
+	if traits.shape == TextShape {
+		size += bsonString + len(r.APIKey)
 	}
 	for name, f := range r.Fields {
 		size += bsonElement + len(name) + valueSize(f.Value)

@@ -2,7 +2,6 @@ package record
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 )
 
@@ -62,26 +61,6 @@ type Held struct {
 	Hidden bool
 }
 
-// counters returns the fields of Metrics as the counters that they mean; what is no counter is as it stands.
-func (h Held) counters() map[string]Value {
-	fields := make(map[string]Value, len(h.Fields))
-	for name, v := range h.Fields {
-		if counter, reason, _ := Counter(name, v); reason == "" {
-			v = counter
-		}
-		fields[name] = v
-	}
-	return fields
-}
-
-// TimeField returns the name of the field in which the app keeps the kind's time.
-func TimeField(kind Kind) string {
-	if kind == LastSeen {
-		return "timestamp"
-	}
-	return "since"
-}
-
 // Decision is what has to be done to a target's document so that it holds what it held and the record. Without Write
 // nothing has to be done.
 type Decision struct {
@@ -117,32 +96,23 @@ func (d Decision) Outcome() Outcome {
 // Merge decides what becomes of r in a target that holds held. Merging is idempotent: merged once, a record merges
 // again without a change. Whatever gives way is among the decision's Superseded values.
 func Merge(r Record, held Held, bounds Bounds, policy Policy) Decision {
-	m := merging{r: r, held: held, policy: policy}
-	switch r.Kind {
-	case APIKeys:
-		m.apiKey()
-	case KV:
-		m.kv()
-	case LastSeen, MonitoringSince:
-		m.time(bounds)
-	case Metrics:
-		m.metrics()
-	}
+	d := r.Kind.rules().merge(merging{r: r, held: held, bounds: bounds, policy: policy})
 	switch {
-	case len(m.d.Rejects) > 0:
-		m.d.Column = Conflicted
-	case !held.Found && m.d.Write:
-		m.d.Column = Inserted
-	case m.d.Write:
-		m.d.Column = Updated
+	case len(d.Rejects) > 0:
+		d.Column = Conflicted
+	case !held.Found && d.Write:
+		d.Column = Inserted
+	case d.Write:
+		d.Column = Updated
 	}
-	return m.d
+	return d
 }
 
 // merging is a decision in the making.
 type merging struct {
 	r      Record
 	held   Held
+	bounds Bounds
 	policy Policy
 	d      Decision
 }
@@ -179,146 +149,6 @@ func (m *merging) sourceGaveWay(from Origin, field string, hasField bool) {
 		Key: from.Key, Kind: m.r.Kind, User: m.r.User, Field: field, HasField: hasField,
 		Detail: "the source's value; the target keeps its own", Value: Raw(from.Raw),
 	})
-}
-
-func (m *merging) apiKey() {
-	r, held := m.r, m.held
-	if held.Found && held.APIKey == r.APIKey && held.Holder == "" {
-		return
-	}
-	detail := ""
-	switch {
-	case held.Holder == r.User.String():
-		detail = "in the target the key stands in a document whose user_id is a number"
-	case held.Holder != "":
-		detail = "in the target the key belongs to user " + held.Holder
-	case held.APIKey != "" && !held.Written:
-		detail = "the target has another API key for this user, which lanyardctl did not write"
-	}
-	if detail != "" {
-		switch m.policy {
-		case FailOnConflict:
-			m.reject(Reject{Key: r.Origin.Key, Detail: detail, Value: Raw(r.Origin.Raw)})
-			return
-		case PreferTarget:
-			m.sourceGaveWay(r.Origin, "", false)
-			return
-		case PreferSource:
-		}
-	}
-	if held.Holder != "" {
-		holder, _ := ParseUserID(held.Holder) // a user_id that is none is in the detail alone
-		m.d.TakeKey = true
-		m.d.Superseded = append(m.d.Superseded, Superseded{
-			Kind: APIKeys, User: holder, Field: "key", HasField: true, Value: Raw(r.APIKey),
-			Detail: "the target's value of user " + held.Holder + ", text as it is; the key goes to user " + r.User.String(),
-		})
-	}
-	if held.APIKey != "" && held.APIKey != r.APIKey {
-		m.targetGaveWay("key", held.APIKey)
-	}
-	if held.Junk != nil {
-		m.targetGaveWay("key", held.Junk)
-	}
-	m.d.APIKey, m.d.Mark, m.d.Write = r.APIKey, r.Digest().String(), true
-}
-
-func (m *merging) kv() {
-	if m.held.Junk != nil {
-		m.targetGaveWay("", m.held.Junk)
-	}
-	for _, name := range m.r.FieldNames() {
-		ours := m.r.Fields[name]
-		theirs, exists := m.held.Fields[name]
-		switch {
-		case !exists:
-			m.set(name, ours.Value)
-		case Equal(ours.Value, theirs):
-		case m.held.Written || m.policy == PreferSource:
-			m.targetGaveWay(name, theirs)
-			m.set(name, ours.Value)
-		case m.policy == PreferTarget:
-			m.sourceGaveWay(ours.Origin, name, true)
-		default:
-			line := Reject{Detail: "the target's value differs, and lanyardctl did not write it"}
-			m.reject(line.At(name, ours.Origin))
-			m.d.Conflicts++
-		}
-	}
-	content := m.r
-	if m.held.Written {
-		content = m.withoutGoneFields()
-	}
-	if m.d.Write && (m.held.Written || !m.held.Found) {
-		m.d.Mark = content.Digest().String()
-	}
-}
-
-// withoutGoneFields removes from a document of lanyardctl's own what is gone from the source, and returns what it holds
-// then.
-// A field that was only rejected this time is not gone: the target keeps what it has of it.
-func (m *merging) withoutGoneFields() Record {
-	content := m.r
-	content.Fields = make(map[string]Field, len(m.r.Fields))
-	maps.Copy(content.Fields, m.r.Fields)
-	for _, name := range slices.Sorted(maps.Keys(m.held.Fields)) {
-		if _, exists := m.r.Fields[name]; exists {
-			continue
-		}
-		if m.r.LeftOut.Has(name) {
-			content.Fields[name] = Field{Value: m.held.Fields[name]}
-			continue
-		}
-		m.targetGaveWay(name, m.held.Fields[name])
-		m.d.Unset = append(m.d.Unset, name)
-		m.d.Write = true
-	}
-	return content
-}
-
-// time keeps the later last-seen time and the earliest monitoring date. A value of the target that is no plausible time
-// never wins, and one of another type or unit is mended to the integer that the app needs.
-func (m *merging) time(bounds Bounds) {
-	field := TimeField(m.r.Kind)
-	best := m.r.Time
-	for _, v := range m.held.Times {
-		theirs, reason, _ := Timestamp(m.r.Kind, v, bounds)
-		if reason == "" && (theirs.Time < best) == (m.r.Kind == MonitoringSince) {
-			best = theirs.Time
-		}
-	}
-	stands, exists := m.held.Times[field]
-	if n, ok := stands.(int64); ok && n == best {
-		return
-	}
-	if exists {
-		m.targetGaveWay(field, stands)
-	}
-	m.d.Time, m.d.Write = best, true
-}
-
-// metrics keeps the larger of two counters. What stands in a counter's place and is none gives way. A document that the
-// app does not find is written also where all counters are right.
-func (m *merging) metrics() {
-	m.d.Write = m.held.Hidden
-	for _, name := range m.r.FieldNames() {
-		ours := m.r.Fields[name].Value
-		stands, exists := m.held.Fields[name]
-		if !exists {
-			m.set(name, ours)
-			continue
-		}
-		best := ours
-		theirs, reason, _ := Counter(name, stands)
-		if reason == "" && compareNumbers(theirs, ours) >= 0 {
-			best = theirs
-		}
-		if _, text := stands.(string); !text && Equal(best, stands) {
-			continue
-		}
-		m.targetGaveWay(name, stands)
-		m.set(name, best)
-	}
 }
 
 // StillWritten reports whether content, as it stands in a target, is exactly what lanyardctl last wrote there: mark is

@@ -58,7 +58,7 @@ func (r Record) FieldNames() []string { return slices.Sorted(maps.Keys(r.Fields)
 // written at all.
 func (r Record) Rejects(reason Reason, detail string) []Reject {
 	line := Reject{Kind: r.Kind, User: r.User, Reason: reason, Detail: detail}
-	if r.Kind != KV && r.Kind != Metrics {
+	if r.Kind.Shape() != FieldsShape {
 		line.Key, line.Value = r.Origin.Key, Raw(r.Origin.Raw)
 		return []Reject{line}
 	}

@@ -45,47 +45,6 @@ type Content struct {
 
 // Content returns what the document says as of now, as a record.
 func (s Standing) Content(now time.Time) Content {
-	c := Content{Record: Record{Kind: s.Kind, User: s.User}, Plain: s.User != 0 || s.Kind == Metrics}
-	switch s.Kind {
-	case APIKeys:
-		c.Record.APIKey = s.Held.APIKey
-	case KV:
-		c.Plain = c.Plain && s.Held.Junk == nil
-		c.Record.Fields = make(map[string]Field, len(s.Held.Fields))
-		for name, v := range s.Held.Fields {
-			c.Record.Fields[name] = Field{Value: v}
-		}
-	case LastSeen, MonitoringSince:
-		c.time(s, TimeBounds(s.Kind, s.User, now))
-	case Metrics:
-		c.Plain = !s.Held.Hidden
-		c.Record.Fields = make(map[string]Field, len(s.Held.Fields))
-		for name, v := range s.Held.counters() {
-			_, mistyped := s.Held.Fields[name].(string)
-			_, stays := v.(string)
-			c.Mistyped = c.Mistyped || mistyped && !stays
-			c.Record.Fields[name] = Field{Value: v}
-		}
-	}
-	return c
-}
-
-func (c *Content) time(s Standing, bounds Bounds) {
-	field := TimeField(s.Kind)
-	stands, exists := s.Held.Times[field]
-	m, reason, _ := Timestamp(s.Kind, stands, bounds)
-	c.Record.Time = m.Time
-	if !exists || reason != "" {
-		c.Plain = false
-		return
-	}
-	n, ok := stands.(int64)
-	c.Mistyped = !ok || n != m.Time
-	for name, v := range s.Held.Times {
-		// A fork's other field counts only where it would win.
-		other, reason, _ := Timestamp(s.Kind, v, bounds)
-		if name != field && reason == "" && other.Time < m.Time {
-			c.Plain = false
-		}
-	}
+	c := Content{Record: Record{Kind: s.Kind, User: s.User}, Plain: s.User != 0 || !s.Kind.OfUsers()}
+	return s.Kind.rules().content(c, s.Held, TimeBounds(s.Kind, s.User, now))
 }

@@ -69,7 +69,7 @@ func (it Item) User() UserID {
 // LeftOut tells which fields of the item's key-value pairs or counters were rejected.
 func (it Item) LeftOut() LeftOut {
 	var l LeftOut
-	if it.Kind != KV && it.Kind != Metrics {
+	if it.Kind.Shape() != FieldsShape {
 		return l
 	}
 	for _, r := range it.Rejects {

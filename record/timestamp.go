@@ -17,7 +17,8 @@ type Bounds struct {
 // the creation in the future, since such an id is no real snowflake.
 func TimeBounds(kind Kind, user UserID, now time.Time) Bounds {
 	b := Bounds{Earliest: discordEpoch, Latest: now.Add(24 * time.Hour).UnixMilli()}
-	if created := user.Created(); kind == MonitoringSince && created > b.Earliest && created <= now.UnixMilli() {
+	t, ok := kind.rules().(*timeKind)
+	if created := user.Created(); ok && t.ofLife && created > b.Earliest && created <= now.UnixMilli() {
 		// The date is kept in seconds, so the creation's own second counts as after it.
 		b.Earliest, b.created = created-created%1000, true
 	}
@@ -76,28 +77,29 @@ type Moment struct {
 // target holds: an int64, a float64, numeric or ISO 8601 text, or a [time.Time]; seconds, milliseconds or microseconds.
 // The reason is empty for a plausible time, else NotATimestamp or ImplausibleTimestamp.
 func Timestamp(kind Kind, v any, bounds Bounds) (Moment, Reason, string) {
-	ms, native, reason, detail := milliseconds(kind, v)
+	t := kind.timeKind()
+	ms, native, reason, detail := t.milliseconds(v)
 	if reason != "" {
 		return Moment{}, reason, detail
 	}
 	if fault := bounds.fault(ms); fault != "" {
 		return Moment{}, ImplausibleTimestamp, fault
 	}
-	return Moment{Time: inUnit(kind, ms), Normalised: !native}, "", ""
+	return Moment{Time: t.inUnit(ms), Normalised: !native}, "", ""
 }
 
-func inUnit(kind Kind, ms int64) int64 {
-	if kind == MonitoringSince {
+func (t *timeKind) inUnit(ms int64) int64 {
+	if t.seconds {
 		return floorDiv(ms, 1000)
 	}
 	return ms
 }
 
 // milliseconds reads v as Unix milliseconds; native tells that it was an integer (or its text) in the kind's own unit.
-func milliseconds(kind Kind, v any) (ms int64, native bool, reason Reason, detail string) {
+func (t *timeKind) milliseconds(v any) (ms int64, native bool, reason Reason, detail string) {
 	switch v := v.(type) {
 	case int64:
-		return integerTime(kind, v)
+		return t.integer(v)
 	case float64:
 		return floatTime(v)
 	case time.Time:
@@ -105,27 +107,27 @@ func milliseconds(kind Kind, v any) (ms int64, native bool, reason Reason, detai
 	case string:
 		text := strings.TrimSpace(v)
 		if n, ok := ParseNumber(text); ok {
-			ms, native, reason, detail = milliseconds(kind, n)
+			ms, native, reason, detail = t.milliseconds(n)
 			return ms, native && text == v && text[0] != '+', reason, detail
 		}
 		iso := strings.Replace(text, " ", "T", 1)
 		for _, layout := range isoLayouts {
-			if t, err := time.Parse(layout, iso); err == nil {
-				return t.UnixMilli(), false, "", ""
+			if at, err := time.Parse(layout, iso); err == nil {
+				return at.UnixMilli(), false, "", ""
 			}
 		}
 	}
 	return 0, false, NotATimestamp, "neither a number nor an ISO 8601 time"
 }
 
-func integerTime(kind Kind, n int64) (ms int64, native bool, reason Reason, detail string) {
+func (t *timeKind) integer(n int64) (ms int64, native bool, reason Reason, detail string) {
 	switch {
 	case n < 0:
 		return 0, false, ImplausibleTimestamp, "negative"
 	case n < secondsBelow:
-		return n * 1000, kind == MonitoringSince, "", ""
+		return n * 1000, t.seconds, "", ""
 	case n < millisecondsBelow:
-		return n, kind == LastSeen, "", ""
+		return n, !t.seconds, "", ""
 	case n < microsecondsBelow:
 		return n / 1000, false, "", ""
 	}

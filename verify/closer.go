@@ -80,7 +80,7 @@ func (c *closer) judge(s record.Standing, bucket int, counts *Counts) {
 	counts.Target++
 	of := id{s.Kind, s.User}
 	var e *expected
-	if s.User != 0 || s.Kind == record.Metrics {
+	if s.User != 0 || !s.Kind.OfUsers() {
 		e = c.expected[of]
 	}
 	if e == nil || !e.present || e.met {
@@ -117,7 +117,7 @@ func (c *closer) mindsExtra(s record.Standing, e *expected) bool {
 	switch {
 	case e != nil && e.met:
 		return true
-	case s.Kind == record.APIKeys:
+	case s.Kind.Admits():
 		return c.compare.Exact || e == nil || !e.claims(s)
 	case c.compare.Exact && e != nil && e.more != nil:
 		nothing := record.Record{Kind: s.Kind, User: s.User, LeftOut: e.more.leftOut}

@@ -55,7 +55,7 @@ func (j *Job) compareCounts(ctx context.Context) error {
 	}
 	for kind, c := range j.report.Kinds {
 		j.report.Total += c.Missing
-		if j.opts.Compare.Exact || record.Kind(kind) == record.APIKeys {
+		if j.opts.Compare.Exact || record.Kind(kind).Admits() {
 			j.report.Total += c.Extra
 		}
 	}

@@ -43,7 +43,7 @@ const (
 // costOf returns about how many bytes holding the item takes.
 func costOf(it record.Item) int64 {
 	cost := int64(costOfRecord)
-	if it.Kind != record.LastSeen && it.Kind != record.MonitoringSince {
+	if it.Kind.Shape() != record.TimeShape {
 		cost += costOfDetails
 	}
 	if it.Record != nil {
@@ -57,9 +57,9 @@ func costOf(it record.Item) int64 {
 	return cost
 }
 
-// standIn returns what stands for a value of the kind.
+// standIn returns what stands for a value of the kind: itself where one value is better than another.
 func standIn(kind record.Kind, v record.Value) record.Value {
-	if kind != record.KV {
+	if kind.Ordered() {
 		return v
 	}
 	digest := record.ValueDigest(v)
@@ -76,7 +76,7 @@ func keyStandIn(key string) string {
 
 // take takes in an item of the source. Of an item that comes again, the last counts.
 func (e *expected) take(it record.Item) {
-	if it.Kind == record.LastSeen || it.Kind == record.MonitoringSince {
+	if it.Kind.Shape() == record.TimeShape {
 		if it.Record != nil {
 			e.present, e.time = true, it.Record.Time
 		}
@@ -93,7 +93,7 @@ func (e *expected) take(it record.Item) {
 		return
 	}
 	e.present = true
-	if it.Kind == record.APIKeys {
+	if it.Kind.Shape() == record.TextShape {
 		e.more.key = record.ValueDigest(it.Record.APIKey)
 		return
 	}
@@ -109,7 +109,7 @@ func (e *expected) record(of id) record.Record {
 	if e.more == nil {
 		return r
 	}
-	if of.kind == record.APIKeys {
+	if of.kind.Shape() == record.TextShape {
 		r.APIKey = string(e.more.key[:])
 		return r
 	}
@@ -136,10 +136,11 @@ func (e *expected) claims(s record.Standing) bool {
 
 // withStandIns returns the document with stand-ins in place of values.
 func withStandIns(s record.Standing) record.Standing {
-	switch s.Kind {
-	case record.APIKeys:
+	switch {
+	case s.Kind.Ordered():
+	case s.Kind.Shape() == record.TextShape:
 		s.Held.APIKey = keyStandIn(s.Held.APIKey)
-	case record.KV:
+	default:
 		fields := make(map[string]record.Value, len(s.Held.Fields))
 		for name, v := range s.Held.Fields {
 			fields[name] = standIn(s.Kind, v)

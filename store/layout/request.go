@@ -79,7 +79,7 @@ func (w Wanted) Item(kind record.Kind, user record.UserID, founds []Found) (reco
 	case record.MonitoringSince:
 		return MonitoringSince(user, of(ForkMonitoringSince), of(OlderMonitoringSince), of(OldestMonitoringSince), w.Now)
 	}
-	return record.Item{}, false
+	panic("layout: keys of " + kind.String() + " are read one by one")
 }
 
 // Damaged makes the item of a key that no user's item can take up, as [Damaged] does. It reports false where there is

@@ -195,22 +195,22 @@ func (d Document) size(r record.Record) int { return d.record(r.Kind, r.User).Do
 
 // apply carries out a decision on r.
 func (d *Document) apply(r record.Record, decision record.Decision, now time.Time) {
-	switch r.Kind {
-	case record.APIKeys:
+	switch r.Kind.Shape() {
+	case record.TextShape:
 		if decision.Write {
 			if d.APIKey != decision.APIKey {
 				d.CreatedAt = now
 			}
 			d.APIKey, d.Junk = decision.APIKey, nil
 		}
-	case record.LastSeen, record.MonitoringSince:
+	case record.TimeShape:
 		if d.Times == nil {
 			d.Times = make(map[string]any)
 		}
 		if decision.Write {
 			d.Times[record.TimeField(r.Kind)] = decision.Time
 		}
-	case record.KV, record.Metrics:
+	case record.FieldsShape:
 		if d.Fields == nil {
 			d.Fields = make(map[string]record.Value)
 		}

@@ -129,7 +129,7 @@ func foundAgain(t *testing.T, open Open) {
 			if c := s.Content(Now); !c.Plain || c.Record.Digest() != r.Digest() {
 				rt.Errorf("%s of user %s has another digest, or is not plain (%v)", r.Kind, r.User, c.Plain)
 			}
-			if marked := r.Kind == record.KV || r.Kind == record.APIKeys; marked && !s.Held.Written {
+			if !r.Kind.Ordered() && !s.Held.Written {
 				rt.Errorf("%s of user %s is not known as what was written", r.Kind, r.User)
 			}
 		}

@@ -128,7 +128,7 @@ func genCounters() *rapid.Generator[map[string]record.Value] {
 func Records() *rapid.Generator[record.Record] {
 	return rapid.Custom(func(t *rapid.T) record.Record {
 		r := record.Record{Kind: record.Kind(rapid.IntRange(0, record.KindCount-1).Draw(t, "kind"))}
-		if r.Kind != record.Metrics {
+		if r.Kind.OfUsers() {
 			r.User = genUser().Draw(t, "user")
 		}
 		switch r.Kind {

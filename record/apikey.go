@@ -1,0 +1,66 @@
+package record
+
+// apiKeyRules are those of API keys. A key belongs to one user. One that somebody else than lanyardctl gave to a user
+// stays.
+var apiKeyRules = &apiKeyKind{traits{
+	name: "api_keys", collection: APIKeysCollection, shape: TextShape, admits: true, frame: bsonDates,
+}}
+
+type apiKeyKind struct{ traits }
+
+func (*apiKeyKind) merge(m merging) Decision {
+	r, held := m.r, m.held
+	if held.Found && held.APIKey == r.APIKey && held.Holder == "" {
+		return m.d
+	}
+	detail := ""
+	switch {
+	case held.Holder == r.User.String():
+		detail = "in the target the key stands in a document whose user_id is a number"
+	case held.Holder != "":
+		detail = "in the target the key belongs to user " + held.Holder
+	case held.APIKey != "" && !held.Written:
+		detail = "the target has another API key for this user, which lanyardctl did not write"
+	}
+	if detail != "" {
+		switch m.policy {
+		case FailOnConflict:
+			m.reject(Reject{Key: r.Origin.Key, Detail: detail, Value: Raw(r.Origin.Raw)})
+			return m.d
+		case PreferTarget:
+			m.sourceGaveWay(r.Origin, "", false)
+			return m.d
+		case PreferSource:
+		}
+	}
+	if held.Holder != "" {
+		holder, _ := ParseUserID(held.Holder) // a user_id that is none is in the detail alone
+		m.d.TakeKey = true
+		m.d.Superseded = append(m.d.Superseded, Superseded{
+			Kind: r.Kind, User: holder, Field: "key", HasField: true, Value: Raw(r.APIKey),
+			Detail: "the target's value of user " + held.Holder + ", text as it is; the key goes to user " + r.User.String(),
+		})
+	}
+	if held.APIKey != "" && held.APIKey != r.APIKey {
+		m.targetGaveWay("key", held.APIKey)
+	}
+	if held.Junk != nil {
+		m.targetGaveWay("key", held.Junk)
+	}
+	m.d.APIKey, m.d.Mark, m.d.Write = r.APIKey, r.Digest().String(), true
+	return m.d
+}
+
+func (*apiKeyKind) compare(c comparing) []Difference {
+	if c.held.APIKey != c.r.APIKey && (c.exact || c.d.Write || len(c.d.Rejects) > 0) {
+		c.standing("key", c.held.APIKey != "")
+	}
+	return c.found
+}
+
+func (*apiKeyKind) content(c Content, held Held, _ Bounds) Content {
+	c.Record.APIKey = held.APIKey
+	return c
+}
+
+func (*apiKeyKind) refusesName(string) string { return "" }
