@@ -24,7 +24,7 @@ type origin struct {
 // written, so a batch of a rare kind would otherwise hold up the checkpoints.
 const maxBatchPages = 32
 
-// dealer builds batches for the workers, from one reader. A user's records all go to one worker.
+// dealer builds batches for the workers, from one reader. The records of one identity all go to one worker.
 type dealer struct {
 	workers    []chan *batch
 	unfinished [][record.KindCount]*batch // by worker
@@ -42,8 +42,7 @@ func newDealer(workers []chan *batch, o Options) *dealer {
 
 // deal adds a record to its worker's batch, and hands the batch out when it is full.
 func (d *dealer) deal(ctx context.Context, r record.Record, from origin) error {
-	// Snowflakes are times: consecutive ones differ in their upper bits, which multiplying mixes into all of them.
-	worker := int(uint64(r.User) * 0x9E3779B97F4A7C15 >> 33 % uint64(len(d.workers)))
+	worker := int(r.Identity().Hash() >> 33 % uint64(len(d.workers)))
 	open := &d.unfinished[worker][r.Kind]
 	size := r.DocumentSize()
 	if *open != nil && (*open).bytes+size > d.maxBytes {

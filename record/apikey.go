@@ -15,7 +15,7 @@ func (*apiKeyKind) merge(m merging) Decision {
 	}
 	detail := ""
 	switch {
-	case held.Holder == r.User.String():
+	case held.Holder == r.Identity().String():
 		detail = "in the target the key stands in a document whose user_id is a number"
 	case held.Holder != "":
 		detail = "in the target the key belongs to user " + held.Holder
@@ -34,11 +34,11 @@ func (*apiKeyKind) merge(m merging) Decision {
 		}
 	}
 	if held.Holder != "" {
-		holder, _ := ParseUserID(held.Holder) // a user_id that is none is in the detail alone
+		holder := ParseIdentity(held.Holder)
 		m.d.TakeKey = true
 		m.d.Superseded = append(m.d.Superseded, Superseded{
-			Kind: r.Kind, User: holder, Field: "key", HasField: true, Value: Raw(r.APIKey),
-			Detail: "the target's value of user " + held.Holder + ", text as it is; the key goes to user " + r.User.String(),
+			Kind: r.Kind, User: holder.User, Name: holder.Name, Field: "key", HasField: true, Value: Raw(r.APIKey),
+			Detail: "the target's value of user " + held.Holder + ", text as it is; the key goes to user " + r.Identity().String(),
 		})
 	}
 	if held.APIKey != "" && held.APIKey != r.APIKey {

@@ -26,8 +26,13 @@ func (r Record) Digest() Digest {
 // AppendCanonical appends r's canonical encoding to b. The encoding is self-delimiting: tagged values, lengths before
 // texts, names in ascending order, whole numbers within int64 as integers.
 func (r Record) AppendCanonical(b []byte) []byte {
-	b = append(b, byte(r.Kind))
-	b = binary.BigEndian.AppendUint64(b, uint64(r.User))
+	if r.Name == (Name{}) {
+		b = append(b, byte(r.Kind))
+		b = binary.BigEndian.AppendUint64(b, uint64(r.User))
+	} else {
+		b = append(b, byte(r.Kind)|named)
+		b = appendText(b, r.Name.String())
+	}
 	switch r.Kind.Shape() {
 	case TextShape:
 		return appendText(b, r.APIKey)
@@ -42,6 +47,9 @@ func (r Record) AppendCanonical(b []byte) []byte {
 	}
 	return b
 }
+
+// named is the bit of the kind's byte that tells that a name follows in place of a user. No kind has it.
+const named = 0x80
 
 func appendText(b []byte, s string) []byte {
 	b = binary.AppendUvarint(b, uint64(len(s)))

@@ -36,7 +36,7 @@ func (t DifferenceType) MarshalText() ([]byte, error) { return []byte(t.String()
 type Difference struct {
 	Kind     Kind
 	User     UserID // zero for Metrics, and for a document that is no user's
-	Name     string // what the document has in place of a user id, where it is no user's
+	Name     string // of the record, or what the document has in place of a user id, where it is no user's
 	Numeric  bool   // Name is a number
 	Field    string // any bytes
 	HasField bool   // else the difference is the record as a whole
@@ -94,7 +94,7 @@ type comparing struct {
 }
 
 func (c *comparing) add(field string, t DifferenceType) {
-	c.found = append(c.found, Difference{Kind: c.r.Kind, User: c.r.User, Field: field, HasField: true, Type: t})
+	c.found = append(c.found, Difference{Kind: c.r.Kind, User: c.r.User, Name: c.r.Name.String(), Field: field, HasField: true, Type: t})
 }
 
 // standing adds a field in which the target has another value, or none.

@@ -118,7 +118,7 @@ func TestCompare(t *testing.T) {
 }
 
 func leftOut(r Record, names ...string) Record {
-	r.LeftOut = LeftOut{All: len(names) == 0, Names: names}
+	r.LeftOut = &LeftOut{All: len(names) == 0, Names: names}
 	return r
 }
 
@@ -136,7 +136,7 @@ func genPair(t *rapid.T) (Record, Standing) {
 		s = genStanding(kind).Draw(t, "standing")
 	}
 	if kind == KV {
-		r.LeftOut = LeftOut{
+		r.LeftOut = &LeftOut{
 			All:   rapid.IntRange(0, 9).Draw(t, "layout") == 0,
 			Names: rapid.SliceOf(rapid.SampledFrom([]string{"a", "d"})).Draw(t, "left out"),
 		}

@@ -6,8 +6,8 @@
 //
 //   - A [Kind] is one of the five things Lanyard keeps: API keys, key-value pairs, last-seen times, monitoring dates
 //     and counters.
-//   - A [Record] is all that a source knows of one user and kind (an API key is a record of its own; the counters are
-//     one record without a user).
+//   - A [Record] is all that a source knows of one [Identity] and kind (an API key is a record of its own; the counters
+//     are one record, which is nobody's). An identity is a user, or else a [Name], such as the key of a table's row.
 //   - An [Item] is a record on its way, with what had to be left out of it: [Reject] lines, [Superseded] values, and
 //     notes to be counted.
 //   - A [Source] delivers pages of items; a [Sink] merges batches of records into a target and answers one [Outcome] a

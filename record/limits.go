@@ -17,6 +17,7 @@ type Limits struct {
 	NoDots        bool   // refuses names that contain a dot
 	NoDollars     bool   // refuses names that start with a dollar
 	NoNestedArray bool   // refuses an array directly inside an array
+	Named         bool   // holds records that a [Name] identifies, too
 }
 
 // DefaultMaxDocument is MongoDB's limit for one document: 16 MiB of BSON.
@@ -29,6 +30,11 @@ func (l Limits) Apply(it Item) Item {
 		return it
 	}
 	r := *it.Record
+	if r.Name != (Name{}) && !l.Named {
+		it.Rejects = append(it.Rejects, r.Rejects(RefusedByTarget, "the target holds records of users alone")...)
+		it.Record = nil
+		return it
+	}
 	copied := false
 	for _, name := range r.FieldNames() {
 		reason, detail := l.refuses(r.Kind, name, r.Fields[name].Value)
@@ -38,7 +44,7 @@ func (l Limits) Apply(it Item) Item {
 		if !copied {
 			r.Fields, copied = maps.Clone(r.Fields), true
 		}
-		reject := Reject{Kind: r.Kind, User: r.User, Reason: reason, Detail: detail}
+		reject := Reject{Kind: r.Kind, User: r.User, Name: r.Name, Reason: reason, Detail: detail}
 		it.Rejects = append(it.Rejects, reject.At(name, r.Fields[name].Origin))
 		delete(r.Fields, name)
 	}
@@ -131,7 +137,7 @@ const (
 // DocumentSize returns the bytes of BSON that r takes as a new document of its collection, with _id, user_id and the
 // mark of what lanyardctl wrote. What a kind's own fields take is rounded up to a small fixed amount.
 func (r Record) DocumentSize() int {
-	id := len(r.User.String())
+	id := len(r.Identity().String())
 	size := bsonDocument
 	size += bsonElement + len("_id") + bsonString + id
 	size += bsonElement + len("user_id") + bsonString + id

@@ -41,7 +41,7 @@ type Held struct {
 	// APIKey is the user's key, for APIKeys.
 	APIKey string
 
-	// Holder is the user_id, as text, of another document that bears the record's key, for APIKeys; empty where there is
+	// Holder is the identity, as text, of another document that bears the record's key, for APIKeys; empty where there is
 	// none. It may be the record's own user, where that document has a number in place of the text.
 	Holder string
 
@@ -126,7 +126,7 @@ func (m *merging) set(name string, v Value) {
 }
 
 func (m *merging) reject(line Reject) {
-	line.Kind, line.User, line.Reason = m.r.Kind, m.r.User, ConflictReason
+	line.Kind, line.User, line.Name, line.Reason = m.r.Kind, m.r.User, m.r.Name, ConflictReason
 	m.d.Rejects = append(m.d.Rejects, line)
 }
 
@@ -138,7 +138,7 @@ func (m *merging) targetGaveWay(field string, v any) {
 		raw, detail = string(JSON(Storable(v))), "the target's value, as JSON"
 	}
 	m.d.Superseded = append(m.d.Superseded, Superseded{
-		Kind: m.r.Kind, User: m.r.User, Field: field, HasField: true, Detail: detail, Value: Raw(raw),
+		Kind: m.r.Kind, User: m.r.User, Name: m.r.Name, Field: field, HasField: true, Detail: detail, Value: Raw(raw),
 	})
 }
 
@@ -146,7 +146,7 @@ func (m *merging) targetGaveWay(field string, v any) {
 func (m *merging) sourceGaveWay(from Origin, field string, hasField bool) {
 	m.d.Kept++
 	m.d.Superseded = append(m.d.Superseded, Superseded{
-		Key: from.Key, Kind: m.r.Kind, User: m.r.User, Field: field, HasField: hasField,
+		Key: from.Key, Kind: m.r.Kind, User: m.r.User, Name: m.r.Name, Field: field, HasField: hasField,
 		Detail: "the source's value; the target keeps its own", Value: Raw(from.Raw),
 	})
 }

@@ -20,10 +20,12 @@ type Field struct {
 	Origin Origin
 }
 
-// Record is what a source or a target knows of one user and kind. Which of the fields below carry it depends on Kind.
+// Record is what a source or a target knows of one user, or of one name, and kind. Which of the fields below carry it is
+// the kind's [Shape].
 type Record struct {
 	Kind Kind
-	User UserID // zero for Metrics only
+	User UserID // zero where a Name identifies the record, and for kinds that are not of users
+	Name Name
 
 	// APIKey is the user's API key, for APIKeys. It is a secret: show [Fingerprint] instead.
 	APIKey string
@@ -38,9 +40,12 @@ type Record struct {
 	Origin Origin
 
 	// LeftOut tells which fields the source has though Fields has not: the rejected ones. What a target holds of them is
-	// not gone from the source.
-	LeftOut LeftOut
+	// not gone from the source. It is nil where none was rejected.
+	LeftOut *LeftOut
 }
+
+// Identity returns what tells r apart from other records of its kind.
+func (r Record) Identity() Identity { return Identity{r.User, r.Name} }
 
 // LeftOut names fields that were rejected.
 type LeftOut struct {
@@ -48,8 +53,8 @@ type LeftOut struct {
 	Names []string
 }
 
-// Has reports whether the named field may have been rejected.
-func (l LeftOut) Has(name string) bool { return l.All || slices.Contains(l.Names, name) }
+// Has reports whether the named field may have been rejected; of nil it is none.
+func (l *LeftOut) Has(name string) bool { return l != nil && (l.All || slices.Contains(l.Names, name)) }
 
 // FieldNames returns the names of r's fields in ascending order.
 func (r Record) FieldNames() []string { return slices.Sorted(maps.Keys(r.Fields)) }
@@ -57,7 +62,7 @@ func (r Record) FieldNames() []string { return slices.Sorted(maps.Keys(r.Fields)
 // Rejects returns a line for each value of r, all with the same reason: what is left of a record that could not be
 // written at all.
 func (r Record) Rejects(reason Reason, detail string) []Reject {
-	line := Reject{Kind: r.Kind, User: r.User, Reason: reason, Detail: detail}
+	line := Reject{Kind: r.Kind, User: r.User, Name: r.Name, Reason: reason, Detail: detail}
 	if r.Kind.Shape() != FieldsShape {
 		line.Key, line.Value = r.Origin.Key, Raw(r.Origin.Raw)
 		return []Reject{line}

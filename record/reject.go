@@ -1,6 +1,7 @@
 package record
 
 import (
+	"cmp"
 	"encoding/base64"
 	"encoding/json"
 	"unicode/utf8"
@@ -48,6 +49,7 @@ type Reject struct {
 	Key      string // the source's key; any bytes
 	Kind     Kind
 	User     UserID // zero where there is none
+	Name     Name   // of a record that no user identifies; it is shown where there is no Key
 	Field    string // any bytes
 	HasField bool
 	Reason   Reason
@@ -86,13 +88,14 @@ type line struct {
 // MarshalJSON returns the reject as one line of the rejects file. What is not valid UTF-8 stands beside its nearest
 // text as base64.
 func (r Reject) MarshalJSON() ([]byte, error) {
-	l := line{Key: r.Key, Kind: r.Kind, Reason: r.Reason, Detail: r.Detail, Type: r.Value.Type, Size: r.Value.Size}
+	key := cmp.Or(r.Key, r.Name.String())
+	l := line{Key: key, Kind: r.Kind, Reason: r.Reason, Detail: r.Detail, Type: r.Value.Type, Size: r.Value.Size}
 	if r.User != 0 {
 		id := r.User.String()
 		l.UserID = &id
 	}
-	if !utf8.ValidString(r.Key) {
-		l.KeyBase64 = base64.StdEncoding.EncodeToString([]byte(r.Key))
+	if !utf8.ValidString(key) {
+		l.KeyBase64 = base64.StdEncoding.EncodeToString([]byte(key))
 	}
 	if r.HasField {
 		l.Field = &r.Field

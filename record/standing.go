@@ -9,12 +9,15 @@ import (
 type Standing struct {
 	Kind Kind
 
-	// User is zero for Metrics, and for a document that is no user's as far as the app can see.
+	// User is zero where Named says so, for Metrics, and for a document that is no user's as far as the app can see.
 	User UserID
 
 	// Name is what stands in place of a user id where User is zero: text that is none, or, where Numeric says so, a number.
 	Name    string
 	Numeric bool
+
+	// Named tells that Name is text by which the target identifies documents that are no user's.
+	Named bool
 
 	// Held is what the document holds. Found is true, and Holder is empty.
 	Held Held
@@ -43,8 +46,17 @@ type Content struct {
 	Mistyped bool
 }
 
+// Identity returns the identity of the record that the document holds. It is nobody's where no record can be meant.
+func (s Standing) Identity() Identity {
+	if s.Named {
+		return Identity{Name: NameOf(s.Name)}
+	}
+	return Identity{User: s.User}
+}
+
 // Content returns what the document says as of now, as a record.
 func (s Standing) Content(now time.Time) Content {
-	c := Content{Record: Record{Kind: s.Kind, User: s.User}, Plain: s.User != 0 || !s.Kind.OfUsers()}
+	id := s.Identity()
+	c := Content{Record: Record{Kind: s.Kind, User: id.User, Name: id.Name}, Plain: id != (Identity{}) || !s.Kind.OfUsers()}
 	return s.Kind.rules().content(c, s.Held, TimeBounds(s.Kind, s.User, now))
 }

@@ -55,23 +55,32 @@ const (
 	Collated       Note = "collated"        // a target's collection that compares text by a collation
 )
 
-// User returns the user of the item, zero where there is none.
-func (it Item) User() UserID {
+// Identity returns what the item is of.
+func (it Item) Identity() Identity {
 	switch {
 	case it.Record != nil:
-		return it.Record.User
+		return it.Record.Identity()
 	case len(it.Rejects) > 0:
-		return it.Rejects[0].User
+		return Identity{it.Rejects[0].User, it.Rejects[0].Name}
 	}
-	return 0
+	return Identity{}
 }
 
-// LeftOut tells which fields of the item's key-value pairs or counters were rejected.
-func (it Item) LeftOut() LeftOut {
-	var l LeftOut
-	if it.Kind.Shape() != FieldsShape {
-		return l
+// User returns the user of the item, zero where there is none.
+func (it Item) User() UserID { return it.Identity().User }
+
+// LeftOut tells which fields of the item were rejected; it is nil for none.
+func (it Item) LeftOut() *LeftOut {
+	if it.Kind.Shape() != FieldsShape || len(it.Rejects) == 0 {
+		return nil
 	}
+	// Mostly it is one field, which takes no allocation of its own.
+	all := new(struct {
+		LeftOut
+		first [1]string
+	})
+	l := &all.LeftOut
+	l.Names = all.first[:0]
 	for _, r := range it.Rejects {
 		if r.HasField {
 			l.Names = append(l.Names, r.Field)
@@ -114,7 +123,7 @@ type Page struct {
 	Next string
 }
 
-// Source delivers one record a user and kind (an API key each). A key may come twice, as a Redis SCAN may repeat it.
+// Source delivers one record an identity and kind (an API key each). A key may come twice, as a Redis SCAN may repeat it.
 type Source interface {
 	// Parts returns what can be read side by side. Each has a name of its own.
 	Parts(ctx context.Context) ([]Part, error)
@@ -170,7 +179,7 @@ type Sink interface {
 	// again.
 	Begin(ctx context.Context, keep KeepFunc) error
 
-	// Write merges the batch and returns one outcome a record, in order. Records of one user and kind are never in two
+	// Write merges the batch and returns one outcome a record, in order. Records of one identity and kind are never in two
 	// calls at once. An error means that the fate of the whole batch is unknown; writing it again is safe.
 	Write(ctx context.Context, batch []Record, keep KeepFunc) ([]Outcome, error)
 

@@ -1,7 +1,6 @@
 package verify
 
 import (
-	"hash/fnv"
 	"math/bits"
 	"sync"
 
@@ -11,16 +10,15 @@ import (
 // buckets is how many buckets there are. A bucket is a number below it.
 type buckets int
 
-// of returns the bucket of a user's records, or of a document that has a name in place of a user.
+// item returns the bucket of what an item is of.
+func (n buckets) item(it record.Item) int {
+	id := it.Identity()
+	return n.of(id.User, id.Name.String())
+}
+
+// of returns the bucket of a user's records, or of those that have a name in place of a user.
 func (n buckets) of(user record.UserID, name string) int {
-	// Snowflakes of one time differ in their lowest bits alone, which the multiplication spreads to the highest.
-	hash := uint64(user) * 0x9E3779B97F4A7C15
-	if user == 0 && name != "" {
-		h := fnv.New64a()
-		h.Write([]byte(name)) // a hash never fails
-		hash = h.Sum64()
-	}
-	bucket, _ := bits.Mul64(hash, uint64(n))
+	bucket, _ := bits.Mul64(record.HashOf(user, name), uint64(n))
 	return int(bucket)
 }
 

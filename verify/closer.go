@@ -16,7 +16,7 @@ type closer struct {
 
 	mu       sync.Mutex
 	seen     record.Seen
-	expected map[id]*expected
+	expected [record.KindCount]map[record.Identity]*expected // made as needed
 	found    *differences
 	differ   map[int]bool // buckets with a difference
 }
@@ -24,12 +24,11 @@ type closer struct {
 // lookCloser reads the source and then the target.
 func (j *Job) lookCloser(ctx context.Context, list []int) (*closer, error) {
 	c := &closer{
-		compare:  j.opts.Compare,
-		buckets:  buckets(j.opts.Buckets),
-		wanted:   make(map[int]*figures, len(list)),
-		expected: make(map[id]*expected),
-		found:    &differences{limit: j.opts.MaxDifferences},
-		differ:   make(map[int]bool),
+		compare: j.opts.Compare,
+		buckets: buckets(j.opts.Buckets),
+		wanted:  make(map[int]*figures, len(list)),
+		found:   &differences{limit: j.opts.MaxDifferences},
+		differ:  make(map[int]bool),
 	}
 	for _, b := range list {
 		c.wanted[b] = new(figures)
@@ -49,16 +48,19 @@ func (c *closer) page(p record.Page) {
 	defer c.mu.Unlock()
 	c.seen.Add(p.Seen)
 	for _, it := range p.Items {
-		wanted := c.wanted[c.buckets.of(it.User(), "")]
+		wanted := c.wanted[c.buckets.item(it)]
 		if wanted == nil {
 			continue
 		}
 		wanted.rejects(it)
-		of := id{it.Kind, it.User()}
-		e := c.expected[of]
+		if c.expected[it.Kind] == nil {
+			c.expected[it.Kind] = make(map[record.Identity]*expected)
+		}
+		id := it.Identity()
+		e := c.expected[it.Kind][id]
 		if e == nil {
 			e = new(expected)
-			c.expected[of] = e
+			c.expected[it.Kind][id] = e
 		}
 		e.take(it)
 	}
@@ -78,10 +80,10 @@ func (c *closer) standings(standings []record.Standing) {
 // judge compares one document of the target with what is expected.
 func (c *closer) judge(s record.Standing, bucket int, counts *Counts) {
 	counts.Target++
-	of := id{s.Kind, s.User}
+	id := s.Identity()
 	var e *expected
-	if s.User != 0 || !s.Kind.OfUsers() {
-		e = c.expected[of]
+	if id != (record.Identity{}) || !s.Kind.OfUsers() {
+		e = c.expected[s.Kind][id]
 	}
 	if e == nil || !e.present || e.met {
 		counts.Extra++
@@ -94,7 +96,7 @@ func (c *closer) judge(s record.Standing, bucket int, counts *Counts) {
 		return
 	}
 	e.met = true
-	r, s := e.record(of), withStandIns(s)
+	r, s := e.record(s.Kind, id), withStandIns(s)
 	found := record.Compare(r, s, c.compare)
 	if len(found.Differences) > 0 {
 		counts.Different++
@@ -110,7 +112,7 @@ func (c *closer) judge(s record.Standing, bucket int, counts *Counts) {
 	}
 }
 
-// mindsExtra reports whether a document without a record is a difference: a second document of a user whom the source
+// mindsExtra reports whether a document without a record is a difference: a second document of a record that the source
 // knows always is, since the app reads either, and so is an API key that the source does not have, since it lets somebody in. Any other is one
 // where equality is asked for, but for what stands there of values that were only rejected this time.
 func (c *closer) mindsExtra(s record.Standing, e *expected) bool {
@@ -120,7 +122,8 @@ func (c *closer) mindsExtra(s record.Standing, e *expected) bool {
 	case s.Kind.Admits():
 		return c.compare.Exact || e == nil || !e.claims(s)
 	case c.compare.Exact && e != nil && e.more != nil:
-		nothing := record.Record{Kind: s.Kind, User: s.User, LeftOut: e.more.leftOut}
+		id := s.Identity()
+		nothing := record.Record{Kind: s.Kind, User: id.User, Name: id.Name, LeftOut: e.more.leftOut}
 		return len(record.Compare(nothing, s, c.compare).Differences) > 0
 	}
 	return c.compare.Exact
@@ -133,16 +136,19 @@ func (c *closer) add(bucket int, found ...record.Difference) {
 
 // finish tells of the records that met no document.
 func (c *closer) finish() {
-	for of, e := range c.expected {
-		if !e.present {
-			continue
-		}
-		b := c.buckets.of(of.user, "")
-		counts := &c.wanted[b].kinds[of.kind]
-		counts.Source++
-		if !e.met {
-			counts.Missing++
-			c.add(b, record.Difference{Kind: of.kind, User: of.user, Type: record.Missing})
+	for kind, records := range c.expected {
+		for id, e := range records {
+			if !e.present {
+				continue
+			}
+			name := id.Name.String()
+			b := c.buckets.of(id.User, name)
+			counts := &c.wanted[b].kinds[kind]
+			counts.Source++
+			if !e.met {
+				counts.Missing++
+				c.add(b, record.Difference{Kind: record.Kind(kind), User: id.User, Name: name, Type: record.Missing})
+			}
 		}
 	}
 }

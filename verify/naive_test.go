@@ -14,17 +14,17 @@ func naive(items []record.Item, standings []record.Standing, o record.CompareOpt
 	n := naiveComparison{o: o, found: make(map[string]bool)}
 	type id struct {
 		kind record.Kind
-		user record.UserID
+		of   record.Identity
 	}
 	records := make(map[id]record.Record)
-	leftOut := make(map[id]record.LeftOut)
+	leftOut := make(map[id]*record.LeftOut)
 	claims := make(map[string]bool)
 	known := make(map[id]bool)
 	for _, it := range items {
-		at := id{it.Kind, it.User()}
-		leftOut[at], known[at] = it.LeftOut(), at.user != 0 || at.kind == record.Metrics
+		at := id{it.Kind, it.Identity()}
+		leftOut[at], known[at] = it.LeftOut(), at.of.String() != "" || at.kind == record.Metrics
 		if it.APIKey != "" {
-			claims[at.user.String()+" "+it.APIKey] = true
+			claims[at.of.String()+" "+it.APIKey] = true
 		}
 		if it.Record != nil {
 			r := *it.Record
@@ -34,9 +34,9 @@ func naive(items []record.Item, standings []record.Standing, o record.CompareOpt
 	}
 	met := make(map[id]bool)
 	for _, s := range standings {
-		at := id{s.Kind, s.User}
+		at := id{s.Kind, s.Identity()}
 		r, present := records[at]
-		nobody := s.User == 0 && s.Kind != record.Metrics
+		nobody := s.User == 0 && !s.Named && s.Kind != record.Metrics
 		switch {
 		case !nobody && present && !met[at]:
 			met[at] = true
@@ -45,7 +45,7 @@ func naive(items []record.Item, standings []record.Standing, o record.CompareOpt
 		case !nobody && met[at]:
 			n.add(s.Kind, s.User, s.Name, "", record.Extra)
 		case s.Kind == record.APIKeys:
-			if o.Exact || nobody || !claims[s.User.String()+" "+s.Held.APIKey] {
+			if o.Exact || nobody || !claims[at.of.String()+" "+s.Held.APIKey] {
 				n.add(s.Kind, s.User, s.Name, "", record.Extra)
 			}
 		case o.Exact:
@@ -61,7 +61,7 @@ func naive(items []record.Item, standings []record.Standing, o record.CompareOpt
 	}
 	for at := range records {
 		if !met[at] {
-			n.add(at.kind, at.user, "", "", record.Missing)
+			n.add(at.kind, at.of.User, at.of.Name.String(), "", record.Missing)
 		}
 	}
 	var list []string
@@ -86,7 +86,7 @@ func line(d record.Difference) string {
 }
 
 func (n *naiveComparison) compare(r record.Record, s record.Standing) {
-	field := func(name string, t record.DifferenceType) { n.add(r.Kind, r.User, "", name, t) }
+	field := func(name string, t record.DifferenceType) { n.add(r.Kind, r.User, r.Name.String(), name, t) }
 	othersKeep := n.o.Policy == record.PreferTarget && !n.o.Exact && !s.Held.Written
 	switch r.Kind {
 	case record.APIKeys:

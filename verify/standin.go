@@ -4,12 +4,6 @@ import (
 	"github.com/lanyardctl/lanyardctl/record"
 )
 
-// id names a record among all.
-type id struct {
-	kind record.Kind
-	user record.UserID
-}
-
 // expected is a record of the source in the smallest form in which it can still be compared: values of key-value pairs,
 // which may be long, and API keys, which are secret, are replaced by their digests.
 type expected struct {
@@ -24,7 +18,7 @@ type details struct {
 	key     record.Digest // of the API key
 	claims  []record.Digest
 	fields  []field
-	leftOut record.LeftOut
+	leftOut *record.LeftOut
 }
 
 type field struct {
@@ -51,8 +45,10 @@ func costOf(it record.Item) int64 {
 			cost += costOfField + int64(len(name))
 		}
 	}
-	for _, name := range it.LeftOut().Names {
-		cost += costOfField + int64(len(name))
+	if l := it.LeftOut(); l != nil {
+		for _, name := range l.Names {
+			cost += costOfField + int64(len(name))
+		}
 	}
 	return cost
 }
@@ -104,12 +100,12 @@ func (e *expected) take(it record.Item) {
 }
 
 // record returns the record, with stand-ins in place of values.
-func (e *expected) record(of id) record.Record {
-	r := record.Record{Kind: of.kind, User: of.user, Time: e.time}
+func (e *expected) record(kind record.Kind, id record.Identity) record.Record {
+	r := record.Record{Kind: kind, User: id.User, Name: id.Name, Time: e.time}
 	if e.more == nil {
 		return r
 	}
-	if of.kind.Shape() == record.TextShape {
+	if kind.Shape() == record.TextShape {
 		r.APIKey = string(e.more.key[:])
 		return r
 	}

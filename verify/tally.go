@@ -39,7 +39,7 @@ func (j *Job) takeTally(ctx context.Context) (*tally, error) {
 func (t *tally) page(p record.Page) {
 	entries := make([]entry, 0, len(p.Items))
 	for _, it := range p.Items {
-		e := entry{bucket: t.buckets.of(it.User(), ""), kind: it.Kind, cost: costOf(it), held: it.Record != nil}
+		e := entry{bucket: t.buckets.item(it), kind: it.Kind, cost: costOf(it), held: it.Record != nil}
 		if e.held {
 			e.digest = it.Record.Digest()
 		}
@@ -58,7 +58,7 @@ func (t *tally) countRejects(p record.Page) {
 		if len(it.Rejects) == 0 {
 			continue
 		}
-		b := t.buckets.of(it.User(), "")
+		b := t.buckets.item(it)
 		if t.rejects[b] == nil {
 			t.rejects[b] = new(figures)
 		}

@@ -91,7 +91,7 @@ func change(t *rapid.T, standings []record.Standing) []record.Standing {
 			}
 		}
 		if s.Kind != record.Metrics && rapid.IntRange(0, 3).Draw(t, "nobody") == 0 {
-			s.User, s.Name = 0, rapid.SampledFrom([]string{"somebody", "7", "00123"}).Draw(t, "name")
+			s.User, s.Named, s.Name = 0, false, rapid.SampledFrom([]string{"somebody", "7", "00123"}).Draw(t, "name")
 		}
 		return append(standings, s)
 	}
@@ -218,7 +218,7 @@ func mutation(random *rand.Rand, standings []record.Standing) ([]record.Standing
 	s := clone(changed[i])
 	changed[i] = s
 	field := func(name string, t record.DifferenceType) []string {
-		return []string{line(record.Difference{Kind: s.Kind, User: s.User, Field: name, Type: t})}
+		return []string{line(record.Difference{Kind: s.Kind, User: s.User, Name: s.Name, Field: name, Type: t})}
 	}
 	if random.IntN(5) == 0 {
 		return slices.Delete(changed, i, i+1), field("", record.Missing)

@@ -52,7 +52,7 @@ func (h *holdings) Standings(ctx context.Context, kind record.Kind, yield func([
 func (h *holdings) Count(_ context.Context, kind record.Kind) (int64, error) {
 	var n int64
 	for _, s := range h.standings {
-		if s.Kind == kind && (s.User != 0 || kind == record.Metrics) {
+		if s.Kind == kind && (s.Identity() != (record.Identity{}) || !kind.OfUsers()) {
 			n++
 		}
 	}
@@ -72,7 +72,7 @@ func options(items [][]record.Item, standings []record.Standing, o record.Compar
 			}
 			return s
 		},
-		Target:         &holdings{standings: standings},
+		Target:         &holdings{standings: standings, limits: record.Limits{Named: true}},
 		Kinds:          record.AllKinds,
 		Compare:        o,
 		MaxDifferences: 1000,
@@ -81,6 +81,14 @@ func options(items [][]record.Item, standings []record.Standing, o record.Compar
 }
 
 const firstUser = 94490510688792576
+
+// identity returns that of the nth of a source, of which some are users and some have names.
+func identity(n int) record.Identity {
+	if n%3 == 2 {
+		return record.Identity{Name: record.NameOf("row " + strconv.Itoa(n))}
+	}
+	return record.Identity{User: userID(n)}
+}
 
 func userID(n int) record.UserID { return record.UserID(firstUser + n<<23) }
 
@@ -94,16 +102,16 @@ func genName() *rapid.Generator[string] {
 
 func key(n int) string { return fmt.Sprintf("lnyd_%032x", n) }
 
-// genItem generates what a source has of a user and kind.
+// genItem generates what a source has of an identity and kind.
 func genItem(kind record.Kind, n int) *rapid.Generator[record.Item] {
 	return rapid.Custom(func(t *rapid.T) record.Item {
-		user := userID(n)
-		if kind == record.Metrics {
-			user = 0
+		id := identity(n)
+		if !kind.OfUsers() {
+			id = record.Identity{}
 		}
 		it := record.Item{Kind: kind}
-		r := record.Record{Kind: kind, User: user}
-		reject := record.Reject{Kind: kind, User: user, Reason: record.InvalidUTF8}
+		r := record.Record{Kind: kind, User: id.User, Name: id.Name}
+		reject := record.Reject{Kind: kind, User: id.User, Name: id.Name, Reason: record.InvalidUTF8}
 		switch kind {
 		case record.APIKeys:
 			r.APIKey = key(n)
@@ -171,7 +179,7 @@ func genItems(most int) *rapid.Generator[[]record.Item] {
 
 // standingOf returns the document that a migration writes for a record.
 func standingOf(r record.Record) record.Standing {
-	s := record.Standing{Kind: r.Kind, User: r.User, Held: record.Held{Found: true}}
+	s := record.Standing{Kind: r.Kind, User: r.User, Name: r.Name.String(), Named: r.Name != (record.Name{}), Held: record.Held{Found: true}}
 	switch r.Kind {
 	case record.APIKeys:
 		s.Held.APIKey, s.Held.Written = r.APIKey, true

@@ -41,8 +41,10 @@ func (h holdings) Limits() record.Limits { return h.store.Limits() }
 
 func (h holdings) standings(kind record.Kind) []record.Standing {
 	var list []record.Standing
-	for user, d := range h.store.All(kind) {
-		list = append(list, record.Standing{Kind: kind, User: user, Held: d.held(kind, user)})
+	for id, d := range h.store.Everything(kind) {
+		list = append(list, record.Standing{
+			Kind: kind, User: id.User, Name: id.Name.String(), Named: id.Name != (record.Name{}), Held: d.held(kind, id),
+		})
 	}
 	h.store.mu.Lock()
 	defer h.store.mu.Unlock()

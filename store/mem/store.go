@@ -11,7 +11,7 @@ import (
 	"github.com/lanyardctl/lanyardctl/record"
 )
 
-// Document is what the store holds for one user and kind, in the forms that [record.Held] has.
+// Document is what the store holds for one identity and kind, in the forms that [record.Held] has.
 type Document struct {
 	APIKey    string
 	CreatedAt time.Time
@@ -41,7 +41,7 @@ type Store struct {
 	opts Options
 
 	mu          sync.Mutex
-	documents   [record.KindCount]map[record.UserID]Document
+	documents   [record.KindCount]map[record.Identity]Document
 	strays      []record.Standing
 	checkpoints map[string]record.Checkpoint
 	generation  int
@@ -64,22 +64,27 @@ func (s *Store) Drop() {
 	s.generation++
 	s.strays = nil
 	for k := range s.documents {
-		s.documents[k] = make(map[record.UserID]Document)
+		s.documents[k] = make(map[record.Identity]Document)
 	}
 }
 
-// Put replaces a document behind lanyardctl's back, as the app would.
+// Put replaces a document of a user behind lanyardctl's back, as the app would.
 func (s *Store) Put(kind record.Kind, user record.UserID, d Document) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.documents[kind][user] = d.clone()
+	s.PutAt(kind, record.Identity{User: user}, d)
 }
 
-// Get returns a document.
+// PutAt replaces a document behind lanyardctl's back.
+func (s *Store) PutAt(kind record.Kind, id record.Identity, d Document) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.documents[kind][id] = d.clone()
+}
+
+// Get returns a document of a user.
 func (s *Store) Get(kind record.Kind, user record.UserID) (Document, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	d, ok := s.documents[kind][user]
+	d, ok := s.documents[kind][record.Identity{User: user}]
 	return d.clone(), ok
 }
 
@@ -90,13 +95,24 @@ func (s *Store) Count(kind record.Kind) int {
 	return len(s.documents[kind])
 }
 
-// All returns a copy of all documents of a kind.
+// All returns a copy of all documents of a kind that no name identifies.
 func (s *Store) All(kind record.Kind) map[record.UserID]Document {
+	all := make(map[record.UserID]Document)
+	for id, d := range s.Everything(kind) {
+		if id.Name == (record.Name{}) {
+			all[id.User] = d
+		}
+	}
+	return all
+}
+
+// Everything returns a copy of all documents of a kind.
+func (s *Store) Everything(kind record.Kind) map[record.Identity]Document {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	all := make(map[record.UserID]Document, len(s.documents[kind]))
-	for user, d := range s.documents[kind] {
-		all[user] = d.clone()
+	all := make(map[record.Identity]Document, len(s.documents[kind]))
+	for id, d := range s.documents[kind] {
+		all[id] = d.clone()
 	}
 	return all
 }
@@ -132,7 +148,7 @@ func (s *Store) write(r record.Record, keep record.KeepFunc) (record.Outcome, er
 	held := s.held(r)
 	now := s.opts.Now()
 	d := record.Merge(r, held, record.TimeBounds(r.Kind, r.User, now), s.opts.Policy)
-	next := s.documents[r.Kind][r.User].clone()
+	next := s.documents[r.Kind][r.Identity()].clone()
 	next.apply(r, d, now)
 	if rejects := s.opts.Limits.CheckSize(r, next.size(r)); d.Write && rejects != nil {
 		return record.Outcome{Column: record.Rejected, Rejects: rejects}, nil
@@ -146,24 +162,23 @@ func (s *Store) write(r record.Record, keep record.KeepFunc) (record.Outcome, er
 		}
 	}
 	if d.TakeKey {
-		holder, _ := record.ParseUserID(held.Holder) // the store has no other user ids
-		delete(s.documents[record.APIKeys], holder)
+		delete(s.documents[r.Kind], record.ParseIdentity(held.Holder))
 	}
 	if d.Write {
-		s.documents[r.Kind][r.User] = next
+		s.documents[r.Kind][r.Identity()] = next
 	}
 	return d.Outcome(), nil
 }
 
 // held returns what the store has for r.
 func (s *Store) held(r record.Record) record.Held {
-	doc, found := s.documents[r.Kind][r.User]
-	held := doc.held(r.Kind, r.User)
+	doc, found := s.documents[r.Kind][r.Identity()]
+	held := doc.held(r.Kind, r.Identity())
 	held.Found = found
-	if r.Kind == record.APIKeys {
-		for user, other := range s.documents[record.APIKeys] {
-			if user != r.User && other.APIKey == r.APIKey {
-				held.Holder = user.String()
+	if r.Kind.Shape() == record.TextShape {
+		for id, other := range s.documents[r.Kind] {
+			if id != r.Identity() && other.APIKey == r.APIKey {
+				held.Holder = id.String()
 			}
 		}
 	}
@@ -171,16 +186,16 @@ func (s *Store) held(r record.Record) record.Held {
 }
 
 // held returns what the document holds, but for [record.Held.Holder].
-func (d Document) held(kind record.Kind, user record.UserID) record.Held {
+func (d Document) held(kind record.Kind, id record.Identity) record.Held {
 	return record.Held{
-		Found: true, Written: record.StillWritten(d.record(kind, user), d.Mark),
+		Found: true, Written: record.StillWritten(d.record(kind, id), d.Mark),
 		APIKey: d.APIKey, Times: d.Times, Fields: d.Fields, Junk: d.Junk, Hidden: d.Hidden,
 	}
 }
 
 // record returns the document's content as a record.
-func (d Document) record(kind record.Kind, user record.UserID) record.Record {
-	r := record.Record{Kind: kind, User: user, APIKey: d.APIKey}
+func (d Document) record(kind record.Kind, id record.Identity) record.Record {
+	r := record.Record{Kind: kind, User: id.User, Name: id.Name, APIKey: d.APIKey}
 	if d.Fields != nil {
 		r.Fields = make(map[string]record.Field, len(d.Fields))
 		for name, v := range d.Fields {
@@ -191,7 +206,7 @@ func (d Document) record(kind record.Kind, user record.UserID) record.Record {
 }
 
 // size returns the bytes of BSON that the document would take.
-func (d Document) size(r record.Record) int { return d.record(r.Kind, r.User).DocumentSize() }
+func (d Document) size(r record.Record) int { return d.record(r.Kind, r.Identity()).DocumentSize() }
 
 // apply carries out a decision on r.
 func (d *Document) apply(r record.Record, decision record.Decision, now time.Time) {
