@@ -126,7 +126,7 @@ func (d *demo) run(ctx context.Context) error {
 		d.tell("Recover dates.", "Forks of Lanyard left \"monitored since\" dates in several places, and Lanyard takes the first that it "+
 			"finds. Here are some as they are met:"),
 		func() error { return d.asClient(ctx, d.hide) },
-		d.do(ctx, command{sweepName + " --mongo " + demoMongo, exit.Done}),
+		d.do(ctx, command{invocation.Sweep + " --mongo " + demoMongo, exit.Done}),
 		d.remark("2022 is back. The date of 2009 was not believed, since there was no Discord then."),
 
 		d.tell("Is everything there?", "verify reads both sides in full and compares them, value by value."),

@@ -12,6 +12,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo"
 
 	"github.com/lanyardctl/lanyardctl/internal/exit"
+	"github.com/lanyardctl/lanyardctl/internal/invocation"
 	"github.com/lanyardctl/lanyardctl/record"
 )
 
@@ -45,7 +46,7 @@ func (d *demo) hide(ctx context.Context, db *mongo.Database) error {
 // takeBack takes the demo's only sweep back.
 func (d *demo) takeBack(ctx context.Context) error {
 	var list bytes.Buffer
-	code := d.streams.execute(ctx, strings.Fields(sweepListName+" --mongo "+demoMongo+" --output json --quiet"), &list, io.Discard)
+	code := d.streams.execute(ctx, strings.Fields(invocation.SweepList+" --mongo "+demoMongo+" --output json --quiet"), &list, io.Discard)
 	var found struct {
 		Sweeps []struct {
 			ID string `json:"sweep_id"`
@@ -58,5 +59,5 @@ func (d *demo) takeBack(ctx context.Context) error {
 	case code != exit.Done || err != nil || len(found.Sweeps) != 1:
 		return fmt.Errorf("the demo expected one sweep in the journal, and found %d (exit status %d)", len(found.Sweeps), code)
 	}
-	return d.do(ctx, command{sweepUndoName + " " + found.Sweeps[0].ID + " --mongo " + demoMongo + " --quiet", exit.Done})()
+	return d.do(ctx, command{invocation.SweepUndo + " " + found.Sweeps[0].ID + " --mongo " + demoMongo + " --quiet", exit.Done})()
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/lanyardctl/lanyardctl/internal/exit"
+	"github.com/lanyardctl/lanyardctl/internal/invocation"
 	"github.com/lanyardctl/lanyardctl/internal/location"
 )
 
@@ -92,7 +93,7 @@ func (f migrateFlags) options(p program, now time.Time, flags *pflag.FlagSet) (m
 		rejectsFile: cmp.Or(f.rejects, defaultRejectsFile(now)), rejectsGiven: f.rejects != "",
 	}
 	var err error
-	if o.pairOptions, err = f.pairFlags.options(p, now, flags, migrationName); err != nil {
+	if o.pairOptions, err = f.pairFlags.options(p, now, flags, invocation.Migrate); err != nil {
 		return o, err
 	}
 	o.target.ReadOnly = f.dryRun

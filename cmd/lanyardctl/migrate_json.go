@@ -4,6 +4,7 @@ import (
 	"io"
 
 	"github.com/lanyardctl/lanyardctl/internal/exit"
+	"github.com/lanyardctl/lanyardctl/internal/invocation"
 	"github.com/lanyardctl/lanyardctl/migrate"
 	"github.com/lanyardctl/lanyardctl/record"
 )
@@ -35,7 +36,7 @@ type migrationJSON struct {
 func (m migration) writeJSON(w io.Writer) error {
 	r := m.Report
 	out := migrationJSON{
-		Command: migrationName, Source: m.Source, Target: m.Target, Database: m.Database,
+		Command: invocation.Migrate, Source: m.Source, Target: m.Target, Database: m.Database,
 		DryRun: r.DryRun, Resumed: r.Resumed,
 		Kinds:       byKind[migrate.Counts]{only: r.Only, counts: r.Kinds},
 		IgnoredKeys: r.Seen.Ignored, ForeignKeys: r.Seen.Foreign, AnalyticsKeys: r.Seen.Analytics,

@@ -16,9 +16,6 @@ type migration struct {
 	Report migrate.Report
 }
 
-// migrationName is how the command is called, in its report and in what to type next.
-const migrationName = "migrate redis-to-mongo"
-
 // Text returns m for people. It ends with a newline.
 func (m migration) Text(l ui.Style) string {
 	t := newReportText(l)
@@ -161,7 +158,7 @@ func (t *reportText) next(m migration) {
 		}
 	default:
 		t.command("Next: see whether anything is missing:",
-			cmd.As(verifyName, sameFlags...))
+			cmd.As(invocation.Verify, invocation.PairFlags...))
 		switch {
 		case cmd.Narrowed():
 			t.Wrap("", limitedRemark)

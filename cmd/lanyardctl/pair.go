@@ -69,12 +69,6 @@ func bindRedisTLS(cmd *cobra.Command, f *location.RedisTLS) {
 	}
 }
 
-// redisTLSNames are the flags about TLS with Redis.
-var redisTLSNames = []string{"redis-ca", "redis-cert", "redis-key", "redis-server-name"}
-
-// sameFlags are the flags by which one command goes on with what another did.
-var sameFlags = slices.Concat([]string{"redis", "only", "user", "on-conflict", "kv-prefer", "allow-empty", "allow-shrinking"}, redisTLSNames, sameTarget)
-
 const (
 	preferFork     = "fork"
 	preferUpstream = "upstream"

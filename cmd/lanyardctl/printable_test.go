@@ -68,7 +68,7 @@ func TestNoReportAndNoLogObeysAPath(t *testing.T) {
 	o := pairOptions{
 		source: location.SourceOptions{Location: location.Location{URI: "rdb:" + nasty}}, only: record.AllKinds,
 		targetOptions: targetOptions{target: location.TargetOptions{Location: location.Location{URI: "embedded:" + nasty}, Database: "lanyard"},
-			outputFlags: outputFlags{verbose: true}, again: invocation.Invocation{Name: verifyName, Flags: []invocation.TypedFlag{{Name: "redis", Values: []string{"rdb:" + nasty}}}}},
+			outputFlags: outputFlags{verbose: true}, again: invocation.Invocation{Name: invocation.Verify, Flags: []invocation.TypedFlag{{Name: "redis", Values: []string{"rdb:" + nasty}}}}},
 	}
 	run := &verifyRun{pairRun: newPairRun(o, streams{err: &stderr, program: programOf()})}
 	run.warn("the file " + nasty)

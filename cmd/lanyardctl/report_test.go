@@ -67,7 +67,7 @@ func fullRun() migration {
 			Database: "lanyard",
 			Warnings: []string{"the password in --redis can be read by everybody who can list processes; set REDIS_URI instead"},
 			Exit:     exit.Rejects,
-			Again: invocation.Invocation{Name: migrationName, Flags: []invocation.TypedFlag{
+			Again: invocation.Invocation{Name: invocation.Migrate, Flags: []invocation.TypedFlag{
 				{Name: "mongo", Values: []string{"mongodb://lanyard:hunter2@db1:27017,db2:27017/?replicaSet=rs0"}}, {Name: "only", Values: []string{"kv", "last_seen"}},
 				{Name: "restart", Values: nil}, {Name: "user", Values: []string{"94490510688792576"}},
 			}}}},
@@ -312,7 +312,7 @@ func TestTheNextCommandIsWhatWasTyped(t *testing.T) {
 	if err := flags.Parse(args); err != nil {
 		t.Fatal(err)
 	}
-	cmd := invocation.Typed(migrationName, flags)
+	cmd := invocation.Typed(invocation.Migrate, flags)
 	want := `lanyardctl migrate redis-to-mongo --dry-run --mongo 'mongodb://u:xxxxx@h/?a=b&c=d' --only kv,metrics --quiet=false --timeout 5s --user 1 --user 2`
 	if got := cmd.String(); got != want {
 		t.Errorf("\n got %s\nwant %s", got, want)

@@ -54,9 +54,6 @@ const sweepExample = `  lanyardctl sweep --mongo mongodb://localhost:27017 --dry
   BOT_TOKEN=… lanyardctl sweep --guild 911655453283848242
   lanyardctl sweep --check --output json --progress none | jq .changes`
 
-// sweepName is how the command is called, in its report and in what to type next.
-const sweepName = "sweep"
-
 // sweepFlags are the flags as they were typed.
 type sweepFlags struct {
 	targetFlags
@@ -152,7 +149,7 @@ func (f sweepFlags) options(p program, now time.Time, flags *pflag.FlagSet) (swe
 		memory: f.memory << 20, tempDir: f.tempDir, sourceFlags: f.sourceFlags,
 	}
 	var err error
-	if o.targetOptions, err = f.targetFlags.options(p, now, flags, sweepName); err != nil {
+	if o.targetOptions, err = f.targetFlags.options(p, now, flags, invocation.Sweep); err != nil {
 		return o, err
 	}
 	o.target.ReadOnly = o.dryRun
@@ -258,7 +255,7 @@ func runSweep(ctx context.Context, o sweepOptions, s streams, checked error) err
 
 // explainSweep gives an error of a sweep, or of taking one back, its next step. It returns other errors as they are.
 func explainSweep(err error, a invocation.Invocation) error {
-	list := a.As(sweepListName, sameTarget...).String()
+	list := a.As(invocation.SweepList, invocation.TargetFlags...).String()
 	var busy *sweep.BusyError
 	switch {
 	case errors.As(err, &busy):

@@ -2,9 +2,7 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"regexp"
-	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -14,8 +12,6 @@ import (
 	"github.com/lanyardctl/lanyardctl/internal/invocation"
 	"github.com/lanyardctl/lanyardctl/internal/location"
 	"github.com/lanyardctl/lanyardctl/internal/ui"
-	"github.com/lanyardctl/lanyardctl/record"
-	"github.com/lanyardctl/lanyardctl/sweep"
 )
 
 // journalCommand is a command about the sweeps that a target's journal knows.
@@ -100,54 +96,4 @@ func (c journalCommand) open(ctx context.Context, r *targetRun, id string) error
 	}
 	defer closeTarget()
 	return c.work(ctx, r, target, id)
-}
-
-// known is what the journal knows of the sweeps, and what goes on.
-type known struct {
-	sweeps []record.Sweep // the newest first
-	lease  record.Lease   // of a process that lives; zero where none does
-}
-
-func readJournal(ctx context.Context, journal record.Journal, now time.Time) (known, error) {
-	var k known
-	var err error
-	if k.sweeps, err = journal.Sweeps(ctx); err != nil {
-		return k, err
-	}
-	lease, held, err := journal.Lease(ctx)
-	if err == nil && held && lease.Owner.Alive(lease.Heartbeat, record.NewOwner(), now) {
-		k.lease = lease
-	}
-	return k, err
-}
-
-// readSweep returns what the journal knows, and the sweep with the ID.
-func readSweep(ctx context.Context, journal record.Journal, now time.Time, id string) (known, record.Sweep, error) {
-	k, err := readJournal(ctx, journal, now)
-	if err != nil {
-		return k, record.Sweep{}, err
-	}
-	i := slices.IndexFunc(k.sweeps, func(s record.Sweep) bool { return s.ID == id })
-	if i < 0 {
-		return k, record.Sweep{}, fmt.Errorf("%w: %s", sweep.ErrUnknown, ui.ShownName(id))
-	}
-	return k, k.sweeps[i], nil
-}
-
-// States that a person is shown beside those of [record.SweepState].
-const (
-	stateKilled       = "killed"        // running once, in a process that lives no more
-	statePartlyUndone = "partly-undone" // taken back in part, because of an interruption or of documents that were changed
-)
-
-// state returns what the sweep is at.
-func (k known) state(s record.Sweep) string {
-	alive := k.lease.Owner != record.Owner{}
-	switch {
-	case s.State == record.SweepRunning && (!alive || k.lease.Owner != s.Owner):
-		return stateKilled
-	case s.State == record.SweepUndoing && (!alive || !s.UndoneAt.IsZero()):
-		return statePartlyUndone
-	}
-	return string(s.State)
 }

@@ -4,6 +4,7 @@ import (
 	"io"
 
 	"github.com/lanyardctl/lanyardctl/internal/exit"
+	"github.com/lanyardctl/lanyardctl/internal/invocation"
 	"github.com/lanyardctl/lanyardctl/record"
 	"github.com/lanyardctl/lanyardctl/sweep"
 )
@@ -86,7 +87,7 @@ type leftoverJSON struct {
 func (s sweeping) writeJSON(w io.Writer) error {
 	r := s.Report
 	out := sweepingJSON{
-		Command: sweepName, SweepID: orNull(r.ID), Target: s.Target, Database: s.Database,
+		Command: invocation.Sweep, SweepID: orNull(r.ID), Target: s.Target, Database: s.Database,
 		Users: r.Users, Changed: r.Changed, Unchanged: r.Unchanged, Created: r.Created, Merged: r.Merged, Undated: r.Undated, Left: r.Left,
 		YearsBefore: orEmpty(r.Before), YearsAfter: orEmpty(r.After), Largest: []recoveryJSON{},
 		DecidedByUserDates: r.ByUsers, KVDates: s.UserDates.String(),

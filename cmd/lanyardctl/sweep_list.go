@@ -10,13 +10,13 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/lanyardctl/lanyardctl/internal/exit"
+	"github.com/lanyardctl/lanyardctl/internal/invocation"
 	"github.com/lanyardctl/lanyardctl/internal/location"
 	"github.com/lanyardctl/lanyardctl/internal/redact"
 	"github.com/lanyardctl/lanyardctl/internal/ui"
 	"github.com/lanyardctl/lanyardctl/record"
+	"github.com/lanyardctl/lanyardctl/sweep"
 )
-
-const sweepListName = sweepName + " list"
 
 const sweepListLong = `List the sweeps that the database's journal knows, the newest first.
 
@@ -28,7 +28,7 @@ interrupted, done, undoing, partly-undone and undone.
 
 func newSweepList(p program) *cobra.Command {
 	return journalCommand{
-		name:   sweepListName,
+		name:   invocation.SweepList,
 		writes: func() bool { return false },
 		work:   listSweeps,
 		failed: func(f runFacts, _ string) report { return listing{runFacts: f} },
@@ -42,40 +42,40 @@ func newSweepList(p program) *cobra.Command {
 }
 
 func listSweeps(ctx context.Context, r *targetRun, target location.Target, _ string) error {
-	k, err := readJournal(ctx, target.Journal(), r.on.now)
+	history, err := sweep.ReadHistory(ctx, target.Journal(), r.on.now)
 	if err != nil {
 		return err
 	}
 	r.began = true
-	return r.print(listing{runFacts: r.facts(nil), known: k})
+	return r.print(listing{runFacts: r.facts(nil), History: history})
 }
 
 // listing is the report of the command.
 type listing struct {
 	runFacts
-	known
+	sweep.History
 }
 
 // Text returns l for people. It ends with a newline.
 func (l listing) Text(look ui.Style) string {
 	t := newReportText(look)
-	if len(l.sweeps) == 0 {
+	if len(l.Sweeps) == 0 {
 		t.Line("No sweep of %s, database %s, changed anything yet.", l.Target, l.Database)
 		t.warnings(l.Warnings)
 		return t.String()
 	}
 	head, rows := []string{"sweep", "started (UTC)", "state", "changes", "host", "options"}, [][]string(nil)
-	for _, s := range l.sweeps {
-		rows = append(rows, []string{ui.PrintableLine(s.ID), s.StartedAt.UTC().Format(recoveryTime), l.state(s), ui.Thousands(s.Changes),
+	for _, s := range l.Sweeps {
+		rows = append(rows, []string{ui.PrintableLine(s.ID), s.StartedAt.UTC().Format(recoveryTime), l.State(s), ui.Thousands(s.Changes),
 			ui.PrintableLine(s.Owner.Host), ui.PrintableLine(redact.HideText(s.Options))})
 	}
 	t.Table(ui.Table{Head: head, Rows: rows})
 	t.warnings(l.Warnings)
 	t.Line("")
-	t.command("To see what one changed, such as the newest:", l.Again.As(sweepShowName+" "+ui.PrintableLine(l.sweeps[0].ID), sameTarget...))
-	for _, s := range l.sweeps {
-		if s.State != record.SweepUndone && l.state(s) != string(record.SweepRunning) {
-			t.command("To take the newest back that can be:", l.Again.As(sweepUndoName+" "+ui.PrintableLine(s.ID), sameTarget...))
+	t.command("To see what one changed, such as the newest:", l.Again.As(invocation.SweepShow+" "+ui.PrintableLine(l.Sweeps[0].ID), invocation.TargetFlags...))
+	for _, s := range l.Sweeps {
+		if s.State != record.SweepUndone && l.State(s) != string(record.SweepRunning) {
+			t.command("To take the newest back that can be:", l.Again.As(invocation.SweepUndo+" "+ui.PrintableLine(s.ID), invocation.TargetFlags...))
 			break
 		}
 	}
@@ -96,8 +96,8 @@ type sweepJSON struct {
 	UndoneAt  *string `json:"undone_at"`
 }
 
-func (k known) json(s record.Sweep) sweepJSON {
-	return sweepJSON{s.ID, k.state(s), s.Changes, s.Version, redact.HideText(s.Options), s.Owner.Host, s.Owner.PID,
+func sweepOf(h sweep.History, s record.Sweep) sweepJSON {
+	return sweepJSON{s.ID, h.State(s), s.Changes, s.Version, redact.HideText(s.Options), s.Owner.Host, s.Owner.PID,
 		utc(s.StartedAt), timeOrNull(s.EndedAt), timeOrNull(s.UndoneAt)}
 }
 
@@ -118,9 +118,9 @@ func (l listing) writeJSON(w io.Writer) error {
 		Warnings []string    `json:"warnings"`
 		OK       bool        `json:"ok"`
 		Error    string      `json:"error,omitempty"`
-	}{sweepListName, l.Target, l.Database, []sweepJSON{}, append([]string{}, l.Warnings...), l.Exit == exit.Done, errorText(l.Err)}
-	for _, s := range l.sweeps {
-		out.Sweeps = append(out.Sweeps, l.json(s))
+	}{invocation.SweepList, l.Target, l.Database, []sweepJSON{}, append([]string{}, l.Warnings...), l.Exit == exit.Done, errorText(l.Err)}
+	for _, s := range l.Sweeps {
+		out.Sweeps = append(out.Sweeps, sweepOf(l.History, s))
 	}
 	return writeJSON(w, out)
 }

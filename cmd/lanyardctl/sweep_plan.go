@@ -10,28 +10,31 @@ import (
 
 // sweepPlan is what a sweep tells before it begins. Its texts hold no secret.
 type sweepPlan struct {
-	options  sweepOptions
-	target   endpoint
-	contents map[record.Collection]int64
-	dates    []endpoint // the sources beside the target
+	Target    endpoint
+	Database  string
+	Contents  map[record.Collection]int64
+	Dates     []endpoint // the sources beside the target
+	UserDates sweep.UserDates
+	Dedupe    bool
+	DryRun    bool
 }
 
 func (p sweepPlan) Text(l ui.Style) string {
 	t := newReportText(l)
-	t.Row("target", p.target.URI)
-	t.Row("", p.target.Facts+", database "+p.options.target.Database)
-	t.Row("", holds(p.contents))
+	t.Row("target", p.Target.URI)
+	t.Row("", p.Target.Facts+", database "+p.Database)
+	t.Row("", holds(p.Contents))
 	t.Row("dates", "of monitoring, users and kv in the target")
-	for _, source := range p.dates {
+	for _, source := range p.Dates {
 		t.Row("", source.URI)
 		t.Row("", "  "+source.Facts)
 	}
 	t.Row("plan", "keep each user's earliest plausible date in monitoring, as Lanyard reads it")
-	t.Row("", "dates that users can write themselves "+userDatesTexts[p.options.userDates])
-	if p.options.dedupe {
+	t.Row("", "dates that users can write themselves "+userDatesTexts[p.UserDates])
+	if p.Dedupe {
 		t.Row("", "merge several documents of one user in kv, last_seen and api_keys, and make text of numeric user ids")
 	}
-	if p.options.dryRun {
+	if p.DryRun {
 		t.Row("", l.Paint(ui.Yellow, "dry run: nothing is written to the target"))
 	} else {
 		t.Row("", "each change is journalled before it is made")
@@ -42,12 +45,12 @@ func (p sweepPlan) Text(l ui.Style) string {
 // attrs returns p for a log.
 func (p sweepPlan) attrs() []any {
 	var sources []string
-	for _, source := range p.dates {
+	for _, source := range p.Dates {
 		sources = append(sources, source.URI)
 	}
 	return []any{
-		"target", p.target.URI, "target_is", p.target.Facts, "database", p.options.target.Database, "target_holds", holds(p.contents),
-		"sources", strings.Join(sources, " "), "kv_dates", p.options.userDates.String(), "dedupe", p.options.dedupe, "dry_run", p.options.dryRun,
+		"target", p.Target.URI, "target_is", p.Target.Facts, "database", p.Database, "target_holds", holds(p.Contents),
+		"sources", strings.Join(sources, " "), "kv_dates", p.UserDates.String(), "dedupe", p.Dedupe, "dry_run", p.DryRun,
 	}
 }
 

@@ -54,7 +54,10 @@ func (r *sweepRun) do(ctx context.Context) error {
 		}
 	}
 	job := sweep.New(opts)
-	r.announce(sweepPlan{options: o, target: endpoint{o.target.Shown(), ui.PrintableLine(target.Facts().Is)}, contents: contents, dates: dates.said})
+	r.announce(sweepPlan{
+		Target: r.endpoint(target), Database: o.target.Database, Contents: contents, Dates: dates.said,
+		UserDates: o.userDates, Dedupe: o.dedupe, DryRun: o.dryRun,
+	})
 	stop := r.startProgress(func() ui.Progress { return sweepProgress(job.Snapshot()) })
 	r.began = true
 	report, err := job.Run(ctx)

@@ -14,13 +14,13 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/lanyardctl/lanyardctl/internal/exit"
+	"github.com/lanyardctl/lanyardctl/internal/invocation"
 	"github.com/lanyardctl/lanyardctl/internal/location"
 	"github.com/lanyardctl/lanyardctl/internal/redact"
 	"github.com/lanyardctl/lanyardctl/internal/ui"
 	"github.com/lanyardctl/lanyardctl/record"
+	"github.com/lanyardctl/lanyardctl/sweep"
 )
-
-const sweepShowName = sweepName + " show"
 
 const sweepShowLong = `Show what a sweep changed: the user, the collection, what was done, the dates before
 and after, and where the date came from; the newest change first. Documents are
@@ -32,7 +32,7 @@ never shown, since they may hold API keys.
 func newSweepShow(p program) *cobra.Command {
 	most := 0
 	c := journalCommand{
-		name:   sweepShowName,
+		name:   invocation.SweepShow,
 		writes: func() bool { return false },
 		check: func(*pflag.FlagSet) error {
 			if most < 0 {
@@ -43,7 +43,7 @@ func newSweepShow(p program) *cobra.Command {
 		work: func(ctx context.Context, r *targetRun, target location.Target, id string) error {
 			return showSweep(ctx, r, target.Journal(), id, most)
 		},
-		failed: func(f runFacts, id string) report { return showing{runFacts: f, id: id} },
+		failed: func(f runFacts, id string) report { return showing{runFacts: f, ID: id} },
 	}
 	return c.bind(p, &cobra.Command{
 		Use:   "show ID",
@@ -59,12 +59,16 @@ func newSweepShow(p program) *cobra.Command {
 
 // showSweep prints a sweep and its changes as they come.
 func showSweep(ctx context.Context, r *targetRun, journal record.Journal, id string, most int) error {
-	k, s, err := readSweep(ctx, journal, r.on.now, id)
+	history, err := sweep.ReadHistory(ctx, journal, r.on.now)
+	if err != nil {
+		return err
+	}
+	s, err := history.Find(id)
 	if err != nil {
 		return err
 	}
 	r.began = true
-	show := showing{runFacts: r.facts(nil), id: id, sweep: s, known: k}
+	show := showing{runFacts: r.facts(nil), ID: id, Sweep: s, History: history}
 	out := bufio.NewWriter(r.streams.out)
 	var page changePage = &textPage{out: out, look: r.look(r.streams.out), showing: show}
 	if r.on.output == outputJSON {
@@ -120,9 +124,9 @@ type changePage interface {
 // showing is a sweep that is shown.
 type showing struct {
 	runFacts
-	known
-	id    string
-	sweep record.Sweep
+	sweep.History
+	ID    string
+	Sweep record.Sweep
 }
 
 // Text returns the report of a run that failed, of which the error says everything.
@@ -147,10 +151,10 @@ type textPage struct {
 
 func (p *textPage) begin() error {
 	t := newReportText(p.look)
-	s := p.sweep
+	s := p.Sweep
 	t.Line("%s", p.look.Paint(ui.Bold, "Sweep "+ui.PrintableLine(s.ID)))
 	t.Line("  in       %s, database %s", p.Target, p.Database)
-	t.Line("  state    %s", p.state(s))
+	t.Line("  state    %s", p.State(s))
 	t.Line("  started  %s, on %s (process %d), by lanyardctl %s", when(s.StartedAt), ui.PrintableLine(s.Owner.Host), s.Owner.PID, ui.PrintableLine(s.Version))
 	t.Line("  ended    %s", when(s.EndedAt))
 	if !s.UndoneAt.IsZero() {
@@ -188,9 +192,9 @@ func (p *textPage) End(truncated bool, err error) error {
 		t.Line("")
 	}
 	t.warnings(p.Warnings)
-	state := p.state(p.sweep)
-	if running := state == string(record.SweepRunning) || state == string(record.SweepUndoing); err == nil && !running && p.sweep.State != record.SweepUndone {
-		t.command("To take this sweep back:", p.Again.As(sweepUndoName+" "+ui.PrintableLine(p.id), sameTarget...))
+	state := p.State(p.Sweep)
+	if running := state == string(record.SweepRunning) || state == string(record.SweepUndoing); err == nil && !running && p.Sweep.State != record.SweepUndone {
+		t.command("To take this sweep back:", p.Again.As(invocation.SweepUndo+" "+ui.PrintableLine(p.ID), invocation.TargetFlags...))
 	}
 	_, writeErr := io.WriteString(p.out, t.String())
 	return writeErr
@@ -214,9 +218,9 @@ type jsonPage struct {
 }
 
 func (p *jsonPage) begin() error {
-	head := object{{"command", sweepShowName}, {"target", p.Target}, {"database", p.Database}, {"sweep_id", p.id}}
-	if p.sweep.ID != "" {
-		head = append(head, member{"sweep", p.json(p.sweep)})
+	head := object{{"command", invocation.SweepShow}, {"target", p.Target}, {"database", p.Database}, {"sweep_id", p.ID}}
+	if p.Sweep.ID != "" {
+		head = append(head, member{"sweep", sweepOf(p.History, p.Sweep)})
 	}
 	text, err := indented(head)
 	if err != nil {

@@ -38,7 +38,7 @@ func fullSweep() sweeping {
 			Now:    goldenNow,
 			Target: "mongodb://lanyard:xxxxx@db1:27017", Database: "lanyard", Exit: exit.Rejects,
 			Warnings: []string{"the source is a replica, which may lag behind its master"},
-			Again: invocation.Invocation{Name: sweepName, Flags: []invocation.TypedFlag{
+			Again: invocation.Invocation{Name: invocation.Sweep, Flags: []invocation.TypedFlag{
 				{Name: "mongo", Values: []string{"mongodb://lanyard:hunter2@db1:27017"}}, {Name: "guild", Values: []string{"911655453283848242"}}, {Name: "timeout", Values: []string{"5s"}},
 			}},
 		},
@@ -140,12 +140,12 @@ func TestSweepsForScripts(t *testing.T) {
 }
 
 // journalled sweeps, the newest first, one of which goes on.
-func someSweeps() known {
+func someSweeps() sweep.History {
 	at := func(minutes int) time.Time { return time.Date(2026, 4, 3, 3, minutes, 0, 0, time.UTC) }
 	alive := record.Owner{Host: "db-host", PID: 17, Run: "R1"}
-	return known{
-		lease: record.Lease{Owner: alive, Heartbeat: at(50), Doing: "sweep 20260403-035000-0001"},
-		sweeps: []record.Sweep{
+	return sweep.History{
+		Lease: record.Lease{Owner: alive, Heartbeat: at(50), Doing: "sweep 20260403-035000-0001"},
+		Sweeps: []record.Sweep{
 			{ID: "20260403-035000-0001", State: record.SweepRunning, Owner: alive, StartedAt: at(50), Version: "v1.2.3", Changes: 7},
 			{ID: "20260403-034000-0002", State: record.SweepRunning, Owner: record.Owner{Host: "other\x1b[2J", PID: 18, Run: "R2"}, StartedAt: at(40),
 				Changes: 1234, Options: "--redis redis://:hunter2@h --kv-dates never"},
@@ -158,7 +158,7 @@ func someSweeps() known {
 }
 
 func TestTheListOfSweeps(t *testing.T) {
-	l := listing{runFacts: runFacts{Target: "embedded:try", Database: "lanyard", Again: invocation.Invocation{Name: sweepListName, Flags: []invocation.TypedFlag{{Name: "mongo", Values: []string{"embedded:try"}}}}}, known: someSweeps()}
+	l := listing{runFacts: runFacts{Target: "embedded:try", Database: "lanyard", Again: invocation.Invocation{Name: invocation.SweepList, Flags: []invocation.TypedFlag{{Name: "mongo", Values: []string{"embedded:try"}}}}}, History: someSweeps()}
 	golden(t, "sweep/list.txt", l.Text(ui.Style{Width: 100}))
 	golden(t, "sweep/list-empty.txt", listing{runFacts: l.runFacts}.Text(ui.Style{Width: 100}))
 	var b bytes.Buffer
@@ -170,13 +170,13 @@ func TestTheListOfSweeps(t *testing.T) {
 
 func TestASweepRunsOnlyWhileItsOwnerHasALivingLease(t *testing.T) {
 	k := someSweeps()
-	for i, want := range []string{"running", stateKilled, statePartlyUndone, "interrupted", "undone", "done"} {
-		if got := k.state(k.sweeps[i]); got != want {
-			t.Errorf("%s: %s, want %s", k.sweeps[i].ID, got, want)
+	for i, want := range []string{"running", "killed", "partly-undone", "interrupted", "undone", "done"} {
+		if got := k.State(k.Sweeps[i]); got != want {
+			t.Errorf("%s: %s, want %s", k.Sweeps[i].ID, got, want)
 		}
 	}
-	k.lease = record.Lease{}
-	if got := k.state(k.sweeps[0]); got != stateKilled {
+	k.Lease = record.Lease{}
+	if got := k.State(k.Sweeps[0]); got != "killed" {
 		t.Errorf("without a lease: %s", got)
 	}
 }
@@ -189,7 +189,7 @@ type shownChanges struct {
 }
 
 func (j shownChanges) Sweeps(context.Context) ([]record.Sweep, error) {
-	return someSweeps().sweeps, nil
+	return someSweeps().Sweeps, nil
 }
 
 func (j shownChanges) Lease(context.Context) (record.Lease, bool, error) {
@@ -220,7 +220,7 @@ func TestASweepIsShownAsItsChangesCome(t *testing.T) {
 		for _, form := range []string{outputText, outputJSON} {
 			var stdout bytes.Buffer
 			o := targetOptions{target: location.TargetOptions{Location: location.Location{URI: "embedded:try"}, Database: "lanyard"}, outputFlags: outputFlags{output: form},
-				again: invocation.Invocation{Name: sweepShowName + " x", Flags: []invocation.TypedFlag{{Name: "mongo", Values: []string{"embedded:try"}}, {Name: "max-changes", Values: []string{"2"}}}}}
+				again: invocation.Invocation{Name: invocation.SweepShow + " x", Flags: []invocation.TypedFlag{{Name: "mongo", Values: []string{"embedded:try"}}, {Name: "max-changes", Values: []string{"2"}}}}}
 			r := newTargetRun(o, streams{out: &stdout, err: io.Discard, program: programOf()}, ui.NewSanitizer())
 			err := showSweep(t.Context(), r, test.journal, "20260403-030000-0006", test.most)
 			if failed := test.journal.err != nil; failed != (err != nil) || failed && exit.CodeOf(err) != exit.Failed {
@@ -243,7 +243,7 @@ func TestASweepIsShownAsItsChangesCome(t *testing.T) {
 }
 
 func goldenUndos() map[string]undoing {
-	facts := runFacts{Target: "embedded:try", Database: "lanyard", Again: invocation.Invocation{Name: sweepUndoName + " 20260403-030000-0006", Flags: []invocation.TypedFlag{{Name: "mongo", Values: []string{"embedded:try"}}}}}
+	facts := runFacts{Target: "embedded:try", Database: "lanyard", Again: invocation.Invocation{Name: invocation.SweepUndo + " 20260403-030000-0006", Flags: []invocation.TypedFlag{{Name: "mongo", Values: []string{"embedded:try"}}}}}
 	report := sweep.UndoReport{Complete: true, Restored: 1234, Already: 2, StartedAt: time.Date(2026, 4, 3, 3, 7, 30, 0, time.UTC), Duration: 3 * time.Second}
 	undone := undoing{runFacts: facts, id: "20260403-030000-0006", Report: report}
 
@@ -328,7 +328,7 @@ func TestTheExitCodeOfASweep(t *testing.T) {
 }
 
 func TestErrorsOfSweepsKnowTheNextStep(t *testing.T) {
-	a := invocation.Invocation{Name: sweepName, Flags: []invocation.TypedFlag{{Name: "mongo", Values: []string{"embedded:try"}}, {Name: "dedupe", Values: nil}}}
+	a := invocation.Invocation{Name: invocation.Sweep, Flags: []invocation.TypedFlag{{Name: "mongo", Values: []string{"embedded:try"}}, {Name: "dedupe", Values: nil}}}
 	run := &sweepRun{newTargetRun(targetOptions{again: a, target: location.TargetOptions{Location: location.Location{URI: "mongodb://h"}}}, streams{program: programOf()}, ui.NewSanitizer()), sweepOptions{redis: &location.SourceOptions{Location: location.Location{URI: "redis://h"}}}}
 	const list = "lanyardctl sweep list --mongo embedded:try"
 	for name, test := range map[string]struct {
@@ -611,11 +611,10 @@ func TestTheHelpOfSweep(t *testing.T) {
 }
 
 func TestThePlanOfASweep(t *testing.T) {
-	o := sweepOptions{targetOptions: targetOptions{target: location.TargetOptions{Database: "lanyard"}}, dedupe: true, userDates: sweep.NeverUserDates}
-	p := sweepPlan{options: o, target: endpoint{"mongodb://db1:27017", "MongoDB 7.0.14, replica set rs0"},
-		contents: map[record.Collection]int64{record.MonitoringCollection: 12345, record.MetricsCollection: 1},
-		dates:    []endpoint{{"redis://:xxxxx@localhost:6379", "Redis 7.0.15, master, db 0, 12 keys"}, {"guild 1", "when its members joined, by Discord's API"}}}
+	p := sweepPlan{Database: "lanyard", Dedupe: true, UserDates: sweep.NeverUserDates, Target: endpoint{"mongodb://db1:27017", "MongoDB 7.0.14, replica set rs0"},
+		Contents: map[record.Collection]int64{record.MonitoringCollection: 12345, record.MetricsCollection: 1},
+		Dates:    []endpoint{{"redis://:xxxxx@localhost:6379", "Redis 7.0.15, master, db 0, 12 keys"}, {"guild 1", "when its members joined, by Discord's API"}}}
 	golden(t, "sweep/preflight.txt", p.Text(ui.Style{Width: 100}))
-	p.options.dryRun, p.options.dedupe, p.dates, p.contents = true, false, nil, nil
+	p.DryRun, p.Dedupe, p.Dates, p.Contents = true, false, nil, nil
 	golden(t, "sweep/preflight-dry-run.txt", p.Text(ui.Style{Width: 60, Colour: true}))
 }

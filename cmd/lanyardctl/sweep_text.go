@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/lanyardctl/lanyardctl/internal/invocation"
 	"github.com/lanyardctl/lanyardctl/internal/ui"
 	"github.com/lanyardctl/lanyardctl/record"
 	"github.com/lanyardctl/lanyardctl/sweep"
@@ -312,5 +313,5 @@ func (t *reportText) takeBack(s sweeping) {
 	if s.Report.ID == "" || s.Report.DryRun {
 		return
 	}
-	t.command("To take this sweep back:", s.Again.As(sweepUndoName+" "+s.Report.ID, sameTarget...))
+	t.command("To take this sweep back:", s.Again.As(invocation.SweepUndo+" "+s.Report.ID, invocation.TargetFlags...))
 }

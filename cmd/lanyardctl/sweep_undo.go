@@ -10,13 +10,12 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/lanyardctl/lanyardctl/internal/exit"
+	"github.com/lanyardctl/lanyardctl/internal/invocation"
 	"github.com/lanyardctl/lanyardctl/internal/location"
 	"github.com/lanyardctl/lanyardctl/internal/ui"
 	"github.com/lanyardctl/lanyardctl/record"
 	"github.com/lanyardctl/lanyardctl/sweep"
 )
-
-const sweepUndoName = sweepName + " undo"
 
 const sweepUndoLong = `Take a sweep back: each document that still is as the sweep left it becomes what it
 was before, byte for byte. One that somebody changed since stays as it is, and is
@@ -29,7 +28,7 @@ it writes nothing.
 func newSweepUndo(p program) *cobra.Command {
 	dryRun := false
 	return journalCommand{
-		name:   sweepUndoName,
+		name:   invocation.SweepUndo,
 		writes: func() bool { return !dryRun },
 		work: func(ctx context.Context, r *targetRun, target location.Target, id string) error {
 			return undoSweep(ctx, r, target, id, dryRun)
@@ -51,7 +50,11 @@ func newSweepUndo(p program) *cobra.Command {
 
 func undoSweep(ctx context.Context, r *targetRun, target location.Target, id string, dryRun bool) error {
 	journal := target.Journal()
-	k, s, err := readSweep(ctx, journal, r.on.now, id)
+	history, err := sweep.ReadHistory(ctx, journal, r.on.now)
+	if err != nil {
+		return err
+	}
+	s, err := history.Find(id)
 	if err != nil {
 		return err
 	}
@@ -64,8 +67,8 @@ func undoSweep(ctx context.Context, r *targetRun, target location.Target, id str
 		Notify: func(message string) { r.log.Info(message) },
 	})
 	r.announce(undoPlan{
-		target: endpoint{r.on.target.Shown(), ui.PrintableLine(target.Facts().Is)}, database: r.on.target.Database,
-		sweep: k.json(s), dryRun: dryRun,
+		target: r.endpoint(target), database: r.on.target.Database,
+		sweep: sweepOf(history, s), dryRun: dryRun,
 	})
 	stop := r.startProgress(func() ui.Progress {
 		now := job.Snapshot()
@@ -195,7 +198,7 @@ func (t *reportText) nextAfterUndo(u undoing) {
 	case r.Moved+r.Refused > 0 && len(r.Later) > 0:
 		t.Wrap("", "Later sweeps may have changed these documents. Take those back first, the newest first:")
 		for _, id := range r.Later {
-			t.Line("  %s", t.Paint(ui.Bold, cmd.As(sweepUndoName+" "+ui.PrintableLine(id), sameTarget...).String()))
+			t.Line("  %s", t.Paint(ui.Bold, cmd.As(invocation.SweepUndo+" "+ui.PrintableLine(id), invocation.TargetFlags...).String()))
 		}
 		t.command("Then go on with this one:", cmd)
 	case r.Moved+r.Refused > 0:
@@ -233,7 +236,7 @@ func (u undoing) writeJSON(w io.Writer) error {
 		DryRun    bool           `json:"dry_run"`
 		endJSON
 	}{
-		sweepUndoName, u.id, u.Target, u.Database, r.Restored, r.Already, r.Moved, r.Refused,
+		invocation.SweepUndo, u.id, u.Target, u.Database, r.Restored, r.Already, r.Moved, r.Refused,
 		leftoversJSON(r.Kept), r.Moved + r.Refused, append([]string{}, r.Later...), r.DryRun,
 		u.End(utc(r.StartedAt), r.Duration.Milliseconds()),
 	})

@@ -43,9 +43,6 @@ const (
 	targetEnvironmentHelp = "Environment\n" + mongoEnvironment
 )
 
-// sameTarget are the flags by which one command goes on with the target of another.
-var sameTarget = []string{"mongo", "database", "timeout", "retry-for", "mongo-server-name"}
-
 // bindTarget adds the flags that say which database is meant. Target is what is done there: "write to".
 func (f *targetFlags) bindTarget(cmd *cobra.Command, target string) {
 	flags := cmd.Flags()
@@ -78,7 +75,7 @@ type targetOptions struct {
 func (f targetFlags) options(p program, now time.Time, flags *pflag.FlagSet, command string) (targetOptions, error) {
 	o := targetOptions{now: now, again: invocation.Typed(command, flags), outputFlags: f.outputFlags}
 	o.target.Timeout, o.target.RetryFor = f.timeout, f.retryFor
-	o.target.Dedupe = o.again.As(sweepName, sameTarget...).With("dedupe").String()
+	o.target.Dedupe = o.again.As(invocation.Sweep, invocation.TargetFlags...).With("dedupe").String()
 	if f.timeout <= 0 {
 		return o, exit.WrongUse(fmt.Sprintf("--timeout: %s is no time to wait", f.timeout), "give a duration such as 10s")
 	}

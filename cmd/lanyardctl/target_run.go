@@ -101,6 +101,11 @@ type plan interface {
 	attrs() []any // for a log
 }
 
+// endpoint returns the target as a preflight has it.
+func (r *targetRun) endpoint(target location.Described) endpoint {
+	return endpoint{r.on.target.Shown(), ui.PrintableLine(target.Facts().Is)}
+}
+
 // announce tells what is going to be done.
 func (r *targetRun) announce(p plan) {
 	switch {

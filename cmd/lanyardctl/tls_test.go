@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/lanyardctl/lanyardctl/internal/exit/exittest"
+	"github.com/lanyardctl/lanyardctl/internal/invocation"
 	"github.com/lanyardctl/lanyardctl/store/redis"
 )
 
@@ -21,7 +22,7 @@ func pairOf(args []string, env ...string) (pairOptions, error) {
 	if err := cmd.ParseFlags(args); err != nil {
 		return pairOptions{}, err
 	}
-	return f.options(programOf(env...), time.Now(), cmd.Flags(), verifyName)
+	return f.options(programOf(env...), time.Now(), cmd.Flags(), invocation.Verify)
 }
 
 func TestTLSOfRedisIsSaidByFlagsAndElseByVariables(t *testing.T) {
@@ -98,7 +99,7 @@ func TestACertificateThatIsNotCheckedIsTold(t *testing.T) {
 func TestWhatToTypeNextKeepsTheFlagsAboutTLS(t *testing.T) {
 	o, err := pairOf(strings.Fields("--redis rediss://h --mongo mongodb+srv://h --redis-ca c --redis-cert c --redis-key k --redis-server-name n --mongo-server-name m"))
 	const want = "lanyardctl x --mongo mongodb+srv://h --mongo-server-name m --redis rediss://h --redis-ca c --redis-cert c --redis-key k --redis-server-name n"
-	if got := o.again.As("x", sameFlags...).String(); err != nil || got != want {
+	if got := o.again.As("x", invocation.PairFlags...).String(); err != nil || got != want {
 		t.Errorf("%s, %v", got, err)
 	}
 }

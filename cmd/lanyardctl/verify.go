@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/lanyardctl/lanyardctl/internal/exit"
+	"github.com/lanyardctl/lanyardctl/internal/invocation"
 	"github.com/lanyardctl/lanyardctl/internal/location"
 	"github.com/lanyardctl/lanyardctl/verify"
 )
@@ -38,9 +39,6 @@ const verifyExample = `  lanyardctl verify --redis redis://localhost:6379 --mong
   lanyardctl verify --redis rdb:./dump.rdb --mongo embedded:./try --report verify.md
   lanyardctl verify --only kv,last_seen --user 94490510688792576 --exact
   lanyardctl verify --output json --progress none | jq .differences`
-
-// verifyName is how the command is called, in its report and in what to type next.
-const verifyName = "verify"
 
 // verifyFlags are the flags as they were typed.
 type verifyFlags struct {
@@ -106,7 +104,7 @@ func (f verifyFlags) options(p program, now time.Time, flags *pflag.FlagSet) (ve
 		maxDifferences: f.maxDifferences, memory: int64(f.memory) << 20,
 	}
 	var err error
-	if o.pairOptions, err = f.pairFlags.options(p, now, flags, verifyName); err != nil {
+	if o.pairOptions, err = f.pairFlags.options(p, now, flags, invocation.Verify); err != nil {
 		return o, err
 	}
 	o.target.ReadOnly = true

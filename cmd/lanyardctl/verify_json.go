@@ -4,6 +4,7 @@ import (
 	"io"
 
 	"github.com/lanyardctl/lanyardctl/internal/exit"
+	"github.com/lanyardctl/lanyardctl/internal/invocation"
 	"github.com/lanyardctl/lanyardctl/record"
 	"github.com/lanyardctl/lanyardctl/verify"
 )
@@ -47,7 +48,7 @@ type differenceJSON struct {
 func (v verification) writeJSON(w io.Writer) error {
 	r := v.Report
 	out := verificationJSON{
-		Command: verifyName, Source: v.Source, Target: v.Target, Database: v.Database,
+		Command: invocation.Verify, Source: v.Source, Target: v.Target, Database: v.Database,
 		Kinds:       byKind[verify.Counts]{only: r.Only, counts: r.Kinds},
 		Differences: []differenceJSON{}, Total: r.Total, Truncated: v.unlisted() > 0, Exact: r.Exact, CountsOnly: r.CountsOnly,
 		Reasons:     orEmpty(r.Reasons),

@@ -6,6 +6,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/lanyardctl/lanyardctl/internal/invocation"
 	"github.com/lanyardctl/lanyardctl/internal/ui"
 	"github.com/lanyardctl/lanyardctl/record"
 )
@@ -61,7 +62,7 @@ const junitNone = "0"
 // short. Rejects are skipped test cases, since they alone are no difference.
 func (v verification) writeJUnit(w io.Writer) error {
 	seconds := fmt.Sprintf("%.3f", v.Report.Duration.Seconds())
-	out := junitReport{Name: "lanyardctl " + verifyName, Time: seconds}
+	out := junitReport{Name: "lanyardctl " + invocation.Verify, Time: seconds}
 	run := &junitSuite{Name: "run", Time: seconds, Properties: &[]junitSetting{
 		{"source", v.Source}, {"target", v.Target}, {"database", v.Database},
 	}}

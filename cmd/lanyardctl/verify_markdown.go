@@ -6,6 +6,7 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/lanyardctl/lanyardctl/internal/invocation"
 	"github.com/lanyardctl/lanyardctl/internal/ui"
 )
 
@@ -14,7 +15,7 @@ func (v verification) writeMarkdown(w io.Writer) error {
 	var b strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 	text, _ := v.verdict()
-	line("## lanyardctl %s", verifyName)
+	line("## lanyardctl %s", invocation.Verify)
 	line("")
 	line("**%s**", mdText(text))
 	line("")

@@ -43,7 +43,7 @@ func foundDifferences() verification {
 	run := &verifyRun{pairRun: newPairRun(pairOptions{
 		source: location.SourceOptions{Location: location.Location{URI: "redis://:hunter2@localhost:6379/0"}},
 		targetOptions: targetOptions{target: location.TargetOptions{Location: location.Location{URI: "mongodb://lanyard:hunter2@db1:27017"}, Database: "lanyard"}, now: goldenNow,
-			again: invocation.Invocation{Name: verifyName, Flags: []invocation.TypedFlag{
+			again: invocation.Invocation{Name: invocation.Verify, Flags: []invocation.TypedFlag{
 				{Name: "mongo", Values: []string{"mongodb://lanyard:hunter2@db1:27017"}}, {Name: "only", Values: []string{"kv", "metrics"}}, {Name: "report", Values: []string{"a b.md"}},
 			}}},
 	}, streams{err: io.Discard, program: programOf()})}
@@ -570,7 +570,7 @@ func TestWhatToDoNext(t *testing.T) {
 		"none listed":                     {kv: verify.Counts{Extra: 1}, said: []string{extra}},
 	} {
 		v := verification{Report: verify.Report{Only: record.AllKinds, Total: 1, Differences: test.listed, Exact: test.exact, CountsOnly: test.counts}}
-		v.Exit, v.Again, v.Report.Kinds[record.KV] = exit.Differences, invocation.Invocation{Name: verifyName}, test.kv
+		v.Exit, v.Again, v.Report.Kinds[record.KV] = exit.Differences, invocation.Invocation{Name: invocation.Verify}, test.kv
 		text := v.Text(ui.Style{})
 		for _, advice := range []string{migrate, decide, more, extra} {
 			if said := strings.Contains(text, advice); said != slices.Contains(test.said, advice) {

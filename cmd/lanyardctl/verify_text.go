@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/lanyardctl/lanyardctl/internal/exit"
+	"github.com/lanyardctl/lanyardctl/internal/invocation"
 	"github.com/lanyardctl/lanyardctl/internal/ui"
 	"github.com/lanyardctl/lanyardctl/record"
 )
@@ -72,7 +73,7 @@ var longestKind = len(record.MonitoringSince.String())
 // nextAfterVerify says what to type now.
 func (t *reportText) nextAfterVerify(v verification) {
 	total, cmd := v.total(), v.Again
-	migrate := cmd.As(migrationName, sameFlags...)
+	migrate := cmd.As(invocation.Migrate, invocation.PairFlags...)
 	t.Line("")
 	switch {
 	case v.interrupted():

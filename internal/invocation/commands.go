@@ -1,0 +1,21 @@
+package invocation
+
+import "slices"
+
+// The commands, as they are called.
+const (
+	Migrate   = "migrate redis-to-mongo"
+	Verify    = "verify"
+	Sweep     = "sweep"
+	SweepList = Sweep + " list"
+	SweepShow = Sweep + " show"
+	SweepUndo = Sweep + " undo"
+)
+
+// The flags by which one command goes on with what another did: with its target, with how it spoke TLS to Redis, and with
+// its source as well.
+var (
+	TargetFlags   = []string{"mongo", "database", "timeout", "retry-for", "mongo-server-name"}
+	RedisTLSFlags = []string{"redis-ca", "redis-cert", "redis-key", "redis-server-name"}
+	PairFlags     = slices.Concat([]string{"redis", "only", "user", "on-conflict", "kv-prefer", "allow-empty", "allow-shrinking"}, RedisTLSFlags, TargetFlags)
+)

@@ -1,0 +1,57 @@
+package sweep
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/lanyardctl/lanyardctl/record"
+)
+
+// History is what the journal knows of the sweeps, and what goes on.
+type History struct {
+	Sweeps []record.Sweep // the newest first
+	Lease  record.Lease   // of a process that lives; zero where none does
+}
+
+// ReadHistory reads what the journal knows at now.
+func ReadHistory(ctx context.Context, journal record.Journal, now time.Time) (History, error) {
+	var h History
+	var err error
+	if h.Sweeps, err = journal.Sweeps(ctx); err != nil {
+		return h, err
+	}
+	lease, held, err := journal.Lease(ctx)
+	if err == nil && held && lease.Owner.Alive(lease.Heartbeat, record.NewOwner(), now) {
+		h.Lease = lease
+	}
+	return h, err
+}
+
+// Find returns the sweep with the ID, or [ErrUnknown].
+func (h History) Find(id string) (record.Sweep, error) {
+	i := slices.IndexFunc(h.Sweeps, func(s record.Sweep) bool { return s.ID == id })
+	if i < 0 {
+		return record.Sweep{}, fmt.Errorf("%w: %s", ErrUnknown, id)
+	}
+	return h.Sweeps[i], nil
+}
+
+// States that a person is shown beside those of [record.SweepState].
+const (
+	stateKilled       = "killed"        // running once, in a process that lives no more
+	statePartlyUndone = "partly-undone" // taken back in part, because of an interruption or of documents that were changed
+)
+
+// State returns what the sweep is at, as a person is shown it.
+func (h History) State(s record.Sweep) string {
+	alive := h.Lease.Owner != record.Owner{}
+	switch {
+	case s.State == record.SweepRunning && (!alive || h.Lease.Owner != s.Owner):
+		return stateKilled
+	case s.State == record.SweepUndoing && (!alive || !s.UndoneAt.IsZero()):
+		return statePartlyUndone
+	}
+	return string(s.State)
+}
