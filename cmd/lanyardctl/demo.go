@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/lanyardctl/lanyardctl/internal/demo"
 	"github.com/lanyardctl/lanyardctl/internal/exit"
 	"github.com/lanyardctl/lanyardctl/internal/invocation"
 	"github.com/lanyardctl/lanyardctl/internal/location"
@@ -87,13 +90,13 @@ func runDemo(ctx context.Context, keep bool, s streams) (err error) {
 	if err := os.WriteFile(demoDump, testdata.Dump, 0o600); err != nil {
 		return fmt.Errorf("write the demo's dump: %w", err)
 	}
-	d := &demo{streams: s, folder: folder, keep: keep}
+	d := &showing{streams: s, folder: folder, keep: keep}
 	d.Style = ui.StyleOf(s.out, s.env)
 	return d.run(ctx)
 }
 
-// demo is one showing.
-type demo struct {
+// showing is one run of the demo.
+type showing struct {
 	ui.Style
 	streams streams
 	folder  string
@@ -109,10 +112,10 @@ type command struct {
 	want int
 }
 
-func (d *demo) run(ctx context.Context) error {
+func (d *showing) run(ctx context.Context) error {
 	migrate := "migrate redis-to-mongo --redis " + demoRedis + " --mongo " + demoMongo
 	verify := "verify --redis " + demoRedis + " --mongo " + demoMongo
-	changed := " --only kv,last_seen --user " + demoChanged + " --user " + demoDeleted
+	changed := " --only kv,last_seen --user " + demo.Changed + " --user " + demo.Deleted
 	steps := []func() error{
 		d.tell("What would a migration do?", "The bundled dump was saved by a real redis-server. It holds every layout that any Lanyard "+
 			"ever wrote, and a value for every reason to reject one. A dry run reads both sides and writes nothing to MongoDB."),
@@ -125,7 +128,7 @@ func (d *demo) run(ctx context.Context) error {
 
 		d.tell("Recover dates.", "Forks of Lanyard left \"monitored since\" dates in several places, and Lanyard takes the first that it "+
 			"finds. Here are some as they are met:"),
-		func() error { return d.asClient(ctx, d.hide) },
+		func() error { return d.asClient(ctx, demo.Client.Hide) },
 		d.do(ctx, command{invocation.Sweep + " --mongo " + demoMongo, exit.Done}),
 		d.remark("2022 is back. The date of 2009 was not believed, since there was no Discord then."),
 
@@ -134,7 +137,7 @@ func (d *demo) run(ctx context.Context) error {
 		d.remark("Exit status 3 again: nothing is missing, and what was rejected is still rejected. Without rejects it is 0."),
 
 		d.tell("Now somebody meddles.", "Two documents are changed behind lanyardctl's back, as a MongoDB client would:"),
-		func() error { return d.asClient(ctx, d.meddle) },
+		func() error { return d.asClient(ctx, demo.Client.Tamper) },
 		d.do(ctx, command{verify + " --quiet", exit.Differences}),
 		d.remark("Exit status 4: a CI job would stop here, and say which user's document it is."),
 
@@ -143,15 +146,15 @@ func (d *demo) run(ctx context.Context) error {
 		d.do(ctx, command{migrate + changed + " --on-conflict source --quiet --rejects mended.ndjson", exit.Done}),
 		d.remark("And all is well again, for these two users:"),
 		d.do(ctx, command{verify + changed + " --on-conflict source --quiet", exit.Done}),
-		func() error { d.Line(""); return nil },
+		func() error { d.line(""); return nil },
 
 		d.tell("Take the sweep back.", "Every change of a sweep was journalled before it was made. \"sweep show\" lists them, and:"),
 		func() error { return d.takeBack(ctx) },
 		d.End,
 	}
-	d.Line("%s", d.Paint(ui.Bold, "lanyardctl demo"))
-	d.Wrap("Each command below is really run, in " + d.folder + "; what follows it is its own output.")
-	d.Line("")
+	d.line("%s", d.Paint(ui.Bold, "lanyardctl demo"))
+	d.wrap("Each command below is really run, in " + d.folder + "; what follows it is its own output.")
+	d.line("")
 	for _, step := range steps {
 		if err := step(); err != nil {
 			return err
@@ -163,34 +166,34 @@ func (d *demo) run(ctx context.Context) error {
 	return nil
 }
 
-func (d *demo) heading(title string) {
+func (d *showing) heading(title string) {
 	d.step++
-	d.Line("%s", d.Paint(ui.Bold, fmt.Sprintf("%d. %s", d.step, title)))
+	d.line("%s", d.Paint(ui.Bold, fmt.Sprintf("%d. %s", d.step, title)))
 }
 
 // tell begins a step.
-func (d *demo) tell(title, text string) func() error {
+func (d *showing) tell(title, text string) func() error {
 	return func() error {
 		d.heading(title)
-		d.Wrap(text)
-		d.Line("")
+		d.wrap(text)
+		d.line("")
 		return nil
 	}
 }
 
-func (d *demo) remark(text string) func() error {
+func (d *showing) remark(text string) func() error {
 	return func() error {
-		d.Line("")
-		d.Wrap(text)
-		d.Line("")
+		d.line("")
+		d.wrap(text)
+		d.line("")
 		return nil
 	}
 }
 
 // do shows a command and runs it. Another exit code than the one that is right ends the demo.
-func (d *demo) do(ctx context.Context, c command) func() error {
+func (d *showing) do(ctx context.Context, c command) func() error {
 	return func() error {
-		d.Line("%s", d.Paint(ui.Green, "$ lanyardctl "+c.args))
+		d.line("%s", d.Paint(ui.Green, "$ lanyardctl "+c.args))
 		code := d.streams.execute(ctx, strings.Fields(c.args), d.streams.out, d.streams.err)
 		switch {
 		case ctx.Err() != nil:
@@ -202,37 +205,37 @@ func (d *demo) do(ctx context.Context, c command) func() error {
 	}
 }
 
-func (d *demo) End() error {
-	d.Line("")
+func (d *showing) End() error {
+	d.line("")
 	d.heading("Your turn.")
-	d.Wrap("On your own servers, beginning with a dry run (passwords are better given by REDIS_URI and MONGODB_URI):")
-	d.Line("")
+	d.wrap("On your own servers, beginning with a dry run (passwords are better given by REDIS_URI and MONGODB_URI):")
+	d.line("")
 	for _, command := range []string{
 		"lanyardctl migrate redis-to-mongo --redis redis://localhost:6379 --mongo mongodb://localhost:27017 --dry-run",
 		"lanyardctl migrate redis-to-mongo --redis redis://localhost:6379 --mongo mongodb://localhost:27017",
 		"lanyardctl sweep --mongo mongodb://localhost:27017 --dry-run",
 		"lanyardctl verify --redis redis://localhost:6379 --mongo mongodb://localhost:27017",
 	} {
-		d.Line("  %s", d.Paint(ui.Bold, command))
+		d.line("  %s", d.Paint(ui.Bold, command))
 	}
-	d.Line("")
-	d.Wrap("Or rehearse with last night's dump, which touches no server: --redis rdb:/var/lib/redis/dump.rdb --mongo embedded:./rehearsal")
-	d.Line("")
+	d.line("")
+	d.wrap("Or rehearse with last night's dump, which touches no server: --redis rdb:/var/lib/redis/dump.rdb --mongo embedded:./rehearsal")
+	d.line("")
 	if !d.keep {
-		d.Wrap("The demo's folder is removed now; --keep keeps it.")
+		d.wrap("The demo's folder is removed now; --keep keeps it.")
 		return nil
 	}
-	d.Wrap("The demo's folder stays. To look into its database with a MongoDB client, and then to remove it:")
-	d.Line("  lanyardctl embedded serve %s", invocation.Quote(filepath.Join(d.folder, location.EmbeddedFolder(demoMongo))))
-	d.Line("  rm -r %s", invocation.Quote(d.folder))
+	d.wrap("The demo's folder stays. To look into its database with a MongoDB client, and then to remove it:")
+	d.line("  lanyardctl embedded serve %s", invocation.Quote(filepath.Join(d.folder, location.EmbeddedFolder(demoMongo))))
+	d.line("  rm -r %s", invocation.Quote(d.folder))
 	return nil
 }
 
-func (d *demo) Line(format string, args ...any) { d.print(fmt.Sprintf(format+"\n", args...)) }
+func (d *showing) line(format string, args ...any) { d.print(fmt.Sprintf(format+"\n", args...)) }
 
-// Wrap prints a paragraph.
-func (d *demo) Wrap(text string) {
-	t := newReportText(ui.Style{Width: 100})
+// wrap prints a paragraph.
+func (d *showing) wrap(text string) {
+	t := &ui.Text{Style: ui.Style{Width: 100}}
 	if d.Width > 0 {
 		t.Width = min(d.Width, t.Width)
 	}
@@ -241,8 +244,40 @@ func (d *demo) Wrap(text string) {
 }
 
 // print keeps the first error, which ends the demo after the step.
-func (d *demo) print(text string) {
+func (d *showing) print(text string) {
 	if _, err := io.WriteString(d.streams.out, text); err != nil && d.printErr == nil {
 		d.printErr = fmt.Errorf("print the demo: %w", err)
 	}
+}
+
+// asClient lets somebody else do something to the demo's database, and shows what is typed.
+func (d *showing) asClient(ctx context.Context, do func(demo.Client, context.Context) error) error {
+	client := demo.Client{
+		Folder: location.EmbeddedFolder(demoMongo), Database: location.DefaultDatabase,
+		Typed: func(statement string) { d.line("%s", d.Paint(ui.Yellow, "> "+statement)) },
+	}
+	if err := do(client, ctx); err != nil {
+		return location.ExplainEmbedded(err)
+	}
+	d.line("")
+	return nil
+}
+
+// takeBack takes the demo's only sweep back.
+func (d *showing) takeBack(ctx context.Context) error {
+	var list bytes.Buffer
+	code := d.streams.execute(ctx, strings.Fields(invocation.SweepList+" --mongo "+demoMongo+" --output json --quiet"), &list, io.Discard)
+	var found struct {
+		Sweeps []struct {
+			ID string `json:"sweep_id"`
+		} `json:"sweeps"`
+	}
+	err := json.Unmarshal(list.Bytes(), &found)
+	switch {
+	case ctx.Err() != nil:
+		return &exit.Error{Code: exit.Interrupted, Err: record.ErrInterrupted}
+	case code != exit.Done || err != nil || len(found.Sweeps) != 1:
+		return fmt.Errorf("the demo expected one sweep in the journal, and found %d (exit status %d)", len(found.Sweeps), code)
+	}
+	return d.do(ctx, command{invocation.SweepUndo + " " + found.Sweeps[0].ID + " --mongo " + demoMongo + " --quiet", exit.Done})()
 }

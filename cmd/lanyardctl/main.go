@@ -7,17 +7,13 @@ import (
 	"syscall"
 
 	_ "github.com/lanyardctl/lanyardctl/internal/descriptors" // ends the process where there are too few
+	"github.com/lanyardctl/lanyardctl/internal/process"
 )
 
 func main() {
-	keepFilesPrivate()
+	process.KeepFilesPrivate()
 	// A reader that goes away must not end a run halfway: to write to it is an error like any other.
 	signal.Ignore(syscall.SIGPIPE)
-	stdout := &standardOutput{file: os.Stdout, closed: replaced(os.Stdout), instead: os.Stderr}
-	// The report alone goes to standard output, but libraries print there, too: the reader of RDB files names modules.
-	if nowhere, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0); err == nil {
-		os.Stdout = nowhere
-	}
-	code := run(os.Args[1:], stdout, os.Stderr)
-	os.Exit(stdout.checked(code))
+	stdout := process.Standard()
+	os.Exit(stdout.Checked(run(os.Args[1:], stdout, os.Stderr)))
 }

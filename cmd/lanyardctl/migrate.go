@@ -40,7 +40,7 @@ const migrateExample = `  lanyardctl migrate redis-to-mongo --redis redis://loca
 type migrateFlags struct {
 	pairFlags
 	dryRun, restart    bool
-	batchSize, workers amount
+	batchSize, workers autoInt
 	rejects            string
 }
 
@@ -51,7 +51,7 @@ func newMigrate(p program) *cobra.Command {
 }
 
 func newMigrateRedisToMongo(p program) *cobra.Command {
-	f := migrateFlags{batchSize: amount{max: 100000}, workers: amount{max: 64}}
+	f := migrateFlags{batchSize: autoInt{max: 100000}, workers: autoInt{max: 64}}
 	cmd := &cobra.Command{
 		Use:     "redis-to-mongo",
 		Short:   "Copy what Lanyard keeps in Redis to MongoDB",
@@ -81,7 +81,7 @@ func newMigrateRedisToMongo(p program) *cobra.Command {
 type migrateOptions struct {
 	pairOptions
 	dryRun, restart    bool
-	batchSize, workers amount
+	batchSize, workers autoInt
 	rejectsFile        string
 	rejectsGiven       bool // a person chose the file
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/lanyardctl/lanyardctl/internal/exit"
 	"github.com/lanyardctl/lanyardctl/internal/location"
+	"github.com/lanyardctl/lanyardctl/internal/report"
 	"github.com/lanyardctl/lanyardctl/internal/ui"
 	"github.com/lanyardctl/lanyardctl/migrate"
 	"github.com/lanyardctl/lanyardctl/record"
@@ -57,10 +58,10 @@ func (r *migrationRun) migrate(ctx context.Context, source location.Source, targ
 	r.announce(o.preflight(source.Facts(), target.Facts(), documents, resumed))
 	stop := r.startProgress(func() ui.Progress { return migrationProgress(job.Snapshot()) })
 	r.began = true
-	report, err := job.Run(ctx)
+	result, err := job.Run(ctx)
 	stop(err == nil)
 	r.warnOfSources(err)
-	return r.report(report, err)
+	return r.report(result, err)
 }
 
 func migrationProgress(s migrate.Snapshot) ui.Progress {
@@ -71,7 +72,7 @@ func migrationProgress(s migrate.Snapshot) ui.Progress {
 }
 
 // preflight says what is going to be done.
-func (o migrateOptions) preflight(source location.SourceFacts, target location.TargetFacts, documents map[record.Kind]int64, resumed bool) preflight {
+func (o migrateOptions) preflight(source location.SourceFacts, target location.TargetFacts, documents map[record.Kind]int64, resumed bool) report.Preflight {
 	p := o.pairOptions.preflight("merge", source, target, documents)
 	switch o.policy {
 	case record.PreferSource:
@@ -93,14 +94,14 @@ func (o migrateOptions) preflight(source location.SourceFacts, target location.T
 }
 
 // report prints the report and returns the error that sets the exit code.
-func (r *migrationRun) report(report *migrate.Report, runErr error) error {
-	if report.Resumed {
+func (r *migrationRun) report(result *migrate.Report, runErr error) error {
+	if result.Resumed {
 		r.warned = append(r.warned, fmt.Sprintf("this run went on where an earlier one had stopped at %s: what changed in Redis since then, "+
 			"among what that one had read, is not in it; run the same command once more before you switch over",
-			report.ResumedFrom.UTC().Format("2006-01-02 15:04:05 MST")))
+			result.ResumedFrom.UTC().Format("2006-01-02 15:04:05 MST")))
 	}
-	r.doubtClock(report.Future, report.Kinds[record.LastSeen].Read+report.Kinds[record.MonitoringSince].Read)
-	m := migration{Report: *report, pairFacts: r.facts(runErr)}
+	r.doubtClock(result.Future, result.Kinds[record.LastSeen].Read+result.Kinds[record.MonitoringSince].Read)
+	m := report.Migration{Report: *result, Pair: r.facts(runErr)}
 	err := runErr
 	switch {
 	case errors.Is(runErr, record.ErrInterrupted):
@@ -114,7 +115,7 @@ func (r *migrationRun) report(report *migrate.Report, runErr error) error {
 			hint = "the report says what was done until then; the same command takes up the work again (--retry-for waits longer)"
 		}
 		err = r.explain(runErr, hint)
-	case report.Rejects() > 0:
+	case result.Rejects() > 0:
 		err = exit.Silent(exit.Rejects)
 	}
 	m.Exit = exit.CodeOf(err)
@@ -130,7 +131,7 @@ func (r *migrationRun) reportFailure(ctx context.Context, err error) error {
 		return err
 	}
 	said := r.settled(ctx, err)
-	m := migration{pairFacts: r.facts(said.Err)}
+	m := report.Migration{Pair: r.facts(said.Err)}
 	m.Report.Only, m.Report.DryRun, m.Report.StartedAt = r.only, r.options.dryRun, time.Now()
 	m.Exit = said.Code
 	return r.reportEarly(said, m)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io"
 	"log/slog"
 	"os"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"github.com/lanyardctl/lanyardctl/internal/exit"
 	"github.com/lanyardctl/lanyardctl/internal/invocation"
 	"github.com/lanyardctl/lanyardctl/internal/location"
+	"github.com/lanyardctl/lanyardctl/internal/report"
 	"github.com/lanyardctl/lanyardctl/internal/ui"
 	"github.com/lanyardctl/lanyardctl/record"
 	"github.com/lanyardctl/lanyardctl/verify"
@@ -73,12 +75,12 @@ func TestNoReportAndNoLogObeysAPath(t *testing.T) {
 	run := &verifyRun{pairRun: newPairRun(o, streams{err: &stderr, program: programOf()})}
 	run.warn("the file " + nasty)
 	run.log.Info("said by a server: "+nasty, slog.String("path", nasty))
-	run.announce(preflight{Source: endpoint{URI: o.source.Shown()}, Target: endpoint{URI: o.target.Shown()}})
+	run.announce(report.Preflight{Source: report.Endpoint{URI: o.source.Shown()}, Target: report.Endpoint{URI: o.target.Shown()}})
 	v := run.verification(verify.Report{Only: record.AllKinds}, nil, exit.Done)
-	m := migration{pairFacts: v.pairFacts}
+	m := report.Migration{Pair: v.Pair}
 	m.Report.RejectsFile, m.Report.SupersededFile, m.Report.Reasons = nasty, nasty, map[record.Reason]int64{record.TooDeep: 1}
 	texts := []string{stderr.String(), m.Text(ui.Style{})}
-	for _, write := range verifyForms {
+	for _, write := range []func(report.Verification, io.Writer) error{report.Verification.WriteJSON, report.Verification.WriteJUnit, report.Verification.WriteMarkdown} {
 		var b strings.Builder
 		if err := write(v, &b); err != nil {
 			t.Fatal(err)

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/lanyardctl/lanyardctl/internal/golden"
 	"github.com/lanyardctl/lanyardctl/internal/ui"
 	"github.com/lanyardctl/lanyardctl/migrate"
 )
@@ -21,5 +22,5 @@ func TestPlainProgress(t *testing.T) {
 	v.Show(began.Add(60*time.Second), copying(1250010, 1250000, 1200000, 1234))
 	v.End(began.Add(80*time.Second), copying(1250010, 1250000, 1200000, 1234), true)
 	v.End(began.Add(80*time.Second), copying(7, 0, 0, 0), false)
-	golden(t, "progress-plain.txt", out.String())
+	golden.Compare(t, "progress-plain.txt", out.String())
 }

@@ -121,9 +121,9 @@ func (f *sweepFlags) bind(cmd *cobra.Command) {
 	bindRedisTLS(cmd, &f.redisTLS)
 	f.bindMongoTLS(cmd)
 	f.outputFlags.bind(cmd)
-	offer(cmd, "kv-dates", sweep.CountUserDates.String(), sweep.LastResortUserDates.String(), sweep.NeverUserDates.String())
-	offer(cmd, "redis", redisFromEnvironment)
-	offerFiles(cmd, "members", "json", "ndjson", "jsonl")
+	completeValues(cmd, "kv-dates", sweep.CountUserDates.String(), sweep.LastResortUserDates.String(), sweep.NeverUserDates.String())
+	completeValues(cmd, "redis", redisFromEnvironment)
+	completeFiles(cmd, "members", "json", "ndjson", "jsonl")
 	completed(cmd.MarkFlagDirname("temp-dir"))
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/lanyardctl/lanyardctl/internal/exit"
 	"github.com/lanyardctl/lanyardctl/internal/invocation"
 	"github.com/lanyardctl/lanyardctl/internal/location"
+	"github.com/lanyardctl/lanyardctl/internal/report"
 	"github.com/lanyardctl/lanyardctl/internal/ui"
 )
 
@@ -28,7 +29,7 @@ type journalCommand struct {
 	work func(ctx context.Context, r *targetRun, target location.Target, id string) error
 
 	// failed returns the report of a run that ended before there was anything to report.
-	failed func(f runFacts, id string) report
+	failed func(f report.Run, id string) report.Report
 }
 
 // bind makes cmd the command.

@@ -7,9 +7,9 @@ import (
 
 	"github.com/lanyardctl/lanyardctl/internal/exit"
 	"github.com/lanyardctl/lanyardctl/internal/location"
+	"github.com/lanyardctl/lanyardctl/internal/report"
 	"github.com/lanyardctl/lanyardctl/internal/ui"
 	"github.com/lanyardctl/lanyardctl/record"
-	"github.com/lanyardctl/lanyardctl/store/discord"
 	"github.com/lanyardctl/lanyardctl/sweep"
 )
 
@@ -54,16 +54,16 @@ func (r *sweepRun) do(ctx context.Context) error {
 		}
 	}
 	job := sweep.New(opts)
-	r.announce(sweepPlan{
+	r.announce(report.SweepPlan{
 		Target: r.endpoint(target), Database: o.target.Database, Contents: contents, Dates: dates.said,
 		UserDates: o.userDates, Dedupe: o.dedupe, DryRun: o.dryRun,
 	})
 	stop := r.startProgress(func() ui.Progress { return sweepProgress(job.Snapshot()) })
 	r.began = true
-	report, err := job.Run(ctx)
+	result, err := job.Run(ctx)
 	stop(err == nil)
 	r.warnOfSources(err)
-	return r.report(report, err)
+	return r.report(result, err)
 }
 
 func sweepProgress(s sweep.Snapshot) ui.Progress {
@@ -73,7 +73,7 @@ func sweepProgress(s sweep.Snapshot) ui.Progress {
 // openedDates are the sources of dates beside the target.
 type openedDates struct {
 	sources []record.DateSource
-	said    []endpoint // what they are, for people
+	said    []report.Endpoint // what they are, for people
 }
 
 // openDates opens the sources of dates. The caller closes them by the returned function.
@@ -92,7 +92,7 @@ func (r *sweepRun) openDates(ctx context.Context) (opened openedDates, closeAll 
 			}
 		}
 		opened.sources = append(opened.sources, location.Dates(source))
-		opened.said = append(opened.said, endpoint{o.Shown(), ui.PrintableLine(source.Facts().Is)})
+		opened.said = append(opened.said, report.Endpoint{URI: o.Shown(), Facts: ui.PrintableLine(source.Facts().Is)})
 	}
 	dates, closeDates, err := r.options.discord.Open(func(message string) { r.log.Info(message) })
 	closeAll = func() {
@@ -107,31 +107,31 @@ func (r *sweepRun) openDates(ctx context.Context) (opened openedDates, closeAll 
 		if d.DateSource != nil {
 			opened.sources = append(opened.sources, d.DateSource)
 		}
-		opened.said = append(opened.said, endpoint{d.Shown, d.Is})
+		opened.said = append(opened.said, report.Endpoint{URI: d.Shown, Facts: d.Is})
 	}
 	return opened, closeAll, nil
 }
 
 // report prints the report and returns the error that sets the exit code.
-func (r *sweepRun) report(report *sweep.Report, runErr error) error {
+func (r *sweepRun) report(result *sweep.Report, runErr error) error {
 	var future, dates int64
-	for _, p := range report.Places {
+	for _, p := range result.Places {
 		future, dates = future+p.Future, dates+p.Candidates
 		for _, n := range p.Implausible {
 			dates += n
 		}
 	}
 	r.doubtClock(future, dates)
-	err := r.outcome(report, runErr)
-	if printErr := r.print(r.sweeping(*report, runErr, exit.CodeOf(err))); printErr != nil {
+	err := r.outcome(result, runErr)
+	if printErr := r.print(r.sweeping(*result, runErr, exit.CodeOf(err))); printErr != nil {
 		return exit.Alongside(err, printErr)
 	}
 	return err
 }
 
 // outcome returns the error that a sweep ends with.
-func (r *sweepRun) outcome(report *sweep.Report, runErr error) error {
-	changed := report.Changes > 0 && !report.DryRun
+func (r *sweepRun) outcome(result *sweep.Report, runErr error) error {
+	changed := result.Changes > 0 && !result.DryRun
 	switch {
 	case errors.Is(runErr, record.ErrInterrupted) && !changed:
 		return &exit.Error{Code: exit.Interrupted, Err: record.ErrInterrupted}
@@ -139,9 +139,9 @@ func (r *sweepRun) outcome(report *sweep.Report, runErr error) error {
 		return &exit.Error{Code: exit.Interrupted, Err: record.ErrInterrupted, Hint: "what was done is journalled: the same command goes on, and sweep undo takes it back"}
 	case runErr != nil:
 		return r.explain(runErr, changed)
-	case r.options.check && report.Changes > 0:
+	case r.options.check && result.Changes > 0:
 		return exit.Silent(exit.Differences)
-	case report.LeftoversTotal > 0:
+	case result.LeftoversTotal > 0:
 		return exit.Silent(exit.Rejects)
 	}
 	return nil
@@ -149,7 +149,7 @@ func (r *sweepRun) outcome(report *sweep.Report, runErr error) error {
 
 // explain gives the error that ended a sweep its next step. Changed tells that it had changed something.
 func (r *sweepRun) explain(err error, changed bool) error {
-	if _, ok := errors.AsType[*discord.Error](err); ok {
+	if location.IsDiscords(err) {
 		return location.ExplainDiscord(err) // also where the server may be available later
 	}
 	explanations := []error{explainSweep(err, r.on.again)}
@@ -173,13 +173,13 @@ func (r *sweepRun) reportFailure(ctx context.Context, err error) error {
 		return err
 	}
 	said := r.settled(ctx, err)
-	report := sweep.Report{DryRun: r.options.dryRun, Dedupe: r.options.dedupe, StartedAt: time.Now()}
-	return r.reportEarly(said, r.sweeping(report, said.Err, said.Code))
+	result := sweep.Report{DryRun: r.options.dryRun, Dedupe: r.options.dedupe, StartedAt: time.Now()}
+	return r.reportEarly(said, r.sweeping(result, said.Err, said.Code))
 }
 
 // sweeping returns what the report shows.
-func (r *sweepRun) sweeping(report sweep.Report, runErr error, exit int) sweeping {
-	s := sweeping{runFacts: r.facts(runErr), Report: report, Check: r.options.check, UserDates: r.options.userDates}
+func (r *sweepRun) sweeping(result sweep.Report, runErr error, exit int) report.Sweep {
+	s := report.Sweep{Run: r.facts(runErr), Report: result, Check: r.options.check, UserDates: r.options.userDates}
 	s.Exit = exit
 	return s
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/lanyardctl/lanyardctl/internal/exit"
 	"github.com/lanyardctl/lanyardctl/internal/invocation"
 	"github.com/lanyardctl/lanyardctl/internal/location"
+	"github.com/lanyardctl/lanyardctl/internal/report"
 	"github.com/lanyardctl/lanyardctl/verify"
 )
 
@@ -82,7 +83,7 @@ func (f *verifyFlags) bindAll(cmd *cobra.Command) {
 	flags.IntVar(&f.maxDifferences, "max-differences", 100, "`number` of differences to list; all are counted")
 	flags.IntVar(&f.memory, "memory", verify.DefaultMemory>>20, "`MiB` for records that are compared one by one, about")
 	flags.StringArrayVar(&f.reports, "report", nil, "`file` for the report: .json, .xml (JUnit) or .md; can be repeated")
-	offerFiles(cmd, "report", "json", "xml", "md")
+	completeFiles(cmd, "report", "json", "xml", "md")
 	f.bindRun(cmd)
 }
 
@@ -94,7 +95,7 @@ type verifyOptions struct {
 	recheckDelay      time.Duration
 	maxDifferences    int
 	memory            int64 // bytes
-	reports           []reportFile
+	reports           []report.File
 }
 
 // options checks everything that can be checked before a server is asked.
@@ -124,11 +125,11 @@ func (f verifyFlags) options(p program, now time.Time, flags *pflag.FlagSet) (ve
 	if p.places.Still(o.source.Location) && !flags.Changed("recheck") {
 		o.recheck = 0 // a file does not move
 	}
-	reports, err := parseReports(f.reports)
+	reports, err := report.ParseFiles(f.reports)
 	if err != nil {
 		return o, err
 	}
-	if err := checkReports(reports); err != nil {
+	if err := report.CheckFiles(reports); err != nil {
 		return o, err
 	}
 	o.reports = reports
@@ -160,7 +161,7 @@ func runVerify(ctx context.Context, o verifyOptions, s streams, checked error) e
 	}
 	run := &verifyRun{pairRun: newPairRun(o.pairOptions, s), options: o}
 	for _, file := range o.reports {
-		run.red.HideTyped(file.path)
+		run.red.HideTyped(file.Path)
 	}
 	if checked != nil {
 		return run.ended(ctx, run.reportFailure(ctx, checked))

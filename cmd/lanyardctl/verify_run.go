@@ -9,6 +9,7 @@ import (
 
 	"github.com/lanyardctl/lanyardctl/internal/exit"
 	"github.com/lanyardctl/lanyardctl/internal/location"
+	"github.com/lanyardctl/lanyardctl/internal/report"
 	"github.com/lanyardctl/lanyardctl/internal/ui"
 	"github.com/lanyardctl/lanyardctl/record"
 	"github.com/lanyardctl/lanyardctl/verify"
@@ -45,10 +46,10 @@ func (r *verifyRun) verify(ctx context.Context, source location.Source, target l
 	}
 	stop := r.startProgress(func() ui.Progress { return verifyProgress(job.Snapshot(), expected) })
 	r.began = true
-	report, err := job.Run(ctx)
+	result, err := job.Run(ctx)
 	stop(err == nil)
 	r.warnOfSources(err)
-	return r.report(report, err)
+	return r.report(result, err)
 }
 
 // verifyProgress adds up both sides, since either may be the slower one. Expected is about how many documents there are,
@@ -68,7 +69,7 @@ func verifyProgress(s verify.Snapshot, expected int64) ui.Progress {
 }
 
 // preflight says what is going to be done.
-func (o verifyOptions) preflight(source location.SourceFacts, target location.TargetFacts, documents map[record.Kind]int64) preflight {
+func (o verifyOptions) preflight(source location.SourceFacts, target location.TargetFacts, documents map[record.Kind]int64) report.Preflight {
 	p := o.pairOptions.preflight("compare", source, target, documents)
 	switch {
 	case o.countsOnly:
@@ -86,14 +87,14 @@ func (o verifyOptions) preflight(source location.SourceFacts, target location.Ta
 }
 
 // report writes the report's files and prints it, and returns the error that sets the exit code.
-func (r *verifyRun) report(report *verify.Report, runErr error) error {
+func (r *verifyRun) report(result *verify.Report, runErr error) error {
 	if runErr == nil {
-		runErr = r.foundNothing(report)
+		runErr = r.foundNothing(result)
 	}
-	r.doubtClock(report.Future, report.Kinds[record.LastSeen].Source+report.Kinds[record.MonitoringSince].Source)
-	err := r.outcome(report, runErr)
-	v := r.verification(*report, runErr, exit.CodeOf(err))
-	if failed := v.write(r.options.reports); failed != nil {
+	r.doubtClock(result.Future, result.Kinds[record.LastSeen].Source+result.Kinds[record.MonitoringSince].Source)
+	err := r.outcome(result, runErr)
+	v := r.verification(*result, runErr, exit.CodeOf(err))
+	if failed := v.Write(r.options.reports); failed != nil {
 		err = exit.Alongside(err, failed)
 		v.Exit, v.Unwritten = exit.CodeOf(err), r.red.Err(failed)
 	}
@@ -105,18 +106,18 @@ func (r *verifyRun) report(report *verify.Report, runErr error) error {
 
 // foundNothing returns an error where the source had nothing of what was to be compared, so that to be found in the
 // target says nothing.
-func (r *verifyRun) foundNothing(report *verify.Report) error {
+func (r *verifyRun) foundNothing(result *verify.Report) error {
 	if r.allowEmpty {
 		return nil
 	}
-	if report.Seen.Known() == 0 {
+	if result.Seen.Known() == 0 {
 		return verify.ErrEmptied // there was a key of Lanyard's at the start
 	}
 	var total verify.Counts
-	for _, counts := range report.Kinds {
+	for _, counts := range result.Kinds {
 		total.Add(counts)
 	}
-	if total.Source > 0 || report.Rejects() > 0 {
+	if total.Source > 0 || result.Rejects() > 0 {
 		return nil
 	}
 	const hint = "--allow-empty goes on without anything to compare"
@@ -126,7 +127,7 @@ func (r *verifyRun) foundNothing(report *verify.Report) error {
 		if len(r.users) > 1 {
 			user, id = "users", "are the ids"
 		}
-		return exit.Failure(fmt.Errorf("the source has nothing of %s %s (%s): %s right?", user, someUsers(r.users), strings.Join(ui.Names(r.only.List()), ", "), id), hint)
+		return exit.Failure(fmt.Errorf("the source has nothing of %s %s (%s): %s right?", user, report.SomeUsers(r.users), strings.Join(ui.Names(r.only.List()), ", "), id), hint)
 	case r.only != record.AllKinds:
 		return exit.Failure(fmt.Errorf("the source has nothing of %s: is it the right database?", strings.Join(ui.Names(r.only.List()), ", ")), hint)
 	}
@@ -134,7 +135,7 @@ func (r *verifyRun) foundNothing(report *verify.Report) error {
 }
 
 // outcome returns the error that a comparison ends with.
-func (r *verifyRun) outcome(report *verify.Report, runErr error) error {
+func (r *verifyRun) outcome(result *verify.Report, runErr error) error {
 	if exit, ok := errors.AsType[*exit.Error](runErr); ok {
 		return exit
 	}
@@ -145,9 +146,9 @@ func (r *verifyRun) outcome(report *verify.Report, runErr error) error {
 		return exit.Failure(runErr, "is somebody flushing the source, or does it load its data? Run the same command again")
 	case runErr != nil:
 		return r.explain(runErr, "the comparison did not come to its end: run the same command again")
-	case report.Total > 0:
+	case result.Total > 0:
 		return exit.Silent(exit.Differences)
-	case report.Rejects() > 0:
+	case result.Rejects() > 0:
 		return exit.Silent(exit.Rejects)
 	}
 	return nil
@@ -160,9 +161,9 @@ func (r *verifyRun) reportFailure(ctx context.Context, err error) error {
 		return err
 	}
 	said := r.settled(ctx, err)
-	report := verify.Report{Only: r.only, Exact: r.options.exact, CountsOnly: r.options.countsOnly, StartedAt: time.Now()}
-	v := r.verification(report, said.Err, said.Code)
-	if failed := v.write(r.options.reports); failed != nil {
+	result := verify.Report{Only: r.only, Exact: r.options.exact, CountsOnly: r.options.countsOnly, StartedAt: time.Now()}
+	v := r.verification(result, said.Err, said.Code)
+	if failed := v.Write(r.options.reports); failed != nil {
 		v.Unwritten = r.red.Err(failed)
 		said = &exit.Error{Code: said.Code, Err: errors.Join(said.Err, failed), Hint: said.Hint}
 	}
@@ -170,15 +171,15 @@ func (r *verifyRun) reportFailure(ctx context.Context, err error) error {
 }
 
 // verification returns what the report shows.
-func (r *verifyRun) verification(report verify.Report, runErr error, exit int) verification {
+func (r *verifyRun) verification(result verify.Report, runErr error, exit int) report.Verification {
 	// Names of fields are what users wrote: whatever looks like a secret is hidden in them, too.
-	listed := make([]record.Difference, len(report.Differences))
-	for i, d := range report.Differences {
+	listed := make([]record.Difference, len(result.Differences))
+	for i, d := range result.Differences {
 		d.Field, d.Name = r.red.Text(d.Field), r.red.Text(d.Name)
 		listed[i] = d
 	}
-	report.Differences = listed
-	v := verification{pairFacts: r.facts(runErr), Report: report}
+	result.Differences = listed
+	v := report.Verification{Pair: r.facts(runErr), Report: result}
 	v.Exit = exit
 	return v
 }

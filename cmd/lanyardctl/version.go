@@ -87,6 +87,6 @@ func newVersion() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&output, "output", "text", "text or json")
-	offer(cmd, "output", outputText, outputJSON)
+	completeValues(cmd, "output", outputText, outputJSON)
 	return cmd
 }

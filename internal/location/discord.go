@@ -132,6 +132,12 @@ func explainMembers(err error) error {
 	return exit.Failure(err, "is the path in --members right, and is it a file?")
 }
 
+// IsDiscords reports whether the error is of Discord, or of a file of members.
+func IsDiscords(err error) bool {
+	_, ok := errors.AsType[*discord.Error](err)
+	return ok
+}
+
 // ExplainDiscord gives an error of the members its exit code and the next step. It returns other errors as they are.
 func ExplainDiscord(err error) error {
 	switch {

@@ -1,0 +1,243 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/lanyardctl/lanyardctl/internal/exit"
+	"github.com/lanyardctl/lanyardctl/internal/location"
+	"github.com/lanyardctl/lanyardctl/internal/report"
+	"github.com/lanyardctl/lanyardctl/internal/ui"
+	"github.com/lanyardctl/lanyardctl/record"
+)
+
+func (r *targetRun) facts(err error) report.Run {
+	return report.Run{
+		Target: r.on.target.Shown(), Database: r.on.target.Database, Now: r.on.now, Warnings: r.warned, Err: r.red.Err(err), Again: r.on.again,
+	}
+}
+
+// doubtClock warns where so many of the dates lie in the future that this machine's clock may be wrong.
+func (r *targetRun) doubtClock(future, dates int64) {
+	if record.ClockInDoubt(future, dates) {
+		r.warned = append(r.warned, fmt.Sprintf("%s lie in the future: is this machine's clock right (it says %s)?",
+			ui.Plural(future, "date"), report.ClockTime(r.on.now)))
+	}
+}
+
+// print writes the report to standard output.
+func (r *targetRun) print(told report.Report) error {
+	err := func() error {
+		if r.on.output == outputJSON {
+			return told.WriteJSON(r.streams.out)
+		}
+		_, err := io.WriteString(r.streams.out, told.Text(r.look(r.streams.out)))
+		return err
+	}()
+	if err != nil {
+		return fmt.Errorf("print the report: %w", err)
+	}
+	return nil
+}
+
+// targetRun is one run of a command that works on a target. Every text that it prints or returns has passed the
+// redactor.
+type targetRun struct {
+	on      targetOptions
+	streams streams
+	red     ui.Sanitizer
+	term    *ui.Console
+	log     *slog.Logger
+	warned  []string // the warnings so far, for the report
+	sources []location.Source
+	began   bool // there is a report
+}
+
+// newTargetRun returns a run that shows nothing of what red hides.
+func newTargetRun(o targetOptions, s streams, red ui.Sanitizer) *targetRun {
+	term := ui.NewConsole(red.Writer(s.err))
+	return &targetRun{on: o, streams: s, red: red, term: term, log: ui.NewLogger(term, o.logFormat, ui.LogLevel(o.quiet, o.verbose))}
+}
+
+// open opens the target. The caller closes it by the returned function.
+func (r *targetRun) open(ctx context.Context, missing location.MissingFolder) (target location.Target, closeIt func(), err error) {
+	o := r.on.target
+	o.Missing = missing
+	target, err = r.streams.places.OpenTarget(ctx, o)
+	if err != nil {
+		return nil, nil, err
+	}
+	r.warn(target.Facts().Warnings...)
+	r.log.Debug("opened the target", "uri", r.on.target.Shown(), "is", target.Facts().Is, "database", r.on.target.Database)
+	return target, func() { r.closed("MongoDB", target.Close(ctx)) }, nil
+}
+
+// openSource opens a source. Its errors know the exit code and the next step. The caller closes it by the returned function.
+func (r *targetRun) openSource(ctx context.Context, o location.SourceOptions) (source location.Source, closeIt func(), err error) {
+	o.Notify = func(message string) { r.log.Warn(message) }
+	source, err = r.streams.places.OpenSource(ctx, o)
+	if err != nil {
+		return nil, nil, err
+	}
+	r.sources = append(r.sources, source)
+	r.log.Debug("opened the source", "uri", o.Shown(), "is", source.Facts().Is)
+	r.warn(source.Facts().Warnings...)
+	return source, func() { r.closed("the source", source.Close()) }, nil
+}
+
+// warnOfSources tells what happened to the sources of a run that ended with err, where that does not tell it.
+func (r *targetRun) warnOfSources(err error) {
+	if errors.Is(err, record.ErrSourceMoved) {
+		return
+	}
+	for _, source := range r.sources {
+		r.warn(source.Remarks()...)
+	}
+}
+
+// explainSource gives an error of a source its exit code and the next step. It returns other errors as they are.
+func (r *targetRun) explainSource(err error, o location.SourceOptions) error {
+	return r.streams.places.ExplainSource(err, o)
+}
+
+// explainTarget gives an error of the target its exit code and the next step. It returns other errors as they are.
+func (r *targetRun) explainTarget(err error) error {
+	return r.streams.places.ExplainTarget(err, r.on.target)
+}
+
+func (r *targetRun) warn(texts ...string) {
+	for _, text := range texts {
+		text = r.red.Sanitize(text)
+		r.warned = append(r.warned, text)
+		r.log.Warn(text)
+	}
+}
+
+// closed notes that something could not be closed, which is no failure of the run.
+func (r *targetRun) closed(what string, err error) {
+	if err != nil {
+		r.log.Warn("close "+what, "error", err.Error())
+	}
+}
+
+// plan is what a run tells before it begins.
+type plan interface {
+	Text(l ui.Style) string
+	Attrs() []any // for a log
+}
+
+// endpoint returns the target as a preflight has it.
+func (r *targetRun) endpoint(target location.Described) report.Endpoint {
+	return report.Endpoint{URI: r.on.target.Shown(), Facts: ui.PrintableLine(target.Facts().Is)}
+}
+
+// announce tells what is going to be done.
+func (r *targetRun) announce(p plan) {
+	switch {
+	case r.on.quiet:
+	case r.on.logFormat == ui.LogJSON:
+		r.log.Info("preflight", p.Attrs()...)
+	default:
+		// A preflight that cannot be shown is no reason to stop.
+		_, _ = io.WriteString(r.term, p.Text(r.look(r.streams.err))+"\n")
+	}
+}
+
+// look returns how a text for w is laid out.
+func (r *targetRun) look(w io.Writer) ui.Style { return ui.StyleOf(w, r.streams.env) }
+
+// An interrupted run has timeToEnd to end, and is ended at overdue.
+const (
+	timeToEnd = record.DrainTime + record.SaveTime + record.CloseTime
+	overdue   = timeToEnd + 850*time.Millisecond
+)
+
+// stoppable does the work. It tells at once of an interruption, since what is under way may take a while to end, and ends the process
+// where that takes too long.
+func (r *targetRun) stoppable(ctx context.Context, work func() error) error {
+	told := make(chan struct{})
+	var late *time.Timer
+	untold := context.AfterFunc(ctx, func() {
+		defer close(told)
+		late = time.AfterFunc(overdue, func() {
+			go r.log.Error("what was under way did not end in time") // if anybody reads it
+			time.Sleep(100 * time.Millisecond)
+			os.Exit(exit.Interrupted)
+		})
+		r.log.Info(fmt.Sprintf("stopping: what is under way has %g s to end (again: at once)", timeToEnd.Seconds()))
+	})
+	defer func() {
+		if !untold() {
+			<-told
+			late.Stop()
+		}
+	}()
+	return work()
+}
+
+// startProgress shows the state until the returned function is called.
+func (r *targetRun) startProgress(state func() ui.Progress) (stop func(complete bool)) {
+	width, terminal := ui.TerminalWidth(r.streams.err)
+	var log *slog.Logger
+	if r.on.logFormat == ui.LogJSON {
+		log = r.log
+	}
+	return ui.StartProgress(ui.ProgressMode(r.on.progress, r.on.quiet, terminal), log, r.term, width, state)
+}
+
+// ended returns the error that a run ends with, having told it where lines are JSON.
+func (r *targetRun) ended(ctx context.Context, err error) error {
+	said := r.settled(ctx, err)
+	if said == nil {
+		return nil
+	}
+	if said.Err != nil && r.on.logFormat == ui.LogJSON {
+		r.log.Error(said.Error(), "hint", said.Hint, "exit_status", said.Code)
+		return exit.Silent(said.Code)
+	}
+	return said
+}
+
+// settled returns err with its exit code, and its whole text without secrets. What ended a run before there was a report is an
+// interruption where there was one. It returns nil for nil.
+func (r *targetRun) settled(ctx context.Context, err error) *exit.Error {
+	if err == nil {
+		return nil
+	}
+	said := &exit.Error{Code: exit.CodeOf(err)}
+	known, ok := errors.AsType[*exit.Error](err)
+	switch {
+	case ok && known.Err == nil:
+		return said
+	case ctx.Err() != nil && !r.began:
+		return &exit.Error{Code: exit.Interrupted, Err: errBefore} // a driver says it in its own words
+	case ctx.Err() != nil:
+		said.Code = exit.Interrupted
+	}
+	if ok {
+		said.Hint = r.red.Sanitize(known.Hint)
+	}
+	said.Err = r.red.Err(err)
+	return said
+}
+
+// reportEarly prints the report of a run that ended with said before there was anything to report, for scripts. It
+// returns the error that the run ends with.
+func (r *targetRun) reportEarly(said *exit.Error, told report.Report) error {
+	r.began = true
+	if r.on.output != outputJSON || said.Code == exit.Usage {
+		return said
+	}
+	if err := r.print(told); err != nil {
+		return exit.Alongside(said, err)
+	}
+	return said
+}
+
+// errBefore says that a run was interrupted so early that there is nothing to report.
+var errBefore = fmt.Errorf("%w before the first record", record.ErrInterrupted)

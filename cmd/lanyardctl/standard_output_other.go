@@ -1,7 +1,0 @@
-//go:build !unix
-
-package main
-
-import "os"
-
-func replaced(*os.File) bool { return false }

@@ -1,0 +1,193 @@
+package report
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/lanyardctl/lanyardctl/internal/invocation"
+	"github.com/lanyardctl/lanyardctl/internal/ui"
+	"github.com/lanyardctl/lanyardctl/migrate"
+	"github.com/lanyardctl/lanyardctl/record"
+)
+
+// Migration is everything that a report of a migration shows. Its texts hold no secret.
+type Migration struct {
+	Pair
+	Report migrate.Report
+}
+
+// Text returns m for people. It ends with a newline.
+func (m Migration) Text(l ui.Style) string {
+	t := newBuilder(l)
+	t.Line("%s", m.title(l))
+	t.Line("  from  %s", m.Source)
+	t.Line("  to    %s, database %s", m.Target, m.Database)
+	t.Line("")
+	t.counts(m.Report)
+	t.fields(m.Report)
+	t.notes(m.Report)
+	t.keys(m.Report.Seen, m.Err == nil)
+	t.rejects(m.Report)
+	t.warnings(m.Warnings)
+	t.Line("")
+	t.Line("Took %s%s.", ui.Duration(m.Report.Duration), rate(m.Report))
+	t.Wrap("", m.clock())
+	t.next(m)
+	return t.String()
+}
+
+func (m Migration) title(l ui.Style) string {
+	verb := "Migrated"
+	switch {
+	case m.Err != nil && m.interrupted():
+		return l.Paint(ui.Yellow, "Interrupted. What was done until then:")
+	case m.Err != nil:
+		return l.Paint(ui.Red, "Failed: ") + m.Err.Error() + "\nWhat was done until then:"
+	case m.Report.DryRun:
+		verb = "Dry run: nothing was written. This is what a migration would do"
+	case m.Report.Resumed:
+		verb = "Migrated (went on where an earlier run had stopped; the figures are those of both)"
+	}
+	if m.Exit != 0 {
+		return l.Paint(ui.Yellow, verb+", with something left for you to decide.")
+	}
+	return l.Paint(ui.Green, verb+".")
+}
+
+// counts writes a row for each kind that was asked for, and their sum. Read is the sum of the columns after it.
+func (t *builder) counts(r migrate.Report) {
+	head := []string{"kind", "read", "inserted", "updated", "unchanged", "conflicts", "rejected"}
+	row := func(name string, c migrate.Counts) []string {
+		return ui.NumberRow(name, c.Read, c.Inserted, c.Updated, c.Unchanged, c.Conflicts, c.Rejected)
+	}
+	var rows [][]string
+	var total migrate.Counts
+	for _, kind := range r.Only.List() {
+		rows = append(rows, row(kind.String(), r.Kinds[kind]))
+		total.Add(r.Kinds[kind])
+	}
+	t.Table(ui.Table{
+		Head: head, Rows: append(rows, row("total", total)), Sums: true,
+		Colours: map[string]string{"rejected": ui.Red, "conflicts": ui.Yellow},
+	})
+}
+
+// fields tells of single fields that were left out of records that went in.
+func (t *builder) fields(r migrate.Report) {
+	var list []ui.Item
+	for _, kind := range r.Only.List() {
+		f := r.Kinds[kind].Fields
+		if f.Rejected > 0 {
+			list = append(list, ui.Item{N: f.Rejected, Name: kind.String(), Text: "rejected; the record's other fields went in"})
+		}
+		if f.Conflicts > 0 {
+			list = append(list, ui.Item{N: f.Conflicts, Name: kind.String(), Text: "in conflict; the target keeps its own"})
+		}
+	}
+	t.List("Single fields left out of records:", list)
+}
+
+var noteTexts = map[record.Note]string{
+	record.Normalised:     "a time stood in another unit or type",
+	record.Repaired:       "an API key that authenticates, though it was not named as the user's current one",
+	record.NotJSON:        "a value of the fork's that is not JSON was kept as the text it is",
+	record.SupersededNote: "a value gives way to another; a migration keeps it in the superseded file",
+	record.Expiring:       "a key has a time to live in Redis; what was written has none",
+	record.BothLayouts:    "a user has key-value pairs in both layouts",
+	record.NumericUserID:  "a document in the target has a number as its user_id: Lanyard cannot see it; sweep --dedupe mends that",
+}
+
+func (t *builder) notes(r migrate.Report) {
+	sums := map[record.Note]int64{}
+	for _, kind := range r.Only.List() {
+		for note, n := range r.Kinds[kind].Notes {
+			sums[note] += n
+		}
+	}
+	t.List("Notes:", ui.ItemsOf(sums, noteTexts))
+}
+
+func (t *builder) rejects(r migrate.Report) {
+	if r.RejectsFile != "" {
+		t.List("Left out, in "+ui.PrintableLine(r.RejectsFile)+":", ui.ItemsOf(r.Reasons, reasonTexts))
+	} else {
+		t.List("Left out:", ui.ItemsOf(r.Reasons, reasonTexts))
+	}
+	if r.SupersededFile != "" {
+		t.Line("")
+		gaveWay := "values gave way to others and are kept in"
+		if r.Superseded == 1 {
+			gaveWay = "value gave way to another and is kept in"
+		}
+		t.Wrap("", fmt.Sprintf("%s %s %s.", ui.Thousands(r.Superseded), gaveWay, ui.PrintableLine(r.SupersededFile)))
+	}
+}
+
+// next says what to type now.
+func (t *builder) next(m Migration) {
+	r, cmd := m.Report, m.Again
+	t.Line("")
+	switch {
+	case m.interrupted() && r.DryRun:
+		t.command("Next: run it again from the start:", cmd)
+	case m.interrupted():
+		t.command("Next: the same command takes up the work again:", cmd.Without("restart"))
+	case m.Err != nil && r.DryRun:
+		t.command("Next: mend what the error names, then run it again:", cmd)
+	case errors.Is(m.Err, record.ErrSourceMoved):
+		t.command("Next: see that Redis holds all its data; the same command then starts from the beginning:", cmd.Without("restart"))
+	case m.Err != nil:
+		t.command("Next: mend what the error names; the same command then takes up the work again:", cmd.Without("restart"))
+	case r.DryRun && r.RejectsFile != "":
+		t.lookAt(r)
+		t.command("Then migrate, with the same command without --dry-run:", cmd.Without("dry-run"))
+	case r.DryRun:
+		t.command("Next: migrate, with the same command without --dry-run:", cmd.Without("dry-run"))
+	case r.Rejects() > 0:
+		t.lookAt(r)
+		if r.Reasons[record.ConflictReason] > 0 {
+			t.command("Decide the conflicts by running it again with --on-conflict source (Redis wins) or target "+
+				"(MongoDB wins; nothing is overwritten), such as:", cmd.Without("restart", "on-conflict").With("on-conflict", "target"))
+		}
+		if r.Rejects() > r.Reasons[record.ConflictReason] {
+			mend := "Then mend in Redis what is worth it and run it again; it only writes what has changed:"
+			if m.Still {
+				mend = "Then mend in Redis what is worth it, take a new dump and run it again; it only writes what has changed:"
+			}
+			t.command(mend, cmd.Without("restart"))
+		}
+	default:
+		t.command("Next: see whether anything is missing:",
+			cmd.As(invocation.Verify, invocation.PairFlags...))
+		switch {
+		case cmd.Narrowed():
+			t.Wrap("", limitedRemark)
+		case !m.Still:
+			t.command("Run it again at any time to catch up with what Lanyard writes meanwhile. Before you switch over, stop "+
+				"Lanyard's writes and run it a last time:", cmd.Without("restart"))
+		}
+	}
+}
+
+// limitedRemark keeps a person from switching over on a part of the data.
+const limitedRemark = "This run was limited by --only or --user: before you switch over, run it without them."
+
+// lookAt says how to read the rejects file, where there is one.
+func (t *builder) lookAt(r migrate.Report) {
+	if r.RejectsFile == "" {
+		return
+	}
+	t.Wrap("", "Next: look at what was left out (this shows the values themselves, API keys included):")
+	t.Line("  jq -c '{reason, kind, user_id, field, detail, value: (.value_base64 // \"\" | @base64d | .[0:80])}' %s", invocation.Quote(r.RejectsFile))
+}
+
+func rate(r migrate.Report) string {
+	var read int64
+	for _, c := range r.Kinds {
+		read += c.Read
+	}
+	if r.Duration <= 0 || read == 0 || r.Resumed {
+		return ""
+	}
+	return fmt.Sprintf(", %s records/s", ui.Thousands(int64(float64(read)/r.Duration.Seconds())))
+}

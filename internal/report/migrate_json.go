@@ -1,0 +1,52 @@
+package report
+
+import (
+	"io"
+
+	"github.com/lanyardctl/lanyardctl/internal/exit"
+	"github.com/lanyardctl/lanyardctl/internal/invocation"
+	"github.com/lanyardctl/lanyardctl/migrate"
+	"github.com/lanyardctl/lanyardctl/record"
+)
+
+// migrationJSON is the report of "migrate --output json". Scripts read it: names and order stay as they are.
+type migrationJSON struct {
+	Command        string                  `json:"command"`
+	Source         string                  `json:"source"`
+	Target         string                  `json:"target"`
+	Database       string                  `json:"database"`
+	DryRun         bool                    `json:"dry_run"`
+	Resumed        bool                    `json:"resumed"`
+	Kinds          byKind[migrate.Counts]  `json:"kinds"`
+	IgnoredKeys    int64                   `json:"ignored_keys"`
+	ForeignKeys    int64                   `json:"foreign_keys"`
+	AnalyticsKeys  int64                   `json:"analytics_keys"`
+	RejectsFile    *string                 `json:"rejects_file"`
+	SupersededFile *string                 `json:"superseded_file"`
+	Reasons        map[record.Reason]int64 `json:"reasons"`
+	Warnings       []string                `json:"warnings"`
+	Now            string                  `json:"now"` // by which dates were judged
+	StartedAt      string                  `json:"started_at"`
+	DurationMS     int64                   `json:"duration_ms"`
+	OK             bool                    `json:"ok"`
+	Error          string                  `json:"error,omitempty"`
+}
+
+// WriteJSON writes m as one indented JSON object. Every text in it is already without secrets.
+func (m Migration) WriteJSON(w io.Writer) error {
+	r := m.Report
+	out := migrationJSON{
+		Command: invocation.Migrate, Source: m.Source, Target: m.Target, Database: m.Database,
+		DryRun: r.DryRun, Resumed: r.Resumed,
+		Kinds:       byKind[migrate.Counts]{only: r.Only, counts: r.Kinds},
+		IgnoredKeys: r.Seen.Ignored, ForeignKeys: r.Seen.Foreign, AnalyticsKeys: r.Seen.Analytics,
+		RejectsFile: orNull(r.RejectsFile), SupersededFile: orNull(r.SupersededFile),
+		Reasons: orEmpty(r.Reasons), Warnings: append([]string{}, m.Warnings...),
+		Now: utc(m.Now), StartedAt: utc(r.StartedAt), DurationMS: r.Duration.Milliseconds(),
+		OK: m.Exit == exit.Done, Error: errorText(m.Err),
+	}
+	for kind := range out.Kinds.counts {
+		out.Kinds.counts[kind].Notes = orEmpty(out.Kinds.counts[kind].Notes)
+	}
+	return WriteJSON(w, out)
+}

@@ -1,0 +1,61 @@
+package report
+
+import (
+	"errors"
+	"io"
+	"time"
+
+	"github.com/lanyardctl/lanyardctl/internal/invocation"
+	"github.com/lanyardctl/lanyardctl/internal/ui"
+	"github.com/lanyardctl/lanyardctl/record"
+)
+
+// Report is what a command tells at its end.
+type Report interface {
+	Text(l ui.Style) string
+	WriteJSON(w io.Writer) error
+}
+
+// Pair are what every report of a source and a target begins and ends with. The texts hold no secret.
+type Pair struct {
+	Run
+	Source string // redacted URI
+	Still  bool   // the source does not change, as a file
+}
+
+// Run are what every report of a target begins and ends with. The texts hold no secret.
+type Run struct {
+	Target   string // redacted URI
+	Database string
+	Now      time.Time // by which dates were judged
+	Warnings []string
+	Exit     int                   // the command's exit code
+	Err      error                 // why the run did not come to its end; nil where it did
+	Again    invocation.Invocation // how to type the same command
+}
+
+// interrupted reports whether that is why the run did not come to its end.
+func (f Run) interrupted() bool {
+	return errors.Is(f.Err, record.ErrInterrupted)
+}
+
+// errorText returns what a report for scripts says of errors, nothing for none.
+func errorText(errs ...error) string {
+	err := errors.Join(errs...)
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
+
+// clock says by what clock dates were judged, for people.
+func (f Run) clock() string {
+	return "Dates were judged by " + ClockTime(f.Now) + ", this machine's clock."
+}
+
+func ClockTime(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 MST") }
+
+// jsonTime is how reports write a time: RFC 3339 in UTC, with milliseconds.
+const jsonTime = "2006-01-02T15:04:05.000Z"
+
+func utc(t time.Time) string { return t.UTC().Format(jsonTime) }

@@ -1,0 +1,67 @@
+package report
+
+import (
+	"strconv"
+
+	"github.com/lanyardctl/lanyardctl/internal/invocation"
+	"github.com/lanyardctl/lanyardctl/internal/ui"
+	"github.com/lanyardctl/lanyardctl/record"
+)
+
+// builder is a report in the making.
+type builder struct{ ui.Text }
+
+func newBuilder(l ui.Style) *builder { return &builder{ui.Text{Style: l}} }
+
+func (t *builder) keys(s record.Seen, complete bool) {
+	t.Line("")
+	if complete {
+		t.Line("%s in the source, of which %s are Lanyard's.", ui.Plural(s.Keys, "key"), ui.Thousands(s.Lanyard))
+	} else {
+		t.Line("%s read until then, of which %s are Lanyard's.", ui.Plural(s.Keys, "key"), ui.Thousands(s.Lanyard))
+	}
+	var list []ui.Item
+	for _, c := range []ui.Item{
+		{N: s.Analytics, Name: "analytics", Text: "of a feature that Lanyard dropped in 2024; left alone"},
+		{N: s.Foreign, Name: "foreign", Text: "another application's, under a prefix that Lanyard uses too; left alone"},
+		{N: s.Ignored, Name: "ignored", Text: "nothing that Lanyard ever wrote"},
+	} {
+		if c.N > 0 {
+			list = append(list, c)
+		}
+	}
+	t.Items(list)
+}
+
+var reasonTexts = map[record.Reason]string{
+	record.AmbiguousAPIKey:      "several keys authenticate, and none is the user's current one",
+	record.ConflictReason:       "the target's value differs, and lanyardctl did not write it",
+	record.DocumentTooLarge:     "larger than a document of the target may be",
+	record.ImplausibleTimestamp: "a time, but not one that can be true",
+	record.InvalidFieldName:     "the target cannot hold a field of this name",
+	record.InvalidUserID:        "the key names no user",
+	record.InvalidUTF8:          "the value is no text",
+	record.NotACounter:          "no finite number from zero up, or a reserved name",
+	record.NotATimestamp:        "no time at all",
+	record.NumberOutOfRange:     "a number that MongoDB cannot hold exactly",
+	record.RefusedByTarget:      "the server refused it",
+	record.StaleAPIKey:          "the user has another current key",
+	record.TooDeep:              "nested deeper than " + strconv.Itoa(record.MaxDepth),
+	record.UnpairedAPIKey:       "named as current, but it does not authenticate",
+	record.WrongType:            "the Redis key has another type than Lanyard gives it",
+}
+
+func (t *builder) warnings(list []string) {
+	if len(list) == 0 {
+		return
+	}
+	t.Line("")
+	for _, w := range list {
+		t.Wrap("", t.Paint(ui.Yellow, "Warning: ")+w)
+	}
+}
+
+func (t *builder) command(why string, cmd invocation.Invocation) {
+	t.Wrap("", why)
+	t.Line("  %s", t.Paint(ui.Bold, cmd.String()))
+}

@@ -1,0 +1,72 @@
+package report
+
+import (
+	"io"
+
+	"github.com/lanyardctl/lanyardctl/internal/exit"
+	"github.com/lanyardctl/lanyardctl/internal/invocation"
+	"github.com/lanyardctl/lanyardctl/record"
+	"github.com/lanyardctl/lanyardctl/verify"
+)
+
+// verificationJSON is the report of "verify --output json". Scripts read it: names and order stay as they are.
+type verificationJSON struct {
+	Command       string                  `json:"command"`
+	Source        string                  `json:"source"`
+	Target        string                  `json:"target"`
+	Database      string                  `json:"database"`
+	Kinds         byKind[verify.Counts]   `json:"kinds"`
+	Differences   []differenceJSON        `json:"differences"`
+	Total         int64                   `json:"differences_total"`
+	Truncated     bool                    `json:"differences_truncated"`
+	Exact         bool                    `json:"exact"`
+	CountsOnly    bool                    `json:"counts_only"`
+	Reasons       map[record.Reason]int64 `json:"reasons"`
+	IgnoredKeys   int64                   `json:"ignored_keys"`
+	ForeignKeys   int64                   `json:"foreign_keys"`
+	AnalyticsKeys int64                   `json:"analytics_keys"`
+	Passes        int                     `json:"passes"`
+	Rechecks      int                     `json:"rechecks"`
+	Warnings      []string                `json:"warnings"`
+	Now           string                  `json:"now"` // by which dates were judged
+	StartedAt     string                  `json:"started_at"`
+	DurationMS    int64                   `json:"duration_ms"`
+	OK            bool                    `json:"ok"`
+	Error         string                  `json:"error,omitempty"`
+}
+
+// differenceJSON is one difference. A whole record has no field, and the counters have no user.
+type differenceJSON struct {
+	Kind    record.Kind           `json:"kind"`
+	UserID  *string               `json:"user_id"`
+	Numeric bool                  `json:"user_id_is_number,omitempty"` // where it should be text
+	Field   *string               `json:"field"`
+	Type    record.DifferenceType `json:"type"`
+}
+
+// WriteJSON writes v as one indented JSON object.
+func (v Verification) WriteJSON(w io.Writer) error {
+	r := v.Report
+	out := verificationJSON{
+		Command: invocation.Verify, Source: v.Source, Target: v.Target, Database: v.Database,
+		Kinds:       byKind[verify.Counts]{only: r.Only, counts: r.Kinds},
+		Differences: []differenceJSON{}, Total: r.Total, Truncated: v.unlisted() > 0, Exact: r.Exact, CountsOnly: r.CountsOnly,
+		Reasons:     orEmpty(r.Reasons),
+		IgnoredKeys: r.Seen.Ignored, ForeignKeys: r.Seen.Foreign, AnalyticsKeys: r.Seen.Analytics,
+		Passes: r.Passes, Rechecks: r.Rechecks, Warnings: append([]string{}, v.Warnings...),
+		Now: utc(v.Now), StartedAt: utc(r.StartedAt), DurationMS: r.Duration.Milliseconds(),
+		OK: v.Exit == exit.Done, Error: errorText(v.Err, v.Unwritten),
+	}
+	for _, d := range r.Differences {
+		shown := differenceJSON{Kind: d.Kind, UserID: orNull(d.Name), Numeric: d.Numeric, Type: d.Type}
+		if d.User != 0 {
+			id := d.User.String()
+			shown.UserID = &id
+		}
+		if d.HasField {
+			shown.Field = &d.Field
+		}
+		out.Differences = append(out.Differences, shown)
+	}
+	return WriteJSON(w, out)
+}

@@ -1,0 +1,136 @@
+package report
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/lanyardctl/lanyardctl/internal/exit"
+	"github.com/lanyardctl/lanyardctl/internal/invocation"
+	"github.com/lanyardctl/lanyardctl/internal/ui"
+	"github.com/lanyardctl/lanyardctl/record"
+)
+
+// Text returns v for people. It ends with a newline.
+func (v Verification) Text(l ui.Style) string {
+	t := newBuilder(l)
+	text, colour := v.verdict()
+	t.Wrap("", l.Paint(colour, text))
+	t.Line("  from  %s", v.Source)
+	t.Line("  to    %s, database %s", v.Target, v.Database)
+	t.Line("")
+	t.Table(ui.Table{
+		Head: v.head(), Rows: v.rows(), Sums: true,
+		Colours: map[string]string{"missing": ui.Red, "different": ui.Red, "rejected": ui.Yellow},
+	})
+	if v.Report.CountsOnly {
+		t.Line("")
+		t.Wrap("", countsOnlyRemark)
+	}
+	t.differences(v)
+	t.List("Notes:", v.notes())
+	t.keys(v.Report.Seen, v.Err == nil)
+	t.List("Rejected, and so not expected in the target:", ui.ItemsOf(v.Report.Reasons, reasonTexts))
+	t.warnings(v.Warnings)
+	t.Line("")
+	t.Line("Took %s%s.", ui.Duration(v.Report.Duration), v.howRead())
+	t.Wrap("", v.clock())
+	t.nextAfterVerify(v)
+	return t.String()
+}
+
+const countsOnlyRemark = "Only numbers were compared, and no content. Redis may return a key twice while it is scanned, so the source's numbers " +
+	"can be a little too high."
+
+// differences lists the differences. The names of fields stand last, since nobody knows how wide they are.
+func (t *builder) differences(v Verification) {
+	list := v.Report.Differences
+	if len(list) == 0 {
+		if more := v.unlisted(); more > 0 {
+			t.Line("")
+			t.Line("%s, not listed (--max-differences).", ui.Plural(more, "difference"))
+		}
+		return
+	}
+	t.Line("")
+	t.Line("%s", t.Paint(ui.Bold, "Differences:"))
+	user := 0
+	for _, d := range list {
+		user = max(user, ui.Columns(whose(d)))
+	}
+	for _, d := range list {
+		name := whose(d)
+		t.Line("  %-9s  %-*s  %s%s  %s", d.Type, longestKind, d.Kind, name, strings.Repeat(" ", user-ui.Columns(name)), where(d))
+	}
+	if more := v.unlisted(); more > 0 {
+		t.Line("  … and %s more (--max-differences lists more)", ui.Thousands(more))
+	}
+}
+
+// longestKind is the length of the longest name of a kind.
+var longestKind = len(record.MonitoringSince.String())
+
+// nextAfterVerify says what to type now.
+func (t *builder) nextAfterVerify(v Verification) {
+	total, cmd := v.total(), v.Again
+	migrate := cmd.As(invocation.Migrate, invocation.PairFlags...)
+	t.Line("")
+	switch {
+	case v.interrupted():
+		t.command("Next: run it again:", cmd)
+	case v.Err != nil:
+		t.command("Next: mend what the error names, then run it again:", cmd)
+	case v.Exit == exit.Differences:
+		migrates, look := total.Missing+total.Different > 0, "Next: look"
+		if migrates {
+			look = "Then look"
+			t.command("Next: migrate, which writes what is missing and tells of conflicts:", migrate)
+			t.conflicts(v)
+		}
+		if !migrates || v.listsExtra() {
+			t.Wrap("", look+" at what only the target has. A migration removes nothing that somebody else wrote: an API key that "+
+				"lets somebody in, or a second document of a user, is yours to delete.")
+		}
+		t.command("Then verify again:", cmd)
+	case total.Mistyped > 0:
+		t.command("Next: migrate, which mends the types that Lanyard cannot read:", migrate)
+	case v.Exit == exit.Rejects:
+		t.command("Next: a dry run writes what is rejected to a file, with the reasons:", migrate.With("dry-run"))
+	case v.Report.CountsOnly:
+		t.command("Next: compare the contents as well:", cmd.Without("counts-only"))
+	default:
+		t.Wrap("", "Nothing is left to do. Before you switch over, stop Lanyard's writes, migrate and verify a last time.")
+	}
+	if cmd.Narrowed() && v.Err == nil {
+		t.Wrap("", limitedRemark)
+	}
+}
+
+// listsExtra tells whether something that only the target has is among the differences that are listed, or that numbers
+// alone show. Fields that lanyardctl wrote are none: the next migration removes them.
+func (v Verification) listsExtra() bool {
+	if v.Report.CountsOnly {
+		return v.Report.Only.Has(record.APIKeys) && v.Report.Kinds[record.APIKeys].Extra > 0 || v.Report.Exact && v.total().Extra > 0
+	}
+	return slices.ContainsFunc(v.Report.Differences, func(d record.Difference) bool {
+		return d.Type == record.Extra && (!d.HasField || v.Report.Exact)
+	})
+}
+
+// conflicts says what to do about values that somebody else wrote to the target.
+func (t *builder) conflicts(v Verification) {
+	policy := record.FailOnConflict.String()
+	if given := v.Again.Value("on-conflict"); given != "" {
+		policy = given
+	}
+	if v.total().Different == 0 || policy != record.FailOnConflict.String() {
+		return
+	}
+	if v.Report.Exact {
+		t.Wrap("", fmt.Sprintf("Equality is more than that brings about: it leaves what the target is ahead in, and what somebody else "+
+			"wrote there, unless migrate --on-conflict %s lets Redis win.", record.PreferSource))
+		return
+	}
+	t.Wrap("", fmt.Sprintf("What differs since somebody else wrote it stays as it is: decide it with --on-conflict %s (Redis wins) or %s "+
+		"(MongoDB wins), for both commands alike.", record.PreferSource, record.PreferTarget))
+}
