@@ -136,30 +136,30 @@ func (s *Store) checkShardKey(ctx context.Context, name string) (sharded bool, e
 	}
 	collection, _ := record.ParseCollection(name)
 	kind, ok := collection.Kind()
-	if !ok || kind == record.Metrics {
+	if !ok || !kind.OfUsers() {
 		return true, nil // there is no unique index
 	}
 	for _, field := range uniqueFields(kind) {
 		if len(meta.Key) == 1 && meta.Key[0].Key == field && meta.Key[0].Value != "hashed" {
 			continue
 		}
-		return true, s.badShardKey(name, meta.Key, field)
+		return true, s.badShardKey(kind, meta.Key, field)
 	}
 	return true, nil
 }
 
 // badShardKey is the error of a collection that is sharded so that the field cannot be unique. The key may be unknown.
-func (s *Store) badShardKey(collection string, key bson.D, field string) error {
+func (s *Store) badShardKey(kind record.Kind, key bson.D, field string) error {
 	by := "by a key that may not be read here"
 	if key != nil {
 		by = "by " + shardKey(key)
 	}
 	e := &UnwritableError{
-		Database: s.db.Name(), Collection: collection,
+		Database: s.db.Name(), Collection: collectionName(kind),
 		Why:    fmt.Sprintf("is sharded %s, so that the server can make no unique index on %s", by, field),
 		Remedy: "shard it by {user_id: 1} (sh.reshardCollection, MongoDB 5.0 and later)",
 	}
-	if collection == record.APIKeysCollection.String() { // two of its fields are unique
+	if len(uniqueFields(kind)) > 1 {
 		e.Remedy = "keep it on one shard (sh.unshardCollection, MongoDB 8.0 and later)"
 	}
 	return e

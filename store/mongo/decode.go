@@ -69,66 +69,6 @@ func number(v bson.RawValue) record.Value {
 	return value(v)
 }
 
-// held returns what a document of the kind holds, but for [record.Held.Holder]. The user is the one whose document it is;
-// doc may be nil.
-func held(kind record.Kind, user record.UserID, doc bson.Raw) record.Held {
-	h := record.Held{Found: doc != nil}
-	content := record.Record{Kind: kind, User: user}
-	switch kind {
-	case record.APIKeys:
-		key := lookup(doc, "key")
-		var ok bool
-		if h.APIKey, ok = key.StringValueOK(); !ok && key.Type != 0 && key.Type != bson.TypeNull {
-			h.Junk = value(key)
-		}
-		content.APIKey = h.APIKey
-		h.Written = record.StillWritten(content, markOf(doc))
-	case record.KV:
-		kv := lookup(doc, "kv")
-		fields, ok := kv.DocumentOK()
-		if !ok {
-			if kv.Type != 0 {
-				h.Junk = value(kv)
-			}
-			return h
-		}
-		h.Fields = object(fields)
-		if m := markOf(doc); m != "" {
-			content.Fields = make(map[string]record.Field, len(h.Fields))
-			for name, v := range h.Fields {
-				content.Fields[name] = record.Field{Value: v}
-			}
-			h.Written = record.StillWritten(content, m)
-		}
-	case record.LastSeen, record.MonitoringSince:
-		h.Times = make(map[string]any)
-		for _, name := range timeFields(kind) {
-			if v := lookup(doc, name); v.Type != 0 {
-				h.Times[name] = moment(v)
-			}
-		}
-	case record.Metrics:
-		h.Hidden = doc != nil && !isGlobal(doc)
-		h.Fields = make(map[string]record.Value)
-		for _, e := range elementsOf(doc) {
-			if name := e.Key(); !record.ReservedCounter(name) {
-				h.Fields[name] = number(e.Value())
-			}
-		}
-	}
-	return h
-}
-
-// standing returns what a document of the kind holds, and whose it is.
-func standing(kind record.Kind, doc bson.Raw) record.Standing {
-	s := record.Standing{Kind: kind}
-	if kind != record.Metrics {
-		s.User, s.Name, s.Numeric = owner(doc)
-	}
-	s.Held = held(kind, s.User, doc)
-	return s
-}
-
 // owner returns the user whose document the app takes it for, or what the document has in place of a user id, which may
 // be a number.
 func owner(doc bson.Raw) (user record.UserID, name string, numeric bool) {
@@ -146,14 +86,6 @@ func owner(doc bson.Raw) (user record.UserID, name string, numeric bool) {
 		}
 	}
 	return 0, text, v.IsNumber()
-}
-
-// timeFields returns the fields in which the app and its forks keep the time of a kind.
-func timeFields(kind record.Kind) []string {
-	if kind == record.MonitoringSince {
-		return []string{record.TimeField(kind), "monitoring_since"}
-	}
-	return []string{record.TimeField(kind)}
 }
 
 // markOf returns the digest that the document carries, if any.

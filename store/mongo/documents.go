@@ -141,38 +141,11 @@ func wholeUser(v bson.RawValue) (record.UserID, bool) {
 // decimalDigits is how many digits a Decimal128 has.
 const decimalDigits = 34
 
-// outlined returns what bears on a sweep in a document of which nothing else may be there.
-func outlined(c record.Collection, user record.UserID, doc bson.Raw) record.Held {
-	switch c {
-	case record.MonitoringCollection, record.UsersCollection:
-		return held(record.MonitoringSince, user, doc)
-	case record.KVCollection:
-		return record.Held{Found: true, Times: pairTimes(doc)}
-	case record.APIKeysCollection:
-		return held(record.APIKeys, user, doc)
-	}
-	return record.Held{Found: true}
-}
-
 // content returns all that a whole document holds.
 func content(c record.Collection, user record.UserID, doc bson.Raw) record.Held {
-	kind, ok := c.Kind()
-	if !ok {
-		kind = record.MonitoringSince // in its forks' form
-	}
-	h := held(kind, user, doc)
+	h := schemaIn(c).held(user, doc)
 	if c == record.KVCollection {
 		h.Times = pairTimes(doc)
 	}
 	return h
-}
-
-// pairTimes returns the date among a user's key-value pairs.
-func pairTimes(doc bson.Raw) map[string]any {
-	pairs, _ := lookup(doc, "kv").DocumentOK()
-	v := lookup(pairs, record.OlderTimeField)
-	if v.Type == 0 {
-		return nil
-	}
-	return map[string]any{record.OlderTimeField: moment(v)}
 }

@@ -35,23 +35,13 @@ func (s *Store) findPair(ctx context.Context, u uniqueField, v bson.RawValue) (p
 	}
 	p.count = len(documents)
 	for _, doc := range documents {
-		if p.ours == nil && ownWork(u.kind, doc) {
+		if p.ours == nil && insertedByUs(u.kind, doc) {
 			p.ours = doc
 		} else {
 			p.theirs = doc
 		}
 	}
 	return p, nil
-}
-
-// ownWork reports whether lanyardctl inserted the document: its _id is the user id, or "global".
-func ownWork(kind record.Kind, doc bson.Raw) bool {
-	id, ok := lookup(doc, "_id").StringValueOK()
-	if kind == record.Metrics {
-		return ok && id == globalType
-	}
-	user, _ := lookup(doc, "user_id").StringValueOK()
-	return ok && id == user
 }
 
 // mergeDuplicate makes one document of a pair: ours is merged into theirs, and deleted. What loses is kept. It fails with
@@ -81,7 +71,7 @@ func (s *Sink) mergePair(ctx context.Context, u uniqueField, p pair, keep record
 	if err != nil {
 		return false, err
 	}
-	if u.field == "key" {
+	if u.secret() {
 		err = keep([]record.Superseded{{
 			Kind: u.kind, User: r.User, Field: u.field, HasField: true, Value: record.Raw(r.APIKey),
 			Detail: "the same API key came to another user in the target meanwhile",
@@ -97,7 +87,11 @@ func (s *Sink) mergePair(ctx context.Context, u uniqueField, p pair, keep record
 	}
 	// Only as it was read: the app may have updated ours, as it takes any document of the user.
 	filter := s.identity(collectionName(u.kind), p.ours)
-	for _, name := range contentFields(u.kind, r) {
+	content := schemaOf(u.kind).about().content
+	if content == nil {
+		content = r.FieldNames()
+	}
+	for _, name := range content {
 		filter = append(filter, stillIs(p.ours, name))
 	}
 	deleted, err := s.deleteOne(ctx, collectionName(u.kind), filter)
@@ -105,19 +99,6 @@ func (s *Sink) mergePair(ctx context.Context, u uniqueField, p pair, keep record
 		return false, s.wrap("remove a duplicate from "+collectionName(u.kind), err)
 	}
 	return deleted, nil
-}
-
-// contentFields returns the top-level fields in which a document keeps r's kind.
-func contentFields(kind record.Kind, r record.Record) []string {
-	switch kind {
-	case record.APIKeys:
-		return []string{"key"}
-	case record.KV:
-		return []string{"kv"}
-	case record.Metrics:
-		return r.FieldNames()
-	}
-	return timeFields(kind)
 }
 
 // mergeInto merges r into a document, and reports whether it still was what was read. Conflicts go to the document,
@@ -153,37 +134,16 @@ func (s *Sink) mergeInto(ctx context.Context, r record.Record, doc bson.Raw, kee
 
 // fromDocument returns what a document that lanyardctl inserted holds as a record.
 func (s *Sink) fromDocument(kind record.Kind, doc bson.Raw) (record.Record, error) {
-	r := record.Record{Kind: kind}
-	if kind != record.Metrics {
-		r.User, _ = record.ParseUserID(lookup(doc, "user_id").StringValue())
+	stands := standing(kind, doc)
+	r := record.Record{Kind: kind, User: stands.User}
+	err := schemaOf(kind).restore(&r, stands.Held, s.opts.Now())
+	return r, err
+}
+
+// restoreField adds a field to a record that is made of a document.
+func restoreField(r *record.Record, name string, v record.Value) {
+	if r.Fields == nil {
+		r.Fields = make(map[string]record.Field)
 	}
-	take := func(name string, v record.Value) {
-		if r.Fields == nil {
-			r.Fields = make(map[string]record.Field)
-		}
-		r.Fields[name] = record.Field{Value: v, Origin: record.Origin{Raw: string(record.JSON(v))}}
-	}
-	h := held(kind, r.User, doc)
-	switch kind {
-	case record.APIKeys:
-		r.APIKey = h.APIKey
-		r.Origin.Raw = r.APIKey
-	case record.LastSeen, record.MonitoringSince:
-		m, reason, detail := record.Timestamp(kind, h.Times[record.TimeField(kind)], record.TimeBounds(kind, r.User, s.opts.Now()))
-		if reason != "" {
-			return r, fmt.Errorf("read the time of user %s in %s: %s", r.User, collectionName(kind), detail)
-		}
-		r.Time = m.Time
-	case record.KV:
-		for name, v := range h.Fields {
-			take(name, v)
-		}
-	case record.Metrics:
-		for name, stands := range h.Fields {
-			if v, reason, _ := record.Counter(name, stands); reason == "" {
-				take(name, v)
-			}
-		}
-	}
-	return r, nil
+	r.Fields[name] = record.Field{Value: v, Origin: record.Origin{Raw: string(record.JSON(v))}}
 }

@@ -31,15 +31,18 @@ func (s *Store) Holdings(o HoldingsOptions) *Holdings {
 
 // Standings implements [record.Holdings].
 func (h *Holdings) Standings(ctx context.Context, kind record.Kind, yield func([]record.Standing) error) error {
-	if kind == record.Metrics {
-		return h.counters(ctx, yield)
+	switch {
+	case !kind.OfUsers() && h.users != nil:
+		return nil
+	case !kind.OfUsers():
+		return h.counters(ctx, kind, yield)
 	}
 	filter := bson.D{}
 	if h.users != nil {
 		filter = h.ofUsers()
 	}
 	p := pages[record.Standing]{yield: yield}
-	for doc, err := range h.documents(ctx, kind, filter, contentOnly(kind)) {
+	for doc, err := range h.documents(ctx, kind, filter, projection(kind)) {
 		if err != nil {
 			return h.wrap("read "+collectionName(kind), err)
 		}
@@ -50,39 +53,14 @@ func (h *Holdings) Standings(ctx context.Context, kind record.Kind, yield func([
 	return p.flush()
 }
 
-// counters delivers the document of the counters, and any other that the app may take for it.
-func (h *Holdings) counters(ctx context.Context, yield func([]record.Standing) error) error {
-	if h.users != nil {
-		return nil
-	}
-	var global, byID []record.Standing
-	for doc, err := range h.documents(ctx, record.Metrics, countersFilter, nil) {
-		switch {
-		case err != nil:
-			return h.wrap("read "+collectionName(record.Metrics), err)
-		case isGlobal(doc):
-			global = append(global, standing(record.Metrics, doc))
-		default:
-			byID = append(byID, standing(record.Metrics, doc))
-		}
-	}
-	if len(global) == 0 {
-		global = byID
-	}
-	if len(global) == 0 {
-		return nil
-	}
-	return yield(global)
-}
-
 // Count implements [record.Holdings].
 func (h *Holdings) Count(ctx context.Context, kind record.Kind) (int64, error) {
 	var filter bson.D
 	field := "user_id"
 	switch {
-	case kind == record.Metrics && h.users != nil:
+	case !kind.OfUsers() && h.users != nil:
 		return 0, nil
-	case kind == record.Metrics:
+	case !kind.OfUsers():
 		field, filter = "type", bson.D{{Key: "type", Value: globalType}}
 	case h.users != nil:
 		filter = h.ofUsers()
@@ -98,19 +76,4 @@ func (h *Holdings) Count(ctx context.Context, kind record.Kind) (int64, error) {
 
 func (h *Holdings) ofUsers() bson.D {
 	return bson.D{{Key: "user_id", Value: bson.D{{Key: "$in", Value: h.users}}}}
-}
-
-// contentOnly returns the projection on what bears on a kind, or nil where that is about all of a document.
-func contentOnly(kind record.Kind) bson.D {
-	fields := bson.D{{Key: "_id", Value: 0}, {Key: "user_id", Value: 1}}
-	switch kind {
-	case record.APIKeys:
-		return append(fields, bson.E{Key: "key", Value: 1}, bson.E{Key: record.WrittenField, Value: 1})
-	case record.LastSeen, record.MonitoringSince:
-		for _, name := range timeFields(kind) {
-			fields = append(fields, bson.E{Key: name, Value: 1})
-		}
-		return fields
-	}
-	return nil
 }

@@ -33,18 +33,6 @@ func (e *DuplicatesError) Error() string {
 // named is how many users an error or a notice names.
 const named = 10
 
-// uniqueFields returns the fields whose values stand in one document of the kind's collection only. For those of the
-// counters there is no index: the app's own documents have no user_id.
-func uniqueFields(kind record.Kind) []string {
-	switch kind {
-	case record.Metrics:
-		return []string{"type"}
-	case record.APIKeys:
-		return []string{"user_id", "key"}
-	}
-	return []string{"user_id"}
-}
-
 // uniqueField is a field of a kind's collection in which no value may stand twice.
 type uniqueField struct {
 	kind  record.Kind
@@ -53,6 +41,9 @@ type uniqueField struct {
 
 	exists bool // the server lists the index, which may be in the making
 }
+
+// secret reports whether the field's value lets a user in.
+func (u uniqueField) secret() bool { return u.field == schemaOf(u.kind).about().secret }
 
 // String returns the field for people: "kv.user_id".
 func (u uniqueField) String() string { return collectionName(u.kind) + "." + u.field }
@@ -106,10 +97,10 @@ func (s *Sink) inspect(ctx context.Context, kind record.Kind) error {
 			u.index, u.exists = unique, true
 			s.first = append(s.first, u)
 			continue
-		case inTheWay != "" && kind != record.Metrics:
+		case inTheWay != "" && kind.OfUsers():
 			return &IndexError{Collection: collectionName(kind), Index: inTheWay, Field: field}
 		// A key that came to two users would let one act as the other until the load is over.
-		case empty && field != "key" && !s.peculiar[collectionName(kind)].sharded:
+		case empty && !u.secret() && !s.peculiar[collectionName(kind)].sharded:
 			s.last = append(s.last, u)
 			continue
 		}
@@ -117,7 +108,7 @@ func (s *Sink) inspect(ctx context.Context, kind record.Kind) error {
 			return err
 		}
 		s.first = append(s.first, u)
-		if kind == record.Metrics {
+		if !kind.OfUsers() {
 			s.last = append(s.last, u) // without an index, the app's document may come at any time
 		}
 	}
@@ -239,7 +230,7 @@ func (s *Sink) makeIndex(ctx context.Context, u uniqueField, keep record.KeepFun
 		if err != nil && (ctx.Err() != nil || isAny(err, record.ErrUnavailable, ErrPermission, ErrIndexTime, ErrUnwritable)) {
 			return err
 		}
-		if err == nil && u.kind != record.Metrics {
+		if err == nil && u.kind.OfUsers() {
 			return nil
 		}
 		// Servers answer duplicates with different errors, so they are looked for whatever it is.
@@ -280,7 +271,7 @@ func (s *Store) duplicates(ctx context.Context, u uniqueField, limit int) ([]bso
 	var values []bson.RawValue
 	for _, group := range groups {
 		v := lookup(group, "_id")
-		if text, _ := v.StringValueOK(); u.kind == record.Metrics && text != globalType {
+		if text, _ := v.StringValueOK(); !u.kind.OfUsers() && text != globalType {
 			continue // a document of somebody else's
 		}
 		values = append(values, v)
@@ -295,7 +286,7 @@ func (s *Store) duplicatesError(u uniqueField, values []bson.RawValue) error {
 		switch {
 		case !ok:
 			text = string(record.JSON(number(v)))
-		case u.field == "key":
+		case u.secret():
 			text = record.Fingerprint(text)
 		}
 		e.Values = append(e.Values, text)

@@ -11,8 +11,6 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
-
-	"github.com/lanyardctl/lanyardctl/record"
 )
 
 // IndexError tells that an index is in the way of a unique one. It is an [ErrIndex].
@@ -63,7 +61,7 @@ const (
 )
 
 func (s *Sink) createIndex(ctx context.Context, u uniqueField) error {
-	if u.kind == record.Metrics {
+	if !u.kind.OfUsers() {
 		return nil
 	}
 	documents, err := s.estimate(ctx, collectionName(u.kind))
@@ -85,7 +83,7 @@ func (s *Sink) createIndex(ctx context.Context, u uniqueField) error {
 	case ctx.Err() == nil && kind == transient && (isMaxTime(err) || time.Since(started) > timeout*9/10):
 		return &IndexTimeError{Collection: collectionName(u.kind), Index: u.index, Field: u.field, After: timeout, Down: s.membersDown(ctx), Set: s.inSet || s.router}
 	case s.router && hasCode(err, codeCannotCreateIndex):
-		return fmt.Errorf("%w: %w", s.badShardKey(collectionName(u.kind), nil, u.field), s.scrub(err))
+		return fmt.Errorf("%w: %w", s.badShardKey(u.kind, nil, u.field), s.scrub(err))
 	case kind == indexConflict: // with one that was made a moment ago
 		list, listErr := s.indexes(ctx, u.kind)
 		unique, inTheWay := list.unique(u.field)

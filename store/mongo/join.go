@@ -16,24 +16,7 @@ func (d *Documents) Joined(j record.Join) record.Step {
 		fields = union(j.Documents)
 	}
 	fields.setText("user_id", j.User.String())
-	decision := j.Decision
-	switch kind, _ := j.Collection.Kind(); j.Collection {
-	case record.MonitoringCollection, record.LastSeenCollection:
-		if decision.Write {
-			fields.setInteger(record.TimeField(kind), decision.Time)
-		}
-	case record.KVCollection:
-		if len(decision.Set)+len(decision.Unset) > 0 {
-			kv := mergedKV(fields.document(), decision, exactPairs(j.Documents, decision))
-			fields.set("kv", bsoncore.AppendDocumentElement(nil, "kv", kv))
-			fields.remove(record.WrittenField)
-		}
-	case record.APIKeysCollection:
-		if key, _ := fields.value("key").StringValueOK(); decision.APIKey != "" && decision.APIKey != key {
-			fields.setText("key", decision.APIKey)
-			fields.remove(record.WrittenField)
-		}
-	}
+	schemaIn(j.Collection).join(fields, j.Documents, j.Decision)
 	doc := fields.document()
 	step.ID, step.After = idOf(doc), doc
 	return step
@@ -60,22 +43,6 @@ func union(documents []record.Document) *fields {
 		}
 	}
 	return f
-}
-
-// exactPairs returns the pairs that a decision sets as one of the documents has them, so that they keep their encoding.
-func exactPairs(documents []record.Document, d record.Decision) map[string]bson.RawElement {
-	exact := make(map[string]bson.RawElement)
-	for _, doc := range documents {
-		pairs, _ := lookup(doc.Raw, "kv").DocumentOK()
-		for _, e := range elementsOf(pairs) {
-			name := e.Key()
-			v, wanted := d.Set[name]
-			if _, found := exact[name]; wanted && !found && record.Equal(v, value(e.Value())) {
-				exact[name] = e
-			}
-		}
-	}
-	return exact
 }
 
 // fields are the fields of a document in the making. A field that is changed keeps its place.

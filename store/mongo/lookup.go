@@ -24,7 +24,7 @@ type found struct {
 
 // held returns what the documents hold for r.
 func (f found) held(r record.Record) record.Held {
-	h := held(r.Kind, r.User, f.own)
+	h := schemaOf(r.Kind).held(r.User, f.own)
 	h.Holder = f.holderID
 	return h
 }
@@ -33,7 +33,7 @@ func (f found) held(r record.Record) record.Held {
 func (w *writing) lookup(ctx context.Context, indexes []int) (map[int]*found, error) {
 	l := newLookup(w, indexes)
 	documents := w.dialect.bearing(ctx, l)
-	if w.kind == record.Metrics {
+	if !w.kind.OfUsers() {
 		documents = w.documents(ctx, w.kind, countersFilter, nil)
 	}
 	for doc, err := range documents {
@@ -48,18 +48,22 @@ func (w *writing) lookup(ctx context.Context, indexes []int) (map[int]*found, er
 // lookups matches documents of the target to the records they bear on.
 type lookups struct {
 	w      *writing
+	secret string // the field of a user's secret; empty where there is none
 	found  map[int]*found
 	byUser map[string]int
-	byKey  map[string][]int
+	byKey  map[string][]int // by the record's secret
 }
 
 func newLookup(w *writing, indexes []int) *lookups {
-	l := &lookups{w: w, found: make(map[int]*found, len(indexes)), byUser: make(map[string]int, len(indexes)), byKey: make(map[string][]int)}
+	l := &lookups{
+		w: w, secret: schemaOf(w.kind).about().secret,
+		found: make(map[int]*found, len(indexes)), byUser: make(map[string]int, len(indexes)), byKey: make(map[string][]int),
+	}
 	for _, i := range indexes {
 		r := w.batch[i]
 		l.found[i] = &found{}
 		l.byUser[r.User.String()] = i
-		if w.kind == record.APIKeys {
+		if l.secret != "" {
 			l.byKey[r.APIKey] = append(l.byKey[r.APIKey], i)
 		}
 	}
@@ -74,28 +78,17 @@ func (l *lookups) filter() bson.D {
 	in := bson.D{{Key: "$in", Value: users}}
 	or := bson.A{bson.D{{Key: "user_id", Value: in}}, bson.D{{Key: "_id", Value: in}}}
 	if len(l.byKey) > 0 {
-		or = append(or, bson.D{{Key: "key", Value: bson.D{{Key: "$in", Value: sortedNames(l.byKey)}}}})
+		or = append(or, bson.D{{Key: l.secret, Value: bson.D{{Key: "$in", Value: sortedNames(l.byKey)}}}})
 	}
 	return bson.D{{Key: "$or", Value: or}}
-}
-
-// countersFilter finds the document of the counters: the one that [isGlobal], else the one under that _id.
-var countersFilter = bson.D{{Key: "$or", Value: bson.A{
-	bson.D{{Key: "type", Value: globalType}}, bson.D{{Key: "_id", Value: globalType}},
-}}}
-
-// isGlobal reports whether the app takes the document for that of the counters.
-func isGlobal(doc bson.Raw) bool {
-	kind, _ := lookup(doc, "type").StringValueOK()
-	return kind == globalType
 }
 
 // settles reports whether the document, which may be nil, leaves no question about a record: no other bears on it.
 func (l *lookups) settles(index int, doc bson.Raw) bool {
 	r := l.w.batch[index]
 	user, _ := lookup(doc, "user_id").StringValueOK()
-	key, _ := lookup(doc, "key").StringValueOK()
-	return user == r.User.String() && (r.Kind != record.APIKeys || key == r.APIKey)
+	key, _ := lookup(doc, l.secret).StringValueOK()
+	return user == r.User.String() && (l.secret == "" || key == r.APIKey)
 }
 
 // documentByID returns the document with the _id, or nil.
@@ -110,7 +103,7 @@ func (s *Store) documentByID(ctx context.Context, collection string, id any) (bs
 // match enters a document where it bears on a record. Documents of others pass by.
 func (l *lookups) match(doc bson.Raw) {
 	doc = slices.Clone(doc)
-	if l.w.kind == record.Metrics {
+	if !l.w.kind.OfUsers() {
 		for _, f := range l.found {
 			if isGlobal(doc) || f.own == nil {
 				f.own = doc
@@ -127,10 +120,10 @@ func (l *lookups) match(doc bson.Raw) {
 			l.found[i].idTaken = true
 		}
 	}
-	if l.w.kind != record.APIKeys {
+	if l.secret == "" {
 		return
 	}
-	key, _ := lookup(doc, "key").StringValueOK()
+	key, _ := lookup(doc, l.secret).StringValueOK()
 	for _, i := range l.byKey[key] {
 		if user == l.w.batch[i].User.String() {
 			continue

@@ -16,15 +16,18 @@ type change struct {
 	index    int
 	found    *found
 	decision record.Decision
-	kv       bson.Raw // the kv document as it will be, where there is one already
+	patch    patch // of the document, where there is one already and the decision changes it
 }
 
 func (w *writing) newChange(index int, f *found) change {
 	r := w.batch[index]
 	c := change{index: index, found: f}
 	c.decision = record.Merge(r, f.held(r), record.TimeBounds(r.Kind, r.User, w.opts.Now()), w.policy)
-	if r.Kind == record.KV && c.decision.Write && f.own != nil {
-		c.kv = mergedKV(f.own, c.decision, nil)
+	if c.decision.Write && f.own != nil {
+		c.patch = schemaOf(r.Kind).patch(f.own, c.decision, w.limits, w.opts.Now())
+		if marked(r.Kind) {
+			c.patch.addMark(f.own, c.decision.Mark)
+		}
 	}
 	return c
 }
@@ -84,8 +87,8 @@ func (w *writing) decide(ctx context.Context, indexes []int) (changes []change, 
 			w.reject(i, fmt.Sprintf("the document in the target holds the field %q more than once: remove all but the right one", name))
 			continue
 		}
-		if name, ok := w.noPath(c); !ok {
-			w.reject(i, fmt.Sprintf("the document in the target holds a name that begins with a dollar, beside which the server cannot set the field %q", name))
+		if c.patch.refused != "" {
+			w.reject(i, c.patch.refused)
 			continue
 		}
 		if c.decision.Write {
@@ -99,19 +102,6 @@ func (w *writing) decide(ctx context.Context, indexes []int) (changes []change, 
 		superseded = append(superseded, c.decision.Superseded...)
 	}
 	return changes, superseded, nil
-}
-
-// noPath returns a pair that has to be set by its path and cannot. It reports true where there is none.
-func (w *writing) noPath(c change) (name string, ok bool) {
-	if !c.decision.Write || !w.needsPaths(c) {
-		return "", true
-	}
-	for _, name := range append(sortedNames(c.decision.Set), c.decision.Unset...) {
-		if !plainName(name) {
-			return name, false
-		}
-	}
-	return "", true
 }
 
 // newDocumentFor returns the new document of a change, under an _id of its own where somebody else's document has the
@@ -129,34 +119,7 @@ func (w *writing) sizeAfter(c change) int {
 	if c.found.own == nil {
 		return w.batch[c.index].DocumentSize()
 	}
-	size := len(c.found.own)
-	if w.kind == record.KV {
-		size += len(c.kv) - len(lookup(c.found.own, "kv").Value)
-		if c.decision.Mark != "" && markOf(c.found.own) == "" {
-			size += len(appendMark(nil, c.decision.Mark))
-		}
-	}
-	return size
-}
-
-// takeKeys deletes the documents of other users that hold a record's API key, where the policy gives it to the record.
-// Where such a document changed in between, it stays, and the record has to be decided anew.
-func (w *writing) takeKeys(ctx context.Context, changes []change) (ready []change, again []int, err error) {
-	for _, c := range changes {
-		if c.decision.TakeKey {
-			filter := append(w.identity(collectionName(w.kind), c.found.holder), bson.E{Key: "key", Value: c.decision.APIKey})
-			deleted, err := w.deleteOne(ctx, collectionName(w.kind), filter)
-			if err != nil {
-				return nil, nil, w.wrap("take an API key from another user in "+collectionName(w.kind), err)
-			}
-			if !deleted {
-				again = append(again, c.index)
-				continue
-			}
-		}
-		ready = append(ready, c)
-	}
-	return ready, again, nil
+	return len(c.found.own) + c.patch.grows
 }
 
 // update carries out the changes of documents that stand in the target, each only where the document still is what the

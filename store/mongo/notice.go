@@ -22,7 +22,7 @@ type Notice struct {
 func (s *Store) NumericUsers(ctx context.Context, kinds record.Kinds) ([]Notice, error) {
 	var notices []Notice
 	for _, kind := range kinds.List() {
-		if kind == record.Metrics {
+		if !kind.OfUsers() {
 			continue
 		}
 		notice, err := s.numericUsers(ctx, kind)

@@ -223,12 +223,6 @@ func (s *Store) estimate(ctx context.Context, collection string) (int64, error) 
 	return s.dialect.estimate(ctx, s.db.Collection(collection))
 }
 
-// collectionName returns the name of a kind's collection.
-func collectionName(kind record.Kind) string { return record.CollectionOf(kind).String() }
-
 func (s *Store) collection(kind record.Kind) *mongo.Collection {
 	return s.db.Collection(collectionName(kind))
 }
-
-// globalType marks the one document of the counters.
-const globalType = "global"

@@ -109,8 +109,8 @@ type writing struct {
 }
 
 func (w *writing) run(ctx context.Context, pending []int) error {
-	// The counters' document may have any _id, so an insert would not meet it.
-	if w.kind != record.Metrics && !w.opts.DryRun {
+	// A document that is nobody's may have any _id, so an insert would not meet it.
+	if w.kind.OfUsers() && !w.opts.DryRun {
 		var err error
 		if pending, err = w.insert(ctx, pending, w.newDocuments(pending)); err != nil {
 			return err

@@ -1,0 +1,175 @@
+package mongo
+
+import (
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/x/bsonx/bsoncore"
+
+	"github.com/lanyardctl/lanyardctl/record"
+)
+
+// schema is all that is peculiar to the documents of a kind. What a kind means, package record says.
+type schema interface {
+	about() *traits
+
+	// appendContent appends the fields of a new document, but for those of its identity and lanyardctl's mark.
+	appendContent(doc []byte, r record.Record, now time.Time) []byte
+
+	// held returns what a document of the user's holds, but for [record.Held.Holder]. The document may be nil.
+	held(user record.UserID, doc bson.Raw) record.Held
+
+	// outlined returns what bears on a sweep in a document of which nothing else may be there.
+	outlined(user record.UserID, doc bson.Raw) record.Held
+
+	// patch returns how a document becomes what the decision says, but for lanyardctl's mark.
+	patch(doc bson.Raw, d record.Decision, limits record.Limits, now time.Time) patch
+
+	// restore completes a record by what a document that lanyardctl wrote holds.
+	restore(r *record.Record, held record.Held, now time.Time) error
+
+	// join makes the fields those of one document in place of several, as [record.Join] says, but for the user's id.
+	join(f *fields, documents []record.Document, d record.Decision)
+}
+
+// traits is what is known of a kind's documents without one of them.
+type traits struct {
+	kind record.Kind
+
+	// content are the fields in which documents keep what the kind is about; nil where any field may be.
+	content []string
+
+	// whole tells that documents are read as a whole. Else it is the user's id, the content and lanyardctl's mark.
+	whole bool
+
+	// outline are the paths of what bears on a sweep.
+	outline []string
+
+	// secret is the field whose value lets the user in, so that no two of them may have the same; empty where there is none.
+	secret string
+}
+
+func (t *traits) about() *traits { return t }
+
+var schemas = [...]schema{
+	record.APIKeys:         apiKeys,
+	record.KV:              kv,
+	record.LastSeen:        lastSeen,
+	record.MonitoringSince: monitoring,
+	record.Metrics:         metrics,
+}
+
+// This does not compile where the last kind has no schema.
+var _ [record.KindCount]schema = schemas
+
+// schemaOf returns what is peculiar to a kind's documents. It panics for a number that is no kind.
+func schemaOf(kind record.Kind) schema {
+	if int(kind) >= len(schemas) || schemas[kind] == nil {
+		panic("mongo: " + kind.String() + " has no schema")
+	}
+	return schemas[kind]
+}
+
+// schemaIn returns the schema of a collection's documents. Those of [record.UsersCollection] are dates in a fork's form.
+func schemaIn(c record.Collection) schema {
+	if kind, ok := c.Kind(); ok {
+		return schemaOf(kind)
+	}
+	return monitoring
+}
+
+// collectionName returns the name of a kind's collection.
+func collectionName(kind record.Kind) string { return record.CollectionOf(kind).String() }
+
+// marked reports whether documents of the kind carry the digest of what lanyardctl wrote.
+func marked(kind record.Kind) bool { return !kind.Ordered() }
+
+// globalType marks the one document of a kind that is nobody's, and is its _id where lanyardctl inserts it.
+const globalType = "global"
+
+// uniqueFields returns the fields in which no value may stand in two documents of the kind's collection. For that of
+// nobody's document there is no index.
+func uniqueFields(kind record.Kind) []string {
+	switch secret := schemaOf(kind).about().secret; {
+	case !kind.OfUsers():
+		return []string{"type"}
+	case secret != "":
+		return []string{"user_id", secret}
+	}
+	return []string{"user_id"}
+}
+
+// projection returns the fields that bear on a kind, or nil where they are about all of a document.
+func projection(kind record.Kind) bson.D {
+	about := schemaOf(kind).about()
+	if about.whole {
+		return nil
+	}
+	fields := bson.D{{Key: "_id", Value: 0}, {Key: "user_id", Value: 1}}
+	for _, name := range about.content {
+		fields = append(fields, bson.E{Key: name, Value: 1})
+	}
+	if marked(kind) {
+		fields = append(fields, bson.E{Key: record.WrittenField, Value: 1})
+	}
+	return fields
+}
+
+// newDocument returns r as a new document of its collection. Its _id is the user id, or [globalType].
+func newDocument(r record.Record, now time.Time) bson.Raw {
+	i, doc := bsoncore.AppendDocumentStart(make([]byte, 0, r.DocumentSize()))
+	id, field := globalType, "type"
+	if r.Kind.OfUsers() {
+		id, field = r.User.String(), "user_id"
+	}
+	doc = bsoncore.AppendStringElement(doc, "_id", id)
+	doc = bsoncore.AppendStringElement(doc, field, id)
+	doc = schemaOf(r.Kind).appendContent(doc, r, now)
+	if marked(r.Kind) {
+		doc = appendMark(doc, r.Digest().String())
+	}
+	return finish(doc, i)
+}
+
+// insertedByUs reports whether lanyardctl inserted the document: its _id is the user id, or [globalType].
+func insertedByUs(kind record.Kind, doc bson.Raw) bool {
+	id, _ := lookup(doc, "_id").StringValueOK()
+	if !kind.OfUsers() {
+		return id == globalType
+	}
+	user, ok := lookup(doc, "user_id").StringValueOK()
+	return ok && id == user
+}
+
+// standing returns what a document of the kind holds, and whose it is.
+func standing(kind record.Kind, doc bson.Raw) record.Standing {
+	s := record.Standing{Kind: kind}
+	if kind.OfUsers() {
+		s.User, s.Name, s.Numeric = owner(doc)
+	}
+	s.Held = schemaOf(kind).held(s.User, doc)
+	return s
+}
+
+// patch is how a document changes: whole values of top-level fields, each of which must be what was read.
+type patch struct {
+	set, unset bson.D
+	guard      bson.D
+	grows      int    // bytes of BSON, where that may be many
+	refused    string // why a server cannot do it; empty where it can
+}
+
+// addMark adds to the patch of a document what becomes of its mark.
+func (p *patch) addMark(doc bson.Raw, digest string) {
+	stands := lookup(doc, record.WrittenField).Type != 0
+	switch {
+	case digest != "":
+		m := bson.Raw(mark(digest))
+		p.set = append(p.set, bson.E{Key: record.WrittenField, Value: m})
+		if !stands {
+			p.grows += len(record.WrittenField) + len(m) + 2 // the type, and the end of the name
+		}
+	case stands:
+		p.unset = append(p.unset, bson.E{Key: record.WrittenField, Value: ""})
+	}
+}
