@@ -171,3 +171,11 @@ func RepeatedName(doc bson.Raw) string {
 	name, _ := repeatedName(doc)
 	return name
 }
+
+// FerretDBsFailure returns FerretDB's error as MongoDB tells it.
+func FerretDBsFailure(err error, updates int) error { return (&ferretDB{}).failure(err, updates) }
+
+// Restored returns the record that lanyardctl's document of the kind was made of.
+func Restored(kind record.Kind, doc []byte, now time.Time) (record.Record, error) {
+	return (&Sink{opts: SinkOptions{Now: func() time.Time { return now }}}).fromDocument(schemaOf(kind).about().kind, doc)
+}
