@@ -68,7 +68,7 @@ func (t mongoTarget) Sink(ctx context.Context, o MergeOptions) (record.Sink, []s
 	if err != nil {
 		return nil, nil, err
 	}
-	return sink, mongoWarnings(sink.Notices()), nil
+	return sink, mongoWarnings(sink.Warnings()), nil
 }
 
 // Checkpoints implements [Mergeable].
@@ -203,9 +203,9 @@ func serverWarnings(i mongo.Info) []string {
 }
 
 // mongoWarnings says what a person should know of what the target holds.
-func mongoWarnings(notices []mongo.Notice) []string {
+func mongoWarnings(warnings []mongo.Warning) []string {
 	var list []string
-	for _, n := range notices {
+	for _, n := range warnings {
 		if n.Note == record.Collated {
 			list = append(list, fmt.Sprintf("%s in the target compares text by a collation (%s): lanyardctl compares it byte by byte, so that "+
 				"the collection's own indexes do not help it, and a run with many changes there takes long", n.Collection, n.Collation))

@@ -56,12 +56,12 @@ func (s *Store) listCollections(ctx context.Context, names []string) ([]collecti
 
 // CheckWritable fails with an [*UnwritableError] where one of the collections is none that can be written to: a capped
 // one, a view or a time series. It writes nothing.
-func (s *Store) CheckWritable(ctx context.Context, collections []record.Collection) ([]Notice, error) {
+func (s *Store) CheckWritable(ctx context.Context, collections []record.Collection) ([]Warning, error) {
 	return s.checkAll(ctx, collections, false)
 }
 
 // checkAll also fails where a collection is sharded so that users cannot be unique, if they have to be.
-func (s *Store) checkAll(ctx context.Context, collections []record.Collection, unique bool) ([]Notice, error) {
+func (s *Store) checkAll(ctx context.Context, collections []record.Collection, unique bool) ([]Warning, error) {
 	names := make([]string, len(collections))
 	for i, c := range collections {
 		names[i] = c.String()
@@ -71,7 +71,7 @@ func (s *Store) checkAll(ctx context.Context, collections []record.Collection, u
 		return nil, err
 	}
 	s.peculiar = make(map[string]peculiarity)
-	var notices []Notice
+	var warnings []Warning
 	for _, info := range list {
 		sharded, err := s.checkWritable(ctx, info, unique)
 		if err != nil {
@@ -80,10 +80,10 @@ func (s *Store) checkAll(ctx context.Context, collections []record.Collection, u
 		by := info.Options.Collation
 		s.peculiar[info.Name] = peculiarity{collated: !by.comparesBytes(), sharded: sharded}
 		if !by.comparesBytes() {
-			notices = append(notices, Notice{Collection: info.Name, Note: record.Collated, Collation: fmt.Sprintf("%s, strength %d", by.Locale, by.Strength)})
+			warnings = append(warnings, Warning{Collection: info.Name, Note: record.Collated, Collation: fmt.Sprintf("%s, strength %d", by.Locale, by.Strength)})
 		}
 	}
-	return notices, nil
+	return warnings, nil
 }
 
 // peculiarity is what there is to mind about a collection.

@@ -30,7 +30,7 @@ func (e *DuplicatesError) Error() string {
 	return fmt.Sprintf("collection %s.%s has more than one document with the same %s: %s", e.Database, e.Collection, e.Field, list)
 }
 
-// named is how many users an error or a notice names.
+// named is how many users an error or a warning names.
 const named = 10
 
 // uniqueField is a field of a kind's collection in which no value may stand twice.
@@ -78,11 +78,11 @@ func (s *Sink) inspect(ctx context.Context, kind record.Kind) error {
 		return err
 	}
 	if !empty {
-		notices, err := s.NumericUsers(ctx, record.Kinds(0).With(kind))
+		warnings, err := s.NumericUsers(ctx, record.Kinds(0).With(kind))
 		if err != nil {
 			return err
 		}
-		s.notices = append(s.notices, notices...)
+		s.warnings = append(s.warnings, warnings...)
 	}
 	indexes, err := s.indexes(ctx, kind)
 	if err != nil {

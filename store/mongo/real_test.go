@@ -61,8 +61,8 @@ func TestWritesUnderACollation(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n := len(sink.Notices()); n != 5 {
-		t.Errorf("%d notices: %+v", n, sink.Notices())
+	if n := len(sink.Warnings()); n != 5 {
+		t.Errorf("%d notices: %+v", n, sink.Warnings())
 	}
 	if err := sink.Begin(context.Background(), (&keeper{}).keep); err != nil {
 		t.Fatal(err)

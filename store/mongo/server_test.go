@@ -395,7 +395,7 @@ func TestACollationIsTold(t *testing.T) {
 	proxy, open, _ := shownAs(t, mongoproxy.Options{Hook: hook})
 	f := open(proxy.URI)
 	sink := f.sink(record.Kinds(0).With(record.KV))
-	if n := sink.Notices(); len(n) != 1 || n[0].Collection != "kv" || n[0].Note != record.Collated || n[0].Collation != "en, strength 1" {
+	if n := sink.Warnings(); len(n) != 1 || n[0].Collection != "kv" || n[0].Note != record.Collated || n[0].Collation != "en, strength 1" {
 		t.Errorf("%+v", n)
 	}
 	r := record.Record{Kind: record.KV, User: alice, Fields: map[string]record.Field{"a": {Value: "b"}}}

@@ -36,8 +36,8 @@ type Sink struct {
 	// first and last are the fields whose unique indexes are made before the first batch and after the last one.
 	first, last []uniqueField
 
-	// notices are what a person should know of the target.
-	notices []Notice
+	// warnings are what a person should know of the target.
+	warnings []Warning
 }
 
 // Sink looks at the collections and returns a sink for them, which writes nothing before [Sink.Begin]. It fails
@@ -57,7 +57,7 @@ func (s *Store) Sink(ctx context.Context, o SinkOptions) (*Sink, error) {
 		collections = append(collections, record.CollectionOf(kind))
 	}
 	var err error
-	if sink.notices, err = s.checkAll(ctx, collections, true); err != nil {
+	if sink.warnings, err = s.checkAll(ctx, collections, true); err != nil {
 		return nil, err
 	}
 	for _, kind := range o.Kinds.List() {
@@ -68,8 +68,8 @@ func (s *Store) Sink(ctx context.Context, o SinkOptions) (*Sink, error) {
 	return sink, nil
 }
 
-// Notices returns what a person should know of the target as it was when the sink was made.
-func (s *Sink) Notices() []Notice { return s.notices }
+// Warnings returns what a person should know of the target as it was when the sink was made.
+func (s *Sink) Warnings() []Warning { return s.warnings }
 
 // rounds bounds how often a record is decided anew because somebody changed its document in between.
 const rounds = 20

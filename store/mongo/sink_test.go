@@ -229,7 +229,7 @@ func TestNumericUserIDsAreNoticed(t *testing.T) {
 	f := newFixture(t, mongoserver.URI(t))
 	f.insert("last_seen", bson.D{{Key: "user_id", Value: int64(alice)}, {Key: "timestamp", Value: int64(1)}})
 	sink := f.sink(record.AllKinds)
-	notices := sink.Notices()
+	notices := sink.Warnings()
 	if len(notices) != 1 || notices[0].Count != 1 || notices[0].Users[0] != alice.String() || notices[0].Collection != "last_seen" {
 		t.Errorf("%+v", notices)
 	}

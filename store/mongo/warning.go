@@ -8,8 +8,8 @@ import (
 	"github.com/lanyardctl/lanyardctl/record"
 )
 
-// Notice is something in the target that a person should know, and that stops nobody.
-type Notice struct {
+// Warning is something in the target that a person should know, and that stops nobody.
+type Warning struct {
 	Collection string
 	Note       record.Note
 	Count      int64    // of documents, for [record.NumericUserID]
@@ -17,37 +17,37 @@ type Notice struct {
 	Collation  string   // for [record.Collated]: "en, strength 1"
 }
 
-// NumericUsers returns a notice for each of the kinds that has documents whose user_id is a number: the app does not see
+// NumericUsers returns a warning for each of the kinds that has documents whose user_id is a number: the app does not see
 // them. It writes nothing.
-func (s *Store) NumericUsers(ctx context.Context, kinds record.Kinds) ([]Notice, error) {
-	var notices []Notice
+func (s *Store) NumericUsers(ctx context.Context, kinds record.Kinds) ([]Warning, error) {
+	var warnings []Warning
 	for _, kind := range kinds.List() {
 		if !kind.OfUsers() {
 			continue
 		}
-		notice, err := s.numericUsers(ctx, kind)
+		warning, err := s.numericUsers(ctx, kind)
 		if err != nil {
 			return nil, s.wrap("look for numeric user ids in "+collectionName(kind), err)
 		}
-		if notice.Count > 0 {
-			notices = append(notices, notice)
+		if warning.Count > 0 {
+			warnings = append(warnings, warning)
 		}
 	}
-	return notices, nil
+	return warnings, nil
 }
 
-func (s *Store) numericUsers(ctx context.Context, kind record.Kind) (Notice, error) {
-	notice := Notice{Collection: collectionName(kind), Note: record.NumericUserID}
+func (s *Store) numericUsers(ctx context.Context, kind record.Kind) (Warning, error) {
+	warning := Warning{Collection: collectionName(kind), Note: record.NumericUserID}
 	numeric := bson.D{{Key: "user_id", Value: bson.D{{Key: "$type", Value: "number"}}}}
 	for doc, err := range s.documents(ctx, kind, numeric, bson.D{{Key: "user_id", Value: 1}}) {
 		if err != nil {
-			return notice, err
+			return warning, err
 		}
-		notice.Count++
-		if len(notice.Users) < named {
+		warning.Count++
+		if len(warning.Users) < named {
 			_, name, _ := owner(doc)
-			notice.Users = append(notice.Users, name)
+			warning.Users = append(warning.Users, name)
 		}
 	}
-	return notice, nil
+	return warning, nil
 }
