@@ -159,13 +159,14 @@ func (m *members) whyFailed(err error) string {
 	return redact.HideURIs(err.Error())
 }
 
-// settle is how long the first heartbeats of a set's members are waited for. One that is down refuses at once or never answers.
-const settle = time.Second
+// heartbeatWait is how long the first heartbeats of a set's members are waited for. One that is down refuses at once or
+// never answers.
+const heartbeatWait = time.Second
 
 // membersDown returns the members of the replica set that cannot do their part, each with the reason. The set itself says
 // so to a user who may ask; to others the driver's heartbeats do.
 func (s *Store) membersDown(ctx context.Context) []string {
-	ctx, cancel := context.WithTimeout(ctx, settle)
+	ctx, cancel := context.WithTimeout(ctx, heartbeatWait)
 	defer cancel()
 	var status struct {
 		Members []struct {
@@ -192,7 +193,7 @@ func (s *Store) membersDown(ctx context.Context) []string {
 		for ; !known && ctx.Err() == nil; h, known = s.members.of(addr) {
 			select {
 			case <-ctx.Done():
-			case <-time.After(settle / 20):
+			case <-time.After(heartbeatWait / 20):
 			}
 		}
 		switch {

@@ -108,14 +108,14 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		return nil, badURI(uri, err)
 	}
 	s.client, s.db = client, client.Database(o.Database)
-	ctx, cancel := context.WithTimeout(ctx, o.Timeout+settle)
+	ctx, cancel := context.WithTimeout(ctx, o.Timeout+heartbeatWait)
 	defer cancel()
 	err = s.identify(ctx)
 	// The primary may have gone a moment ago; then the driver finds the new one.
 	for err == nil && s.info.Lagging != "" && !o.ReadOnly && !s.direct && ctx.Err() == nil {
 		select {
 		case <-ctx.Done():
-		case <-time.After(settle / 4):
+		case <-time.After(heartbeatWait / 4):
 			err = s.identify(ctx)
 		}
 	}
