@@ -55,7 +55,7 @@ func (*apiKeySchema) join(f *fields, _ []record.Document, d record.Decision) {
 
 // takeKeys deletes the documents of other users that hold a record's API key, where the policy gives it to the record.
 // Where such a document changed in between, it stays, and the record has to be decided anew.
-func (w *writing) takeKeys(ctx context.Context, changes []change) (ready []change, again []int, err error) {
+func (w *writing) takeKeys(ctx context.Context, changes []decided) (ready []decided, again []int, err error) {
 	for _, c := range changes {
 		if c.decision.TakeKey {
 			filter := append(w.identity(collectionName(w.kind), c.found.holder), bson.E{Key: "key", Value: c.decision.APIKey})

@@ -36,7 +36,7 @@ type applying struct {
 	collection string
 	steps      []record.Step
 	results    []record.StepResult
-	written    map[int]bool // statements for these were sent, and may have done it
+	sent       map[int]bool // steps whose statements may have been carried out
 	maxUpdates int          // statements in a command
 }
 
@@ -47,7 +47,7 @@ func (a *applying) run(ctx context.Context, pending []int) (err error) {
 	if a.maxUpdates, err = a.Store.maxUpdates(ctx, a.collection); err != nil {
 		return err
 	}
-	a.written = make(map[int]bool, len(pending))
+	a.sent = make(map[int]bool, len(pending))
 	for range applyRounds {
 		ready, err := a.compare(ctx, pending)
 		if err != nil {
@@ -100,7 +100,7 @@ func (a *applying) compare(ctx context.Context, pending []int) (ready []int, err
 		switch {
 		case is == after || is == gone && deletes:
 			a.results[i] = record.StepAlready
-			if a.written[i] {
+			if a.sent[i] {
 				a.results[i] = record.StepDone
 			}
 		case is == before || is == gone && inserts:
@@ -141,7 +141,7 @@ func (a *applying) writeSome(ctx context.Context, indexes []int) (again []int, e
 	replaced := int64(0)
 	for n, i := range indexes {
 		models[n] = a.model(a.steps[i])
-		a.written[i] = true
+		a.sent[i] = true
 		if a.steps[i].Before != nil && a.steps[i].After != nil {
 			replaced++
 		}

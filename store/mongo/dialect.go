@@ -43,7 +43,7 @@ type dialect interface {
 	withIDs(ctx context.Context, s *Store, collection string, ids bson.A) iter.Seq2[bson.Raw, error]
 
 	// bearing streams the documents that bear on the records of a lookup, and perhaps others.
-	bearing(ctx context.Context, l *lookups) iter.Seq2[bson.Raw, error]
+	bearing(ctx context.Context, m *matcher) iter.Seq2[bson.Raw, error]
 
 	// descending streams the documents of a collection whose _ids are texts from least to below, from the last to the first.
 	descending(ctx context.Context, s *Store, collection, least, below string, projection bson.D) iter.Seq2[bson.Raw, error]
@@ -134,8 +134,8 @@ func (mongoDB) withIDs(ctx context.Context, s *Store, collection string, ids bso
 	return s.stream(ctx, collection, query{filter: bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: ids}}}}})
 }
 
-func (mongoDB) bearing(ctx context.Context, l *lookups) iter.Seq2[bson.Raw, error] {
-	return l.w.documents(ctx, l.w.kind, l.filter(), nil)
+func (mongoDB) bearing(ctx context.Context, m *matcher) iter.Seq2[bson.Raw, error] {
+	return m.w.documents(ctx, m.w.kind, m.filter(), nil)
 }
 
 func (mongoDB) descending(ctx context.Context, s *Store, collection, least, below string, projection bson.D) iter.Seq2[bson.Raw, error] {

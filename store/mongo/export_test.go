@@ -43,8 +43,8 @@ func (d *asMongoDB) withIDs(ctx context.Context, s *Store, collection string, id
 	return d.mongoDB.withIDs(ctx, s, collection, ids)
 }
 
-func (d *asMongoDB) bearing(ctx context.Context, l *lookups) iter.Seq2[bson.Raw, error] {
-	return d.mongoDB.bearing(ctx, l)
+func (d *asMongoDB) bearing(ctx context.Context, m *matcher) iter.Seq2[bson.Raw, error] {
+	return d.mongoDB.bearing(ctx, m)
 }
 
 func (d *asMongoDB) descending(ctx context.Context, s *Store, collection, least, below string, projection bson.D) iter.Seq2[bson.Raw, error] {
@@ -163,7 +163,7 @@ func StatementFor(r record.Record, doc bson.Raw) mongo.WriteModel {
 		Sink: &Sink{Store: &Store{dialect: mongoDB{}, limits: record.Limits{NoDollars: true}}, opts: SinkOptions{Now: func() time.Time { return time.UnixMilli(0) }}}, kind: r.Kind,
 		batch: []record.Record{r}, outcomes: make([]record.Outcome, 1), policy: record.PreferSource,
 	}
-	return w.statement(w.newChange(0, &found{own: doc}))
+	return w.statement(w.decideOne(0, &found{own: doc}))
 }
 
 // RepeatedName is repeatedName, for tests.

@@ -137,15 +137,15 @@ func (*ferretDB) withIDs(ctx context.Context, s *Store, collection string, ids b
 
 // bearing reads the documents of few records by the _id that lanyardctl gives, and the whole collection where they are
 // many or that leaves a question.
-func (f *ferretDB) bearing(ctx context.Context, l *lookups) iter.Seq2[bson.Raw, error] {
-	everything := l.w.documents(ctx, l.w.kind, nil, nil)
-	if len(l.byUser) > scanWorth {
+func (f *ferretDB) bearing(ctx context.Context, m *matcher) iter.Seq2[bson.Raw, error] {
+	everything := m.w.documents(ctx, m.w.kind, nil, nil)
+	if len(m.byUser) > scanWorth {
 		return everything
 	}
 	return func(yield func(bson.Raw, error) bool) {
-		for user, i := range l.byUser {
-			doc, err := l.w.documentByID(ctx, collectionName(l.w.kind), user)
-			if err == nil && !l.settles(i, doc) {
+		for user, i := range m.byUser {
+			doc, err := m.w.documentByID(ctx, collectionName(m.w.kind), user)
+			if err == nil && !m.settles(i, doc) {
 				everything(yield)
 				return
 			}

@@ -1,6 +1,7 @@
 package mongo
 
 import (
+	"slices"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -97,6 +98,18 @@ func uniqueFields(kind record.Kind) []string {
 		return []string{"user_id", secret}
 	}
 	return []string{"user_id"}
+}
+
+// allUniqueFields returns the [uniqueFields] of all kinds, each once.
+func allUniqueFields() (fields []string) {
+	for _, kind := range record.AllKinds.List() {
+		for _, field := range uniqueFields(kind) {
+			if !slices.Contains(fields, field) {
+				fields = append(fields, field)
+			}
+		}
+	}
+	return fields
 }
 
 // projection returns the fields that bear on a kind, or nil where they are about all of a document.

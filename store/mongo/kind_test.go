@@ -30,8 +30,8 @@ func TestEveryKindIsReadAsItIsWritten(t *testing.T) {
 			t.Errorf("%s does not look like lanyardctl's", r.Kind)
 		}
 		restored, err := mongo.Restored(r.Kind, doc, storetest.Now)
-		origins := cmpopts.IgnoreFields(record.Field{}, "Origin")
-		if d := cmp.Diff(r, restored, origins, cmpopts.IgnoreFields(record.Record{}, "Origin")); d != "" || err != nil {
+		names := cmpopts.EquateComparable(record.Name{})
+		if d := cmp.Diff(r, restored, names, cmpopts.IgnoreTypes(record.Origin{})); d != "" || err != nil {
 			t.Errorf("%s (-written +restored): %s %v", r.Kind, d, err)
 		}
 		m := mongo.StatementFor(r, mongo.NewDocument(changed(r), storetest.Now)).(*driver.UpdateOneModel)

@@ -102,7 +102,7 @@ type writing struct {
 	outcomes []record.Outcome
 	keep     record.KeepFunc
 	policy   record.Policy
-	looked   bool // the records' documents were looked for: a duplicate that an insert meets is none of them
+	merging  bool // the target's documents were read: a duplicate that an insert meets now is none of them
 
 	// met are the unique indexes that writes met though nothing was found that the server could mean.
 	met map[int]string
@@ -116,7 +116,7 @@ func (w *writing) run(ctx context.Context, pending []int) error {
 			return err
 		}
 	}
-	w.looked = true
+	w.merging = true
 	for round := 0; len(pending) > 0; round++ {
 		if round == rounds {
 			if pending = w.refuseMet(pending); len(pending) == 0 {
@@ -169,21 +169,4 @@ func (w *writing) oncePerUser(pending []int) (now, later []int) {
 		}
 	}
 	return now, later
-}
-
-// refuse makes a record a reject for the server's own reason: an error's code, zero where there is none, and for a
-// duplicate the name of the index. Error texts quote documents, so they are not told.
-func (w *writing) refuse(i int, number int32, index string) {
-	detail := w.limits.Server + " refused the document"
-	switch {
-	case index != "":
-		detail = fmt.Sprintf("%s: the unique index %s has the value already", detail, index)
-	case number != 0:
-		detail = fmt.Sprintf("%s with error %s", detail, codeText(number))
-	}
-	w.reject(i, detail)
-}
-
-func (w *writing) reject(i int, detail string) {
-	w.outcomes[i] = record.Outcome{Column: record.Rejected, Rejects: w.batch[i].Rejects(record.RefusedByTarget, detail)}
 }

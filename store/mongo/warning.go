@@ -44,7 +44,7 @@ func (s *Store) numericUsers(ctx context.Context, kind record.Kind) (Warning, er
 			return warning, err
 		}
 		warning.Count++
-		if len(warning.Users) < named {
+		if len(warning.Users) < maxNamed {
 			_, name, _ := owner(doc)
 			warning.Users = append(warning.Users, name)
 		}

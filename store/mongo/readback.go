@@ -29,10 +29,10 @@ func (f found) held(r record.Record) record.Held {
 	return h
 }
 
-// lookup reads what the target has for each of the records.
-func (w *writing) lookup(ctx context.Context, indexes []int) (map[int]*found, error) {
-	l := newLookup(w, indexes)
-	documents := w.dialect.bearing(ctx, l)
+// readBack reads what the target has for each of the records.
+func (w *writing) readBack(ctx context.Context, indexes []int) (map[int]*found, error) {
+	m := newMatcher(w, indexes)
+	documents := w.dialect.bearing(ctx, m)
 	if !w.kind.OfUsers() {
 		documents = w.documents(ctx, w.kind, countersFilter, nil)
 	}
@@ -40,13 +40,13 @@ func (w *writing) lookup(ctx context.Context, indexes []int) (map[int]*found, er
 		if err != nil {
 			return nil, w.wrap("read back from "+collectionName(w.kind), err)
 		}
-		l.match(doc)
+		m.match(doc)
 	}
-	return l.found, nil
+	return m.found, nil
 }
 
-// lookups matches documents of the target to the records they bear on.
-type lookups struct {
+// matcher matches documents of the target to the records they bear on.
+type matcher struct {
 	w      *writing
 	secret string // the field of a user's secret; empty where there is none
 	found  map[int]*found
@@ -54,41 +54,41 @@ type lookups struct {
 	byKey  map[string][]int // by the record's secret
 }
 
-func newLookup(w *writing, indexes []int) *lookups {
-	l := &lookups{
+func newMatcher(w *writing, indexes []int) *matcher {
+	m := &matcher{
 		w: w, secret: schemaOf(w.kind).about().secret,
 		found: make(map[int]*found, len(indexes)), byUser: make(map[string]int, len(indexes)), byKey: make(map[string][]int),
 	}
 	for _, i := range indexes {
 		r := w.batch[i]
-		l.found[i] = &found{}
-		l.byUser[r.User.String()] = i
-		if l.secret != "" {
-			l.byKey[r.APIKey] = append(l.byKey[r.APIKey], i)
+		m.found[i] = &found{}
+		m.byUser[r.User.String()] = i
+		if m.secret != "" {
+			m.byKey[r.APIKey] = append(m.byKey[r.APIKey], i)
 		}
 	}
-	return l
+	return m
 }
 
-func (l *lookups) filter() bson.D {
+func (m *matcher) filter() bson.D {
 	users := bson.A{}
-	for user := range l.byUser {
+	for user := range m.byUser {
 		users = append(users, user)
 	}
 	in := bson.D{{Key: "$in", Value: users}}
 	or := bson.A{bson.D{{Key: "user_id", Value: in}}, bson.D{{Key: "_id", Value: in}}}
-	if len(l.byKey) > 0 {
-		or = append(or, bson.D{{Key: l.secret, Value: bson.D{{Key: "$in", Value: sortedNames(l.byKey)}}}})
+	if len(m.byKey) > 0 {
+		or = append(or, bson.D{{Key: m.secret, Value: bson.D{{Key: "$in", Value: sortedNames(m.byKey)}}}})
 	}
 	return bson.D{{Key: "$or", Value: or}}
 }
 
 // settles reports whether the document, which may be nil, leaves no question about a record: no other bears on it.
-func (l *lookups) settles(index int, doc bson.Raw) bool {
-	r := l.w.batch[index]
+func (m *matcher) settles(index int, doc bson.Raw) bool {
+	r := m.w.batch[index]
 	user, _ := lookup(doc, "user_id").StringValueOK()
-	key, _ := lookup(doc, l.secret).StringValueOK()
-	return user == r.User.String() && (l.secret == "" || key == r.APIKey)
+	key, _ := lookup(doc, m.secret).StringValueOK()
+	return user == r.User.String() && (m.secret == "" || key == r.APIKey)
 }
 
 // documentByID returns the document with the _id, or nil.
@@ -101,10 +101,10 @@ func (s *Store) documentByID(ctx context.Context, collection string, id any) (bs
 }
 
 // match enters a document where it bears on a record. Documents of others pass by.
-func (l *lookups) match(doc bson.Raw) {
+func (m *matcher) match(doc bson.Raw) {
 	doc = slices.Clone(doc)
-	if !l.w.kind.OfUsers() {
-		for _, f := range l.found {
+	if !m.w.kind.OfUsers() {
+		for _, f := range m.found {
 			if isGlobal(doc) || f.own == nil {
 				f.own = doc
 			}
@@ -112,20 +112,20 @@ func (l *lookups) match(doc bson.Raw) {
 		return
 	}
 	user, text := lookup(doc, "user_id").StringValueOK()
-	if i, ok := l.byUser[user]; ok {
-		l.found[i].own = doc
+	if i, ok := m.byUser[user]; ok {
+		m.found[i].own = doc
 	}
 	if id, ok := lookup(doc, "_id").StringValueOK(); ok && id != user {
-		if i, ok := l.byUser[id]; ok {
-			l.found[i].idTaken = true
+		if i, ok := m.byUser[id]; ok {
+			m.found[i].idTaken = true
 		}
 	}
-	if l.secret == "" {
+	if m.secret == "" {
 		return
 	}
-	key, _ := lookup(doc, l.secret).StringValueOK()
-	for _, i := range l.byKey[key] {
-		if user == l.w.batch[i].User.String() {
+	key, _ := lookup(doc, m.secret).StringValueOK()
+	for _, i := range m.byKey[key] {
+		if user == m.w.batch[i].User.String() {
 			continue
 		}
 		holder := user
@@ -135,6 +135,6 @@ func (l *lookups) match(doc bson.Raw) {
 		if holder == "" {
 			holder = "nobody"
 		}
-		l.found[i].holder, l.found[i].holderID = doc, holder
+		m.found[i].holder, m.found[i].holderID = doc, holder
 	}
 }

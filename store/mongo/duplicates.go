@@ -3,12 +3,99 @@ package mongo
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/lanyardctl/lanyardctl/record"
 )
+
+// DuplicatesError tells that users, or API keys, stand in two documents of a collection, so that nobody can say which
+// one the app reads.
+type DuplicatesError struct {
+	Database, Collection, Field string
+	Values                      []string // the first few; API keys as fingerprints
+	More                        bool
+}
+
+func (e *DuplicatesError) Error() string {
+	list := strings.Join(e.Values, ", ")
+	if e.More {
+		list += ", …"
+	}
+	return fmt.Sprintf("collection %s.%s has more than one document with the same %s: %s", e.Database, e.Collection, e.Field, list)
+}
+
+// maxNamed is how many users an error or a warning names.
+const maxNamed = 10
+
+// checkDuplicates fails where a value stands in two documents that [Sink.mergeDuplicate] could not make one of.
+func (s *Sink) checkDuplicates(ctx context.Context, u uniqueField) error {
+	values, err := s.duplicates(ctx, u, mergedAtOnce)
+	if err != nil {
+		return err
+	}
+	var bad []bson.RawValue
+	for _, v := range values {
+		p, err := s.findPair(ctx, u, v)
+		if err != nil {
+			return err
+		}
+		if p.hopeless() {
+			bad = append(bad, v)
+		}
+	}
+	if len(bad) > 0 {
+		return s.duplicatesError(u, bad)
+	}
+	return nil
+}
+
+// mergedAtOnce bounds the duplicates that are held in memory.
+const mergedAtOnce = 1000
+
+// duplicates returns up to limit values of the field that stand in more than one document.
+func (s *Store) duplicates(ctx context.Context, u uniqueField, limit int) ([]bson.RawValue, error) {
+	operation := fmt.Sprintf("look for a %s in two documents of %s", u.field, collectionName(u.kind))
+	pipeline := bson.A{
+		bson.D{{Key: "$group", Value: bson.D{{Key: "_id", Value: "$" + u.field}, {Key: "n", Value: bson.D{{Key: "$sum", Value: 1}}}}}},
+		bson.D{{Key: "$match", Value: bson.D{{Key: "n", Value: bson.D{{Key: "$gt", Value: 1}}}}}},
+		bson.D{{Key: "$limit", Value: limit}},
+	}
+	cursor, err := s.collection(u.kind).Aggregate(ctx, pipeline, options.Aggregate().SetAllowDiskUse(true).SetCollation(s.bytewise()))
+	if err != nil {
+		return nil, s.wrap(operation, err)
+	}
+	var groups []bson.Raw
+	if err := cursor.All(ctx, &groups); err != nil {
+		return nil, s.wrap(operation, err)
+	}
+	var values []bson.RawValue
+	for _, group := range groups {
+		v := lookup(group, "_id")
+		if text, _ := v.StringValueOK(); !u.kind.OfUsers() && text != globalType {
+			continue // a document of somebody else's
+		}
+		values = append(values, v)
+	}
+	return values, nil
+}
+
+func (s *Store) duplicatesError(u uniqueField, values []bson.RawValue) error {
+	e := &DuplicatesError{Database: s.db.Name(), Collection: collectionName(u.kind), Field: u.field, More: len(values) > maxNamed}
+	for _, v := range values[:min(maxNamed, len(values))] {
+		text, ok := v.StringValueOK()
+		switch {
+		case !ok:
+			text = string(record.JSON(number(v)))
+		case u.secret():
+			text = record.Fingerprint(text)
+		}
+		e.Values = append(e.Values, text)
+	}
+	return e
+}
 
 // pair is two documents with the same value in a field that should be unique: one that lanyardctl inserted, and one that
 // somebody else inserted since.
@@ -108,7 +195,7 @@ func (s *Sink) mergeInto(ctx context.Context, r record.Record, doc bson.Raw, kee
 		Sink: s, kind: r.Kind, batch: []record.Record{r}, outcomes: make([]record.Outcome, 1),
 		keep: keep, policy: record.PreferTarget, met: make(map[int]string),
 	}
-	c := w.newChange(0, &found{own: doc})
+	c := w.decideOne(0, &found{own: doc})
 	if len(c.decision.Superseded) > 0 {
 		if err := keep(c.decision.Superseded); err != nil {
 			return false, err
@@ -121,7 +208,7 @@ func (s *Sink) mergeInto(ctx context.Context, r record.Record, doc bson.Raw, kee
 	var again []int
 	if !tooLarge {
 		var err error
-		if again, err = w.updateSome(ctx, []change{c}); err != nil {
+		if again, err = w.updateSome(ctx, []decided{c}); err != nil {
 			return false, err
 		}
 	}
