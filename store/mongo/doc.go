@@ -27,14 +27,16 @@
 // before it: a secondary, a view, a capped collection ([Open], [Store.CheckWritable]). Errors are sorted by their types,
 // labels and codes, in one function and one table: errors.go and codes.go. docs/mongodb.md tells it to operators.
 //
-// # FerretDB
+// # Kinds
 //
-// FerretDB scans a collection for every filter but a lone _id, refuses some names, and hangs for good when about a
-// hundred updates are under way on one database. The store reads documents there one by one by _id, sends one command of
-// at most 40 updates at a time, and leaves their guards out: somebody else's write between reading and writing the same
-// document can be lost there, on MongoDB it cannot. Where the documents that a cursor asks for do not fit into one reply,
-// FerretDB fails or hangs. So the store asks for few until it knows how large they are, and for good once that was too many.
-// It counts by a stream as well, since FerretDB loads all that it counts; and it sorts the journal itself, some thousands
-// of changes at a time, since FerretDB loads all that it sorts. A replacement that differs in the types of numbers alone
-// does nothing there, so that such fields are set instead.
+// What is peculiar to the documents of a kind stands in one file for each, behind [schema] in kind.go: how they are
+// encoded and decoded, how one changes, what of it is read. The rest of the package knows no kind by its name.
+//
+// # Other servers
+//
+// The package is written for MongoDB. What differs on a server that speaks its protocol is a [dialect], chosen when the
+// store is opened. All that is FerretDB's alone, and why, is in ferretdb.go. It scans a collection for every filter but a
+// lone _id, hangs for good when about a hundred updates are under way on one database, loads all that it counts or sorts,
+// and fails or hangs where the documents of a reply are too large for it. Its updates are not guarded: somebody else's
+// write between reading and writing the same document can be lost there, on MongoDB it cannot.
 package mongo

@@ -61,8 +61,8 @@ func (d *Documents) Whole(ctx context.Context, c record.Collection, ids []string
 	return whole, nil
 }
 
-// byIDs calls found with those documents of a collection that have the IDs, each of which is good until the call returns. It returns found's error as it is.
-// One that is changed meanwhile may come twice.
+// byIDs calls found with those documents of a collection that have the IDs, each of which is good until the call returns.
+// It returns found's error as it is. A document that is changed meanwhile may come twice.
 func (s *Store) byIDs(ctx context.Context, collection string, ids []string, found func(id string, doc bson.Raw) error) error {
 	asked := make(map[string]bool, len(ids))
 	values := bson.A{}

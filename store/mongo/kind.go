@@ -20,7 +20,7 @@ type schema interface {
 	// held returns what a document of the user's holds, but for [record.Held.Holder]. The document may be nil.
 	held(user record.UserID, doc bson.Raw) record.Held
 
-	// outlined returns what bears on a sweep in a document of which nothing else may be there.
+	// outlined returns what a sweep needs of a document that was projected on its outline.
 	outlined(user record.UserID, doc bson.Raw) record.Held
 
 	// patch returns how a document becomes what the decision says, but for lanyardctl's mark.

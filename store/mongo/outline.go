@@ -8,8 +8,8 @@ import (
 	"github.com/lanyardctl/lanyardctl/record"
 )
 
-// Outline implements [record.Documents]. The server leaves out of the documents what
-// does not bear on them, such as all other key-value pairs.
+// Outline implements [record.Documents]. The server leaves out of the documents what does not
+// bear on them, such as all other key-value pairs.
 func (d *Documents) Outline(ctx context.Context, c record.Collection, yield func([]record.Document) error) error {
 	p := pages[record.Document]{yield: yield}
 	for doc, err := range d.stream(ctx, c.String(), query{projection: outlineOf(c)}) {

@@ -10,8 +10,8 @@ import (
 	"github.com/lanyardctl/lanyardctl/record"
 )
 
-// What is written here does not wait for updates that are under way, as others do: an owner has to show in time that it
-// lives, and one update more does no harm.
+// What is written here is no bulk write, and so does not wait for those that are under way on any server: an owner has to
+// show in time that it lives.
 
 // replaceOrInsert writes a document that names its owner's run, where nobody has one under the id or where the given
 // owner has it, and reports whether it did.
