@@ -37,14 +37,14 @@ type applying struct {
 	steps      []record.Step
 	results    []record.StepResult
 	sent       map[int]bool // steps whose statements may have been carried out
-	maxUpdates int          // statements in a command
+	atOnce     int          // statements in a command
 }
 
 // applyRounds bounds how often a document is written that still is what it was, as where it changed and changed back.
 const applyRounds = 5
 
 func (a *applying) run(ctx context.Context, pending []int) (err error) {
-	if a.maxUpdates, err = a.Store.maxUpdates(ctx, a.collection); err != nil {
+	if a.atOnce, err = a.maxUpdates(ctx, a.collection); err != nil {
 		return err
 	}
 	a.sent = make(map[int]bool, len(pending))
@@ -125,7 +125,7 @@ func (a *applying) write(ctx context.Context, ready []int) (again []int, err err
 		}
 		fit = append(fit, i)
 	}
-	for some := range slices.Chunk(fit, a.maxUpdates) {
+	for some := range slices.Chunk(fit, a.atOnce) {
 		there, err := a.writeSome(ctx, some)
 		if err != nil {
 			return nil, err
@@ -160,7 +160,7 @@ func (a *applying) writeSome(ctx context.Context, indexes []int) (again []int, e
 		a.results[indexes[0]] = refusalResult(err)
 		return nil, nil
 	case err != nil: // which of them it is shows when each is sent by itself
-		a.maxUpdates = 1
+		a.atOnce = 1
 		return indexes, nil
 	}
 	blamed := make(map[int]bool, len(failed))

@@ -129,5 +129,5 @@ func lookup(doc bson.Raw, path ...string) bson.RawValue {
 
 func sortedNames[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
-// index returns an array's element name.
-func index(i int) string { return strconv.Itoa(i) }
+// elementName returns the name of an array's element.
+func elementName(i int) string { return strconv.Itoa(i) }

@@ -41,7 +41,7 @@ func appendElement(doc []byte, name string, v record.Value) []byte {
 	case record.Array:
 		i, doc := bsoncore.AppendArrayElementStart(doc, name)
 		for n, e := range v {
-			doc = appendElement(doc, index(n), e)
+			doc = appendElement(doc, elementName(n), e)
 		}
 		return finish(doc, i)
 	case record.Object:

@@ -36,7 +36,7 @@ func changeDocument(c record.Change) bson.Raw {
 	steps, doc := bsoncore.AppendArrayElementStart(doc, "steps")
 	for n, s := range c.Steps {
 		var step int32
-		step, doc = bsoncore.AppendDocumentElementStart(doc, index(n))
+		step, doc = bsoncore.AppendDocumentElementStart(doc, elementName(n))
 		doc = bsoncore.AppendStringElement(doc, "collection", s.Collection.String())
 		doc = bsoncore.AppendBinaryElement(doc, "id", 0, []byte(s.ID))
 		if s.Before != nil {

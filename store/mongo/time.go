@@ -13,16 +13,14 @@ import (
 // timeSchema is that of documents which hold one time of a user, perhaps in several fields.
 type timeSchema struct {
 	traits
-	field   string // which the app reads and lanyardctl writes
-	updated bool   // documents tell in updated_at when the time was written
+	updated bool // documents tell in updated_at when the time was written
 }
 
-func newTimeSchema(kind record.Kind) *timeSchema {
-	return &timeSchema{traits: traits{kind: kind, content: record.TimeFields(kind)}, field: record.TimeField(kind)}
-}
+// field returns the name of the field that the app reads and lanyardctl writes.
+func (s *timeSchema) field() string { return record.TimeField(s.kind) }
 
 func (s *timeSchema) appendContent(doc []byte, r record.Record, now time.Time) []byte {
-	doc = bsoncore.AppendInt64Element(doc, s.field, r.Time)
+	doc = bsoncore.AppendInt64Element(doc, s.field(), r.Time)
 	if s.updated {
 		doc = bsoncore.AppendDateTimeElement(doc, "updated_at", now.UnixMilli())
 	}
@@ -39,9 +37,16 @@ func (s *timeSchema) held(_ record.UserID, doc bson.Raw) record.Held {
 	return h
 }
 
+func (s *timeSchema) outlined(user record.UserID, doc bson.Raw) record.Held {
+	if s.outline == nil {
+		return record.Held{Found: true}
+	}
+	return s.held(user, doc)
+}
+
 func (s *timeSchema) patch(doc bson.Raw, d record.Decision, _ record.Limits, now time.Time) patch {
 	p := patch{set: make(bson.D, 0, 2), guard: make(bson.D, 0, len(s.content))}
-	p.set = append(p.set, bson.E{Key: s.field, Value: d.Time})
+	p.set = append(p.set, bson.E{Key: s.field(), Value: d.Time})
 	if s.updated {
 		p.set = append(p.set, bson.E{Key: "updated_at", Value: bson.NewDateTimeFromTime(now)})
 	}
@@ -52,7 +57,7 @@ func (s *timeSchema) patch(doc bson.Raw, d record.Decision, _ record.Limits, now
 }
 
 func (s *timeSchema) restore(r *record.Record, held record.Held, now time.Time) error {
-	m, reason, detail := record.Timestamp(s.kind, held.Times[s.field], record.TimeBounds(s.kind, r.User, now))
+	m, reason, detail := record.Timestamp(s.kind, held.Times[s.field()], record.TimeBounds(s.kind, r.User, now))
 	if reason != "" {
 		return fmt.Errorf("read the time of user %s in %s: %s", r.User, collectionName(s.kind), detail)
 	}
@@ -62,6 +67,6 @@ func (s *timeSchema) restore(r *record.Record, held record.Held, now time.Time) 
 
 func (s *timeSchema) join(f *fields, _ []record.Document, d record.Decision) {
 	if d.Write {
-		f.setInteger(s.field, d.Time)
+		f.setInteger(s.field(), d.Time)
 	}
 }
