@@ -10,6 +10,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/lanyardctl/lanyardctl/internal/lease"
+	"github.com/lanyardctl/lanyardctl/internal/retry"
 	"github.com/lanyardctl/lanyardctl/record"
 )
 
@@ -17,7 +19,7 @@ import (
 type Job struct {
 	opts   Options
 	ledger *ledger
-	retry  record.Retry
+	retry  retry.Policy
 	sink   record.Sink // tries again
 	self   record.Owner
 	saved  *saver // nil without checkpoints
@@ -27,7 +29,7 @@ type Job struct {
 // New returns a job for the options, which must name a source and a sink. It reads and writes nothing.
 func New(o Options) *Job {
 	o = o.withDefaults()
-	retry := record.Retry{Backoff: o.Backoff, For: o.RetryFor, Notify: o.Notify}
+	retry := retry.Policy{Backoff: o.Backoff, For: o.RetryFor, Notify: retry.Notice("the target", o.Notify)}
 	return &Job{opts: o, retry: retry, sink: retrying{o.Sink, retry}, self: record.NewOwner()}
 }
 
@@ -103,9 +105,9 @@ func (j *Job) Run(ctx context.Context) (*Report, error) {
 
 func (j *Job) run(ctx context.Context) error {
 	// Writes go on for a while after an interruption, until what was read is written; a failure cuts them short.
-	draining, drained := record.Drain(ctx, j.opts.DrainTime)
+	draining, drained := retry.Drain(ctx, j.opts.DrainTime)
 	defer drained()
-	saving, saved := record.Drain(ctx, j.opts.DrainTime+record.SaveTime)
+	saving, saved := retry.Drain(ctx, j.opts.DrainTime+retry.SaveTime)
 	defer saved()
 	group, writing := errgroup.WithContext(draining)
 	reading, stopReading := context.WithCancelCause(writing)
@@ -323,5 +325,5 @@ func (j *Job) claim(ctx context.Context) (record.Checkpoint, error) {
 
 // save writes the checkpoint in place of the one that from owns, and reports whether it did.
 func (j *Job) save(ctx context.Context, c record.Checkpoint, from record.Owner) (won bool, err error) {
-	return j.retry.Claim(ctx, from, c.Owner, func(from record.Owner) (bool, error) { return j.opts.Checkpoints.Save(ctx, c, from) })
+	return lease.TakeOver(ctx, j.retry, from, c.Owner, func(from record.Owner) (bool, error) { return j.opts.Checkpoints.Save(ctx, c, from) })
 }

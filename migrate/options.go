@@ -3,6 +3,7 @@ package migrate
 import (
 	"time"
 
+	"github.com/lanyardctl/lanyardctl/internal/retry"
 	"github.com/lanyardctl/lanyardctl/record"
 )
 
@@ -39,13 +40,13 @@ type Options struct {
 	// SaveEvery is the time between two checkpoints; DefaultSaveEvery where zero.
 	SaveEvery time.Duration
 
-	// Backoff is the first wait before a failed write is tried again; DefaultBackoff where zero.
+	// Backoff is the limit of the first wait before a failed write is tried again; 200 milliseconds where zero.
 	Backoff time.Duration
 
-	// RetryFor is how long a target that is unavailable is tried again; [record.RetryFor] where zero.
+	// RetryFor is how long a target that is unavailable is tried again; two minutes where zero.
 	RetryFor time.Duration
 
-	// DrainTime is how long what was read when the run is interrupted may take to be written; [record.DrainTime] where zero.
+	// DrainTime is how long what was read when the run is interrupted may take to be written; [retry.DrainTime] where zero.
 	DrainTime time.Duration
 
 	// Notify is told, in words for people, of what a run decides on its own: that it goes on, starts over, tries again.
@@ -59,7 +60,6 @@ const (
 	DefaultBatchBytes = 8 << 20
 	DefaultWorkers    = 4
 	DefaultSaveEvery  = record.HeartbeatEvery
-	DefaultBackoff    = 200 * time.Millisecond
 )
 
 func (o Options) withDefaults() Options {
@@ -67,8 +67,7 @@ func (o Options) withDefaults() Options {
 	o.BatchBytes = orDefault(o.BatchBytes, DefaultBatchBytes)
 	o.Workers = orDefault(o.Workers, DefaultWorkers)
 	o.SaveEvery = orDefault(o.SaveEvery, DefaultSaveEvery)
-	o.Backoff = orDefault(o.Backoff, DefaultBackoff)
-	o.DrainTime = orDefault(o.DrainTime, record.DrainTime)
+	o.DrainTime = orDefault(o.DrainTime, retry.DrainTime)
 	if o.Notify == nil {
 		o.Notify = func(string) {}
 	}

@@ -4,13 +4,14 @@ import (
 	"context"
 	"errors"
 
+	"github.com/lanyardctl/lanyardctl/internal/retry"
 	"github.com/lanyardctl/lanyardctl/record"
 )
 
 // retrying is a sink that tries again where the server was unavailable. Only this layer does.
 type retrying struct {
 	record.Sink
-	retry record.Retry
+	retry retry.Policy
 }
 
 // awayError is an error of a target that stayed away.

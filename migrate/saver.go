@@ -11,13 +11,14 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/lanyardctl/lanyardctl/internal/retry"
 	"github.com/lanyardctl/lanyardctl/record"
 )
 
 // saver saves a run's checkpoints. A nil saver saves nothing.
 type saver struct {
 	store   record.Checkpoints
-	retry   record.Retry
+	retry   retry.Policy
 	every   time.Duration
 	resumed bool
 	ledger  *ledger

@@ -9,13 +9,14 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/lanyardctl/lanyardctl/internal/retry"
 	"github.com/lanyardctl/lanyardctl/record"
 )
 
 // Job is one sweep.
 type Job struct {
 	opts   Options
-	retry  record.Retry
+	retry  retry.Policy
 	report Report
 	places places
 
@@ -42,11 +43,11 @@ func New(o Options) *Job {
 	if o.Chunk <= 0 {
 		o.Chunk = DefaultChunk
 	}
-	fillIn(&o.Backoff, &o.Watch, &o.Notify)
+	fillIn(&o.Watch, &o.Notify)
 	if o.Now.IsZero() {
 		o.Now = time.Now()
 	}
-	j := &Job{opts: o, retry: record.Retry{Backoff: o.Backoff, For: o.RetryFor, Notify: o.Notify}}
+	j := &Job{opts: o, retry: retry.Policy{Backoff: o.Backoff, For: o.RetryFor, Notify: retry.Notice("the target", o.Notify)}}
 	if o.Journal != nil {
 		j.opts.Journal = steadyJournal{o.Journal, j.retry}
 	}
@@ -113,7 +114,7 @@ func (j *Job) run(ctx context.Context) (err error) {
 		ID: newID(j.report.StartedAt), State: record.SweepRunning,
 		Version: j.opts.Version, Options: j.opts.Described, StartedAt: j.report.StartedAt,
 	}
-	ending, ended := record.Drain(ctx, record.DrainTime+record.SaveTime)
+	ending, ended := retry.Drain(ctx, retry.DrainTime+retry.SaveTime)
 	defer ended()
 	held, holding, dead, err := hold(ctx, j.opts.Journal, "sweep "+j.sweep.ID, patience{j.opts.Watch, j.opts.Notify})
 	if err != nil {

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/lanyardctl/lanyardctl/internal/lease"
+	"github.com/lanyardctl/lanyardctl/internal/retry"
 	"github.com/lanyardctl/lanyardctl/record"
 )
 
@@ -26,7 +28,7 @@ const (
 )
 
 // bounded returns a context for what is written at the end of a run that ended with err. An interruption ends ctx, and so the
-// writing, as [record.Drain] does.
+// writing, as [retry.Drain] does.
 func bounded(ctx context.Context, err error) (context.Context, context.CancelFunc) {
 	timeout := endTimeoutCalm
 	switch {
@@ -42,7 +44,7 @@ func bounded(ctx context.Context, err error) (context.Context, context.CancelFun
 // whoever reads changes goes on where the reading broke off.
 type steadyJournal struct {
 	record.Journal
-	retry record.Retry
+	retry retry.Policy
 }
 
 func (j steadyJournal) Sweeps(ctx context.Context) (sweeps []record.Sweep, err error) {
@@ -74,7 +76,7 @@ func (j steadyJournal) Lease(ctx context.Context) (l record.Lease, found bool, e
 }
 
 func (j steadyJournal) TakeLease(ctx context.Context, l record.Lease, from record.Owner) (bool, error) {
-	return j.retry.Claim(ctx, from, l.Owner, func(from record.Owner) (bool, error) { return j.Journal.TakeLease(ctx, l, from) })
+	return lease.TakeOver(ctx, j.retry, from, l.Owner, func(from record.Owner) (bool, error) { return j.Journal.TakeLease(ctx, l, from) })
 }
 
 func (j steadyJournal) EndLease(ctx context.Context, owner record.Owner) error {

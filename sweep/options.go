@@ -73,10 +73,11 @@ type Options struct {
 	// Chunk is how many users are changed at a time; DefaultChunk where zero.
 	Chunk int
 
-	// Backoff is the first wait before a call is made again because a server was unavailable; DefaultBackoff where zero.
+	// Backoff is the limit of the first wait before a call is made again because a server was unavailable; 200 milliseconds
+	// where zero.
 	Backoff time.Duration
 
-	// RetryFor is how long a target that is unavailable is tried again; [record.RetryFor] where zero.
+	// RetryFor is how long a target that is unavailable is tried again; two minutes where zero.
 	RetryFor time.Duration
 
 	// Watch is how long another process that has the lease is watched before it counts as dead; DefaultWatch where zero.
@@ -101,17 +102,13 @@ const MostMemory = 1 << 30
 
 // Defaults of [Options].
 const (
-	DefaultMemory  = 16 << 20
-	DefaultChunk   = 500
-	DefaultBackoff = 200 * time.Millisecond
-	DefaultWatch   = 2*record.HeartbeatEvery + time.Second
+	DefaultMemory = 16 << 20
+	DefaultChunk  = 500
+	DefaultWatch  = 2*record.HeartbeatEvery + time.Second
 )
 
 // fillIn gives the options that sweeping and taking back share their defaults.
-func fillIn(backoff, watch *time.Duration, notify *func(string)) {
-	if *backoff <= 0 {
-		*backoff = DefaultBackoff
-	}
+func fillIn(watch *time.Duration, notify *func(string)) {
 	if *watch <= 0 {
 		*watch = DefaultWatch
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"slices"
 
+	"github.com/lanyardctl/lanyardctl/internal/retry"
 	"github.com/lanyardctl/lanyardctl/record"
 )
 
@@ -63,7 +64,7 @@ func (j *Job) flush(ctx context.Context, q *queue) error {
 	if err := ctx.Err(); err != nil || len(q.tasks) == 0 {
 		return err
 	}
-	draining, drained := record.Drain(ctx, record.DrainTime)
+	draining, drained := retry.Drain(ctx, retry.DrainTime)
 	defer drained()
 	largest, err := j.work(draining, q.tasks)
 	q.tasks, q.ids = q.tasks[:0], 0

@@ -8,13 +8,14 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/lanyardctl/lanyardctl/internal/retry"
 	"github.com/lanyardctl/lanyardctl/record"
 )
 
 // UndoJob is a sweep that is taken back.
 type UndoJob struct {
 	opts   UndoOptions
-	retry  record.Retry
+	retry  retry.Policy
 	report UndoReport
 	stuck  stuck
 
@@ -23,8 +24,8 @@ type UndoJob struct {
 
 // NewUndo returns a job that has not begun.
 func NewUndo(o UndoOptions) *UndoJob {
-	fillIn(&o.Backoff, &o.Watch, &o.Notify)
-	retry := record.Retry{Backoff: o.Backoff, For: o.RetryFor, Notify: o.Notify}
+	fillIn(&o.Watch, &o.Notify)
+	retry := retry.Policy{Backoff: o.Backoff, For: o.RetryFor, Notify: retry.Notice("the target", o.Notify)}
 	o.Journal = steadyJournal{o.Journal, retry}
 	return &UndoJob{opts: o, retry: retry}
 }
@@ -52,7 +53,7 @@ func (u *UndoJob) run(ctx context.Context) error {
 	if u.opts.DryRun {
 		return because(ctx, u.all(ctx))
 	}
-	ending, ended := record.Drain(ctx, record.DrainTime+record.SaveTime)
+	ending, ended := retry.Drain(ctx, retry.DrainTime+retry.SaveTime)
 	defer ended()
 	held, holding, dead, err := hold(ctx, u.opts.Journal, "undo of sweep "+u.opts.ID, patience{u.opts.Watch, u.opts.Notify})
 	if err != nil {
@@ -150,7 +151,7 @@ func (u *UndoJob) all(ctx context.Context) error {
 
 // drained takes changes back, also where ctx is cancelled meanwhile.
 func (u *UndoJob) drained(ctx context.Context, changes []record.Change) error {
-	ctx, drained := record.Drain(ctx, record.DrainTime)
+	ctx, drained := retry.Drain(ctx, retry.DrainTime)
 	defer drained()
 	return u.changes(ctx, changes)
 }

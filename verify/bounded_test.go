@@ -7,8 +7,10 @@ import (
 	"runtime"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"github.com/lanyardctl/lanyardctl/internal/retry"
 	"github.com/lanyardctl/lanyardctl/record"
 	"github.com/lanyardctl/lanyardctl/verify"
 )
@@ -154,13 +156,13 @@ func TestAnInterruptedRunReportsWhatItKnows(t *testing.T) {
 
 func TestAPassBeginsAgainWhereAServerWasUnavailable(t *testing.T) {
 	items := []record.Item{{Kind: record.LastSeen, Record: &record.Record{Kind: record.LastSeen, User: userID(1), Time: 1_700_000_000_000}}}
-	for failures, ok := range map[int]bool{1: true, 2: true, 3: false} {
-		t.Run(fmt.Sprint(failures), func(t *testing.T) {
-			t.Parallel()
+	for away, ok := range map[time.Duration]bool{time.Second: true, time.Minute: true, 3 * time.Minute: false} {
+		synctest.Test(t, func(t *testing.T) {
 			target := &holdings{standings: migrated(items)}
-			left := failures
+			begun, failures := time.Now(), 0
 			target.before = func(record.Kind) error {
-				if left--; left >= 0 {
+				if time.Since(begun) < away {
+					failures++
 					return fmt.Errorf("%w: cut off", record.ErrUnavailable)
 				}
 				return nil
@@ -168,13 +170,15 @@ func TestAPassBeginsAgainWhereAServerWasUnavailable(t *testing.T) {
 			o := options([][]record.Item{items}, nil, record.CompareOptions{})
 			var told []string
 			o.Target, o.Kinds, o.Notify = target, record.Kinds(0).With(record.LastSeen), func(m string) { told = append(told, m) }
-			o.Backoff = time.Millisecond
-			report, err := verify.New(o).Run(context.Background())
+			report, err := verify.New(o).Run(t.Context())
 			if (err == nil) != ok || ok && (report.Total != 0 || report.Kinds[record.LastSeen].Agreeing != 1) {
-				t.Errorf("%v, %+v", err, report.Kinds[record.LastSeen])
+				t.Errorf("away for %s: %v, %+v", away, err, report.Kinds[record.LastSeen])
 			}
-			if len(told) != min(failures, 2) {
-				t.Errorf("told %q", told)
+			if took := time.Since(begun); !ok && took != retry.DefaultFor {
+				t.Errorf("given up after %s", took)
+			}
+			if want := failures; ok && len(told) != want || !ok && len(told) != want-1 {
+				t.Errorf("told %q of %d failures", told, failures)
 			}
 		})
 	}

@@ -1,13 +1,13 @@
 package verify
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"sync/atomic"
 	"time"
 
+	"github.com/lanyardctl/lanyardctl/internal/retry"
 	"github.com/lanyardctl/lanyardctl/record"
 )
 
@@ -17,6 +17,7 @@ var ErrEmptied = errors.New("the source was emptied while it was compared")
 // Job is one comparison.
 type Job struct {
 	opts   Options
+	retry  retry.Policy // of a pass
 	report Report
 
 	phase                            atomic.Pointer[string]
@@ -37,7 +38,8 @@ func New(o Options) *Job {
 	if o.Notify == nil {
 		o.Notify = func(string) {}
 	}
-	return &Job{opts: o}
+	again := retry.Policy{Backoff: o.Backoff, For: o.RetryFor, Notify: retry.Notice("a server", o.Notify)}
+	return &Job{opts: o, retry: again}
 }
 
 // Snapshot returns the progress. It may be called at any time.
@@ -167,44 +169,21 @@ func (t *tally) fitting(list []int, memory int64) int {
 func (j *Job) pause(ctx context.Context, round int) error {
 	phase := fmt.Sprintf("waiting to look again (%d of %d)", round, j.opts.Recheck)
 	j.phase.Store(&phase)
-	return sleep(ctx, j.opts.RecheckDelay)
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
 	select {
-	case <-timer.C:
+	case <-time.After(j.opts.RecheckDelay):
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 }
 
-// attempts is how often a pass is begun where a server is unavailable in between.
-const attempts = 3
-
 // pass reads both sides once. It begins again where a server was unavailable in between.
 func (j *Job) pass(ctx context.Context, phase string, read func() error) error {
 	j.phase.Store(&phase)
-	var failing time.Time // since when
-	for attempt := 1; ; attempt++ {
+	return j.retry.Do(ctx, func() error {
 		j.keys.Store(0)
 		j.documents.Store(0)
 		j.report.Passes++
-		err := read()
-		if err == nil || ctx.Err() != nil || attempt == attempts || !errors.Is(err, record.ErrUnavailable) || errors.Is(err, record.ErrGivenUp) {
-			return err
-		}
-		if failing.IsZero() {
-			failing = time.Now()
-		}
-		if time.Since(failing) >= cmp.Or(j.opts.RetryFor, record.RetryFor) {
-			return err
-		}
-		j.opts.Notify(fmt.Sprintf("a server was unavailable, so this pass begins again: %v", err))
-		if err := sleep(ctx, j.opts.Backoff<<(attempt-1)); err != nil {
-			return err
-		}
-	}
+		return read()
+	})
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/lanyardctl/lanyardctl/internal/exit"
 	"github.com/lanyardctl/lanyardctl/internal/invocation"
 	"github.com/lanyardctl/lanyardctl/internal/location"
-	"github.com/lanyardctl/lanyardctl/record"
+	"github.com/lanyardctl/lanyardctl/internal/retry"
 )
 
 // targetFlags are the flags, as they were typed, of every command that works on a target.
@@ -54,7 +54,7 @@ func (f *targetFlags) bindTarget(cmd *cobra.Command, target string) {
 func (f *targetFlags) bindTimeout(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.DurationVar(&f.timeout, "timeout", 10*time.Second, "how long to wait for a server at the start")
-	flags.DurationVar(&f.retryFor, "retry-for", record.RetryFor, "how long to try a server that is away")
+	flags.DurationVar(&f.retryFor, "retry-for", retry.DefaultFor, "how long to try a server that is away")
 }
 
 // bindMongoTLS adds the flag about TLS.

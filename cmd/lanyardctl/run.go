@@ -12,6 +12,7 @@ import (
 	"github.com/lanyardctl/lanyardctl/internal/exit"
 	"github.com/lanyardctl/lanyardctl/internal/location"
 	"github.com/lanyardctl/lanyardctl/internal/report"
+	"github.com/lanyardctl/lanyardctl/internal/retry"
 	"github.com/lanyardctl/lanyardctl/internal/ui"
 	"github.com/lanyardctl/lanyardctl/record"
 )
@@ -153,7 +154,7 @@ func (r *targetRun) look(w io.Writer) ui.Style { return ui.StyleOf(w, r.streams.
 
 // An interrupted run has timeToEnd to end, and is ended at overdue.
 const (
-	timeToEnd = record.DrainTime + record.SaveTime + record.CloseTime
+	timeToEnd = retry.DrainTime + retry.SaveTime + retry.CloseTime
 	overdue   = timeToEnd + 850*time.Millisecond
 )
 

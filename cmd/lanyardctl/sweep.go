@@ -198,7 +198,9 @@ func (o *sweepOptions) readRedis(f sweepFlags, p program, flags *pflag.FlagSet) 
 
 // readDiscord reads what says which guild members count.
 func (o *sweepOptions) readDiscord(f sweepFlags, env func(string) string, flags *pflag.FlagSet) error {
-	o.discord = location.Discord{Members: f.members, Token: strings.TrimSpace(env(location.TokenVariable)), API: f.discordAPI}
+	o.discord = location.Discord{
+		Members: f.members, Token: strings.TrimSpace(env(location.TokenVariable)), API: f.discordAPI, RetryFor: o.target.RetryFor,
+	}
 	for _, text := range f.guilds {
 		id, ok := record.ParseUserID(strings.TrimSpace(text))
 		if !ok {

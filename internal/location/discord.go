@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"time"
 
 	"github.com/lanyardctl/lanyardctl/internal/exit"
 	"github.com/lanyardctl/lanyardctl/internal/ui"
@@ -22,6 +23,9 @@ type Discord struct {
 	Members []string // files
 	Token   string   // a secret
 	API     string   // empty for Discord's own
+
+	// RetryFor is how long a request that fails is made again.
+	RetryFor time.Duration
 }
 
 // DateSource is an open source of dates, and what people are told of it.
@@ -31,7 +35,7 @@ type DateSource struct {
 }
 
 func (d Discord) options(notify func(message string)) discord.Options {
-	return discord.Options{Token: d.Token, API: d.API, Notify: notify}
+	return discord.Options{Token: d.Token, API: d.API, RetryFor: d.RetryFor, Notify: notify}
 }
 
 // Check looks at the token and at the address of Discord's API, without asking there, and returns warnings.

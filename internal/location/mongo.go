@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/lanyardctl/lanyardctl/internal/exit"
+	"github.com/lanyardctl/lanyardctl/internal/retry"
 	"github.com/lanyardctl/lanyardctl/internal/ui"
 	"github.com/lanyardctl/lanyardctl/record"
 	"github.com/lanyardctl/lanyardctl/store/mongo"
@@ -47,7 +48,7 @@ func openMongo(ctx context.Context, uri string, o TargetOptions, closeServer fun
 		URI: uri, ServerName: o.ServerName, Database: o.Database, Timeout: o.Timeout, ReadOnly: o.ReadOnly, CommandTimeout: o.RetryFor,
 	})
 	if err != nil {
-		closing, drained := record.Drain(ctx, record.CloseTime)
+		closing, drained := retry.Drain(ctx, retry.CloseTime)
 		defer drained()
 		if closeErr := closeServer(closing); closeErr != nil {
 			err = errors.Join(err, closeErr)
@@ -99,7 +100,7 @@ func (t mongoTarget) Journal() record.Journal { return t.Store.Journal() }
 
 // Close implements [Target].
 func (t mongoTarget) Close(ctx context.Context) error {
-	ctx, drained := record.Drain(ctx, record.CloseTime)
+	ctx, drained := retry.Drain(ctx, retry.CloseTime)
 	defer drained()
 	err := t.Store.Close(ctx)
 	return errors.Join(err, t.closeServer(ctx))

@@ -23,8 +23,11 @@ type Options struct {
 	// allows each request thirty seconds.
 	Client *http.Client
 
-	PageSize int           // members asked for at a time; zero means 1000, which is also the most
-	Backoff  time.Duration // first pause before a failed request is made again; zero means half a second
+	PageSize int // members asked for at a time; zero means 1000, which is also the most
+
+	// RetryFor is how long a request that fails is made again; two minutes where zero. What Discord wants to be left
+	// alone for does not count. Backoff is the limit of the first wait; that of every other call where zero.
+	RetryFor, Backoff time.Duration
 
 	// Notify is told, in words for people, why it takes longer.
 	Notify func(message string)
@@ -36,10 +39,7 @@ var DefaultAPI = strings.TrimSuffix(discordgo.EndpointAPI, "/")
 // MaxPageSize is how many members Discord lists at a time.
 const MaxPageSize = 1000
 
-const (
-	firstPause     = 500 * time.Millisecond
-	requestTimeout = 30 * time.Second
-)
+const requestTimeout = 30 * time.Second
 
 // Client asks Discord's API. It is safe for concurrent use and makes one request at a time.
 type Client struct {
@@ -48,6 +48,7 @@ type Client struct {
 	token    string
 	pageSize int
 	backoff  time.Duration
+	retryFor time.Duration
 	notify   func(string)
 	turn     chan struct{} // holds one element while a request is made
 }
@@ -81,7 +82,8 @@ func Open(o Options) (*Client, error) {
 	c := &Client{
 		session: session, host: base.Host, token: token,
 		pageSize: min(cmp.Or(max(o.PageSize, 0), MaxPageSize), MaxPageSize),
-		backoff:  cmp.Or(max(o.Backoff, 0), firstPause),
+		backoff:  o.Backoff,
+		retryFor: o.RetryFor,
 		notify:   o.Notify,
 		turn:     make(chan struct{}, 1),
 	}

@@ -12,14 +12,11 @@ import (
 	"time"
 
 	"github.com/bwmarrin/discordgo"
+
+	"github.com/lanyardctl/lanyardctl/internal/retry"
 )
 
 const (
-	// attempts is how often a request is made before it counts as failed.
-	attempts = 6
-
-	maxPause = 10 * time.Second
-
 	// maxWait is the longest that is waited because Discord says so. It announces whole hours to who asked far too often.
 	maxWait = 10 * time.Minute
 
@@ -30,35 +27,36 @@ const (
 // get makes a request, again where that may help, and returns the answer's body. The bucket is what discordgo keeps the
 // announced limits by. Its error is an [*Error], or wraps the context's cause.
 func (c *Client) get(ctx context.Context, op, address, bucket string) ([]byte, error) {
-	pause := c.backoff
-	for attempt := 1; ; attempt++ {
-		body, err := c.once(ctx, address, bucket)
-		if err == nil {
-			return body, nil
-		}
-		if ctx.Err() != nil {
-			return nil, canceled(ctx, op)
-		}
-		failed := c.failure(op, err)
-		if attempt == attempts || !failed.later {
-			return nil, failed
-		}
-		wait := pause
-		if r := (*refusal)(nil); errors.As(err, &r) && r.waits {
-			wait = r.wait
-		}
-		if wait > maxWait {
-			failed.Detail += fmt.Sprintf(", and wants to be left alone for %s", wait.Round(time.Second))
-			return nil, failed
-		}
-		if wait > unnoticed || !isLimit(err) {
-			c.notify(fmt.Sprintf("%v; trying again in %s (%d of %d)", failed, wait.Round(time.Millisecond), attempt, attempts-1))
-		}
-		if !sleep(ctx, wait) {
-			return nil, canceled(ctx, op)
-		}
-		pause = min(2*pause, maxPause)
+	var cause error // of the failure
+	again := retry.Policy{
+		Backoff: c.backoff, For: c.retryFor,
+		Temporary: func(err error) bool { return retry.Temporary(err) && asked(cause) <= maxWait },
+		Asked:     func(error) time.Duration { return asked(cause) },
+		Notify: func(err error, wait, left time.Duration) {
+			if wait > unnoticed || !isLimit(cause) {
+				c.notify(fmt.Sprintf("%v; %s", err, retry.Again(wait, left)))
+			}
+		},
 	}
+	var body []byte
+	err := again.Do(ctx, func() error {
+		if body, cause = c.once(ctx, address, bucket); cause != nil {
+			return c.failure(op, cause)
+		}
+		return nil
+	})
+	if err != nil && ctx.Err() != nil {
+		return nil, canceled(ctx, op)
+	}
+	return body, err
+}
+
+// asked returns how long Discord wants to be left alone.
+func asked(err error) time.Duration {
+	if r, ok := errors.AsType[*refusal](err); ok && r.waits {
+		return r.wait
+	}
+	return 0
 }
 
 // once makes the request once, when the announced limits allow it.
@@ -156,6 +154,9 @@ const (
 // refused says what an answer means.
 func refused(op string, r *refusal) *Error {
 	e := &Error{Op: op, Detail: r.Error(), later: r.temporary()}
+	if r.waits && r.wait > maxWait {
+		e.Detail += fmt.Sprintf(", and wants to be left alone for %s", r.wait.Round(time.Second))
+	}
 	switch {
 	case r.temporary():
 		e.Reason = ErrBusy

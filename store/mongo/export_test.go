@@ -11,6 +11,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
+	"github.com/lanyardctl/lanyardctl/internal/retry"
 	"github.com/lanyardctl/lanyardctl/record"
 )
 
@@ -128,7 +129,7 @@ func LastIDs(documents [][]byte, maxCount, maxBytes int) (ids []string, dropped 
 
 // OpenWith returns a store on a client of the test's own, which it may watch.
 func OpenWith(ctx context.Context, client *mongo.Client, database string) (*Store, error) {
-	s := &Store{client: client, db: client.Database(database), members: watch(options.Client()), commandTimeout: record.RetryFor}
+	s := &Store{client: client, db: client.Database(database), members: watch(options.Client()), commandTimeout: retry.DefaultFor}
 	return s, s.identify(ctx)
 }
 

@@ -16,6 +16,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/writeconcern"
 
 	"github.com/lanyardctl/lanyardctl/internal/redact"
+	"github.com/lanyardctl/lanyardctl/internal/retry"
 	"github.com/lanyardctl/lanyardctl/record"
 )
 
@@ -33,7 +34,7 @@ type Options struct {
 	Timeout  time.Duration // for finding the server and for connecting; DefaultTimeout where zero
 	ReadOnly bool          // nothing is going to be written, so that a server which is no primary will do
 
-	// CommandTimeout is how long one command may take, so that a server that hangs is noticed; [record.RetryFor] where zero.
+	// CommandTimeout is how long one command may take, so that a server that hangs is noticed; [retry.DefaultFor] where zero.
 	CommandTimeout time.Duration
 }
 
@@ -97,7 +98,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	}
 	s := &Store{
 		members: watch(opts), direct: opts.Direct != nil && *opts.Direct,
-		commandTimeout: cmp.Or(max(o.CommandTimeout, 0), record.RetryFor),
+		commandTimeout: cmp.Or(max(o.CommandTimeout, 0), retry.DefaultFor),
 	}
 	if s.direct {
 		// There is no other server to try, and the driver would try this one for as long as a command may take.
@@ -194,9 +195,9 @@ func (s *Store) WriteHints() WriteHints { return s.dialect.writeHints() }
 // closeTimeout bounds how long connections that are in use are waited for.
 const closeTimeout = 2 * time.Second
 
-// Close ends the connections. Where ctx is cancelled it waits for no more than [record.CloseTime].
+// Close ends the connections. Where ctx is cancelled it waits for no more than [retry.CloseTime].
 func (s *Store) Close(ctx context.Context) error {
-	ctx, drained := record.Drain(ctx, record.CloseTime)
+	ctx, drained := retry.Drain(ctx, retry.CloseTime)
 	defer drained()
 	ctx, cancel := context.WithTimeout(ctx, closeTimeout)
 	defer cancel()

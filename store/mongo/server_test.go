@@ -15,6 +15,7 @@ import (
 	driver "go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
+	"github.com/lanyardctl/lanyardctl/internal/retry"
 	"github.com/lanyardctl/lanyardctl/record"
 	"github.com/lanyardctl/lanyardctl/store/mongo"
 	"github.com/lanyardctl/lanyardctl/store/storetest/ferretdb"
@@ -120,8 +121,8 @@ func TestASilentServerIsGivenUp(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 	calls := 0
-	retry := record.Retry{Backoff: time.Millisecond, Notify: func(string) {}}
-	_ = retry.Do(t.Context(), func() error {
+	again := retry.Policy{Backoff: time.Millisecond}
+	_ = again.Do(t.Context(), func() error {
 		calls++
 		return err
 	})

@@ -10,6 +10,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
+	"github.com/lanyardctl/lanyardctl/internal/retry"
 	"github.com/lanyardctl/lanyardctl/record"
 )
 
@@ -82,7 +83,7 @@ const cursorTimeout = 2 * time.Second
 
 // closeCursor gives the cursor back to the server, also where ctx is cancelled.
 func closeCursor(ctx context.Context, cursor *mongo.Cursor) {
-	ctx, drained := record.Drain(ctx, record.CloseTime)
+	ctx, drained := retry.Drain(ctx, retry.CloseTime)
 	defer drained()
 	ctx, cancel := context.WithTimeout(ctx, cursorTimeout)
 	defer cancel()

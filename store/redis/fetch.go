@@ -213,7 +213,7 @@ func (s *Store) dropAbsent(ctx context.Context, list []*probe) ([]*probe, error)
 		keys[i] = p.Key
 	}
 	var found int64
-	err := s.retry(ctx, "look up keys in redis", func(ctx context.Context) (err error) {
+	err := s.persist(ctx, "look up keys in redis", func(ctx context.Context) (err error) {
 		found, err = s.reads.Exists(ctx, keys...).Result()
 		return err
 	})

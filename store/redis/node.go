@@ -71,7 +71,7 @@ func (s *Store) unchanged(ctx context.Context, n *node) error {
 	if err := s.callWitnesses(ctx, n); err != nil {
 		return err
 	}
-	err := s.retry(ctx, what, func(ctx context.Context) error {
+	err := s.persist(ctx, what, func(ctx context.Context) error {
 		f, err := askFacts(ctx, n.client)
 		if err != nil {
 			return err

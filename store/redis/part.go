@@ -91,7 +91,7 @@ func (p *part) deliver(
 func (p *part) scan(ctx context.Context, cursor uint64, match string) (keys []string, next uint64, err error) {
 	var keyspace *goredis.StringCmd
 	store := p.source.store
-	err = store.retry(ctx, "scan redis "+p.node.addr, func(ctx context.Context) error {
+	err = store.persist(ctx, "scan redis "+p.node.addr, func(ctx context.Context) error {
 		pipe := p.node.client.Pipeline()
 		scan := pipe.Scan(ctx, cursor, match, int64(p.source.pageSize))
 		keyspace = pipe.Info(ctx, "keyspace")

@@ -8,44 +8,41 @@ import (
 	"time"
 
 	goredis "github.com/redis/go-redis/v9"
-)
 
-// Reads change nothing, so they are repeated after a cut connection, with pauses that double up to the longest one.
-const (
-	firstPause = 200 * time.Millisecond
-	mostPause  = 2 * time.Second
+	"github.com/lanyardctl/lanyardctl/internal/retry"
 )
 
 // tellAfter is how long a read may go without an answer before somebody is told, and how often then.
 const tellAfter = 20 * time.Second
 
-// retry calls read until it succeeds, fails for good, or has failed for as long as the store tries. The context of the
-// calls ends then, too.
-func (s *Store) retry(ctx context.Context, what string, read func(context.Context) error) error {
+// persist calls read until it succeeds, fails for good, or has failed for as long as the store tries: reads change nothing. The
+// context of the calls ends then, too, so the time of the first call counts in full.
+func (s *Store) persist(ctx context.Context, what string, read func(context.Context) error) error {
 	defer context.AfterFunc(ctx, s.connections.cut)()
 	wait := s.beginWait()
 	defer wait.end()
-	trying, cancel := context.WithDeadline(ctx, wait.begun.Add(s.retryFor))
+	end := wait.begun.Add(s.retryFor)
+	trying, cancel := context.WithDeadline(ctx, end)
 	defer cancel()
-	for pause := firstPause; ; pause = min(2*pause, mostPause) {
+	var last error
+	again := retry.Policy{For: s.retryFor, Temporary: temporary}
+	err := again.Do(trying, func() error {
 		err := read(trying)
-		left := s.retryFor - time.Since(wait.begun)
-		switch {
-		case err == nil:
-			return nil
-		case ctx.Err() != nil:
-			return &readError{what: what, cause: context.Cause(ctx)}
-		case !temporary(err):
-			return &readError{what: what, cause: err}
-		case left < pause:
-			return &readError{what: what, cause: err, givenUp: s.retryFor}
+		if last == nil || time.Now().Before(end) { // what a call says that is cut off tells less
+			last = err
+			wait.failed(err)
 		}
-		wait.failed(err)
-		select {
-		case <-ctx.Done():
-		case <-time.After(pause):
-		}
+		return err
+	})
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return &readError{what: what, cause: context.Cause(ctx)}
+	case temporary(last):
+		return &readError{what: what, cause: last, givenUp: s.retryFor}
 	}
+	return &readError{what: what, cause: last}
 }
 
 // wait is a read that has no answer yet. Somebody is told where that takes long.
@@ -118,7 +115,7 @@ func (w *wait) tell() {
 // pipeline sends what fill queues in one round trip and returns once every command has its answer. Answers that concern
 // one key alone are left to the caller: no such key, a wrong type, and a refused MEMORY USAGE. fill may be called again.
 func (s *Store) pipeline(ctx context.Context, what string, fill func(context.Context, goredis.Pipeliner)) error {
-	return s.retry(ctx, what, func(ctx context.Context) error {
+	return s.persist(ctx, what, func(ctx context.Context) error {
 		pipe := s.reads.Pipeline()
 		fill(ctx, pipe)
 		if pipe.Len() == 0 {

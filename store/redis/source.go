@@ -59,7 +59,7 @@ func (s *source) Parts(context.Context) ([]record.Part, error) {
 func (s *source) Total(ctx context.Context) (int64, error) {
 	var total int64
 	for _, n := range s.store.nodes {
-		err := s.store.retry(ctx, "count keys of redis "+n.addr, func(ctx context.Context) error {
+		err := s.store.persist(ctx, "count keys of redis "+n.addr, func(ctx context.Context) error {
 			f, err := askFacts(ctx, n.client)
 			total += f.state(s.store.info.DB).keys
 			return err

@@ -15,7 +15,7 @@ import (
 	goredis "github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/logging"
 
-	"github.com/lanyardctl/lanyardctl/record"
+	"github.com/lanyardctl/lanyardctl/internal/retry"
 	"github.com/lanyardctl/lanyardctl/store/layout"
 )
 
@@ -56,7 +56,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	switch {
 	case err == nil:
 		s.addr, s.connections, s.allowShrinking = t.addr, t.connections, o.AllowShrinking
-		s.retryFor, s.notify = cmp.Or(max(o.RetryFor, 0), record.RetryFor), o.Notify
+		s.retryFor, s.notify = cmp.Or(max(o.RetryFor, 0), retry.DefaultFor), o.Notify
 		if s.notify == nil {
 			s.notify = func(string) {}
 		}

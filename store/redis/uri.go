@@ -27,7 +27,7 @@ type Options struct {
 	// IPv6 allows IPv6 addresses alone.
 	IPv6 bool
 
-	// RetryFor is how long a read of a server that does not answer is tried again; [record.RetryFor] where zero.
+	// RetryFor is how long a read of a server that does not answer is tried again; two minutes where zero.
 	RetryFor time.Duration
 
 	// AllowShrinking reads on where the server loses many keys during the run.

@@ -69,7 +69,7 @@ func (s *Store) findWitnesses(ctx context.Context, n *node) error {
 	for range witnessPages {
 		var keys []string
 		var next uint64
-		err := s.retry(ctx, "scan redis "+n.addr, func(ctx context.Context) (err error) {
+		err := s.persist(ctx, "scan redis "+n.addr, func(ctx context.Context) (err error) {
 			keys, next, err = n.client.Scan(ctx, cursor, "", DefaultPageSize).Result()
 			return err
 		})

@@ -1,4 +1,4 @@
-package record_test
+package retry_test
 
 import (
 	"context"
@@ -6,15 +6,16 @@ import (
 	"testing"
 	"time"
 
+	"github.com/lanyardctl/lanyardctl/internal/retry"
 	"github.com/lanyardctl/lanyardctl/record"
 )
 
 func TestDrainOutlivesAnInterruption(t *testing.T) {
 	cause := errors.New("the cause")
 	ctx, interrupt := context.WithCancelCause(context.Background())
-	long, done := record.Drain(ctx, time.Hour)
+	long, done := retry.Drain(ctx, time.Hour)
 	defer done()
-	short, done := record.Drain(ctx, time.Millisecond)
+	short, done := retry.Drain(ctx, time.Millisecond)
 	defer done()
 	interrupt(cause)
 	<-short.Done()
@@ -27,7 +28,7 @@ func TestDrainOutlivesAnInterruption(t *testing.T) {
 	inner, cancel := context.WithCancel(long)
 	defer cancel()
 	calls := 0
-	err := record.Retry{Backoff: time.Hour, Notify: func(string) {}}.Do(inner, func() error {
+	err := retry.Policy{Backoff: time.Hour, For: 2 * time.Hour}.Do(inner, func() error {
 		calls++
 		return record.ErrUnavailable
 	})
@@ -38,7 +39,7 @@ func TestDrainOutlivesAnInterruption(t *testing.T) {
 
 func TestDrainEndsWithItsWork(t *testing.T) {
 	ctx, interrupt := context.WithCancel(context.Background())
-	draining, done := record.Drain(ctx, time.Hour)
+	draining, done := retry.Drain(ctx, time.Hour)
 	done()
 	interrupt()
 	if draining.Err() == nil {
