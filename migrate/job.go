@@ -30,7 +30,7 @@ type Job struct {
 func New(o Options) *Job {
 	o = o.withDefaults()
 	retry := retry.Policy{Backoff: o.Backoff, For: o.RetryFor, Notify: retry.Notice("the target", o.Notify)}
-	return &Job{opts: o, retry: retry, sink: retrying{o.Sink, retry}, self: record.NewOwner()}
+	return &Job{opts: o, retry: retry, sink: retrying{o.Sink, retry}, self: lease.Self()}
 }
 
 // Snapshot returns the run's progress. It may be called at any time, from any goroutine, after Prepare.
@@ -292,7 +292,7 @@ func (j *Job) claim(ctx context.Context) (record.Checkpoint, error) {
 		return record.Checkpoint{}, err
 	}
 	now := time.Now()
-	begin := chooseStart(found, target, j.opts.Restart, now, func(c record.Checkpoint) bool { return c.Owner.Alive(c.Heartbeat, j.self, now) })
+	begin := chooseStart(found, target, j.opts.Restart, now, func(c record.Checkpoint) bool { return lease.Alive(c.Owner, c.Heartbeat, j.self, now) })
 	if begin.why != "" {
 		j.opts.Notify(begin.why)
 	}

@@ -3,6 +3,7 @@ package migrate
 import (
 	"time"
 
+	"github.com/lanyardctl/lanyardctl/internal/lease"
 	"github.com/lanyardctl/lanyardctl/internal/retry"
 	"github.com/lanyardctl/lanyardctl/record"
 )
@@ -59,7 +60,7 @@ const (
 	DefaultBatchSize  = 1000
 	DefaultBatchBytes = 8 << 20
 	DefaultWorkers    = 4
-	DefaultSaveEvery  = record.HeartbeatEvery
+	DefaultSaveEvery  = lease.HeartbeatEvery
 )
 
 func (o Options) withDefaults() Options {

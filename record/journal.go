@@ -62,13 +62,6 @@ const (
 	ActionRemoved Action = "removed" // a document that says nothing
 )
 
-// Lease is the right to change documents, which one process has at a time.
-type Lease struct {
-	Owner     Owner
-	Heartbeat time.Time
-	Doing     string // for people: "sweep 20261122-010203-456-ab12"
-}
-
 // Journal keeps, in the target, what sweeps change, so that it can be taken back.
 type Journal interface {
 	// Sweeps returns all sweeps, the newest first.
@@ -90,17 +83,4 @@ type Journal interface {
 
 	// List delivers the changes as Changes does, but without their steps.
 	List(ctx context.Context, sweep string, yield func([]Change) error) error
-
-	// Lease returns who has the lease; it reports false where nobody has.
-	Lease(ctx context.Context) (Lease, bool, error)
-
-	// TakeLease writes l where nobody has the lease, or where the given owner has it (l.Owner then takes over from it),
-	// and reports whether it did.
-	TakeLease(ctx context.Context, l Lease, from Owner) (bool, error)
-
-	// KeepLease writes l where its owner has the lease, and reports whether that is so.
-	KeepLease(ctx context.Context, l Lease) (bool, error)
-
-	// EndLease gives the lease back where the owner has it.
-	EndLease(ctx context.Context, owner Owner) error
 }

@@ -84,7 +84,7 @@ func TestMemoryDoesNotGrowWithUsers(t *testing.T) {
 			runtime.ReadMemStats(&now)
 			most = max(most, now.HeapAlloc-min(now.HeapAlloc, before.HeapAlloc))
 		}}
-		r := run(t, sweep.Options{Documents: docs, Journal: mem.NewJournal(), Memory: memory, TempDir: t.TempDir()})
+		r := run(t, sweep.Options{Documents: docs, Journal: mem.NewJournal(), Leases: new(mem.Leases), Memory: memory, TempDir: t.TempDir()})
 		if r.Users != int64(users) || r.Changed != 50 {
 			t.Fatalf("%+v", r)
 		}

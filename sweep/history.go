@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/lanyardctl/lanyardctl/internal/lease"
 	"github.com/lanyardctl/lanyardctl/record"
 )
 
@@ -16,15 +17,15 @@ type History struct {
 }
 
 // ReadHistory reads what the journal knows at now.
-func ReadHistory(ctx context.Context, journal record.Journal, now time.Time) (History, error) {
+func ReadHistory(ctx context.Context, journal record.Journal, leases record.Leases, now time.Time) (History, error) {
 	var h History
 	var err error
 	if h.Sweeps, err = journal.Sweeps(ctx); err != nil {
 		return h, err
 	}
-	lease, held, err := journal.Lease(ctx)
-	if err == nil && held && lease.Owner.Alive(lease.Heartbeat, record.NewOwner(), now) {
-		h.Lease = lease
+	last, held, err := leases.Lease(ctx, record.SweepLease)
+	if err == nil && held && lease.Alive(last.Owner, last.Heartbeat, lease.Self(), now) {
+		h.Lease = last
 	}
 	return h, err
 }

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/lanyardctl/lanyardctl/internal/lease"
 	"github.com/lanyardctl/lanyardctl/internal/retry"
 	"github.com/lanyardctl/lanyardctl/record"
 )
@@ -43,7 +44,9 @@ func New(o Options) *Job {
 	if o.Chunk <= 0 {
 		o.Chunk = DefaultChunk
 	}
-	fillIn(&o.Watch, &o.Notify)
+	if o.Notify == nil {
+		o.Notify = func(string) {}
+	}
 	if o.Now.IsZero() {
 		o.Now = time.Now()
 	}
@@ -85,7 +88,7 @@ func (j *Job) bounds(user record.UserID) record.Bounds {
 }
 
 // Run sweeps. The report is what was found and done until then, also with an error. Nothing is changed before every
-// source was read. Errors are [record.ErrInterrupted] where ctx was cancelled, a [*BusyError], [ErrLeaseLost], or of a source,
+// source was read. Errors are [record.ErrInterrupted] where ctx was cancelled, a [*lease.BusyError], [lease.ErrLost], or of a source,
 // the documents or the journal.
 func (j *Job) Run(ctx context.Context) (*Report, error) {
 	j.report = Report{
@@ -108,7 +111,7 @@ func (j *Job) run(ctx context.Context) (err error) {
 		j.report.Places = append(j.report.Places, PlaceFigures{Place: p})
 	}
 	if j.opts.DryRun {
-		return because(ctx, j.all(ctx))
+		return interruptedBy(ctx, j.all(ctx))
 	}
 	j.sweep = record.Sweep{
 		ID: newID(j.report.StartedAt), State: record.SweepRunning,
@@ -116,20 +119,21 @@ func (j *Job) run(ctx context.Context) (err error) {
 	}
 	ending, ended := retry.Drain(ctx, retry.DrainTime+retry.SaveTime)
 	defer ended()
-	held, holding, dead, err := hold(ctx, j.opts.Journal, "sweep "+j.sweep.ID, patience{j.opts.Watch, j.opts.Notify})
+	leaseOptions := lease.Options{Retry: j.retry, Watch: j.opts.Watch, Notify: j.opts.Notify}
+	working, heldLease, err := lease.Take(ctx, j.opts.Leases, record.SweepLease, "sweep "+j.sweep.ID, leaseOptions)
 	if err != nil {
-		return because(ctx, err)
+		return interruptedBy(ctx, err)
 	}
-	j.sweep.Owner = holding.lease.Owner
-	err = markDead(held, j.opts.Journal, dead)
+	j.sweep.Owner = heldLease.Lease.Owner
+	err = markDead(working, j.opts.Journal, heldLease.From)
 	if err == nil {
-		err = j.all(held)
+		err = j.all(working)
 	}
-	if err = because(held, err); err == nil && !holding.held(ctx) {
-		err = ErrLeaseLost
+	if err = interruptedBy(working, err); err == nil && heldLease.Lost(ctx) {
+		err = lease.ErrLost
 	}
 	err = errors.Join(err, j.end(ending, err))
-	holding.end(ending, err)
+	release(ending, heldLease, err, j.opts.Notify)
 	return err
 }
 
@@ -185,7 +189,7 @@ func (j *Job) journalled(ctx context.Context, changes []*change) error {
 
 // end writes how the sweep ended, where it changed anything.
 func (j *Job) end(ctx context.Context, cause error) error {
-	if j.report.ID == "" || errors.Is(cause, ErrLeaseLost) {
+	if j.report.ID == "" || errors.Is(cause, lease.ErrLost) {
 		return nil
 	}
 	ctx, cancel := bounded(ctx, cause)

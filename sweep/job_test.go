@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
+	"github.com/lanyardctl/lanyardctl/internal/lease"
 	"github.com/lanyardctl/lanyardctl/record"
 	"github.com/lanyardctl/lanyardctl/store/mem"
 	"github.com/lanyardctl/lanyardctl/store/storetest/dated"
@@ -70,7 +71,7 @@ func TestTheEarliestPlausibleDateWins(t *testing.T) {
 	docs.Insert(record.UsersCollection, map[string]any{"user_id": alice, "since": int64(1650000000)})      // 2022
 	docs.Insert(record.MonitoringCollection, map[string]any{"user_id": bob, "since": "2022-10-01T16:22:06Z"})
 	docs.Insert(record.KVCollection, map[string]any{"user_id": bob, "kv": map[string]any{"monitoring_since": "1230768000"}}) // 2009
-	r := run(t, sweep.Options{Documents: docs, Journal: mem.NewJournal()})
+	r := run(t, sweep.Options{Documents: docs, Journal: mem.NewJournal(), Leases: new(mem.Leases)})
 	if since := monitoring(t, docs, alice)["since"]; since != int64(1650000000) {
 		t.Errorf("alice: %v", since)
 	}
@@ -104,7 +105,7 @@ func TestOfTheSameDatesTheFirstPlaceIsNamed(t *testing.T) {
 	} {
 		at(record.UserID(94490510688792576 + i))
 	}
-	r := run(t, sweep.Options{Documents: docs, Journal: mem.NewJournal(), Dates: []record.DateSource{other}})
+	r := run(t, sweep.Options{Documents: docs, Journal: mem.NewJournal(), Leases: new(mem.Leases), Dates: []record.DateSource{other}})
 	var got []string
 	for _, l := range r.Largest {
 		got = append(got, l.Place)
@@ -121,7 +122,7 @@ func TestBeforeIsWhatTheAppSees(t *testing.T) {
 	docs.Insert(record.MonitoringCollection, map[string]any{"user_id": alice, "since": int64(1767225600)})
 	docs.Insert(record.MonitoringCollection, map[string]any{"user_id": int64(94490510688792576), "since": int64(1650000000)})
 	docs.Insert(record.MonitoringCollection, map[string]any{"user_id": int64(156114103033790464), "since": int64(1650000000)})
-	r := run(t, sweep.Options{Documents: docs, Journal: mem.NewJournal()})
+	r := run(t, sweep.Options{Documents: docs, Journal: mem.NewJournal(), Leases: new(mem.Leases)})
 	want := []sweep.Recovery{
 		{User: 94490510688792576, From: 1767225600, To: 1650000000, Place: "monitoring.since"},
 		{User: 156114103033790464, To: 1650000000, Place: "monitoring.since"},
@@ -160,7 +161,7 @@ func TestWhatIsNotAsItShouldBeIsCountedAndNamed(t *testing.T) {
 		t.Error("counted: ", diff)
 	}
 	want[2].Merged, want[2].Left, want[3].Renamed, want[4].Removed = 1, 1, 9, 2
-	r := run(t, sweep.Options{Documents: docs, Journal: journal, Dedupe: true})
+	r := run(t, sweep.Options{Documents: docs, Journal: journal, Leases: journal, Dedupe: true})
 	if diff := cmp.Diff(want, r.Collections); diff != "" {
 		t.Error("mended: ", diff)
 	}
@@ -169,7 +170,7 @@ func TestWhatIsNotAsItShouldBeIsCountedAndNamed(t *testing.T) {
 	}
 	// What is the only document without a key is in nobody's way.
 	docs.Insert(record.APIKeysCollection, map[string]any{"user_id": alice})
-	if again := run(t, sweep.Options{Documents: docs, Journal: journal, Dedupe: true}); again.Changes != 0 {
+	if again := run(t, sweep.Options{Documents: docs, Journal: journal, Leases: journal, Dedupe: true}); again.Changes != 0 {
 		t.Errorf("again: %+v", again.Collections)
 	}
 }
@@ -187,7 +188,7 @@ func TestTheLargestRecoveriesAreNamed(t *testing.T) {
 	}
 	// What was right or unseen is no recovery, or none from a date.
 	docs.Insert(record.MonitoringCollection, map[string]any{"user_id": bob, "since": "1650000000"})
-	r := run(t, sweep.Options{Documents: docs, Journal: mem.NewJournal()})
+	r := run(t, sweep.Options{Documents: docs, Journal: mem.NewJournal(), Leases: new(mem.Leases)})
 	var got []string
 	for _, l := range r.Largest {
 		got = append(got, fmt.Sprint(l.User-94490510688792576, " ", (l.From-l.To)/day))
@@ -210,7 +211,7 @@ func TestWhatChangesMeanwhileIsDecidedAnew(t *testing.T) {
 		}
 	}}
 	journal := mem.NewJournal()
-	r := run(t, sweep.Options{Documents: m, Journal: journal})
+	r := run(t, sweep.Options{Documents: m, Journal: journal, Leases: journal})
 	if d := monitoring(t, docs, alice); d["since"] != int64(1640000000) || d["note"] != "new" {
 		t.Errorf("%v", d)
 	}
@@ -241,7 +242,7 @@ func TestDocumentsThatHoldAFieldTwiceAreLeft(t *testing.T) {
 	docs.Insert(record.KVCollection, map[string]any{"user_id": bob, "kv": map[string]any{"a": "1"}})
 	docs.Insert(record.KVCollection, map[string]any{"user_id": bob, "kv": map[string]any{"b": "2"}})
 	before := docs.All(record.KVCollection)
-	r := run(t, sweep.Options{Documents: repeating{docs}, Journal: journal, Dedupe: true})
+	r := run(t, sweep.Options{Documents: repeating{docs}, Journal: journal, Leases: journal, Dedupe: true})
 	want := []sweep.Leftover{
 		{Collection: record.MonitoringCollection, User: 94490510688792576, Reason: sweep.LeftTwice},
 		{Collection: record.KVCollection, User: 156114103033790464, Reason: sweep.LeftTwice},
@@ -266,7 +267,7 @@ func TestAMergeThatCannotEndIsNoChange(t *testing.T) {
 			docs.Insert(record.KVCollection, map[string]any{"_id": "b", "user_id": alice, "kv": map[string]any{"x": "other"}})
 		}
 	}}
-	r := run(t, sweep.Options{Documents: m, Journal: journal, Dedupe: true})
+	r := run(t, sweep.Options{Documents: m, Journal: journal, Leases: journal, Dedupe: true})
 	if r.Changes != 0 || r.LeftoversTotal != 1 || r.Leftovers[0].Reason != sweep.LeftKV {
 		t.Errorf("%+v", r)
 	}
@@ -287,7 +288,7 @@ func TestWhatKeepsChangingIsLeft(t *testing.T) {
 	put(0)
 	docs.Insert(record.MonitoringCollection, map[string]any{"user_id": bob, "since": "1650000000"})
 	journal := mem.NewJournal()
-	r := run(t, sweep.Options{Documents: &meddled{Documents: docs, before: put}, Journal: journal})
+	r := run(t, sweep.Options{Documents: &meddled{Documents: docs, before: put}, Journal: journal, Leases: journal})
 	if r.Left != 1 || r.LeftoversTotal != 1 || r.Leftovers[0].Reason != sweep.LeftMoved || r.Changed != 1 || r.Changes != 1 {
 		t.Errorf("%+v", r)
 	}
@@ -301,7 +302,7 @@ func TestAnIdentityThatIsTakenIsNoObstacle(t *testing.T) {
 	docs := mem.NewDocuments(record.Limits{})
 	docs.Insert(record.MonitoringCollection, map[string]any{"_id": alice, "user_id": "nobody"})
 	docs.Insert(record.UsersCollection, map[string]any{"user_id": alice, "since": int64(1650000000)})
-	r := run(t, sweep.Options{Documents: docs, Journal: mem.NewJournal()})
+	r := run(t, sweep.Options{Documents: docs, Journal: mem.NewJournal(), Leases: new(mem.Leases)})
 	if d := monitoring(t, docs, alice); d["since"] != int64(1650000000) || r.Created != 1 {
 		t.Errorf("%v, %+v", d, r)
 	}
@@ -318,7 +319,7 @@ func TestADocumentThatWasMadeMeanwhileIsTheUsers(t *testing.T) {
 		}
 		once = true
 	}}
-	r := run(t, sweep.Options{Documents: m, Journal: mem.NewJournal()})
+	r := run(t, sweep.Options{Documents: m, Journal: mem.NewJournal(), Leases: new(mem.Leases)})
 	if d := monitoring(t, docs, alice); d["since"] != int64(1650000000) || r.Changed != 1 {
 		t.Errorf("%v, %+v", d, r)
 	}
@@ -333,11 +334,11 @@ func TestAUniqueIndexIsObeyed(t *testing.T) {
 		docs.Insert(record.MonitoringCollection, map[string]any{"_id": "app's", "user_id": alice, "since": int64(1700000000)})
 	}}
 	journal := mem.NewJournal()
-	r := run(t, sweep.Options{Documents: m, Journal: journal})
+	r := run(t, sweep.Options{Documents: m, Journal: journal, Leases: journal})
 	if r.Left != 1 || r.Leftovers[0].Reason != sweep.LeftTaken || len(r.After) != 0 {
 		t.Errorf("%+v", r)
 	}
-	if again := run(t, sweep.Options{Documents: docs, Journal: journal}); again.Changed != 1 {
+	if again := run(t, sweep.Options{Documents: docs, Journal: journal, Leases: journal}); again.Changed != 1 {
 		t.Errorf("%+v", again)
 	}
 }
@@ -353,7 +354,7 @@ func TestWhatIsTooLargeOrTooManyIsLeft(t *testing.T) {
 		docs.Insert(record.LastSeenCollection, map[string]any{"user_id": bob, "timestamp": int64(1700000000000)})
 	}
 	before := dump(docs)
-	r := run(t, sweep.Options{Documents: docs, Journal: mem.NewJournal(), Dedupe: true})
+	r := run(t, sweep.Options{Documents: docs, Journal: mem.NewJournal(), Leases: new(mem.Leases), Dedupe: true})
 	if last := r.Leftovers[len(r.Leftovers)-1]; last.Collection != record.LastSeenCollection || last.Reason != sweep.LeftMany {
 		t.Errorf("%+v", last)
 	}
@@ -372,11 +373,11 @@ func TestDocumentsThatDoNotFitTogetherAreChangedApart(t *testing.T) {
 	}
 	docs.Insert(record.MonitoringCollection, map[string]any{"user_id": bob, "since": "1650000000", "x": strings.Repeat(large, 4)})
 	before := dump(docs)
-	r := run(t, sweep.Options{Documents: docs, Journal: journal})
+	r := run(t, sweep.Options{Documents: docs, Journal: journal, Leases: journal})
 	if r.Changed != 9 || r.Left != 1 || r.Leftovers[0].Reason != sweep.LeftSize {
 		t.Errorf("%+v", r.Columns)
 	}
-	foreseen, err := sweep.NewUndo(sweep.UndoOptions{Watch: time.Millisecond, Documents: docs, Journal: journal, ID: r.ID, DryRun: true}).Run(t.Context())
+	foreseen, err := sweep.NewUndo(sweep.UndoOptions{Watch: time.Millisecond, Documents: docs, Journal: journal, Leases: journal, ID: r.ID, DryRun: true}).Run(t.Context())
 	if err != nil || foreseen.Restored != 9 {
 		t.Errorf("%+v, %v", foreseen, err)
 	}
@@ -399,7 +400,7 @@ func TestManyDocumentsAreChangedInPieces(t *testing.T) {
 		docs.Insert(record.UsersCollection, map[string]any{"user_id": fmt.Sprint(94490510688792576 + i), "since": int64(1640000000)})
 	}
 	before := dump(docs)
-	r := run(t, sweep.Options{Documents: docs, Journal: journal})
+	r := run(t, sweep.Options{Documents: docs, Journal: journal, Leases: journal})
 	if r.Merged != 700 || r.Created != 700 {
 		t.Errorf("%+v", r.Columns)
 	}
@@ -441,7 +442,7 @@ func TestWhatComesTwiceCountsOnce(t *testing.T) {
 	}
 	docs.Insert(record.APIKeysCollection, map[string]any{"user_id": bob})
 	docs.Insert(record.APIKeysCollection, map[string]any{})
-	r := run(t, sweep.Options{Documents: &restless{Documents: docs}, Journal: mem.NewJournal(), Dedupe: true, Backoff: time.Millisecond})
+	r := run(t, sweep.Options{Documents: &restless{Documents: docs}, Journal: mem.NewJournal(), Leases: new(mem.Leases), Dedupe: true, Backoff: time.Millisecond})
 	if r.Users != 20 || r.Merged != 0 || r.Changes != 0 || r.Places[0].Documents != 20 {
 		t.Errorf("%+v", r)
 	}
@@ -463,7 +464,7 @@ func TestAnUnavailableServerIsTriedAgain(t *testing.T) {
 			}
 			return nil
 		}},
-		Journal: mem.NewJournal(), Backoff: time.Millisecond, Notify: func(s string) { said = append(said, s) },
+		Journal: mem.NewJournal(), Leases: new(mem.Leases), Backoff: time.Millisecond, Notify: func(s string) { said = append(said, s) },
 	})
 	if r.Changed != 1 || len(said) != 2 {
 		t.Errorf("%+v, said %q", r, said)
@@ -479,7 +480,7 @@ func TestAFailureCountsWhatIsJournalled(t *testing.T) {
 	}
 	before := dump(docs)
 	silent := errors.New("no answer")
-	r, err := sweep.New(sweep.Options{Documents: mute{docs, silent}, Journal: journal}).Run(t.Context())
+	r, err := sweep.New(sweep.Options{Documents: mute{docs, silent}, Journal: journal, Leases: journal}).Run(t.Context())
 	sweeps, _ := journal.Sweeps(t.Context())
 	if !errors.Is(err, silent) || r.Changes != 10 || len(sweeps) != 1 || sweeps[0].Changes != 10 {
 		t.Errorf("%v, %+v, %+v", err, r, sweeps)
@@ -500,7 +501,7 @@ func TestAFailureBeforeAChangeCountsNone(t *testing.T) {
 	docs.Insert(record.UsersCollection, map[string]any{"user_id": bob, "since": int64(1650000000)})
 	before := dump(docs)
 	refused := errors.New("not authorized")
-	r, err := sweep.New(sweep.Options{Documents: refusing{docs, refused}, Journal: journal}).Run(t.Context())
+	r, err := sweep.New(sweep.Options{Documents: refusing{docs, refused}, Journal: journal, Leases: journal}).Run(t.Context())
 	if !errors.Is(err, refused) || r.Changes != 0 {
 		t.Errorf("%v, %d changes", err, r.Changes)
 	}
@@ -517,7 +518,7 @@ func TestAChangeThatChangedNothingYetIsNone(t *testing.T) {
 		docs.Insert(record.KVCollection, map[string]any{"_id": id, "user_id": alice, "kv": map[string]any{"x": "1"}})
 	}
 	refused := errors.New("not authorized")
-	r, err := sweep.New(sweep.Options{Documents: &refusingDeletes{docs, refused}, Journal: journal, Dedupe: true}).Run(t.Context())
+	r, err := sweep.New(sweep.Options{Documents: &refusingDeletes{docs, refused}, Journal: journal, Leases: journal, Dedupe: true}).Run(t.Context())
 	if !errors.Is(err, refused) || r.Changes != 0 {
 		t.Errorf("%v, %d changes", err, r.Changes)
 	}
@@ -538,7 +539,7 @@ func (r *refusingDeletes) Apply(ctx context.Context, steps []record.Step) ([]rec
 // shaky is a journal of which every call fails once, as at an election: TakeLease before it took anything, or, where
 // answers are lost, when it had. It never takes the lease back.
 type shaky struct {
-	record.Journal
+	*mem.Journal
 	loses  bool
 	failed map[string]bool
 }
@@ -562,11 +563,11 @@ func (j shaky) SaveSweep(ctx context.Context, s record.Sweep) error {
 	return errors.Join(j.once("SaveSweep "+string(s.State)), j.Journal.SaveSweep(ctx, s))
 }
 
-func (j shaky) Lease(ctx context.Context) (record.Lease, bool, error) {
+func (j shaky) Lease(ctx context.Context, name string) (record.Lease, bool, error) {
 	if err := j.once("Lease"); err != nil {
 		return record.Lease{}, false, err
 	}
-	return j.Journal.Lease(ctx)
+	return j.Journal.Lease(ctx, name)
 }
 
 func (j shaky) TakeLease(ctx context.Context, l record.Lease, from record.Owner) (taken bool, err error) {
@@ -580,7 +581,7 @@ func (j shaky) TakeLease(ctx context.Context, l record.Lease, from record.Owner)
 	return taken, err
 }
 
-func (j shaky) EndLease(context.Context, record.Owner) error { return errors.New("no") }
+func (j shaky) EndLease(context.Context, string, record.Owner) error { return errors.New("no") }
 
 // TestAnElectionAtTheEdgesEndsNoSweep has the target unavailable whenever the journal is asked for the first time, and the
 // lease in the hands of a process that lives no more.
@@ -591,12 +592,13 @@ func TestAnElectionAtTheEdgesEndsNoSweep(t *testing.T) {
 			t.Parallel()
 			docs, journal := mem.NewDocuments(record.Limits{}), mem.NewJournal()
 			docs.Insert(record.MonitoringCollection, map[string]any{"user_id": alice, "since": "1650000000"})
-			if _, err := journal.TakeLease(t.Context(), record.Lease{Owner: another(), Heartbeat: time.Now().Add(-time.Hour)}, record.Owner{}); err != nil {
+			if _, err := journal.TakeLease(t.Context(), record.Lease{Name: record.SweepLease, Owner: another(), Heartbeat: time.Now().Add(-time.Hour)}, record.Owner{}); err != nil {
 				t.Fatal(err)
 			}
 			var told []string
+			shaken := shaky{journal, loses, make(map[string]bool)}
 			o := sweep.Options{
-				Documents: docs, Journal: shaky{journal, loses, make(map[string]bool)}, Backoff: time.Millisecond, Watch: time.Millisecond,
+				Documents: docs, Journal: shaken, Leases: shaken, Backoff: time.Millisecond, Watch: time.Millisecond,
 				Notify: func(message string) { told = append(told, message) },
 			}
 			r, err := sweep.New(o).Run(t.Context())
@@ -640,7 +642,7 @@ func TestAnInterruptedSweepFinishesWhatItBegan(t *testing.T) {
 	before := dump(docs)
 	ctx, cancel := context.WithCancelCause(t.Context())
 	m := &meddled{Documents: docs, before: func(int) { cancel(errors.New("Ctrl-C")) }}
-	r, err := sweep.New(sweep.Options{Documents: m, Journal: journal, Now: dated.Now, Chunk: 8}).Run(ctx)
+	r, err := sweep.New(sweep.Options{Documents: m, Journal: journal, Leases: journal, Now: dated.Now, Chunk: 8}).Run(ctx)
 	if !errors.Is(err, record.ErrInterrupted) || err.Error() != "interrupted: Ctrl-C" || r.Complete || r.Changes == 0 {
 		t.Fatalf("%v, %+v", err, r)
 	}
@@ -648,7 +650,7 @@ func TestAnInterruptedSweepFinishesWhatItBegan(t *testing.T) {
 	if len(sweeps) != 1 || sweeps[0].State != record.SweepInterrupted || sweeps[0].Changes != r.Changes {
 		t.Errorf("%+v", sweeps)
 	}
-	if _, held, _ := journal.Lease(t.Context()); held {
+	if _, held, _ := journal.Lease(t.Context(), record.SweepLease); held {
 		t.Error("the lease is still held")
 	}
 	if u := undo(t, docs, journal, r.ID); u.Already != 0 || !sameDump(before, dump(docs)) {
@@ -666,24 +668,24 @@ func TestOneSweepAtATime(t *testing.T) {
 	t.Parallel()
 	docs, journal := mem.NewDocuments(record.Limits{}), mem.NewJournal()
 	docs.Insert(record.MonitoringCollection, map[string]any{"user_id": alice, "since": "1650000000"})
-	lease := record.Lease{Owner: another(), Heartbeat: time.Now(), Doing: "sweep x"}
+	theirs := record.Lease{Name: record.SweepLease, Owner: another(), Heartbeat: time.Now(), Doing: "sweep x"}
 	take := func(l record.Lease) {
 		if won, err := journal.TakeLease(t.Context(), l, l.Owner); err != nil || !won {
 			t.Fatal(won, err)
 		}
 	}
-	take(lease)
-	_, err := sweep.New(sweep.Options{Documents: docs, Journal: journal}).Run(t.Context())
-	if busy, ok := errors.AsType[*sweep.BusyError](err); !ok || busy.Lease.Doing != "sweep x" || docs.Writes() != 0 {
+	take(theirs)
+	_, err := sweep.New(sweep.Options{Documents: docs, Journal: journal, Leases: journal}).Run(t.Context())
+	if busy, ok := errors.AsType[*lease.BusyError](err); !ok || busy.Lease.Doing != "sweep x" || docs.Writes() != 0 {
 		t.Errorf("%v", err)
 	}
 	// Whoever was silent for so long lives no more, and what it was at is marked.
-	lease.Heartbeat = time.Now().Add(-time.Hour)
-	take(lease)
-	if err := journal.SaveSweep(t.Context(), record.Sweep{ID: "x", State: record.SweepRunning, Owner: lease.Owner}); err != nil {
+	theirs.Heartbeat = time.Now().Add(-time.Hour)
+	take(theirs)
+	if err := journal.SaveSweep(t.Context(), record.Sweep{ID: "x", State: record.SweepRunning, Owner: theirs.Owner}); err != nil {
 		t.Fatal(err)
 	}
-	run(t, sweep.Options{Documents: docs, Journal: journal})
+	run(t, sweep.Options{Documents: docs, Journal: journal, Leases: journal})
 	sweeps, _ := journal.Sweeps(t.Context())
 	for _, s := range sweeps {
 		if want := map[bool]record.SweepState{true: record.SweepInterrupted, false: record.SweepDone}[s.ID == "x"]; s.State != want {
@@ -707,7 +709,7 @@ func TestWhoLivesOnAnotherHostIsWatched(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			journal := &watched{Journal: mem.NewJournal()}
-			l := record.Lease{Owner: record.Owner{Host: "elsewhere", PID: 1, Run: "other"}, Heartbeat: time.Now().Add(c.ahead)}
+			l := record.Lease{Name: record.SweepLease, Owner: record.Owner{Host: "elsewhere", PID: 1, Run: "other"}, Heartbeat: time.Now().Add(c.ahead)}
 			if won, err := journal.TakeLease(t.Context(), l, l.Owner); !won || err != nil {
 				t.Fatal(won, err)
 			}
@@ -717,8 +719,8 @@ func TestWhoLivesOnAnotherHostIsWatched(t *testing.T) {
 					_, _ = journal.KeepLease(t.Context(), l) // memory does not fail
 				}
 			}
-			_, err := sweep.New(sweep.Options{Documents: mem.NewDocuments(record.Limits{}), Journal: journal, Watch: 10 * time.Millisecond}).Run(t.Context())
-			if _, busy := errors.AsType[*sweep.BusyError](err); busy != c.beats || !busy && err != nil {
+			_, err := sweep.New(sweep.Options{Documents: mem.NewDocuments(record.Limits{}), Journal: journal, Leases: journal, Watch: 10 * time.Millisecond}).Run(t.Context())
+			if _, busy := errors.AsType[*lease.BusyError](err); busy != c.beats || !busy && err != nil {
 				t.Error(err)
 			}
 		})
@@ -731,8 +733,8 @@ type watched struct {
 	beat func()
 }
 
-func (j *watched) Lease(ctx context.Context) (record.Lease, bool, error) {
-	l, held, err := j.Journal.Lease(ctx)
+func (j *watched) Lease(ctx context.Context, name string) (record.Lease, bool, error) {
+	l, held, err := j.Journal.Lease(ctx, name)
 	if j.beat != nil {
 		j.beat()
 	}
@@ -742,16 +744,16 @@ func (j *watched) Lease(ctx context.Context) (record.Lease, bool, error) {
 func TestALeaseThatIsLostEndsASweep(t *testing.T) {
 	t.Parallel()
 	docs, journal := mem.NewDocuments(record.Limits{}), mem.NewJournal()
-	_, err := sweep.New(sweep.Options{Documents: docs, Journal: journal, Dates: []record.DateSource{waiting{func() {
-		l, _, _ := journal.Lease(t.Context())
-		if won, err := journal.TakeLease(t.Context(), record.Lease{Owner: another(), Heartbeat: time.Now()}, l.Owner); !won || err != nil {
+	_, err := sweep.New(sweep.Options{Documents: docs, Journal: journal, Leases: journal, Dates: []record.DateSource{waiting{func() {
+		l, _, _ := journal.Lease(t.Context(), record.SweepLease)
+		if won, err := journal.TakeLease(t.Context(), record.Lease{Name: record.SweepLease, Owner: another(), Heartbeat: time.Now()}, l.Owner); !won || err != nil {
 			t.Error(won, err)
 		}
 	}}}}).Run(t.Context())
-	if !errors.Is(err, sweep.ErrLeaseLost) {
+	if !errors.Is(err, lease.ErrLost) {
 		t.Error(err)
 	}
-	if l, held, _ := journal.Lease(t.Context()); !held || l.Owner.Run != "another" {
+	if l, held, _ := journal.Lease(t.Context(), record.SweepLease); !held || l.Owner.Run != "another" {
 		t.Error("the other's lease was given back")
 	}
 }
@@ -762,15 +764,15 @@ func TestALeaseThatWasTakenAndGivenBackIsLost(t *testing.T) {
 	docs, journal := mem.NewDocuments(record.Limits{}), mem.NewJournal()
 	docs.Insert(record.MonitoringCollection, map[string]any{"user_id": alice, "since": "1650000000"})
 	m := &meddled{Documents: docs, before: func(int) {
-		l, _, _ := journal.Lease(t.Context())
-		if err := journal.EndLease(t.Context(), l.Owner); err != nil {
+		l, _, _ := journal.Lease(t.Context(), record.SweepLease)
+		if err := journal.EndLease(t.Context(), l.Name, l.Owner); err != nil {
 			t.Error(err)
 		}
 	}}
-	if _, err := sweep.New(sweep.Options{Documents: m, Journal: journal}).Run(t.Context()); !errors.Is(err, sweep.ErrLeaseLost) {
+	if _, err := sweep.New(sweep.Options{Documents: m, Journal: journal, Leases: journal}).Run(t.Context()); !errors.Is(err, lease.ErrLost) {
 		t.Error(err)
 	}
-	if _, held, _ := journal.Lease(t.Context()); held {
+	if _, held, _ := journal.Lease(t.Context(), record.SweepLease); held {
 		t.Error("the lease was taken again")
 	}
 	// Whoever had it meanwhile may have written what became of the sweep.
@@ -805,7 +807,7 @@ func TestASourceThatFailsChangesNothing(t *testing.T) {
 	t.Parallel()
 	docs, journal := mem.NewDocuments(record.Limits{}), mem.NewJournal()
 	docs.Insert(record.MonitoringCollection, map[string]any{"user_id": alice, "since": "1650000000"})
-	_, err := sweep.New(sweep.Options{Documents: docs, Journal: journal, Dates: []record.DateSource{failing{}}}).Run(t.Context())
+	_, err := sweep.New(sweep.Options{Documents: docs, Journal: journal, Leases: journal, Dates: []record.DateSource{failing{}}}).Run(t.Context())
 	sweeps, _ := journal.Sweeps(t.Context())
 	if !errors.Is(err, errKilled) || docs.Writes() != 0 || len(sweeps) != 0 {
 		t.Errorf("%v, %v", err, sweeps)

@@ -53,6 +53,11 @@ func (d mortalDocuments) Apply(ctx context.Context, steps []record.Step) ([]reco
 	return results, nil
 }
 
+type journalAndLeases interface {
+	record.Journal
+	record.Leases
+}
+
 type mortalJournal struct {
 	*mem.Journal
 	life *life
@@ -75,8 +80,8 @@ func (j mortalJournal) Amend(ctx context.Context, changes []record.Change) error
 	return j.life.write(func() error { return j.Journal.Amend(ctx, changes) })
 }
 
-func (j mortalJournal) EndLease(ctx context.Context, o record.Owner) error {
-	return j.life.write(func() error { return j.Journal.EndLease(ctx, o) })
+func (j mortalJournal) EndLease(ctx context.Context, name string, o record.Owner) error {
+	return j.life.write(func() error { return j.Journal.EndLease(ctx, name, o) })
 }
 
 // TestKilledAtEveryWrite kills a sweep at each of its writes, and then takes it back, or sweeps again and takes both back.
@@ -87,7 +92,7 @@ func TestKilledAtEveryWrite(t *testing.T) {
 	full := fill(world)
 	addDuplicates(full, world)
 	journal := mem.NewJournal()
-	run(t, sweep.Options{Documents: full, Journal: journal, Dedupe: true, Chunk: 4})
+	run(t, sweep.Options{Documents: full, Journal: journal, Leases: journal, Dedupe: true, Chunk: 4})
 	want := dump(full)
 	begin := func() (*mem.Documents, map[record.Collection]map[string][]byte) {
 		docs := fill(world)
@@ -102,7 +107,7 @@ func TestKilledAtEveryWrite(t *testing.T) {
 			l := &life{}
 			l.left.Store(writes)
 			_, err := sweep.New(sweep.Options{
-				Documents: mortalDocuments{docs, l}, Journal: mortalJournal{journal, l}, Dedupe: true, Chunk: 4, Now: dated.Now,
+				Documents: mortalDocuments{docs, l}, Journal: mortalJournal{journal, l}, Leases: mortalJournal{journal, l}, Dedupe: true, Chunk: 4, Now: dated.Now,
 			}).Run(ctx)
 			if alive = err == nil; alive {
 				break
@@ -111,7 +116,7 @@ func TestKilledAtEveryWrite(t *testing.T) {
 				t.Fatal(err)
 			}
 			if rerun {
-				run(t, sweep.Options{Documents: docs, Journal: journal, Dedupe: true})
+				run(t, sweep.Options{Documents: docs, Journal: journal, Leases: journal, Dedupe: true})
 				if got := dump(docs); !sameDump(got, want) {
 					t.Fatalf("killed at write %d: swept again, the documents are not what they should be", writes)
 				}
@@ -146,18 +151,18 @@ func TestKilledAnywhere(t *testing.T) {
 		docs, journal := fill(world), mem.NewJournal()
 		addDuplicates(docs, world)
 		before := dump(docs)
-		mortal := func() (record.Documents, record.Journal) {
+		mortal := func() (record.Documents, journalAndLeases) {
 			l := &life{}
 			l.left.Store(rapid.Int64Range(1, 60).Draw(rt, "writes"))
 			return mortalDocuments{docs, l}, mortalJournal{journal, l}
 		}
-		undoing := func(d record.Documents, j record.Journal) {
+		undoing := func(d record.Documents, j journalAndLeases) {
 			sweeps, _ := journal.Sweeps(ctx)
 			for _, s := range sweeps {
 				if s.State == record.SweepUndone {
 					continue
 				}
-				u, err := sweep.NewUndo(sweep.UndoOptions{Documents: d, Journal: j, ID: s.ID, Watch: time.Millisecond}).Run(ctx)
+				u, err := sweep.NewUndo(sweep.UndoOptions{Documents: d, Journal: j, Leases: j, ID: s.ID, Watch: time.Millisecond}).Run(ctx)
 				if err != nil && !errors.Is(err, errKilled) {
 					rt.Fatal(err)
 				}
@@ -176,7 +181,7 @@ func TestKilledAnywhere(t *testing.T) {
 				continue
 			}
 			_, err := sweep.New(sweep.Options{
-				Documents: d, Journal: j, Dedupe: rapid.Bool().Draw(rt, "dedupe"), Now: dated.Now, Watch: time.Millisecond,
+				Documents: d, Journal: j, Leases: j, Dedupe: rapid.Bool().Draw(rt, "dedupe"), Now: dated.Now, Watch: time.Millisecond,
 				Chunk: rapid.IntRange(1, 9).Draw(rt, "chunk"),
 			}).Run(ctx)
 			if err != nil && !errors.Is(err, errKilled) {

@@ -89,7 +89,7 @@ func TestOrderAndPartsChangeNothing(t *testing.T) {
 			}
 			r.Shuffle(len(sources), func(i, j int) { sources[i], sources[j] = sources[j], sources[i] })
 			report, err := sweep.New(sweep.Options{
-				Documents: docs, Journal: mem.NewJournal(), Dates: sources, UserDates: policy, Dedupe: dedupe,
+				Documents: docs, Journal: mem.NewJournal(), Leases: new(mem.Leases), Dates: sources, UserDates: policy, Dedupe: dedupe,
 				Now: dated.Now, Memory: memory, TempDir: dir, Chunk: chunk,
 			}).Run(context.Background())
 			if err != nil {

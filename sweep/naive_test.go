@@ -78,7 +78,7 @@ func TestASweepIsWhatANaiveOneWouldBe(t *testing.T) {
 		t.Errorf("a dry run made %d changes", docs.Writes())
 	}
 	journal := mem.NewJournal()
-	done := run(t, sweep.Options{Documents: docs, Journal: journal, Memory: 1 << 20, TempDir: t.TempDir()})
+	done := run(t, sweep.Options{Documents: docs, Journal: journal, Leases: journal, Memory: 1 << 20, TempDir: t.TempDir()})
 	for _, fault := range world.Check(before, fields(docs, record.MonitoringCollection)) {
 		t.Error(fault)
 	}
@@ -93,7 +93,7 @@ func TestASweepIsWhatANaiveOneWouldBe(t *testing.T) {
 		t.Error("the dry run foresaw something else: ", diff)
 	}
 
-	again := run(t, sweep.Options{Documents: docs, Journal: journal})
+	again := run(t, sweep.Options{Documents: docs, Journal: journal, Leases: journal})
 	if again.Changes != 0 || again.ID != "" || again.Unchanged != again.Users-again.Undated {
 		t.Errorf("a second sweep changes something: %+v", again)
 	}
@@ -169,7 +169,7 @@ func TestUsersOwnDatesCountAsTheyAreToldTo(t *testing.T) {
 				e.Right = false // what was said of it was for another policy
 				world.Users[user] = e
 			}
-			r := run(t, sweep.Options{Documents: docs, Journal: mem.NewJournal(), UserDates: policy})
+			r := run(t, sweep.Options{Documents: docs, Journal: mem.NewJournal(), Leases: new(mem.Leases), UserDates: policy})
 			for _, fault := range world.Check(before, fields(docs, record.MonitoringCollection)) {
 				t.Error(fault)
 			}

@@ -44,6 +44,7 @@ func Written(dedupe bool) []record.Collection {
 type Options struct {
 	Documents record.Documents
 	Journal   record.Journal
+	Leases    record.Leases
 
 	// Dates are sources of dates beside the documents, in no order.
 	Dates []record.DateSource
@@ -80,7 +81,7 @@ type Options struct {
 	// RetryFor is how long a target that is unavailable is tried again; two minutes where zero.
 	RetryFor time.Duration
 
-	// Watch is how long another process that has the lease is watched before it counts as dead; DefaultWatch where zero.
+	// Watch is how long another process that has the lease is watched before it counts as dead; that of internal/lease where zero.
 	Watch time.Duration
 
 	// Notify is told, in words for people, of what a run decides on its own. Implausible, where it is not nil, is told of
@@ -104,15 +105,4 @@ const MostMemory = 1 << 30
 const (
 	DefaultMemory = 16 << 20
 	DefaultChunk  = 500
-	DefaultWatch  = 2*record.HeartbeatEvery + time.Second
 )
-
-// fillIn gives the options that sweeping and taking back share their defaults.
-func fillIn(watch *time.Duration, notify *func(string)) {
-	if *watch <= 0 {
-		*watch = DefaultWatch
-	}
-	if *notify == nil {
-		*notify = func(string) {}
-	}
-}

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/lanyardctl/lanyardctl/internal/lease"
 	"github.com/lanyardctl/lanyardctl/internal/retry"
 	"github.com/lanyardctl/lanyardctl/record"
 )
@@ -24,7 +25,9 @@ type UndoJob struct {
 
 // NewUndo returns a job that has not begun.
 func NewUndo(o UndoOptions) *UndoJob {
-	fillIn(&o.Watch, &o.Notify)
+	if o.Notify == nil {
+		o.Notify = func(string) {}
+	}
 	retry := retry.Policy{Backoff: o.Backoff, For: o.RetryFor, Notify: retry.Notice("the target", o.Notify)}
 	o.Journal = steadyJournal{o.Journal, retry}
 	return &UndoJob{opts: o, retry: retry}
@@ -36,7 +39,7 @@ func (u *UndoJob) Snapshot() Snapshot {
 }
 
 // Run restores each document that still is as the sweep left it. The report is what was done until then, also with an
-// error. Errors are [ErrUnknown], [ErrUndone], [record.ErrInterrupted], a [*BusyError], [ErrLeaseLost], or of the documents or
+// error. Errors are [ErrUnknown], [ErrUndone], [record.ErrInterrupted], a [*lease.BusyError], [lease.ErrLost], or of the documents or
 // the journal. Where Run was interrupted, or documents were kept, it can be run again.
 func (u *UndoJob) Run(ctx context.Context) (*UndoReport, error) {
 	u.report = UndoReport{DryRun: u.opts.DryRun, StartedAt: time.Now()}
@@ -48,22 +51,23 @@ func (u *UndoJob) Run(ctx context.Context) (*UndoReport, error) {
 
 func (u *UndoJob) run(ctx context.Context) error {
 	if err := u.find(ctx); err != nil {
-		return because(ctx, err)
+		return interruptedBy(ctx, err)
 	}
 	if u.opts.DryRun {
-		return because(ctx, u.all(ctx))
+		return interruptedBy(ctx, u.all(ctx))
 	}
 	ending, ended := retry.Drain(ctx, retry.DrainTime+retry.SaveTime)
 	defer ended()
-	held, holding, dead, err := hold(ctx, u.opts.Journal, "undo of sweep "+u.opts.ID, patience{u.opts.Watch, u.opts.Notify})
+	leaseOptions := lease.Options{Retry: u.retry, Watch: u.opts.Watch, Notify: u.opts.Notify}
+	working, heldLease, err := lease.Take(ctx, u.opts.Leases, record.SweepLease, "undo of sweep "+u.opts.ID, leaseOptions)
 	if err != nil {
-		return because(ctx, err)
+		return interruptedBy(ctx, err)
 	}
-	if err = markDead(held, u.opts.Journal, dead); err == nil {
-		err = u.take(held, holding)
+	if err = markDead(working, u.opts.Journal, heldLease.From); err == nil {
+		err = u.take(working, heldLease)
 	}
-	err = because(held, err)
-	holding.end(ending, err)
+	err = interruptedBy(working, err)
+	release(ending, heldLease, err, u.opts.Notify)
 	return err
 }
 
@@ -91,7 +95,7 @@ func (u *UndoJob) find(ctx context.Context) error {
 }
 
 // take takes the sweep back, under the lease.
-func (u *UndoJob) take(ctx context.Context, h *holding) error {
+func (u *UndoJob) take(ctx context.Context, held *lease.Held) error {
 	// Another process may have been at it before this one had the lease.
 	if err := u.find(ctx); err != nil {
 		return err
@@ -111,8 +115,8 @@ func (u *UndoJob) take(ctx context.Context, h *holding) error {
 			return err
 		}
 	}
-	if !h.held(ctx) {
-		return ErrLeaseLost
+	if held.Lost(ctx) {
+		return lease.ErrLost
 	}
 	s.UndoneAt = time.Now()
 	if u.report.Moved+u.report.Refused == 0 {

@@ -10,6 +10,7 @@ import (
 type UndoOptions struct {
 	Documents record.Documents
 	Journal   record.Journal
+	Leases    record.Leases
 	ID        string
 	DryRun    bool
 	Backoff   time.Duration // as in [Options]

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/lanyardctl/lanyardctl/internal/lease"
 	"github.com/lanyardctl/lanyardctl/record"
 	"github.com/lanyardctl/lanyardctl/store/mem"
 	"github.com/lanyardctl/lanyardctl/store/storetest/dated"
@@ -17,9 +18,9 @@ import (
 )
 
 // undo takes a sweep back, and fails the test where that fails.
-func undo(t testing.TB, docs record.Documents, journal record.Journal, id string) *sweep.UndoReport {
+func undo(t testing.TB, docs record.Documents, journal journalAndLeases, id string) *sweep.UndoReport {
 	t.Helper()
-	r, err := sweep.NewUndo(sweep.UndoOptions{Watch: time.Millisecond, Documents: docs, Journal: journal, ID: id}).Run(context.Background())
+	r, err := sweep.NewUndo(sweep.UndoOptions{Watch: time.Millisecond, Documents: docs, Journal: journal, Leases: journal, ID: id}).Run(context.Background())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,11 +55,11 @@ func TestUndoGivesEverythingBack(t *testing.T) {
 	docs, journal := fill(world), mem.NewJournal()
 	addDuplicates(docs, world)
 	before := dump(docs)
-	r := run(t, sweep.Options{Documents: docs, Journal: journal, Dedupe: true})
+	r := run(t, sweep.Options{Documents: docs, Journal: journal, Leases: journal, Dedupe: true})
 	if r.Changes == 0 || sameDump(before, dump(docs)) {
 		t.Fatal("the sweep changed nothing")
 	}
-	foreseen, err := sweep.NewUndo(sweep.UndoOptions{Watch: time.Millisecond, Documents: docs, Journal: journal, ID: r.ID, DryRun: true}).Run(t.Context())
+	foreseen, err := sweep.NewUndo(sweep.UndoOptions{Watch: time.Millisecond, Documents: docs, Journal: journal, Leases: journal, ID: r.ID, DryRun: true}).Run(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,7 +70,7 @@ func TestUndoGivesEverythingBack(t *testing.T) {
 	if u.Already+u.Moved+u.Refused != 0 || u.Restored != foreseen.Restored {
 		t.Errorf("%+v, foreseen %+v", u, foreseen)
 	}
-	if _, err := sweep.NewUndo(sweep.UndoOptions{Watch: time.Millisecond, Documents: docs, Journal: journal, ID: r.ID}).Run(t.Context()); !errors.Is(err, sweep.ErrUndone) {
+	if _, err := sweep.NewUndo(sweep.UndoOptions{Watch: time.Millisecond, Documents: docs, Journal: journal, Leases: journal, ID: r.ID}).Run(t.Context()); !errors.Is(err, sweep.ErrUndone) {
 		t.Errorf("undone twice: %v", err)
 	}
 }
@@ -83,7 +84,7 @@ func TestUndoKeepsWhatSomebodyChanged(t *testing.T) {
 			"_id": fmt.Sprint("doc ", i), "user_id": fmt.Sprint(94490510688792576 + i), "since": "1650000000",
 		}))
 	}
-	r := run(t, sweep.Options{Documents: docs, Journal: journal})
+	r := run(t, sweep.Options{Documents: docs, Journal: journal, Leases: journal})
 	docs.Insert(record.MonitoringCollection, map[string]any{"_id": "doc 0", "user_id": "94490510688792576", "since": int64(1640000000)})
 	docs.Remove(record.MonitoringCollection, ids[1])
 	docs.Insert(record.MonitoringCollection, map[string]any{"_id": "doc 2", "user_id": "94490510688792578", "since": "1650000000"})
@@ -108,7 +109,7 @@ func TestUndoObeysAUniqueIndexThatWasThere(t *testing.T) {
 	docs.Insert(record.APIKeysCollection, map[string]any{"user_id": alice})
 	docs.Insert(record.APIKeysCollection, map[string]any{"user_id": int64(94490510688792576), "key": "k"})
 	before := dump(docs)
-	r := run(t, sweep.Options{Documents: docs, Journal: journal, Dedupe: true})
+	r := run(t, sweep.Options{Documents: docs, Journal: journal, Leases: journal, Dedupe: true})
 	if all := docs.All(record.APIKeysCollection); len(all) != 1 || r.Changes != 1 {
 		t.Fatalf("%v, %+v", all, r)
 	}
@@ -124,7 +125,7 @@ func TestUndoLosesNothingToAUniqueIndex(t *testing.T) {
 	docs.Insert(record.MonitoringCollection, map[string]any{"user_id": alice, "since": int64(1767225600)})
 	docs.Insert(record.MonitoringCollection, map[string]any{"user_id": alice, "since": int64(1650000000)})
 	docs.Insert(record.MonitoringCollection, map[string]any{"user_id": bob, "since": "1650000000"})
-	r := run(t, sweep.Options{Documents: docs, Journal: journal})
+	r := run(t, sweep.Options{Documents: docs, Journal: journal, Leases: journal})
 	docs.Unique(record.MonitoringCollection, "user_id")
 	u := undo(t, docs, journal, r.ID)
 	if u.Restored != 1 || u.Refused != 2 || u.Kept[0].Reason != sweep.LeftTaken {
@@ -140,14 +141,14 @@ func TestAnUndoThatLosesItsLeaseSaysSo(t *testing.T) {
 	t.Parallel()
 	docs, journal := mem.NewDocuments(record.Limits{}), mem.NewJournal()
 	docs.Insert(record.MonitoringCollection, map[string]any{"user_id": alice, "since": "1650000000"})
-	r := run(t, sweep.Options{Documents: docs, Journal: journal})
+	r := run(t, sweep.Options{Documents: docs, Journal: journal, Leases: journal})
 	m := &meddled{Documents: docs, before: func(int) {
-		l, _, _ := journal.Lease(t.Context())
-		if err := journal.EndLease(t.Context(), l.Owner); err != nil {
+		l, _, _ := journal.Lease(t.Context(), record.SweepLease)
+		if err := journal.EndLease(t.Context(), l.Name, l.Owner); err != nil {
 			t.Error(err)
 		}
 	}}
-	if _, err := sweep.NewUndo(sweep.UndoOptions{Documents: m, Journal: journal, ID: r.ID}).Run(t.Context()); !errors.Is(err, sweep.ErrLeaseLost) {
+	if _, err := sweep.NewUndo(sweep.UndoOptions{Documents: m, Journal: journal, Leases: journal, ID: r.ID}).Run(t.Context()); !errors.Is(err, lease.ErrLost) {
 		t.Error(err)
 	}
 	if sweeps, _ := journal.Sweeps(t.Context()); sweeps[0].State != record.SweepUndoing {
@@ -166,14 +167,14 @@ func TestUndoBringsNoRevokedKeyBack(t *testing.T) {
 	}
 	docs.Insert(record.KVCollection, map[string]any{"_id": "kv", "user_id": bob, "kv": map[string]any{"a": "1"}})
 	docs.Insert(record.KVCollection, map[string]any{"_id": "other", "user_id": bob, "kv": map[string]any{"b": "2"}})
-	r := run(t, sweep.Options{Documents: docs, Journal: journal, Dedupe: true})
+	r := run(t, sweep.Options{Documents: docs, Journal: journal, Leases: journal, Dedupe: true})
 	for _, id := range ids {
 		docs.Remove(record.APIKeysCollection, id)
 	}
 	docs.Insert(record.APIKeysCollection, map[string]any{"user_id": alice, "key": "new"})
 	docs.Insert(record.KVCollection, map[string]any{"_id": "kv", "user_id": bob, "kv": map[string]any{"a": "1", "b": "NEW"}})
 	before := dump(docs)
-	foreseen, err := sweep.NewUndo(sweep.UndoOptions{Watch: time.Millisecond, Documents: docs, Journal: journal, ID: r.ID, DryRun: true}).Run(t.Context())
+	foreseen, err := sweep.NewUndo(sweep.UndoOptions{Watch: time.Millisecond, Documents: docs, Journal: journal, Leases: journal, ID: r.ID, DryRun: true}).Run(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -223,14 +224,14 @@ func TestUndoSaysWhatItDidUntilItFailed(t *testing.T) {
 		}
 	}
 	before := dump(docs)
-	r := run(t, sweep.Options{Documents: docs, Journal: journal})
+	r := run(t, sweep.Options{Documents: docs, Journal: journal, Leases: journal})
 	m := &meddled{Documents: docs, fail: func(call int) error {
 		if call > 1 {
 			return errKilled
 		}
 		return nil
 	}}
-	u, err := sweep.NewUndo(sweep.UndoOptions{Documents: m, Journal: journal, ID: r.ID}).Run(t.Context())
+	u, err := sweep.NewUndo(sweep.UndoOptions{Documents: m, Journal: journal, Leases: journal, ID: r.ID}).Run(t.Context())
 	if !errors.Is(err, errKilled) || u.Restored != 2 {
 		t.Errorf("%v, %+v", err, u)
 	}
@@ -244,8 +245,8 @@ func TestUndoCountsWhatAnUnheardCallRestored(t *testing.T) {
 	t.Parallel()
 	docs, journal := mem.NewDocuments(record.Limits{}), mem.NewJournal()
 	docs.Insert(record.MonitoringCollection, map[string]any{"user_id": alice, "since": "1650000000"})
-	r := run(t, sweep.Options{Documents: docs, Journal: journal})
-	u, err := sweep.NewUndo(sweep.UndoOptions{Documents: &deaf{Documents: docs}, Journal: journal, ID: r.ID, Backoff: time.Millisecond}).Run(t.Context())
+	r := run(t, sweep.Options{Documents: docs, Journal: journal, Leases: journal})
+	u, err := sweep.NewUndo(sweep.UndoOptions{Documents: &deaf{Documents: docs}, Journal: journal, Leases: journal, ID: r.ID, Backoff: time.Millisecond}).Run(t.Context())
 	if err != nil || u.Restored != 1 || u.Already != 0 {
 		t.Errorf("%v, %+v", err, u)
 	}
@@ -272,10 +273,10 @@ func TestUndoTellsAnIdentityThatWasUsedAgain(t *testing.T) {
 	for _, user := range []string{alice, bob} {
 		docs.Insert(record.APIKeysCollection, map[string]any{"_id": user, "user_id": user})
 	}
-	r := run(t, sweep.Options{Documents: docs, Journal: journal, Dedupe: true})
+	r := run(t, sweep.Options{Documents: docs, Journal: journal, Leases: journal, Dedupe: true})
 	docs.Insert(record.APIKeysCollection, map[string]any{"_id": alice, "user_id": alice, "key": "new"})
 	for _, dry := range []bool{true, false} {
-		u, err := sweep.NewUndo(sweep.UndoOptions{Documents: docs, Journal: journal, ID: r.ID, DryRun: dry}).Run(t.Context())
+		u, err := sweep.NewUndo(sweep.UndoOptions{Documents: docs, Journal: journal, Leases: journal, ID: r.ID, DryRun: dry}).Run(t.Context())
 		if err != nil || u.Restored != 1 || u.Moved != 1 || u.Refused != 0 {
 			t.Errorf("dry run %t: %v, %+v", dry, err, u)
 		}
@@ -289,7 +290,7 @@ func TestUndoGoesBackWhereItCannotGoOn(t *testing.T) {
 	for i, text := range []string{"a", "b", "c"} {
 		docs.Insert(record.MonitoringCollection, map[string]any{"_id": text, "user_id": alice, "since": int64(1650000000 + i), "unique": text + "!"})
 	}
-	r := run(t, sweep.Options{Documents: docs, Journal: journal})
+	r := run(t, sweep.Options{Documents: docs, Journal: journal, Leases: journal})
 	// The third one comes back first, the second one not at all.
 	docs.Unique(record.MonitoringCollection, "unique")
 	docs.Insert(record.MonitoringCollection, map[string]any{"user_id": bob, "since": int64(1650000000), "unique": "b!"})
@@ -307,7 +308,7 @@ func TestWhatADeadSweepAskedForIsTakenBack(t *testing.T) {
 	docs, journal := fill(world), mem.NewJournal()
 	before := dump(docs)
 	slow := &slowServer{Documents: docs}
-	if _, err := sweep.New(sweep.Options{Documents: slow, Journal: journal, Now: dated.Now}).Run(t.Context()); !errors.Is(err, errKilled) {
+	if _, err := sweep.New(sweep.Options{Documents: slow, Journal: journal, Leases: journal, Now: dated.Now}).Run(t.Context()); !errors.Is(err, errKilled) {
 		t.Fatal(err)
 	}
 	sweeps, _ := journal.Sweeps(t.Context())
@@ -369,15 +370,15 @@ func TestUndoGoesOnAfterAFailure(t *testing.T) {
 	world := dated.New(6, 50)
 	docs, journal := fill(world), mem.NewJournal()
 	before := dump(docs)
-	r := run(t, sweep.Options{Documents: docs, Journal: journal})
+	r := run(t, sweep.Options{Documents: docs, Journal: journal, Leases: journal})
 	whole := undo(t, docs, journal, r.ID)
 	if !sameDump(before, dump(docs)) {
 		t.Fatal("the documents are not what they were")
 	}
 	docs, journal = fill(world), mem.NewJournal()
-	r = run(t, sweep.Options{Documents: docs, Journal: journal})
+	r = run(t, sweep.Options{Documents: docs, Journal: journal, Leases: journal})
 	broken, err := sweep.NewUndo(sweep.UndoOptions{
-		Documents: docs, Journal: &breaking{Journal: journal}, ID: r.ID, Backoff: time.Millisecond,
+		Documents: docs, Journal: &breaking{Journal: journal}, Leases: journal, ID: r.ID, Backoff: time.Millisecond,
 	}).Run(t.Context())
 	if err != nil || broken.Restored != whole.Restored || broken.Already != 0 || !sameDump(before, dump(docs)) {
 		t.Errorf("%v, %+v, want %+v", err, broken, whole)
@@ -403,7 +404,7 @@ func (j *breaking) Changes(ctx context.Context, id string, yield func([]record.C
 
 func TestUndoOfNothingKnown(t *testing.T) {
 	t.Parallel()
-	_, err := sweep.NewUndo(sweep.UndoOptions{Watch: time.Millisecond, Documents: mem.NewDocuments(record.Limits{}), Journal: mem.NewJournal(), ID: "x"}).Run(t.Context())
+	_, err := sweep.NewUndo(sweep.UndoOptions{Watch: time.Millisecond, Documents: mem.NewDocuments(record.Limits{}), Journal: mem.NewJournal(), Leases: new(mem.Leases), ID: "x"}).Run(t.Context())
 	if !errors.Is(err, sweep.ErrUnknown) {
 		t.Error(err)
 	}
@@ -413,11 +414,11 @@ func TestLaterSweepsAreNamed(t *testing.T) {
 	t.Parallel()
 	docs, journal := mem.NewDocuments(record.Limits{}), mem.NewJournal()
 	id := docs.Insert(record.MonitoringCollection, map[string]any{"user_id": "94490510688792576", "since": "1650000000"})
-	first := run(t, sweep.Options{Documents: docs, Journal: journal})
+	first := run(t, sweep.Options{Documents: docs, Journal: journal, Leases: journal})
 	before := docs.Dump(record.MonitoringCollection)[id]
 	docs.Insert(record.UsersCollection, map[string]any{"user_id": int64(94490510688792576), "since": int64(1600000000)})
 	time.Sleep(time.Millisecond) // IDs and times of sweeps are ordered by the clock
-	second := run(t, sweep.Options{Documents: docs, Journal: journal})
+	second := run(t, sweep.Options{Documents: docs, Journal: journal, Leases: journal})
 	u := undo(t, docs, journal, first.ID)
 	if len(u.Later) != 1 || u.Later[0] != second.ID || u.Moved != 1 {
 		t.Errorf("%+v", u)

@@ -28,6 +28,7 @@ import (
 
 	"github.com/lanyardctl/lanyardctl/internal/exit"
 	"github.com/lanyardctl/lanyardctl/internal/golden"
+	"github.com/lanyardctl/lanyardctl/internal/lease"
 	"github.com/lanyardctl/lanyardctl/internal/redact"
 	"github.com/lanyardctl/lanyardctl/record"
 	mongostore "github.com/lanyardctl/lanyardctl/store/mongo"
@@ -302,7 +303,7 @@ func takeLease(ts *testscript.TestScript, neg bool, args []string) {
 	store, err := mongostore.Open(ctx, mongostore.Options{URI: ts.Getenv("MONGODB_URI"), Database: ts.Getenv("MONGODB_DATABASE")})
 	ts.Check(err)
 	defer func() { ts.Check(store.Close(ctx)) }()
-	won, err := store.Journal().TakeLease(ctx, record.Lease{Owner: record.NewOwner(), Heartbeat: time.Now(), Doing: args[0]}, record.Owner{})
+	won, err := store.Leases().TakeLease(ctx, record.Lease{Name: record.SweepLease, Owner: lease.Self(), Heartbeat: time.Now(), Doing: args[0]}, record.Owner{})
 	ts.Check(err)
 	if !won {
 		ts.Fatalf("somebody has the lease")

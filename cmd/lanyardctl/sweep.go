@@ -14,6 +14,7 @@ import (
 
 	"github.com/lanyardctl/lanyardctl/internal/exit"
 	"github.com/lanyardctl/lanyardctl/internal/invocation"
+	"github.com/lanyardctl/lanyardctl/internal/lease"
 	"github.com/lanyardctl/lanyardctl/internal/location"
 	"github.com/lanyardctl/lanyardctl/internal/ui"
 	"github.com/lanyardctl/lanyardctl/record"
@@ -258,11 +259,11 @@ func runSweep(ctx context.Context, o sweepOptions, s streams, checked error) err
 // explainSweep gives an error of a sweep, or of taking one back, its next step. It returns other errors as they are.
 func explainSweep(err error, a invocation.Invocation) error {
 	list := a.As(invocation.SweepList, invocation.TargetFlags...).String()
-	var busy *sweep.BusyError
+	var busy *lease.BusyError
 	switch {
 	case errors.As(err, &busy):
 		return exit.Failure(err, "wait until it has ended, then run the same command again; what there is shows "+list)
-	case errors.Is(err, sweep.ErrLeaseLost):
+	case errors.Is(err, lease.ErrLost):
 		return exit.Failure(err, "what was done until then is journalled; see what the other one does, then run the same command again: "+list)
 	case errors.Is(err, sweep.ErrUnknown):
 		return exit.Failure(err, "see which sweeps there are: "+list)

@@ -36,7 +36,7 @@ func newSweepList(p program) *cobra.Command {
 }
 
 func listSweeps(ctx context.Context, r *targetRun, target location.Target, _ string) error {
-	history, err := sweep.ReadHistory(ctx, target.Journal(), r.on.now)
+	history, err := sweep.ReadHistory(ctx, target.Journal(), target.Leases(), r.on.now)
 	if err != nil {
 		return err
 	}

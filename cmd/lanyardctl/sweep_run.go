@@ -44,7 +44,7 @@ func (r *sweepRun) do(ctx context.Context) error {
 		return r.explainTarget(err)
 	}
 	opts := sweep.Options{
-		Documents: documents, Journal: target.Journal(), Dates: dates.sources, UserDates: o.userDates, Dedupe: o.dedupe,
+		Documents: documents, Journal: target.Journal(), Leases: target.Leases(), Dates: dates.sources, UserDates: o.userDates, Dedupe: o.dedupe,
 		DryRun: o.dryRun, Now: o.now, Version: readBuildVersion().Version, Described: o.described(),
 		RetryFor: o.target.RetryFor, Memory: o.memory, TempDir: o.tempDir, Notify: func(message string) { r.log.Info(message) },
 	}

@@ -36,7 +36,7 @@ func newSweepShow(p program) *cobra.Command {
 			return nil
 		},
 		work: func(ctx context.Context, r *targetRun, target location.Target, id string) error {
-			return showSweep(ctx, r, target.Journal(), id, most)
+			return showSweep(ctx, r, target.Journal(), target.Leases(), id, most)
 		},
 		failed: func(f report.Run, id string) report.Report { return report.SweepShow{Run: f, ID: id} },
 	}
@@ -53,8 +53,8 @@ func newSweepShow(p program) *cobra.Command {
 }
 
 // showSweep prints a sweep and its changes as they come.
-func showSweep(ctx context.Context, r *targetRun, journal record.Journal, id string, most int) error {
-	history, err := sweep.ReadHistory(ctx, journal, r.on.now)
+func showSweep(ctx context.Context, r *targetRun, journal record.Journal, leases record.Leases, id string, most int) error {
+	history, err := sweep.ReadHistory(ctx, journal, leases, r.on.now)
 	if err != nil {
 		return err
 	}

@@ -20,10 +20,12 @@ import (
 	"github.com/lanyardctl/lanyardctl/internal/exit"
 	"github.com/lanyardctl/lanyardctl/internal/golden"
 	"github.com/lanyardctl/lanyardctl/internal/invocation"
+	"github.com/lanyardctl/lanyardctl/internal/lease"
 	"github.com/lanyardctl/lanyardctl/internal/location"
 	"github.com/lanyardctl/lanyardctl/internal/ui"
 	"github.com/lanyardctl/lanyardctl/record"
 	"github.com/lanyardctl/lanyardctl/store/discord"
+	"github.com/lanyardctl/lanyardctl/store/mem"
 	"github.com/lanyardctl/lanyardctl/store/mongo"
 	"github.com/lanyardctl/lanyardctl/sweep"
 )
@@ -38,10 +40,6 @@ type shownChanges struct {
 func (j shownChanges) Sweeps(context.Context) ([]record.Sweep, error) {
 	at := time.Date(2026, 4, 3, 3, 0, 0, 0, time.UTC)
 	return []record.Sweep{{ID: "20260403-030000-0006", State: record.SweepDone, StartedAt: at, EndedAt: at.Add(time.Minute), Changes: 9, Options: "--dedupe"}}, nil
-}
-
-func (j shownChanges) Lease(context.Context) (record.Lease, bool, error) {
-	return record.Lease{}, false, nil
 }
 
 func (j shownChanges) List(_ context.Context, _ string, yield func([]record.Change) error) error {
@@ -70,7 +68,7 @@ func TestASweepIsShownAsItsChangesCome(t *testing.T) {
 			o := targetOptions{target: location.TargetOptions{Location: location.Location{URI: "embedded:try"}, Database: "lanyard"}, outputFlags: outputFlags{output: form},
 				again: invocation.Invocation{Name: invocation.SweepShow + " x", Flags: []invocation.TypedFlag{{Name: "mongo", Values: []string{"embedded:try"}}, {Name: "max-changes", Values: []string{"2"}}}}}
 			r := newTargetRun(o, streams{out: &stdout, err: io.Discard, program: programOf()}, ui.NewSanitizer())
-			err := showSweep(t.Context(), r, test.journal, "20260403-030000-0006", test.most)
+			err := showSweep(t.Context(), r, test.journal, new(mem.Leases), "20260403-030000-0006", test.most)
 			if failed := test.journal.err != nil; failed != (err != nil) || failed && exit.CodeOf(err) != exit.Failed {
 				t.Errorf("%s: %v", name, err)
 			}
@@ -133,8 +131,8 @@ func TestErrorsOfSweepsKnowTheNextStep(t *testing.T) {
 		code int
 		hint string
 	}{
-		"busy":           {&sweep.BusyError{Lease: record.Lease{Doing: "sweep x", Owner: record.Owner{Host: "h"}}}, exit.Failed, list},
-		"taken over":     {sweep.ErrLeaseLost, exit.Failed, list},
+		"busy":           {&lease.BusyError{Lease: record.Lease{Doing: "sweep x", Owner: record.Owner{Host: "h"}}}, exit.Failed, list},
+		"taken over":     {lease.ErrLost, exit.Failed, list},
 		"unknown":        {sweep.ErrUnknown, exit.Failed, list},
 		"temporary file": {fmt.Errorf("%w: %w", sweep.ErrTempFile, fs.ErrNotExist), exit.Failed, "--temp-dir"},
 		"no connection":  {&discord.Error{Reason: errors.Join(discord.ErrUnreachable, record.ErrUnavailable)}, exit.Failed, "--members FILE needs no Discord"},

@@ -50,7 +50,7 @@ func newSweepUndo(p program) *cobra.Command {
 
 func undoSweep(ctx context.Context, r *targetRun, target location.Target, id string, dryRun bool) error {
 	journal := target.Journal()
-	history, err := sweep.ReadHistory(ctx, journal, r.on.now)
+	history, err := sweep.ReadHistory(ctx, journal, target.Leases(), r.on.now)
 	if err != nil {
 		return err
 	}
@@ -63,7 +63,7 @@ func undoSweep(ctx context.Context, r *targetRun, target location.Target, id str
 		return r.print(report.SweepUndo{Run: r.facts(nil), Id: id, Report: sweep.UndoReport{DryRun: dryRun, StartedAt: time.Now()}, Before: true})
 	}
 	job := sweep.NewUndo(sweep.UndoOptions{
-		Documents: target.Documents(), Journal: journal, ID: id, DryRun: dryRun, RetryFor: r.on.target.RetryFor,
+		Documents: target.Documents(), Journal: journal, Leases: target.Leases(), ID: id, DryRun: dryRun, RetryFor: r.on.target.RetryFor,
 		Notify: func(message string) { r.log.Info(message) },
 	})
 	r.announce(report.SweepUndoPlan{

@@ -98,6 +98,9 @@ func (t mongoTarget) Documents() record.Documents { return t.Store.Documents() }
 // Journal implements [Sweepable].
 func (t mongoTarget) Journal() record.Journal { return t.Store.Journal() }
 
+// Leases implements [Sweepable].
+func (t mongoTarget) Leases() record.Leases { return t.Store.Leases() }
+
 // Close implements [Target].
 func (t mongoTarget) Close(ctx context.Context) error {
 	ctx, drained := retry.Drain(ctx, retry.CloseTime)

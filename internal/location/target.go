@@ -88,4 +88,5 @@ type Sweepable interface {
 
 	Documents() record.Documents
 	Journal() record.Journal
+	Leases() record.Leases
 }

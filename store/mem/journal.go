@@ -10,12 +10,13 @@ import (
 	"github.com/lanyardctl/lanyardctl/record"
 )
 
-// Journal is a [record.Journal] in memory.
+// Journal is a [record.Journal] in memory, and has leases beside it, as a database does.
 type Journal struct {
+	Leases
+
 	mu      sync.Mutex
 	sweeps  map[string]record.Sweep
 	changes map[string]map[int64]record.Change
-	lease   *record.Lease
 }
 
 // NewJournal returns a journal without sweeps.
@@ -92,46 +93,4 @@ func (j *Journal) List(ctx context.Context, sweep string, yield func([]record.Ch
 		}
 		return yield(page)
 	})
-}
-
-// Lease implements [record.Journal].
-func (j *Journal) Lease(ctx context.Context) (record.Lease, bool, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	if j.lease == nil {
-		return record.Lease{}, false, ctx.Err()
-	}
-	return *j.lease, true, ctx.Err()
-}
-
-// TakeLease implements [record.Journal].
-func (j *Journal) TakeLease(ctx context.Context, l record.Lease, from record.Owner) (bool, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	if j.lease != nil && j.lease.Owner.Run != from.Run {
-		return false, ctx.Err()
-	}
-	j.lease = &l
-	return true, ctx.Err()
-}
-
-// KeepLease implements [record.Journal].
-func (j *Journal) KeepLease(ctx context.Context, l record.Lease) (bool, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	if j.lease == nil || j.lease.Owner.Run != l.Owner.Run {
-		return false, ctx.Err()
-	}
-	j.lease = &l
-	return true, ctx.Err()
-}
-
-// EndLease implements [record.Journal].
-func (j *Journal) EndLease(ctx context.Context, owner record.Owner) error {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	if j.lease != nil && j.lease.Owner.Run == owner.Run {
-		j.lease = nil
-	}
-	return ctx.Err()
 }

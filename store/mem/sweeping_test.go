@@ -9,3 +9,5 @@ import (
 func TestDocumentsConform(t *testing.T) { storetest.Documents(t, storetest.MemDocuments) }
 
 func TestJournalConforms(t *testing.T) { storetest.Journal(t, storetest.MemJournal) }
+
+func TestLeasesConform(t *testing.T) { storetest.Leases(t, storetest.MemLeases) }

@@ -293,7 +293,7 @@ func TestFewOfManyDocumentsAreLookedUp(t *testing.T) {
 func TestStepsWhileTheServerIsAway(t *testing.T) {
 	t.Parallel()
 	_, store, proxy := behindProxy(t)
-	d, j := store.Documents(), store.Journal()
+	d, j, l := store.Documents(), store.Journal(), store.Leases()
 	const c = record.MonitoringCollection
 	step := d.Joined(record.Join{Collection: c, User: alice, Decision: record.Decision{Write: true, Time: 5}})
 	change := record.Change{Sweep: "s", Seq: 1, Collection: c, Action: record.ActionCreated, Steps: []record.Step{step}}
@@ -303,8 +303,8 @@ func TestStepsWhileTheServerIsAway(t *testing.T) {
 	ctx := context.Background()
 	_, applyErr := d.Apply(ctx, []record.Step{step})
 	_, wholeErr := d.Whole(ctx, c, []string{step.ID}, record.DefaultMaxDocument)
-	_, leaseErr := j.TakeLease(ctx, lease, lease.Owner)
-	_, keepErr := j.KeepLease(ctx, lease)
+	_, leaseErr := l.TakeLease(ctx, lease, lease.Owner)
+	_, keepErr := l.KeepLease(ctx, lease)
 	for operation, err := range map[string]error{
 		"apply": applyErr, "whole": wholeErr, "take the lease": leaseErr, "keep the lease": keepErr,
 		"outline": d.Outline(ctx, c, func([]record.Document) error { return nil }),

@@ -41,6 +41,18 @@ func TestJournalConforms(t *testing.T) {
 	storetest.Journal(t, func(t testing.TB) record.Journal { return newFixture(t, uri).store.Journal() })
 }
 
+func TestLeasesConform(t *testing.T) {
+	t.Parallel()
+	uri := mongoserver.URI(t)
+	storetest.Leases(t, func(t testing.TB) record.Leases { return newFixture(t, uri).store.Leases() })
+}
+
+func TestLeasesConformOnThePathForMongoDB(t *testing.T) {
+	t.Parallel()
+	open := asMongoDB(t, "find", "update", "delete")
+	storetest.Leases(t, func(t testing.TB) record.Leases { return open(t).store.Leases() })
+}
+
 func TestJournalConformsOnThePathForMongoDB(t *testing.T) {
 	t.Parallel()
 	open := asMongoDB(t, "find", "update", "delete")

@@ -3,7 +3,6 @@ package mongo
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -11,16 +10,14 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
-	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/lanyardctl/lanyardctl/record"
 )
 
-// The collections of the journal. That of the sweeps also holds the lease, under an _id of its own.
+// The collections of the journal. That of the sweeps also holds their lease, under an _id of its own.
 const (
 	SweepsCollection       = "lanyardctl_sweeps"
 	SweepChangesCollection = "lanyardctl_sweep_changes"
-	leaseID                = "lease"
 )
 
 // Journal keeps the journal of sweeps in the database. See [record.Journal].
@@ -51,7 +48,7 @@ func (j *Journal) Sweeps(ctx context.Context) ([]record.Sweep, error) {
 		if err != nil {
 			return nil, j.wrap("read the sweeps", err)
 		}
-		if id, _ := lookup(doc, "_id").StringValueOK(); id == leaseID {
+		if id, _ := lookup(doc, "_id").StringValueOK(); id == sweepLeaseID {
 			continue
 		}
 		var d sweepDocument
@@ -160,62 +157,4 @@ func (j *Journal) amendSome(ctx context.Context, changes []record.Change) error 
 		err = fmt.Errorf("the server refuses a change with error %s", codeText(int32(failed[0].Code)))
 	}
 	return err
-}
-
-// leaseDocument is the form of the lease in the database.
-type leaseDocument struct {
-	ID        string    `bson:"_id"`
-	Host      string    `bson:"host"`
-	PID       int64     `bson:"pid"`
-	Run       string    `bson:"run"`
-	Heartbeat time.Time `bson:"heartbeat"`
-	Doing     string    `bson:"doing"`
-}
-
-// Lease implements [record.Journal].
-func (j *Journal) Lease(ctx context.Context) (record.Lease, bool, error) {
-	var d leaseDocument
-	doc, err := j.findOne(ctx, SweepsCollection, bson.D{{Key: "_id", Value: leaseID}}, options.FindOne())
-	if err == nil {
-		err = bson.Unmarshal(doc, &d)
-	}
-	switch {
-	case errors.Is(err, mongo.ErrNoDocuments):
-		return record.Lease{}, false, nil
-	case err != nil:
-		return record.Lease{}, false, j.wrap("read who has the lease", err)
-	}
-	return record.Lease{Owner: record.Owner{Host: d.Host, PID: int(d.PID), Run: d.Run}, Heartbeat: d.Heartbeat.UTC(), Doing: d.Doing}, true, nil
-}
-
-// TakeLease implements [record.Journal].
-func (j *Journal) TakeLease(ctx context.Context, l record.Lease, from record.Owner) (bool, error) {
-	taken, err := j.replaceOrInsert(ctx, SweepsCollection, leaseID, from, toLease(l))
-	if err != nil {
-		return false, j.wrap("take the lease", err)
-	}
-	return taken, nil
-}
-
-// KeepLease implements [record.Journal].
-func (j *Journal) KeepLease(ctx context.Context, l record.Lease) (bool, error) {
-	kept, err := j.replaceOwned(ctx, SweepsCollection, leaseID, l.Owner, toLease(l))
-	if err != nil {
-		return false, j.wrap("keep the lease", err)
-	}
-	return kept, nil
-}
-
-func toLease(l record.Lease) leaseDocument {
-	return leaseDocument{
-		ID: leaseID, Host: l.Owner.Host, PID: int64(l.Owner.PID), Run: l.Owner.Run, Heartbeat: l.Heartbeat, Doing: l.Doing,
-	}
-}
-
-// EndLease implements [record.Journal].
-func (j *Journal) EndLease(ctx context.Context, owner record.Owner) error {
-	if _, err := j.deleteOne(ctx, SweepsCollection, ownedBy(leaseID, owner)); err != nil {
-		return j.wrap("give the lease back", err)
-	}
-	return nil
 }

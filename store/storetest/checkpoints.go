@@ -13,7 +13,6 @@ func checkpoints(t *testing.T, open Open) {
 	ctx := context.Background()
 	target := open(t, Options{Now: clock})
 	store := target.Checkpoints
-	me, other := record.Owner{Host: "a", PID: 1, Run: "mine"}, record.Owner{Host: "b", PID: 2, Run: "other"}
 	c := record.Checkpoint{
 		ID: "run", Scope: "scope", Owner: me, Heartbeat: Now, Target: map[string]string{"kv": "1"}, RejectsFile: "/tmp/r",
 		Positions: map[string]string{"127.0.0.1:6379": "17", "$x.y": "1"}, State: []byte(`{"a":1}`),

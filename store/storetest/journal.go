@@ -23,12 +23,11 @@ func MemJournal(testing.TB) record.Journal { return mem.NewJournal() }
 // Journal runs the suite for [record.Journal].
 func Journal(t *testing.T, open OpenJournal) {
 	for name, test := range map[string]func(*testing.T, record.Journal){
-		"sweeps are listed, the newest first":             sweeps,
-		"changes are delivered, the last first":           changesDescend,
-		"appending the same again changes nothing":        appendedAgain,
-		"changes are amended and withdrawn":               amendments,
-		"reading changes stops":                           changesStop,
-		"one process has the lease, and only it gives up": lease,
+		"sweeps are listed, the newest first":      sweeps,
+		"changes are delivered, the last first":    changesDescend,
+		"appending the same again changes nothing": appendedAgain,
+		"changes are amended and withdrawn":        amendments,
+		"reading changes stops":                    changesStop,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}
@@ -196,71 +195,4 @@ func changesStop(t *testing.T, journal record.Journal) {
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("after the context was cancelled: %v", err)
 	}
-}
-
-func lease(t *testing.T, journal record.Journal) {
-	ctx := context.Background()
-	me, other := record.Owner{Host: "a", PID: 1, Run: "mine"}, record.Owner{Host: "b", PID: 2, Run: "other"}
-	mine := record.Lease{Owner: me, Heartbeat: Now, Doing: "sweep a"}
-	theirs := record.Lease{Owner: other, Heartbeat: Now.Add(time.Second), Doing: "undo b"}
-	take := func(l record.Lease, from record.Owner, want bool) {
-		t.Helper()
-		got, err := journal.TakeLease(ctx, l, from)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got != want {
-			t.Errorf("the lease for %s from %s: %v, want %v", l.Owner.Run, from.Run, got, want)
-		}
-	}
-	has := func(want ...record.Lease) {
-		t.Helper()
-		got, ok, err := journal.Lease(ctx)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if ok != (len(want) > 0) || ok && !cmp.Equal(got, want[0]) {
-			t.Errorf("the lease: %v %+v, want %+v", ok, got, want)
-		}
-	}
-	keep := func(l record.Lease, want bool) {
-		t.Helper()
-		if got, err := journal.KeepLease(ctx, l); err != nil || got != want {
-			t.Errorf("%s keeps the lease: %v, %v, want %v", l.Owner.Run, got, err, want)
-		}
-	}
-	end := func(owner record.Owner) {
-		t.Helper()
-		if err := journal.EndLease(ctx, owner); err != nil {
-			t.Fatal(err)
-		}
-	}
-	has()
-	end(me)
-	keep(mine, false) // what nobody has is not taken by the way
-	has()
-	take(mine, me, true)
-	has(mine)
-	mine.Heartbeat = Now.Add(time.Minute)
-	keep(mine, true)
-	has(mine)
-	keep(theirs, false)
-	has(mine)
-	take(mine, me, true)
-	take(theirs, other, false)
-	has(mine)
-	end(other)
-	has(mine)
-	take(theirs, me, true) // taken over
-	take(mine, me, false)
-	has(theirs)
-	end(me)
-	has(theirs)
-	if list, err := journal.Sweeps(ctx); err != nil || len(list) > 0 {
-		t.Errorf("the lease is among the sweeps: %+v: %v", list, err)
-	}
-	end(other)
-	has()
-	take(mine, other, true)
-	has(mine)
 }

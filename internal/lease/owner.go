@@ -1,4 +1,4 @@
-package record
+package lease
 
 import (
 	"crypto/rand"
@@ -7,34 +7,29 @@ import (
 	"runtime"
 	"syscall"
 	"time"
+
+	"github.com/lanyardctl/lanyardctl/record"
 )
 
-// Owner is a process that runs.
-type Owner struct {
-	Host string
-	PID  int
-	Run  string // random, so that a reused PID is not taken for the same process
-}
-
-// NewOwner returns this process as an owner, another one at each call.
-func NewOwner() Owner {
+// Self returns this process as an owner, another one at each call.
+func Self() record.Owner {
 	host, _ := os.Hostname() // without a name, only the heartbeat tells whether an owner lives
-	return Owner{Host: host, PID: os.Getpid(), Run: rand.Text()}
+	return record.Owner{Host: host, PID: os.Getpid(), Run: rand.Text()}
 }
-
-// heartbeatLasts is how long after its last heartbeat an owner on another host counts as alive.
-const heartbeatLasts = 15 * time.Second
 
 // HeartbeatEvery is how often an owner has to show that it lives.
 const HeartbeatEvery = 2 * time.Second
 
+// heartbeatLasts is how long after its last heartbeat an owner on another host counts as alive.
+const heartbeatLasts = 15 * time.Second
+
 // Alive reports whether the owner, whose last heartbeat is given, still runs, as seen from self at now. On the owner's own
 // host its process is asked for; elsewhere only the heartbeat can tell.
-func (o Owner) Alive(heartbeat time.Time, self Owner, now time.Time) bool {
+func Alive(owner record.Owner, heartbeat time.Time, self record.Owner, now time.Time) bool {
 	silence := now.Sub(heartbeat)
-	if o.Host != "" && o.Host == self.Host && runtime.GOOS != "windows" {
+	if owner.Host != "" && owner.Host == self.Host && runtime.GOOS != "windows" {
 		// Process ids are used again, so one that was silent for long is another's.
-		return o.PID != self.PID && processExists(o.PID) && silence < 4*heartbeatLasts
+		return owner.PID != self.PID && processExists(owner.PID) && silence < 4*heartbeatLasts
 	}
 	return silence < heartbeatLasts
 }
