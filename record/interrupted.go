@@ -6,8 +6,8 @@ import (
 	"fmt"
 )
 
-// ErrInterrupted is in the chain of the error of a run whose context was cancelled. A caller that cancels it with this cause gets
-// exactly that back.
+// ErrInterrupted is in the chain of the error of a run whose context was cancelled. A caller that cancels it with
+// this cause gets exactly that back.
 var ErrInterrupted = errors.New("interrupted")
 
 // Interruption returns the cause for which ctx was cancelled, with [ErrInterrupted] in its chain.

@@ -11,16 +11,16 @@ import (
 	"github.com/lanyardctl/lanyardctl/record"
 )
 
-// What is written at the end has so long: where the target was away, after another failure, and otherwise, which outlasts an
-// election.
+// What is written at the end has so long: where the target was away, after another failure, and otherwise, which
+// outlasts an election.
 const (
 	endTimeoutAway = time.Second
 	endTimeout     = 3 * time.Second
 	endTimeoutCalm = time.Minute
 )
 
-// bounded returns a context for what is written at the end of a run that ended with err. An interruption ends ctx, and so the
-// writing, as [retry.Drain] does.
+// bounded returns a context for what is written at the end of a run that ended with err. An interruption ends ctx,
+// and so the writing, as [retry.Drain] does.
 func bounded(ctx context.Context, err error) (context.Context, context.CancelFunc) {
 	timeout := endTimeoutCalm
 	switch {
@@ -59,8 +59,8 @@ func (j steadyJournal) Amend(ctx context.Context, changes []record.Change) error
 	return j.retry.Do(ctx, func() error { return j.Journal.Amend(ctx, changes) })
 }
 
-// release gives the lease back, after what ended with cause. Where that fails, all is done all the same: the next sweep finds
-// the lease without a sign of life.
+// release gives the lease back, after what ended with cause. Where that fails, all is done all the same: the next
+// sweep finds the lease without a sign of life.
 func release(ctx context.Context, held *lease.Held, cause error, notify func(message string)) {
 	ctx, cancel := bounded(ctx, cause)
 	defer cancel()

@@ -61,11 +61,12 @@ type Options struct {
 	// Now decides which dates are plausible.
 	Now time.Time
 
-	// Version and Described are kept in the journal: the version of lanyardctl, and the options for people, without secrets.
+	// Version and Described are kept in the journal: the version of lanyardctl, and the options for people, without
+	// secrets.
 	Version, Described string
 
-	// Memory is about how many bytes the entries that are sorted at a time take, at most MostMemory; DefaultMemory where
-	// zero.
+	// Memory is about how many bytes the entries that are sorted at a time take, at most MostMemory; DefaultMemory
+	// where zero.
 	Memory int
 
 	// TempDir is where sorted entries are kept that do not fit; the system's folder where empty.
@@ -74,18 +75,19 @@ type Options struct {
 	// Chunk is how many users are changed at a time; DefaultChunk where zero.
 	Chunk int
 
-	// Backoff is the limit of the first wait before a call is made again because a server was unavailable; 200 milliseconds
-	// where zero.
+	// Backoff is the limit of the first wait before a call is made again because a server was unavailable; 200
+	// milliseconds where zero.
 	Backoff time.Duration
 
 	// RetryFor is how long a target that is unavailable is tried again; two minutes where zero.
 	RetryFor time.Duration
 
-	// Watch is how long another process that has the lease is watched before it counts as dead; that of internal/lease where zero.
+	// Watch is how long another process that has the lease is watched before it counts as dead; that of
+	// internal/lease where zero.
 	Watch time.Duration
 
-	// Notify is told, in words for people, of what a run decides on its own. Implausible, where it is not nil, is told of
-	// every value that is no plausible date. Both are called from one goroutine at a time.
+	// Notify is told, in words for people, of what a run decides on its own. Implausible, where it is not nil, is
+	// told of every value that is no plausible date. Both are called from one goroutine at a time.
 	Notify      func(message string)
 	Implausible func(Implausible)
 }

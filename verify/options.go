@@ -32,8 +32,8 @@ type Options struct {
 	// Memory is about how many bytes the records that are compared one by one may take; DefaultMemory where zero.
 	Memory int64
 
-	// Backoff is the limit of the first wait before a pass begins again because a server was unavailable; DefaultBackoff
-	// where zero.
+	// Backoff is the limit of the first wait before a pass begins again because a server was unavailable;
+	// DefaultBackoff where zero.
 	Backoff time.Duration
 
 	// RetryFor is how long a pass that fails so begins again; two minutes where zero.

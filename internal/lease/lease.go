@@ -1,6 +1,6 @@
-// Package lease lets one process at a time do what a lease in the target is named after. The process that has it shows every
-// [HeartbeatEvery] that it lives; another takes over where the first gives no sign of life any more. A process that was
-// suspended may so lose its lease, and its context then ends.
+// Package lease lets one process at a time do what a lease in the target is named after. The process that has it
+// shows every [HeartbeatEvery] that it lives; another takes over where the first gives no sign of life any more. A
+// process that was suspended may so lose its lease, and its context then ends.
 package lease
 
 import (
@@ -52,9 +52,9 @@ type Held struct {
 	stop  func()
 }
 
-// Take takes the lease of the name, also from a process that lives no more. The returned context ends when the lease is lost,
-// with the cause [ErrLost]; the caller calls Release once, when the work is done. Where another process has the lease, the
-// error is a [*BusyError].
+// Take takes the lease of the name, also from a process that lives no more. The returned context ends when the lease
+// is lost, with the cause [ErrLost]; the caller calls Release once, when the work is done. Where another process has
+// the lease, the error is a [*BusyError].
 func Take(ctx context.Context, store record.Leases, name, doing string, o Options) (context.Context, *Held, error) {
 	h := &Held{Lease: record.Lease{Name: name, Owner: Self(), Doing: doing}, store: store, again: o.Retry}
 	was, found, err := h.look(ctx)
@@ -106,9 +106,9 @@ func (h *Held) look(ctx context.Context) (l record.Lease, found bool, err error)
 	return l, found, err
 }
 
-// lives reports whether the owner of a lease still runs. The clocks of two hosts may differ, and a process of the same
-// number may be in another container, so an owner is dead only where it shows nothing for a while. By then the target has
-// also done with what the dead one had asked for last.
+// lives reports whether the owner of a lease still runs. The clocks of two hosts may differ, and a process of the
+// same number may be in another container, so an owner is dead only where it shows nothing for a while. By then the
+// target has also done with what the dead one had asked for last.
 func (h *Held) lives(ctx context.Context, l record.Lease, o Options) (bool, error) {
 	if self := h.Lease.Owner; l.Owner.Host == self.Host && Alive(l.Owner, l.Heartbeat, self, time.Now()) {
 		return true, nil
@@ -150,8 +150,8 @@ func (h *Held) Lost(ctx context.Context) bool {
 	return !kept && err == nil
 }
 
-// Release ends the context and the heartbeats, and gives the lease back. Where that fails, the next process finds the lease
-// without a sign of life.
+// Release ends the context and the heartbeats, and gives the lease back. Where that fails, the next process finds the
+// lease without a sign of life.
 func (h *Held) Release(ctx context.Context) error {
 	h.stop()
 	return h.again.Do(ctx, func() error { return h.store.EndLease(ctx, h.Lease.Name, h.Lease.Owner) })

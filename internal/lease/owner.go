@@ -23,8 +23,8 @@ const HeartbeatEvery = 2 * time.Second
 // heartbeatLasts is how long after its last heartbeat an owner on another host counts as alive.
 const heartbeatLasts = 15 * time.Second
 
-// Alive reports whether the owner, whose last heartbeat is given, still runs, as seen from self at now. On the owner's own
-// host its process is asked for; elsewhere only the heartbeat can tell.
+// Alive reports whether the owner, whose last heartbeat is given, still runs, as seen from self at now. On the
+// owner's own host its process is asked for; elsewhere only the heartbeat can tell.
 func Alive(owner record.Owner, heartbeat time.Time, self record.Owner, now time.Time) bool {
 	silence := now.Sub(heartbeat)
 	if owner.Host != "" && owner.Host == self.Host && runtime.GOOS != "windows" {

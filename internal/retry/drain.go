@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// A run that is interrupted ends within the sum of these, whatever a server does: what is under way has DrainTime to come to
-// its end, then what tells of it has SaveTime to be saved, and what is open CloseTime to be closed.
+// A run that is interrupted ends within the sum of these, whatever a server does: what is under way has DrainTime to
+// come to its end, then what tells of it has SaveTime to be saved, and what is open CloseTime to be closed.
 const (
 	DrainTime = 3 * time.Second
 	SaveTime  = 500 * time.Millisecond

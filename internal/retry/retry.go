@@ -1,6 +1,6 @@
-// Package retry makes calls again where a server was unavailable, and gives what is under way when a run is interrupted the
-// time to end. Of the layers that a call passes through, one alone tries again: the error of a call that was tried for as
-// long as it may be is a [record.ErrGivenUp].
+// Package retry makes calls again where a server was unavailable, and gives what is under way when a run is
+// interrupted the time to end. Of the layers that a call passes through, one alone tries again: the error of a call
+// that was tried for as long as it may be is a [record.ErrGivenUp].
 package retry
 
 import (
@@ -14,12 +14,12 @@ import (
 	"github.com/lanyardctl/lanyardctl/record"
 )
 
-// DefaultFor is how long a server that is unavailable is tried again, unless told otherwise: a replica set elects a primary
-// in some twelve seconds, and a machine that was stopped comes back within a minute.
+// DefaultFor is how long a server that is unavailable is tried again, unless told otherwise: a replica set elects a
+// primary in some twelve seconds, and a machine that was stopped comes back within a minute.
 const DefaultFor = 2 * time.Minute
 
-// Waits between two calls are random, up to a limit that doubles from firstLimit to mostLimit: those whom a server has left
-// at the same moment do not come back at the same moment.
+// Waits between two calls are random, up to a limit that doubles from firstLimit to mostLimit: those whom a server
+// has left at the same moment do not come back at the same moment.
 const (
 	firstLimit = 200 * time.Millisecond
 	mostLimit  = 5 * time.Second
@@ -36,8 +36,8 @@ type Policy struct {
 	// Temporary reports whether a call may succeed after the error; the function [Temporary] where nil.
 	Temporary func(error) bool
 
-	// Asked returns how long the server wants to be left alone after the error, zero where it names no time. It is waited
-	// for on top of the random wait and does not count towards For. It may be nil.
+	// Asked returns how long the server wants to be left alone after the error, zero where it names no time. It is
+	// waited for on top of the random wait and does not count towards For. It may be nil.
 	Asked func(error) time.Duration
 
 	// Notify is told of each wait, and for how much longer the call may fail after it began. It may be nil.
@@ -49,10 +49,10 @@ func Temporary(err error) bool {
 	return errors.Is(err, record.ErrUnavailable) && !errors.Is(err, record.ErrGivenUp)
 }
 
-// Do makes the call, again and again while its errors are temporary, and returns the last one, with [record.ErrGivenUp] in
-// its chain where the time was over. The time that the first failing call took counts, since the server may have been
-// silent, but only up to half of what there is: the call may also have worked for long. Once ctx is cancelled, or what
-// [Drain] made it of, Do waits no more.
+// Do makes the call, again and again while its errors are temporary, and returns the last one, with
+// [record.ErrGivenUp] in its chain where the time was over. The time that the first failing call took counts, since
+// the server may have been silent, but only up to half of what there is: the call may also have worked for long. Once
+// ctx is cancelled, or what [Drain] made it of, Do waits no more.
 func (p Policy) Do(ctx context.Context, call func() error) error {
 	temporary := p.Temporary
 	if temporary == nil {

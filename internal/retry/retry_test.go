@@ -102,14 +102,17 @@ func TestWhatIsNotTemporaryIsNotTriedAgain(t *testing.T) {
 		"another error":   boom,
 		"a call given up": fmt.Errorf("%w: %w", errAway, record.ErrGivenUp),
 	} {
-		calls := 0
-		got := retry.Policy{Notify: func(error, time.Duration, time.Duration) { t.Errorf("%s: told", name) }}.Do(t.Context(), func() error {
-			calls++
-			return err
+		synctest.Test(t, func(t *testing.T) {
+			calls := 0
+			policy := retry.Policy{Notify: func(error, time.Duration, time.Duration) { t.Errorf("%s: told", name) }}
+			got := policy.Do(t.Context(), func() error {
+				calls++
+				return err
+			})
+			if got != err || calls != 1 {
+				t.Errorf("%s: %v after %d calls", name, got, calls)
+			}
 		})
-		if got != err || calls != 1 {
-			t.Errorf("%s: %v after %d calls", name, got, calls)
-		}
 	}
 	synctest.Test(t, func(t *testing.T) {
 		calls := 0

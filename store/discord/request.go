@@ -17,7 +17,8 @@ import (
 )
 
 const (
-	// maxWait is the longest that is waited because Discord says so. It announces whole hours to who asked far too often.
+	// maxWait is the longest that is waited because Discord says so. It announces whole hours to who asked far too
+	// often.
 	maxWait = 10 * time.Minute
 
 	// unnoticed is up to which length a wait needs no explanation.

@@ -12,8 +12,8 @@ import (
 	"github.com/lanyardctl/lanyardctl/record"
 )
 
-// LeasesCollection is the collection that holds leases, by name. The one of sweeps is in [SweepsCollection], where every
-// version looks for it.
+// LeasesCollection is the collection that holds leases, by name. The one of sweeps is in [SweepsCollection], where
+// every version looks for it.
 const (
 	LeasesCollection = "lanyardctl_leases"
 	sweepLeaseID     = "lease"

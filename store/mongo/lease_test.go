@@ -12,8 +12,8 @@ import (
 	"github.com/lanyardctl/lanyardctl/store/storetest/mongoserver"
 )
 
-// TestTheLeaseOfSweepsIsWhereEveryVersionLooksForIt holds the form of it, so that a sweep of an older version that is at work
-// is respected, and respects this one.
+// TestTheLeaseOfSweepsIsWhereEveryVersionLooksForIt holds the form of it, so that a sweep of an older version that is
+// at work is respected, and respects this one.
 func TestTheLeaseOfSweepsIsWhereEveryVersionLooksForIt(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, mongoserver.URI(t))

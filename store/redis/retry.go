@@ -15,8 +15,8 @@ import (
 // tellAfter is how long a read may go without an answer before somebody is told, and how often then.
 const tellAfter = 20 * time.Second
 
-// persist calls read until it succeeds, fails for good, or has failed for as long as the store tries: reads change nothing. The
-// context of the calls ends then, too, so the time of the first call counts in full.
+// persist calls read until it succeeds, fails for good, or has failed for as long as the store tries: reads change
+// nothing. The context of the calls ends then, too, so the time of the first call counts in full.
 func (s *Store) persist(ctx context.Context, what string, read func(context.Context) error) error {
 	defer context.AfterFunc(ctx, s.connections.cut)()
 	wait := s.beginWait()
@@ -112,8 +112,9 @@ func (w *wait) tell() {
 		w.store.name(), since.Round(time.Second), why, left.Round(time.Second)))
 }
 
-// pipeline sends what fill queues in one round trip and returns once every command has its answer. Answers that concern
-// one key alone are left to the caller: no such key, a wrong type, and a refused MEMORY USAGE. fill may be called again.
+// pipeline sends what fill queues in one round trip and returns once every command has its answer. Answers that
+// concern one key alone are left to the caller: no such key, a wrong type, and a refused MEMORY USAGE. fill may be
+// called again.
 func (s *Store) pipeline(ctx context.Context, what string, fill func(context.Context, goredis.Pipeliner)) error {
 	return s.persist(ctx, what, func(ctx context.Context) error {
 		pipe := s.reads.Pipeline()
