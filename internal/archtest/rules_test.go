@@ -29,9 +29,10 @@ type room struct {
 var rooms = []room{
 	{"cmd/lanyardctl", []string{
 		module + "internal/demo", module + "internal/descriptors", module + "internal/exit", module + "internal/invocation",
-		module + "internal/location", module + "internal/process", module + "internal/redact", module + "internal/report",
-		module + "internal/ui", module + "migrate", module + "record", module + "store/embedded", module + "store/layout",
-		module + "sweep", module + "testdata", module + "verify", "github.com/spf13/cobra", "github.com/spf13/pflag",
+		module + "internal/lease", module + "internal/location", module + "internal/process", module + "internal/redact",
+		module + "internal/report", module + "internal/retry", module + "internal/ui", module + "migrate", module + "record",
+		module + "store/embedded", module + "store/layout", module + "sweep", module + "testdata", module + "verify",
+		"github.com/spf13/cobra", "github.com/spf13/pflag",
 	}},
 	{"record", nil},
 	{"internal/descriptors", nil},
