@@ -129,6 +129,18 @@ var (
 	monitoringFamily = []Layout{ForkMonitoringSince, OlderMonitoringSince, OldestMonitoringSince}
 )
 
+// OfUsers returns the layouts of the kinds whose keys end in a user id: all keys that can be named of a user whose API
+// key is not known.
+func OfUsers(kinds record.Kinds) []Layout {
+	var list []Layout
+	for l := range Layout(len(prefixes)) {
+		if kind, known := l.Kind(); known && l.HasUser() && kinds.Has(kind) {
+			list = append(list, l)
+		}
+	}
+	return list
+}
+
 // Family returns the layouts that keep the same as l, l among them, in the order in which the first that exists
 // delivers the record. It is empty for API keys, which [Pair] pairs, and for layouts without a kind. The caller must
 // not change it.

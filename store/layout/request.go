@@ -59,6 +59,14 @@ func NewWanted(r Request) Wanted {
 	return w
 }
 
+// Kinds returns the kinds that were asked for, without the counters where users were.
+func (w Wanted) Kinds() record.Kinds {
+	if w.users != nil {
+		return w.kinds &^ record.Kinds(0).With(record.Metrics)
+	}
+	return w.kinds
+}
+
 // Has reports whether what the user has of the kind was asked for; zero is nobody.
 func (w Wanted) Has(kind record.Kind, user record.UserID) bool {
 	return w.kinds.Has(kind) && (w.users == nil || w.users[user])

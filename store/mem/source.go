@@ -108,3 +108,18 @@ func (p part) Read(ctx context.Context, from string, yield func(record.Page) err
 	}
 	return nil
 }
+
+// ReadUsers implements [record.PointReader].
+func (s *Source) ReadUsers(
+	ctx context.Context, kinds record.Kinds, users []record.UserID, yield func(record.Page) error,
+) error {
+	var of []record.Item
+	for _, items := range append(slices.Clip(s.Items), s.Last) {
+		for _, it := range items {
+			if kinds.Has(it.Kind) && (it.Kind == record.Metrics || it.User() != 0 && slices.Contains(users, it.User())) {
+				of = append(of, it)
+			}
+		}
+	}
+	return inPages(ctx, of, func(items []record.Item) error { return yield(record.Page{Items: items}) })
+}

@@ -212,15 +212,19 @@ func (s *Store) dropAbsent(ctx context.Context, list []*probe) ([]*probe, error)
 	for i, p := range list {
 		keys[i] = p.Key
 	}
-	var found int64
-	err := s.persist(ctx, "look up keys in redis", func(ctx context.Context) (err error) {
-		found, err = s.reads.Exists(ctx, keys...).Result()
-		return err
-	})
-	if err != nil || found > 0 {
+	if found, err := s.countExisting(ctx, keys); err != nil || found > 0 {
 		return list, err
 	}
 	return nil, nil
+}
+
+// countExisting returns how many of the keys exist, where one server has all keys.
+func (s *Store) countExisting(ctx context.Context, keys []string) (n int64, err error) {
+	err = s.persist(ctx, "look up keys in redis", func(ctx context.Context) (err error) {
+		n, err = s.reads.Exists(ctx, keys...).Result()
+		return err
+	})
+	return n, err
 }
 
 // describe asks for type and size of keys of a wrong type, which are not loaded.

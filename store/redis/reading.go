@@ -17,6 +17,10 @@ type reading struct {
 	generic []*probe // under generic prefixes; what they are shows once they were looked at
 	seen    record.Seen
 	items   []record.Item
+
+	// points tells that only a user's own keys are looked at, so that of the API keys that name the user it is for the
+	// user's own to say which: what another user's names is met by chance.
+	points bool
 }
 
 // job is an item to be made of the keys of one user and kind, or of one damaged key.
@@ -116,12 +120,17 @@ func (r *reading) sort(key string) {
 	case l == layout.UserAPIKey:
 		r.halves.current = append(r.halves.current, half{user: user, p: r.probes.want(l, key)})
 	default:
-		j := job{met: r.probes.want(l, key), user: user}
-		for _, sibling := range l.Family() {
-			j.family = append(j.family, r.probes.want(sibling, sibling.Key(id)))
-		}
-		r.jobs = append(r.jobs, j)
+		r.add(l, key, id, user)
 	}
+}
+
+// add adds the job of the user's keys of a family, for the key of the layout. The id is the user's.
+func (r *reading) add(l layout.Layout, key, id string, user record.UserID) {
+	j := job{met: r.probes.want(l, key), user: user}
+	for _, sibling := range l.Family() {
+		j.family = append(j.family, r.probes.want(sibling, sibling.Key(id)))
+	}
+	r.jobs = append(r.jobs, j)
 }
 
 // countGeneric counts the keys under generic prefixes by what their values turned out to be.

@@ -12,19 +12,31 @@ import (
 // certain that no server has lost or replaced its data since the start, and so does the end.
 func (s *source) Rest(ctx context.Context, yield func(record.Page) error) error {
 	users, held := s.claims.list()
+	sure := func(r *reading, met []string, items []record.Item) error {
+		if err := s.store.countGone(ctx, "look up keys in redis", met, r.probes); err != nil {
+			return err
+		}
+		if err := s.store.allUnchanged(ctx); err != nil || len(items) == 0 {
+			return err
+		}
+		return yield(record.Page{Items: items})
+	}
 	for chunk := range slices.Chunk(users, s.pageSize) {
-		if err := s.decide(ctx, chunk, held, yield); err != nil {
+		if err := newReading(s).decide(ctx, chunk, held, sure); err != nil {
 			return err
 		}
 	}
 	return s.store.allUnchanged(ctx)
 }
 
-// decide delivers the items of the users as one page, or one user at a time where their keys exceed the budget.
-func (s *source) decide(
-	ctx context.Context, users []record.UserID, held map[record.UserID][]string, yield func(record.Page) error,
+// decide hands the items of the users' API keys to deliver, of all users together, or of one at a time, each in a reading
+// of its own, where their current keys exceed the budget. Claims are keys that may name the user, beside the current one;
+// those of the users are handed on as met.
+func (r *reading) decide(
+	ctx context.Context, users []record.UserID, claims map[record.UserID][]string,
+	deliver func(r *reading, met []string, items []record.Item) error,
 ) error {
-	r := newReading(s)
+	s := r.source
 	current := make([]*probe, len(users))
 	for i, u := range users {
 		current[i] = r.probes.want(layout.UserAPIKey, layout.UserAPIKey.Key(u.String()))
@@ -38,7 +50,7 @@ func (s *source) decide(
 	}
 	if size > int64(s.budget) && len(users) > 1 {
 		for i := range users {
-			if err := s.decide(ctx, users[i:i+1], held, yield); err != nil {
+			if err := newReading(s).decide(ctx, users[i:i+1], claims, deliver); err != nil {
 				return err
 			}
 		}
@@ -48,21 +60,21 @@ func (s *source) decide(
 	if err := s.store.load(ctx, current, s.budget); err != nil {
 		return err
 	}
-	var claims []*probe
+	var halves []*probe
 	var met []string
+	named := make(map[record.UserID][]string, len(users))
 	for i, u := range users {
-		for _, key := range held[u] {
-			claims = append(claims, r.probes.want(layout.APIKey, key))
-		}
-		met = append(met, held[u]...)
+		keys := claims[u]
+		met = append(met, keys...)
 		if current[i].State == layout.Present {
-			claims = append(claims, r.probes.want(layout.APIKey, layout.APIKey.Key(current[i].Text)))
+			keys = append(slices.Clip(keys), layout.APIKey.Key(current[i].Text))
 		}
+		for _, key := range keys {
+			halves = append(halves, r.probes.want(layout.APIKey, key))
+		}
+		named[u] = keys
 	}
-	if err := r.lookMore(ctx, claims); err != nil {
-		return err
-	}
-	if err := s.store.countGone(ctx, "look up keys in redis", met, r.probes); err != nil {
+	if err := r.lookMore(ctx, halves); err != nil {
 		return err
 	}
 	byUser := make(map[record.UserID][]layout.Found)
@@ -70,7 +82,7 @@ func (s *source) decide(
 		if p.Layout != layout.APIKey {
 			continue
 		}
-		if owner, ok := p.Owner(); ok {
+		if owner, ok := p.Owner(); ok && (!r.points || slices.Contains(named[owner], p.Key)) {
 			byUser[owner] = append(byUser[owner], p.Found)
 		}
 	}
@@ -78,8 +90,5 @@ func (s *source) decide(
 	for i, u := range users {
 		items = append(items, layout.Pair(u, byUser[u], current[i].Found)...)
 	}
-	if err := s.store.allUnchanged(ctx); err != nil || len(items) == 0 {
-		return err
-	}
-	return yield(record.Page{Items: items})
+	return deliver(r, met, items)
 }

@@ -16,6 +16,14 @@ import (
 type SourceOptions struct {
 	layout.Request
 
+	// Points lets the source read the keys of Users one by one, in place of a scan. See [Store.Points] for what that does
+	// not find.
+	Points bool
+
+	// Claims are API keys that a reading of points looks at beside the users' current ones, such as those that a target
+	// has of them.
+	Claims map[record.UserID][]string
+
 	PageSize int // keys that SCAN is asked for at a time; zero means 1000
 	Budget   int // bytes of values fetched at a time; zero means 32 MiB
 }
@@ -28,7 +36,22 @@ const (
 
 // Source returns the store as a source of records. Each source is read once.
 func (s *Store) Source(o SourceOptions) record.Source {
+	src := s.source(o)
+	if o.Points {
+		return &pointSource{source: src, users: distinct(o.Users)}
+	}
+	return src
+}
+
+func (s *Store) source(o SourceOptions) *source {
+	claimed := make(map[record.UserID][]string, len(o.Claims))
+	for user, keys := range o.Claims {
+		for _, key := range keys {
+			claimed[user] = append(claimed[user], layout.APIKey.Key(key))
+		}
+	}
 	return &source{
+		claimed:  claimed,
 		store:    s,
 		wanted:   layout.NewWanted(o.Request),
 		pageSize: cmp.Or(max(o.PageSize, 0), DefaultPageSize),
@@ -44,10 +67,14 @@ type source struct {
 	pageSize, budget int
 	askTTL           bool
 	claims           claims
+	claimed          map[record.UserID][]string // whole Redis keys of API keys that points look at beside
 }
 
 // Parts returns a part for each master.
-func (s *source) Parts(context.Context) ([]record.Part, error) {
+func (s *source) Parts(ctx context.Context) ([]record.Part, error) {
+	if err := s.store.findAllWitnesses(ctx); err != nil {
+		return nil, err
+	}
 	parts := make([]record.Part, 0, len(s.store.nodes))
 	for _, n := range s.store.nodes {
 		parts = append(parts, &part{source: s, node: n})

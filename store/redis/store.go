@@ -40,6 +40,9 @@ type Store struct {
 	noMemory atomic.Bool  // the server refuses MEMORY USAGE
 	gone     atomic.Int64 // keys that a scan named and that were not there when they were looked at
 	told     atomic.Int64 // when notify was told of a silent server, in Unix nanoseconds
+
+	searching sync.Mutex // held while the nodes' witnesses are looked for
+	searched  bool
 }
 
 // Open connects to a Redis, learns what it is, and remembers some of its keys. Its error is an [*Error], that of a read, or
@@ -60,8 +63,8 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		if s.notify == nil {
 			s.notify = func(string) {}
 		}
-		for _, n := range s.nodes {
-			if err := s.findWitnesses(ctx, n); err != nil {
+		if !o.Points {
+			if err := s.findAllWitnesses(ctx); err != nil {
 				return nil, errors.Join(err, s.Close())
 			}
 		}

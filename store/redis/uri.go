@@ -33,6 +33,10 @@ type Options struct {
 	// AllowShrinking reads on where the server loses many keys during the run.
 	AllowShrinking bool
 
+	// Points tells that nothing will be scanned. Open then scans nothing, either, for keys to remember: those that are met
+	// tell whether data went away.
+	Points bool
+
 	// Notify is told, in words for people, of a server that does not answer. It is called from several goroutines.
 	Notify func(message string)
 

@@ -63,6 +63,22 @@ func (w *witnesses) worst() (of, missing int) {
 	return of, missing
 }
 
+// findAllWitnesses remembers some of each node's keys, once.
+func (s *Store) findAllWitnesses(ctx context.Context) error {
+	s.searching.Lock()
+	defer s.searching.Unlock()
+	if s.searched {
+		return nil
+	}
+	for _, n := range s.nodes {
+		if err := s.findWitnesses(ctx, n); err != nil {
+			return err
+		}
+	}
+	s.searched = true
+	return nil
+}
+
 // findWitnesses remembers some of the keys that are there before anything is read.
 func (s *Store) findWitnesses(ctx context.Context, n *node) error {
 	cursor := uint64(0)
@@ -180,23 +196,40 @@ func (s *Store) callWitnesses(ctx context.Context, n *node) error {
 	n.mu.Lock()
 	list := n.witnesses.list
 	n.mu.Unlock()
-	exists := make([]*goredis.IntCmd, len(list))
-	err := s.pipeline(ctx, "look up keys in redis", func(ctx context.Context, pipe goredis.Pipeliner) {
-		for i, w := range list {
-			exists[i] = pipe.Exists(ctx, w.key)
-		}
-	})
+	missing, err := s.missing(ctx, list)
 	if err != nil {
 		return err
-	}
-	var missing [record.KindCount]int
-	for i, w := range list {
-		if exists[i].Val() == 0 {
-			missing[w.kind]++
-		}
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.witnesses.missing = missing
 	return nil
+}
+
+// missing returns how many of the witnesses are not there, by kind.
+func (s *Store) missing(ctx context.Context, list []witness) (missing [record.KindCount]int, err error) {
+	if s.single && len(list) > 0 { // one command tells that none is, as it nearly always is
+		keys := make([]string, len(list))
+		for i, w := range list {
+			keys[i] = w.key
+		}
+		if n, err := s.countExisting(ctx, keys); err != nil || n == int64(len(list)) {
+			return missing, err
+		}
+	}
+	exists := make([]*goredis.IntCmd, len(list))
+	err = s.pipeline(ctx, "look up keys in redis", func(ctx context.Context, pipe goredis.Pipeliner) {
+		for i, w := range list {
+			exists[i] = pipe.Exists(ctx, w.key)
+		}
+	})
+	if err != nil {
+		return missing, err
+	}
+	for i, w := range list {
+		if exists[i].Val() == 0 {
+			missing[w.kind]++
+		}
+	}
+	return missing, nil
 }
