@@ -5,6 +5,9 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
 	"github.com/lanyardctl/lanyardctl/record"
 	"github.com/lanyardctl/lanyardctl/store/mem"
 	"github.com/lanyardctl/lanyardctl/store/storetest"
@@ -84,6 +87,34 @@ func TestASourceReadsTheSameEachTime(t *testing.T) {
 	for range 3 {
 		if users := read(); !slices.Equal(users, []record.UserID{1, 2, 3, 4, 5}) {
 			t.Errorf("%v", users)
+		}
+	}
+}
+
+func TestASourceReadsSomeUsers(t *testing.T) {
+	seen := func(user record.UserID) record.Item {
+		return record.Item{Kind: record.LastSeen, Record: &record.Record{Kind: record.LastSeen, User: user, Time: 1700000000000}}
+	}
+	rejected := record.Item{Kind: record.KV, Rejects: []record.Reject{{Kind: record.KV, User: 1}}}
+	nobody := record.Item{Kind: record.KV, Rejects: []record.Reject{{Kind: record.KV}}}
+	counters := record.Item{Kind: record.Metrics, Record: &record.Record{Kind: record.Metrics}}
+	source := &mem.Source{Items: [][]record.Item{{seen(1), seen(2), nobody}, {counters}}, Last: []record.Item{rejected}}
+	for _, tc := range []struct {
+		kinds record.Kinds
+		users []record.UserID
+		want  []record.Item
+	}{
+		{record.AllKinds, []record.UserID{1, 7}, []record.Item{seen(1), counters, rejected}},
+		{record.Kinds(0).With(record.LastSeen), []record.UserID{2}, []record.Item{seen(2)}},
+		{record.Kinds(0).With(record.KV), []record.UserID{0}, nil},
+	} {
+		var got []record.Item
+		err := source.ReadUsers(context.Background(), tc.kinds, tc.users, func(p record.Page) error {
+			got = append(got, p.Items...)
+			return nil
+		})
+		if d := cmp.Diff(tc.want, got, cmpopts.EquateComparable(record.Name{})); err != nil || d != "" {
+			t.Errorf("%s of %v (-want +got):\n%s%v", tc.kinds, tc.users, d, err)
 		}
 	}
 }

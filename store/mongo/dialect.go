@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -44,6 +45,9 @@ type dialect interface {
 
 	// bearing streams the documents that bear on the records of a lookup, and perhaps others.
 	bearing(ctx context.Context, m *matcher) iter.Seq2[bson.Raw, error]
+
+	// ofUsers streams the documents of a collection whose user_id is one of the texts, and perhaps others.
+	ofUsers(ctx context.Context, s *Store, collection string, users []string, projection bson.D) iter.Seq2[bson.Raw, error]
 
 	// descending streams the documents of a collection whose _ids are texts from least to below, from the last to the first.
 	descending(ctx context.Context, s *Store, collection, least, below string, projection bson.D) iter.Seq2[bson.Raw, error]
@@ -136,6 +140,22 @@ func (mongoDB) withIDs(ctx context.Context, s *Store, collection string, ids bso
 
 func (mongoDB) bearing(ctx context.Context, m *matcher) iter.Seq2[bson.Raw, error] {
 	return m.w.documents(ctx, m.w.kind, m.filter(), nil)
+}
+
+// usersAtOnce is how many users a filter names: about 22 KB of them.
+const usersAtOnce = 1000
+
+func (mongoDB) ofUsers(ctx context.Context, s *Store, collection string, users []string, projection bson.D) iter.Seq2[bson.Raw, error] {
+	return func(yield func(bson.Raw, error) bool) {
+		for some := range slices.Chunk(users, usersAtOnce) {
+			q := query{filter: bson.D{{Key: "user_id", Value: bson.D{{Key: "$in", Value: some}}}}, projection: projection}
+			for doc, err := range s.stream(ctx, collection, q) {
+				if !yield(doc, err) {
+					return
+				}
+			}
+		}
+	}
 }
 
 func (mongoDB) descending(ctx context.Context, s *Store, collection, least, below string, projection bson.D) iter.Seq2[bson.Raw, error] {

@@ -156,6 +156,14 @@ func (f *ferretDB) bearing(ctx context.Context, m *matcher) iter.Seq2[bson.Raw, 
 	}
 }
 
+// ofUsers reads the whole collection where the users are many: each document would be compared with each of them.
+func (f *ferretDB) ofUsers(ctx context.Context, s *Store, collection string, users []string, projection bson.D) iter.Seq2[bson.Raw, error] {
+	if len(users) > scanWorth {
+		return s.stream(ctx, collection, query{projection: projection})
+	}
+	return f.mongoDB.ofUsers(ctx, s, collection, users, projection)
+}
+
 // descending sorts the documents here, some thousands at a time, since the server loads all that it sorts, also where an
 // index has their order. It reads the collection again and again: each time, as many of the last documents that were not
 // delivered as may be held in memory.

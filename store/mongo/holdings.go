@@ -17,32 +17,24 @@ type HoldingsOptions struct {
 // Holdings reads back what the database holds, and writes nothing. See [record.Holdings].
 type Holdings struct {
 	*Store
-	users bson.A // as the documents have them; nil for all
+	users []record.UserID // empty for all
 }
 
 // Holdings returns what the database holds. It can be read any number of times.
 func (s *Store) Holdings(o HoldingsOptions) *Holdings {
-	h := &Holdings{Store: s}
-	for _, user := range o.Users {
-		h.users = append(h.users, user.String())
-	}
-	return h
+	return &Holdings{Store: s, users: o.Users}
 }
 
 // Standings implements [record.Holdings].
 func (h *Holdings) Standings(ctx context.Context, kind record.Kind, yield func([]record.Standing) error) error {
 	switch {
-	case !kind.OfUsers() && h.users != nil:
+	case !kind.OfUsers() && len(h.users) > 0:
 		return nil
-	case !kind.OfUsers():
-		return h.counters(ctx, kind, yield)
-	}
-	filter := bson.D{}
-	if h.users != nil {
-		filter = h.ofUsers()
+	case !kind.OfUsers() || len(h.users) > 0:
+		return h.StandingsOf(ctx, kind, h.users, yield)
 	}
 	p := pages[record.Standing]{yield: yield}
-	for doc, err := range h.documents(ctx, kind, filter, projection(kind)) {
+	for doc, err := range h.documents(ctx, kind, bson.D{}, projection(kind)) {
 		if err != nil {
 			return h.wrap("read "+collectionName(kind), err)
 		}
@@ -55,25 +47,22 @@ func (h *Holdings) Standings(ctx context.Context, kind record.Kind, yield func([
 
 // Count implements [record.Holdings].
 func (h *Holdings) Count(ctx context.Context, kind record.Kind) (int64, error) {
-	var filter bson.D
-	field := "user_id"
-	switch {
-	case !kind.OfUsers() && h.users != nil:
+	if !kind.OfUsers() && len(h.users) > 0 {
 		return 0, nil
-	case !kind.OfUsers():
-		field, filter = "type", bson.D{{Key: "type", Value: globalType}}
-	case h.users != nil:
-		filter = h.ofUsers()
-	default:
-		filter = bson.D{{Key: "user_id", Value: bson.D{{Key: "$type", Value: "string"}}}}
 	}
-	n, err := h.dialect.count(ctx, h.Store, collectionName(kind), field, filter)
+	var n int64
+	var err error
+	switch {
+	case !kind.OfUsers():
+		n, err = h.dialect.count(ctx, h.Store, collectionName(kind), "type", bson.D{{Key: "type", Value: globalType}})
+	case len(h.users) > 0:
+		n, err = h.countOf(ctx, kind, h.users)
+	default:
+		text := bson.D{{Key: "user_id", Value: bson.D{{Key: "$type", Value: "string"}}}}
+		n, err = h.dialect.count(ctx, h.Store, collectionName(kind), "user_id", text)
+	}
 	if err != nil {
 		return 0, h.wrap("count the documents of "+collectionName(kind), err)
 	}
 	return n, nil
-}
-
-func (h *Holdings) ofUsers() bson.D {
-	return bson.D{{Key: "user_id", Value: bson.D{{Key: "$in", Value: h.users}}}}
 }

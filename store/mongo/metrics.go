@@ -68,12 +68,12 @@ func isGlobal(doc bson.Raw) bool {
 }
 
 // counters delivers the document of the counters, and any other that the app may take for it.
-func (h *Holdings) counters(ctx context.Context, kind record.Kind, yield func([]record.Standing) error) error {
+func (s *Store) counters(ctx context.Context, kind record.Kind, yield func([]record.Standing) error) error {
 	var global, byID []record.Standing
-	for doc, err := range h.documents(ctx, kind, countersFilter, nil) {
+	for doc, err := range s.documents(ctx, kind, countersFilter, nil) {
 		switch {
 		case err != nil:
-			return h.wrap("read "+collectionName(kind), err)
+			return s.wrap("read "+collectionName(kind), err)
 		case isGlobal(doc):
 			global = append(global, standing(kind, doc))
 		default:

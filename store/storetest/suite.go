@@ -22,6 +22,7 @@ type Target struct {
 	Sink        record.Sink
 	Checkpoints record.Checkpoints
 	Holdings    record.Holdings
+	Points      record.TargetPointReader
 
 	// Put replaces a document behind lanyardctl's back, as the app would: with an _id of its own.
 	Put func(record.Kind, record.UserID, mem.Document)
@@ -54,7 +55,7 @@ func Mem(_ testing.TB, o Options) Target {
 	if o.Before != nil {
 		o.Before(store.Put)
 	}
-	return Target{Sink: store, Checkpoints: store, Holdings: store.Holdings(), Put: store.Put, All: store.All, Drop: store.Drop}
+	return Target{Sink: store, Checkpoints: store, Holdings: store.Holdings(), Points: store, Put: store.Put, All: store.All, Drop: store.Drop}
 }
 
 // Run runs the suite on a target.
@@ -66,6 +67,7 @@ func Run(t *testing.T, open Open) {
 	t.Run("an empty target holds nothing", func(t *testing.T) { emptyHoldings(t, open) })
 	t.Run("reading back stops", func(t *testing.T) { readingStops(t, open) })
 	t.Run("what was written is found again", func(t *testing.T) { foundAgain(t, open) })
+	t.Run("some users are read back", func(t *testing.T) { someUsers(t, open) })
 }
 
 func clock() time.Time { return Now }
