@@ -23,6 +23,7 @@ type Target struct {
 	Checkpoints record.Checkpoints
 	Holdings    record.Holdings
 	Points      record.TargetPointReader
+	Deleter     record.Deleter
 
 	// Put replaces a document behind lanyardctl's back, as the app would: with an _id of its own.
 	Put func(record.Kind, record.UserID, mem.Document)
@@ -55,7 +56,7 @@ func Mem(_ testing.TB, o Options) Target {
 	if o.Before != nil {
 		o.Before(store.Put)
 	}
-	return Target{Sink: store, Checkpoints: store, Holdings: store.Holdings(), Points: store, Put: store.Put, All: store.All, Drop: store.Drop}
+	return Target{Sink: store, Checkpoints: store, Holdings: store.Holdings(), Points: store, Deleter: store, Put: store.Put, All: store.All, Drop: store.Drop}
 }
 
 // Run runs the suite on a target.
@@ -68,6 +69,10 @@ func Run(t *testing.T, open Open) {
 	t.Run("reading back stops", func(t *testing.T) { readingStops(t, open) })
 	t.Run("what was written is found again", func(t *testing.T) { foundAgain(t, open) })
 	t.Run("some users are read back", func(t *testing.T) { someUsers(t, open) })
+	t.Run("documents are deleted as they were read", func(t *testing.T) { deletes(t, open) })
+	t.Run("what was deleted is kept before", func(t *testing.T) { keptBefore(t, open) })
+	t.Run("what somebody changes while it is kept is not deleted", func(t *testing.T) { changedMeanwhile(t, open) })
+	t.Run("nobody's documents are not deleted", func(t *testing.T) { nobodysStay(t, open) })
 }
 
 func clock() time.Time { return Now }
