@@ -131,7 +131,7 @@ func (j *Job) round(ctx context.Context, t *tally, list []int, round int) (*outc
 		if err != nil {
 			return nil, err
 		}
-		if t.seen.Known() > 0 && c.seen.Known() == 0 {
+		if !j.opts.Named && t.seen.Known() > 0 && c.seen.Known() == 0 {
 			return nil, ErrEmptied
 		}
 		o.take(c, list[:n])

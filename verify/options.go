@@ -11,6 +11,10 @@ type Options struct {
 	// Source returns a new reading of the source. It is read once for each pass.
 	Source func() record.Source
 
+	// Named tells that the source looks at nothing but what named users have: that they have nothing any more is no sign
+	// that it was emptied.
+	Named bool
+
 	Target record.Holdings
 	Kinds  record.Kinds
 

@@ -191,6 +191,14 @@ func TestASourceThatIsEmptiedProvesNothing(t *testing.T) {
 	}
 }
 
+func TestANamedUserWhoHasNothingAnyMoreIsCompared(t *testing.T) {
+	o := moving(nil, []record.Item{lastSeen(1, 1_700_000_000_000)}, nil)
+	o.Named = true
+	if report := run(t, o); report.Total != 0 || report.Kinds[record.LastSeen] != (verify.Counts{}) {
+		t.Errorf("%d differences, %+v", report.Total, report.Kinds[record.LastSeen])
+	}
+}
+
 func TestAValueThatIsRejectedOnlyLaterIsARejectAllTheSame(t *testing.T) {
 	keep := lastSeen(2, 1_700_000_000_000)
 	o := moving(migrated([]record.Item{keep}), []record.Item{keep, item(kvOf(1, "a"))}, []record.Item{keep, rejectedKV(1, "a")})

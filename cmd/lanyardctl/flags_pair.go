@@ -190,12 +190,17 @@ func parseUsers(texts []string) ([]record.UserID, error) {
 
 // preflight returns what both commands tell.
 func (o pairOptions) preflight(verb string, source location.SourceFacts, target location.TargetFacts, documents map[record.Kind]int64) report.Preflight {
-	return report.Preflight{
+	p := report.Preflight{
 		Source:   report.Endpoint{URI: o.source.Shown(), Facts: ui.PrintableLine(source.Is)},
 		Target:   report.Endpoint{URI: o.target.Shown(), Facts: ui.PrintableLine(target.Is)},
 		Database: o.target.Database, Documents: documents,
 		Verb: verb, Only: o.only, Users: o.users, Policy: o.policy, KVPrefer: o.kvPrefer,
 	}
+	if source.ByUser && o.only.Has(record.APIKeys) {
+		p.Rules = append(p.Rules, "only these users' own keys are looked up: an api_key: of theirs that is not the current one of user_api_key: "+
+			"is found by a run without --user")
+	}
+	return p
 }
 
 // layoutRule says which layout wins, where that matters.

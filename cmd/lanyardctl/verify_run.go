@@ -19,6 +19,7 @@ import (
 type verifyRun struct {
 	*pairRun
 	options verifyOptions
+	byUser  bool // the source tells of the named users alone
 }
 
 // verify compares and reports.
@@ -28,8 +29,17 @@ func (r *verifyRun) verify(ctx context.Context, source location.Source, target l
 	if err != nil {
 		return r.explainTarget(err)
 	}
+	reading := source.Reading
+	if users, ok := source.(location.ByUser); ok {
+		r.byUser = true
+		keys, err := r.keysOf(ctx, target)
+		if err != nil {
+			return r.explainTarget(err)
+		}
+		reading = func() record.Source { return users.ReadingWith(keys) }
+	}
 	job := verify.New(verify.Options{
-		Source: source.Reading, Target: target.Holdings(o.users), Kinds: o.only,
+		Source: reading, Named: r.byUser, Target: target.Holdings(o.users), Kinds: o.only,
 		Compare:    record.CompareOptions{Policy: o.policy, Exact: o.exact, Now: o.now},
 		CountsOnly: o.countsOnly, Recheck: o.recheck, RecheckDelay: o.recheckDelay,
 		MaxDifferences: o.maxDifferences, Memory: o.memory, RetryFor: o.target.RetryFor,
@@ -50,6 +60,24 @@ func (r *verifyRun) verify(ctx context.Context, source location.Source, target l
 	stop(err == nil)
 	r.warnOfSources(err)
 	return r.report(result, err)
+}
+
+// keysOf returns the API keys that the target has of the users. One that authenticates in the source is not extra, though
+// it may not be the user's current one there.
+func (r *verifyRun) keysOf(ctx context.Context, target location.Target) (map[record.UserID][]string, error) {
+	keys := make(map[record.UserID][]string)
+	if !r.only.Has(record.APIKeys) {
+		return nil, nil
+	}
+	err := target.StandingsOf(ctx, record.APIKeys, r.users, func(page []record.Standing) error {
+		for _, s := range page {
+			if s.Held.APIKey != "" {
+				keys[s.User] = append(keys[s.User], s.Held.APIKey)
+			}
+		}
+		return nil
+	})
+	return keys, err
 }
 
 // verifyProgress adds up both sides, since either may be the slower one. Expected is about how many documents there are,
@@ -110,7 +138,7 @@ func (r *verifyRun) foundNothing(result *verify.Report) error {
 	if r.allowEmpty {
 		return nil
 	}
-	if result.Seen.Known() == 0 {
+	if result.Seen.Known() == 0 && !r.byUser {
 		return verify.ErrEmptied // there was a key of Lanyard's at the start
 	}
 	var total verify.Counts

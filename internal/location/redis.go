@@ -41,15 +41,49 @@ type redisSource struct {
 }
 
 func openRedis(ctx context.Context, o SourceOptions) (Source, error) {
+	byUser := len(o.Request.Users) > 0 && len(o.Request.Users) <= mostPointUsers
 	store, err := redis.Open(ctx, redis.Options{
 		URI: o.URI, Timeout: o.Timeout, IPv6: o.IPv6, TLS: o.TLS,
-		RetryFor: o.RetryFor, AllowShrinking: o.AllowShrinking, Notify: o.Notify,
+		RetryFor: o.RetryFor, AllowShrinking: o.AllowShrinking, Notify: o.Notify, Points: byUser,
 	})
 	if err != nil {
 		return nil, explainRedis(err, o)
 	}
-	return redisSource{store, o.Request}, nil
+	source := redisSource{store, o.Request}
+	if byUser {
+		return redisUsers{source}, nil
+	}
+	return source, nil
 }
+
+// mostPointUsers is of how many users the keys are looked up; where there are more, every key is looked at.
+const mostPointUsers = 10_000
+
+// redisUsers is an open Redis of which the keys of named users alone are looked up.
+type redisUsers struct{ redisSource }
+
+// Facts implements [Source].
+func (s redisUsers) Facts() SourceFacts {
+	facts := s.redisSource.Facts()
+	facts.ByUser = true
+	return facts
+}
+
+// Reading implements [Source].
+func (s redisUsers) Reading() record.Source { return s.ReadingWith(nil) }
+
+// ReadingWith implements [ByUser].
+func (s redisUsers) ReadingWith(keys map[record.UserID][]string) record.Source {
+	return s.Source(redis.SourceOptions{Request: s.request, Points: true, Claims: keys})
+}
+
+// HasUsers implements [ByUser].
+func (s redisUsers) HasUsers(ctx context.Context) (bool, error) {
+	return s.Store.HasUsers(ctx, s.request.Users)
+}
+
+// Scan implements [ByUser].
+func (s redisUsers) Scan() record.Source { return s.redisSource.Reading() }
 
 // Facts implements [Source].
 func (s redisSource) Facts() SourceFacts {

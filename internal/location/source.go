@@ -38,6 +38,21 @@ type Source interface {
 	Close() error
 }
 
+// ByUser is a source of which the keys of the named users are looked up, in place of a look at every key.
+type ByUser interface {
+	Source
+
+	// ReadingWith is a Reading that looks at API keys beside the users' current ones, such as those that a target has of
+	// them.
+	ReadingWith(keys map[record.UserID][]string) record.Source
+
+	// HasUsers reports whether there is anything of the users, as far as keys' names tell.
+	HasUsers(ctx context.Context) (bool, error)
+
+	// Scan returns a reading that looks at every key.
+	Scan() record.Source
+}
+
 // SourceFacts are what people are told of an open source.
 type SourceFacts struct {
 	Is       string   // "Redis 7.0.15, master, db 0, 1,234 keys"
@@ -45,6 +60,7 @@ type SourceFacts struct {
 	Where    string   // which part of it is read: "db 0"
 	Others   string   // how to name another: "redis://HOST:PORT/N names database N"
 	Expires  bool     // some keys have a time to live
+	ByUser   bool     // it is a [ByUser]: what is no user's own key is not seen
 }
 
 // Dates returns what the source says of monitoring dates. It has to be opened with a request for them.
@@ -53,9 +69,19 @@ func Dates(s Source) record.DateSource { return layout.DateSource(s.Reading()) }
 // errFound ends a search.
 var errFound = errors.New("found")
 
-// FindLanyard reads until it meets a key of Lanyard's, most often on the first page. It fails where there is none.
+// FindLanyard reads until it meets a key of Lanyard's, most often on the first page, unless there is one of the named
+// users. It fails where there is none.
 func (r Registry) FindLanyard(ctx context.Context, source Source, o SourceOptions) error {
-	parts, err := source.Reading().Parts(ctx)
+	reading := source.Reading
+	if users, ok := source.(ByUser); ok {
+		if found, err := users.HasUsers(ctx); err != nil {
+			return r.ExplainSource(err, o)
+		} else if found {
+			return nil
+		}
+		reading = users.Scan
+	}
+	parts, err := reading().Parts(ctx)
 	if err != nil {
 		return r.ExplainSource(err, o)
 	}

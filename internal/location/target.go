@@ -77,6 +77,8 @@ type MergeOptions struct {
 
 // Readable is a target that is read back.
 type Readable interface {
+	record.TargetPointReader
+
 	// Holdings returns what the target holds of the users; of all where none is named.
 	Holdings(users []record.UserID) record.Holdings
 }

@@ -15,6 +15,13 @@
 // decides yet is held, by user; when all masters are read, [record.Source.Rest] reads the held ones again and decides
 // by [layout.Pair]. So a key that is regenerated meanwhile is not brought back.
 //
+// # Points
+//
+// Of a few users nothing has to be scanned: their keys can be named, in every layout, and are looked up and decoded as a
+// page of SCAN's answer is. That is [Store.Points], and a source with [SourceOptions.Points], whose one part has users for
+// positions. The exception is an api_key:K whose user has another current key, or none: only a scan finds it. So points
+// deliver the user's current key where it authenticates, reject it where it does not, and say nothing of others.
+//
 // # Memory
 //
 // A page of SCAN's answer is about a thousand keys. Of a string at most 4 KiB are fetched before its length is known; of
