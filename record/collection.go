@@ -34,6 +34,15 @@ func ParseCollection(name string) (Collection, bool) {
 	return 0, false
 }
 
+// Form returns the kind in whose form the collection's documents are: its own, and for [UsersCollection] that of the
+// monitoring dates.
+func (c Collection) Form() Kind {
+	if kind, ok := c.Kind(); ok {
+		return kind
+	}
+	return MonitoringSince
+}
+
 // Kind returns the kind that the collection keeps; it reports false for [UsersCollection], which keeps none.
 func (c Collection) Kind() (Kind, bool) {
 	for k := range Kind(KindCount) {

@@ -5,31 +5,51 @@ import (
 	"errors"
 )
 
-// Document is one document of a collection as it stood when it was read.
+// Document is one document of a target as it stood when it was read.
 type Document struct {
+	// Kind is the one in whose form Held is what the document holds: the kind of the collection, or [Collection.Form].
+	Kind       Kind
 	Collection Collection
-
-	// ID is the store's own form of what identifies the document in its collection, any bytes.
-	ID string
-
-	// User is whose document it is: by text, or by a number that gives the id exactly (a double beyond 2^53 does not). It
-	// is zero where the document is nobody's; then Name is what stands in place of a user id.
-	User UserID
-	Name string
 
 	// Numeric tells that what stands as user id is a number, so that the app does not see the document.
 	Numeric bool
 
-	// Held is what the document holds. Where it was only outlined, that is: Times for [MonitoringCollection],
-	// [UsersCollection] ("since" and [OlderTimeField] of both) and [KVCollection] (the pair [OlderTimeField], where the
-	// document has it); APIKey and Junk for [APIKeysCollection]; nothing for [LastSeenCollection].
-	Held Held
+	// Named tells that Name is text by which the target identifies documents that are no user's.
+	Named bool
 
 	// Repeated tells that the whole document holds two fields of one name, of which readers see one or the other.
 	Repeated bool
 
-	// Raw is the whole document in the store's own encoding; nil where it was only outlined.
+	// User is whose document it is: by text, or by a number that gives the id exactly (a double beyond 2^53 does not). It
+	// is zero where the document is nobody's, or a name's. Name is what stands in place of a text that is a user id.
+	User UserID
+	Name string
+
+	// ID is the store's own form of what identifies the document in its collection, any bytes.
+	ID string
+
+	// Held is what the document holds. Found is true, and Holder is empty. Where the document was only outlined, that is:
+	// Times for [MonitoringCollection], [UsersCollection] ("since" and [OlderTimeField] of both) and [KVCollection] (the
+	// pair [OlderTimeField], where the document has it); APIKey and Junk for [APIKeysCollection]; nothing for
+	// [LastSeenCollection].
+	Held Held
+
+	// Raw is the whole document in the store's own encoding; nil where it was not read whole.
 	Raw []byte
+}
+
+// Standing is a [Document].
+type Standing = Document
+
+// Identity returns the identity of the record for which the app takes the document. It is nobody's where that is none.
+func (d Document) Identity() Identity {
+	switch {
+	case d.Named:
+		return Identity{Name: NameOf(d.Name)}
+	case d.Numeric:
+		return Identity{}
+	}
+	return Identity{User: d.User}
 }
 
 // Documents reads the documents of a target one by one, and changes single ones.

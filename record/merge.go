@@ -35,6 +35,9 @@ type Held struct {
 	// Found tells that the user has a document of the kind.
 	Found bool
 
+	// Hidden tells that the app does not find the document of the counters, as it lacks its type, for Metrics.
+	Hidden bool
+
 	// Written tells that the document is still exactly what lanyardctl last wrote, for KV and APIKeys.
 	Written bool
 
@@ -56,9 +59,6 @@ type Held struct {
 	// Junk is what stands where the kind keeps its content and is none of it: for KV in place of the document of its
 	// fields, for APIKeys in place of the key's text.
 	Junk Value
-
-	// Hidden tells that the app does not find the document of the counters, as it lacks its type, for Metrics.
-	Hidden bool
 }
 
 // Decision is what has to be done to a target's document so that it holds what it held and the record. Without Write

@@ -16,6 +16,14 @@ func (n buckets) item(it record.Item) int {
 	return n.of(id.User, id.Name.String())
 }
 
+// document returns the bucket of what the app takes a document for.
+func (n buckets) document(d record.Document) int {
+	if d.Numeric {
+		return n.of(0, d.Name)
+	}
+	return n.of(d.User, d.Name)
+}
+
 // of returns the bucket of a user's records, or of those that have a name in place of a user.
 func (n buckets) of(user record.UserID, name string) int {
 	bucket, _ := bits.Mul64(record.HashOf(user, name), uint64(n))

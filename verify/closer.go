@@ -70,7 +70,7 @@ func (c *closer) standings(standings []record.Standing) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, s := range standings {
-		b := c.buckets.of(s.User, s.Name)
+		b := c.buckets.document(s)
 		if wanted := c.wanted[b]; wanted != nil {
 			c.judge(s, b, &wanted.kinds[s.Kind])
 		}
@@ -88,7 +88,7 @@ func (c *closer) judge(s record.Standing, bucket int, counts *Counts) {
 	if e == nil || !e.present || e.met {
 		counts.Extra++
 		if c.mindsExtra(s, e) {
-			c.add(bucket, record.Difference{Kind: s.Kind, User: s.User, Name: s.Name, Numeric: s.Numeric, Type: record.Extra})
+			c.add(bucket, record.Difference{Kind: s.Kind, User: id.User, Name: s.Name, Numeric: s.Numeric, Type: record.Extra})
 		}
 		if e != nil {
 			e.met = true

@@ -2,6 +2,7 @@ package verify_test
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"time"
 
@@ -58,5 +59,20 @@ func TestANumberOrOtherTextIsNotTheName(t *testing.T) {
 		if c := run(t, o).Kinds[r.Kind]; c.Missing != 1 || c.Extra != 1 {
 			t.Errorf("%s: %+v", name, c)
 		}
+	}
+}
+
+func TestANumberThatGivesTheUserIsNotSeenByTheApp(t *testing.T) {
+	r := record.Record{Kind: record.LastSeen, User: userID(1), Time: 1_700_000_000_000}
+	s := standingOf(r)
+	s.Name, s.Numeric = r.User.String(), true
+	o := options([][]record.Item{{{Kind: r.Kind, Record: &r}}}, []record.Standing{s}, record.CompareOptions{Exact: true})
+	report := run(t, o)
+	want := []record.Difference{
+		{Kind: r.Kind, Name: s.Name, Numeric: true, Type: record.Extra},
+		{Kind: r.Kind, User: r.User, Type: record.Missing},
+	}
+	if !slices.Equal(report.Differences, want) || report.Kinds[r.Kind].Numeric != 1 {
+		t.Errorf("%+v, %+v", report.Differences, report.Kinds[r.Kind])
 	}
 }

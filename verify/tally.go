@@ -74,7 +74,7 @@ func (t *tally) standings(standings []record.Standing, o record.CompareOptions) 
 	var noted [record.KindCount]Counts
 	for _, s := range standings {
 		c := s.Content(o.Now)
-		e := entry{bucket: t.buckets.of(s.User, s.Name), kind: s.Kind, digest: c.Record.Digest(), held: true}
+		e := entry{bucket: t.buckets.document(s), kind: s.Kind, digest: c.Record.Digest(), held: true}
 		if !c.Plain {
 			for i := range e.digest {
 				e.digest[i] ^= odd[i]

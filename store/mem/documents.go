@@ -212,18 +212,16 @@ func owner(doc map[string]any) (user record.UserID, name string, numeric bool) {
 		return 0, text, false
 	}
 	value := storable(v)
-	if user, ok := record.WholeUserID(value); ok {
-		return user, "", true
-	}
 	switch value.(type) {
 	case int64, float64:
 		numeric = true
 	}
-	return 0, string(record.JSON(value)), numeric
+	user, _ = record.WholeUserID(value) // zero for what is none
+	return user, string(record.JSON(value)), numeric
 }
 
 func outline(c record.Collection, id string, doc map[string]any) record.Document {
-	d := record.Document{Collection: c, ID: id, Held: record.Held{Found: true}}
+	d := record.Document{Kind: c.Form(), Collection: c, ID: id, Held: record.Held{Found: true}}
 	d.User, d.Name, d.Numeric = owner(doc)
 	fields := doc
 	if c == record.KVCollection {

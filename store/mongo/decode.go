@@ -69,8 +69,8 @@ func number(v bson.RawValue) record.Value {
 	return value(v)
 }
 
-// owner returns the user whose document the app takes it for, or what the document has in place of a user id, which may
-// be a number.
+// owner returns the user whose document it is, by text or by a number, and what the document has in place of the text of a
+// user id.
 func owner(doc bson.Raw) (user record.UserID, name string, numeric bool) {
 	v := lookup(doc, "user_id")
 	if v.Type == 0 {
@@ -85,7 +85,10 @@ func owner(doc bson.Raw) (user record.UserID, name string, numeric bool) {
 			return user, "", false
 		}
 	}
-	return 0, text, v.IsNumber()
+	if whole, ok := wholeUser(v); ok {
+		user = whole
+	}
+	return user, text, v.IsNumber()
 }
 
 // markOf returns the digest that the document carries, if any.

@@ -109,13 +109,8 @@ func idValue(id string) (bson.RawValue, bool) {
 
 // document returns what identifies a document, and whose it is. The rest is empty.
 func document(c record.Collection, doc bson.Raw) record.Document {
-	d := record.Document{Collection: c, ID: idOf(doc)}
+	d := record.Document{Kind: c.Form(), Collection: c, ID: idOf(doc)}
 	d.User, d.Name, d.Numeric = owner(doc)
-	if d.Numeric {
-		if user, ok := wholeUser(lookup(doc, "user_id")); ok {
-			d.User, d.Name = user, ""
-		}
-	}
 	return d
 }
 
@@ -143,7 +138,7 @@ const decimalDigits = 34
 
 // content returns all that a whole document holds.
 func content(c record.Collection, user record.UserID, doc bson.Raw) record.Held {
-	h := schemaIn(c).held(user, doc)
+	h := schemaOf(c.Form()).held(user, doc)
 	if c == record.KVCollection {
 		h.Times = pairTimes(doc)
 	}

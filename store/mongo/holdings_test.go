@@ -91,11 +91,11 @@ func TestStandingsOfOddDocuments(t *testing.T) {
 			{Name: "", Held: record.Held{Times: times{"timestamp": int64(8)}}},
 			{Name: "0" + id, Held: record.Held{Times: times{"timestamp": nil}}},
 			{Name: "1.5", Numeric: true, Held: record.Held{Times: times{"timestamp": 1.7e12}}},
-			{Name: "7", Numeric: true, Held: record.Held{}},
-			{Name: id, Numeric: true, Held: record.Held{Times: times{"timestamp": int64(5)}}},
 			{Name: "null", Held: record.Held{Times: times{"timestamp": true}}},
 			{User: bob, Held: record.Held{Times: times{"timestamp": "1700000000000"}}},
+			{User: 7, Name: "7", Numeric: true, Held: record.Held{}},
 			{User: alice, Held: record.Held{Times: times{"timestamp": now}}},
+			{User: alice, Name: id, Numeric: true, Held: record.Held{Times: times{"timestamp": int64(5)}}},
 		},
 		record.MonitoringSince: {
 			{User: bob, Held: record.Held{Times: times{"monitoring_since": 1.65e9}}},
@@ -115,7 +115,7 @@ func TestStandingsOfOddDocuments(t *testing.T) {
 		record.Metrics: {{Held: record.Held{Hidden: true, Fields: values{"lanyard_2xx_responses": "12"}}}},
 	} {
 		for i := range want {
-			want[i].Kind, want[i].Held.Found = kind, true
+			want[i].Kind, want[i].Collection, want[i].Held.Found = kind, record.CollectionOf(kind), true
 		}
 		got := standings(t, f.store.Holdings(mongo.HoldingsOptions{}), kind)
 		if kind == record.KV { // of one user's two documents, either may come first
@@ -170,7 +170,7 @@ func TestStandingsOfDocumentsThatFerretDBRefuses(t *testing.T) {
 		}
 		return mongo.StandingIn(kind, b)
 	}
-	if s := stand(record.KV, bson.D{{Key: "user_id", Value: decimal}}); s.User != 0 || s.Name != alice.String() {
+	if s := stand(record.KV, bson.D{{Key: "user_id", Value: decimal}}); s.User != alice || s.Name != alice.String() {
 		t.Errorf("a decimal user id is user %d, named %q", s.User, s.Name)
 	}
 	if s := stand(record.LastSeen, bson.D{{Key: "user_id", Value: "5"}, {Key: "timestamp", Value: decimal}}); s.User != 5 || s.Held.Times["timestamp"] != alice.String() {
@@ -191,17 +191,19 @@ func TestOnlyNumbersAreNumericUsers(t *testing.T) {
 	}
 	for _, c := range []struct {
 		id      any
+		user    record.UserID
 		name    string
 		numeric bool
 	}{
-		{int32(7), "7", true}, {int64(alice), alice.String(), true}, {1.5, "1.5", true}, {decimal, alice.String(), true},
-		{"NaN", "NaN", false}, {"1e5", "1e5", false}, {"-7", "-7", false}, {nil, "null", false}, {true, "true", false}, {bson.A{7}, "[7]", false},
+		{int32(7), 7, "7", true}, {int64(alice), alice, alice.String(), true}, {1.5, 0, "1.5", true}, {decimal, alice, alice.String(), true},
+		{"NaN", 0, "NaN", false}, {"1e5", 0, "1e5", false}, {"-7", 0, "-7", false}, {nil, 0, "null", false}, {true, 0, "true", false},
+		{bson.A{7}, 0, "[7]", false},
 	} {
 		b, err := bson.Marshal(bson.D{{Key: "user_id", Value: c.id}})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if s := mongo.StandingIn(record.KV, b); s.User != 0 || s.Name != c.name || s.Numeric != c.numeric {
+		if s := mongo.StandingIn(record.KV, b); s.User != c.user || s.Identity() != (record.Identity{}) || s.Name != c.name || s.Numeric != c.numeric {
 			t.Errorf("user_id %v: user %d, named %q, numeric: %t", c.id, s.User, s.Name, s.Numeric)
 		}
 	}

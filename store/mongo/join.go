@@ -16,7 +16,7 @@ func (d *Documents) Joined(j record.Join) record.Step {
 		fields = union(j.Documents)
 	}
 	fields.setText("user_id", j.User.String())
-	schemaIn(j.Collection).join(fields, j.Documents, j.Decision)
+	schemaOf(j.Collection.Form()).join(fields, j.Documents, j.Decision)
 	doc := fields.document()
 	step.ID, step.After = idOf(doc), doc
 	return step

@@ -71,14 +71,6 @@ func schemaOf(kind record.Kind) schema {
 	return schemas[kind]
 }
 
-// schemaIn returns the schema of a collection's documents. Those of [record.UsersCollection] are dates in a fork's form.
-func schemaIn(c record.Collection) schema {
-	if kind, ok := c.Kind(); ok {
-		return schemaOf(kind)
-	}
-	return monitoring
-}
-
 // collectionName returns the name of a kind's collection.
 func collectionName(kind record.Kind) string { return record.CollectionOf(kind).String() }
 
@@ -156,7 +148,7 @@ func insertedByUs(kind record.Kind, doc bson.Raw) bool {
 
 // standing returns what a document of the kind holds, and whose it is.
 func standing(kind record.Kind, doc bson.Raw) record.Standing {
-	s := record.Standing{Kind: kind}
+	s := record.Standing{Kind: kind, Collection: record.CollectionOf(kind)}
 	if kind.OfUsers() {
 		s.User, s.Name, s.Numeric = owner(doc)
 	}

@@ -17,7 +17,7 @@ func (d *Documents) Outline(ctx context.Context, c record.Collection, yield func
 			return d.wrap("read "+c.String(), err)
 		}
 		found := document(c, doc)
-		found.Held = schemaIn(c).outlined(found.User, doc)
+		found.Held = schemaOf(c.Form()).outlined(found.User, doc)
 		if err := p.add(found, len(doc)); err != nil {
 			return err
 		}
@@ -28,7 +28,7 @@ func (d *Documents) Outline(ctx context.Context, c record.Collection, yield func
 // outlineOf returns the projection on what an outline of the collection's documents has.
 func outlineOf(c record.Collection) bson.D {
 	projection := bson.D{{Key: "_id", Value: 1}, {Key: "user_id", Value: 1}}
-	for _, path := range schemaIn(c).about().outline {
+	for _, path := range schemaOf(c.Form()).about().outline {
 		projection = append(projection, bson.E{Key: path, Value: 1})
 	}
 	return projection

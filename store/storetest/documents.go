@@ -87,9 +87,9 @@ var rounded = float64(alice) // no double gives an id of this size exactly
 // owners are documents of whom nothing but the user id matters.
 var owners = []outlinedDocument{
 	{fields: Fields{"user_id": alice.String()}, user: alice},
-	{fields: Fields{"user_id": int64(alice)}, user: alice, numeric: true},
-	{fields: Fields{"user_id": int32(7)}, user: 7, numeric: true},
-	{fields: Fields{"user_id": float64(1 << 52)}, user: 1 << 52, numeric: true},
+	{fields: Fields{"user_id": int64(alice)}, user: alice, name: alice.String(), numeric: true},
+	{fields: Fields{"user_id": int32(7)}, user: 7, name: "7", numeric: true},
+	{fields: Fields{"user_id": float64(1 << 52)}, user: 1 << 52, name: "4.503599627370496e+15", numeric: true},
 	{fields: Fields{"user_id": rounded}, name: string(record.JSON(rounded)), numeric: true},
 	{fields: Fields{"user_id": 1.5}, name: "1.5", numeric: true},
 	{fields: Fields{"user_id": int64(-7)}, name: "-7", numeric: true},
@@ -154,7 +154,7 @@ func outlines(t *testing.T, target DocumentsTarget) {
 		outlined, whole := make(map[string]record.Document), make(map[string]record.Document)
 		put := func(d outlinedDocument) {
 			id := target.Put(c, d.fields)
-			doc := record.Document{Collection: c, ID: id, User: d.user, Name: d.name, Numeric: d.numeric, Held: d.outline}
+			doc := record.Document{Kind: c.Form(), Collection: c, ID: id, User: d.user, Name: d.name, Numeric: d.numeric, Held: d.outline}
 			doc.Held.Found = true
 			outlined[id] = doc
 			if !cmp.Equal(d.whole, record.Held{}) {
