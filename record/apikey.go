@@ -10,15 +10,15 @@ type apiKeyKind struct{ traits }
 
 func (*apiKeyKind) merge(m merging) Decision {
 	r, held := m.r, m.held
-	if held.Found && held.APIKey == r.APIKey && held.Holder == "" {
+	if held.Found && held.APIKey == r.APIKey && m.keyOwner == "" {
 		return m.d
 	}
 	detail := ""
 	switch {
-	case held.Holder == r.Identity().String():
+	case m.keyOwner == r.Identity().String():
 		detail = "in the target the key stands in a document whose user_id is a number"
-	case held.Holder != "":
-		detail = "in the target the key belongs to user " + held.Holder
+	case m.keyOwner != "":
+		detail = "in the target the key belongs to user " + m.keyOwner
 	case held.APIKey != "" && !held.Written:
 		detail = "the target has another API key for this user, which lanyardctl did not write"
 	}
@@ -33,12 +33,12 @@ func (*apiKeyKind) merge(m merging) Decision {
 		case PreferSource:
 		}
 	}
-	if held.Holder != "" {
-		holder := ParseIdentity(held.Holder)
+	if m.keyOwner != "" {
+		holder := ParseIdentity(m.keyOwner)
 		m.d.TakeKey = true
 		m.d.Superseded = append(m.d.Superseded, Superseded{
 			Kind: r.Kind, User: holder.User, Name: holder.Name, Field: "key", HasField: true, Value: Raw(r.APIKey),
-			Detail: "the target's value of user " + held.Holder + ", text as it is; the key goes to user " + r.Identity().String(),
+			Detail: "the target's value of user " + m.keyOwner + ", text as it is; the key goes to user " + r.Identity().String(),
 		})
 	}
 	if held.APIKey != "" && held.APIKey != r.APIKey {

@@ -74,7 +74,7 @@ type Comparison struct {
 // refuse to. That a value stands in another type of the same meaning is no difference, though Merge mends it.
 func Compare(r Record, s Standing, o CompareOptions) Comparison {
 	bounds := TimeBounds(r.Kind, r.User, o.Now)
-	d := Merge(r, s.Held, bounds, o.Policy)
+	d := Merge(r, Existing{Held: s.Held}, bounds, o.Policy)
 	found := r.Kind.rules().compare(comparing{r: r, held: s.Held, bounds: bounds, exact: o.Exact, d: d})
 	slices.SortFunc(found, Difference.Compare)
 	if o.Exact {

@@ -155,8 +155,8 @@ func TestCompareFindsWhatMergeWouldDo(t *testing.T) {
 		r, s := genPair(t)
 		policy := genPolicy().Draw(t, "policy")
 		found := Compare(r, s, CompareOptions{Policy: policy, Now: now}).Differences
-		d, after := merge(r, s.Held, policy)
-		then := Standing{Kind: s.Kind, User: s.User, Held: after}
+		d, after := merge(r, Existing{Held: s.Held}, policy)
+		then := Standing{Kind: s.Kind, User: s.User, Held: after.Held}
 		nothing := len(d.Rejects) == 0 && s.Content(now).Record.Digest() == then.Content(now).Record.Digest()
 		if (len(found) == 0) != nothing {
 			t.Errorf("found %q, and merging decides %+v", told(found), d)

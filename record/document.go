@@ -28,7 +28,7 @@ type Document struct {
 	// ID is the store's own form of what identifies the document in its collection, any bytes.
 	ID string
 
-	// Held is what the document holds. Found is true, and Holder is empty. Where the document was only outlined, that is:
+	// Held is what the document holds. Found is true. Where the document was only outlined, that is:
 	// Times for [MonitoringCollection], [UsersCollection] ("since" and [OlderTimeField] of both) and [KVCollection] (the
 	// pair [OlderTimeField], where the document has it); APIKey and Junk for [APIKeysCollection]; nothing for
 	// [LastSeenCollection].

@@ -10,7 +10,7 @@ func TestADocumentWithoutAKeyIsNobodysChoice(t *testing.T) {
 	r := Record{Kind: APIKeys, User: user, APIKey: "lnyd_1"}
 	for _, policy := range []Policy{FailOnConflict, PreferSource, PreferTarget} {
 		for name, held := range map[string]Held{"none": {Found: true}, "a number": {Found: true, Junk: int64(7)}} {
-			d, then := merge(r, held, policy)
+			d, then := merge(r, Existing{Held: held}, policy)
 			if !d.Write || d.APIKey != r.APIKey || d.Column != Updated || len(d.Rejects) > 0 || d.Kept != 0 {
 				t.Errorf("%s, %s: %+v", name, policy, d)
 			}
@@ -27,7 +27,7 @@ func TestADocumentWithoutAKeyIsNobodysChoice(t *testing.T) {
 func TestCountersThatTheAppDoesNotFindAreWritten(t *testing.T) {
 	r := Record{Kind: Metrics, Fields: map[string]Field{"c": {Value: int64(1)}}}
 	held := Held{Found: true, Hidden: true, Fields: map[string]Value{"c": int64(1)}}
-	if d, _ := merge(r, held, FailOnConflict); !d.Write || d.Column != Updated || len(d.Set) > 0 {
+	if d, _ := merge(r, Existing{Held: held}, FailOnConflict); !d.Write || d.Column != Updated || len(d.Set) > 0 {
 		t.Errorf("%+v", d)
 	}
 	s := Standing{Kind: Metrics, Held: held}
@@ -41,7 +41,7 @@ func TestCountersThatTheAppDoesNotFindAreWritten(t *testing.T) {
 		}
 	}
 	held.Hidden = false
-	if d, _ := merge(r, held, FailOnConflict); d.Write {
+	if d, _ := merge(r, Existing{Held: held}, FailOnConflict); d.Write {
 		t.Errorf("%+v", d)
 	}
 }
@@ -50,7 +50,7 @@ func TestValuesThatThePolicyLetsTheTargetKeepAreCounted(t *testing.T) {
 	kv := Record{Kind: KV, User: user, Fields: map[string]Field{"a": {Value: "x"}, "b": {Value: "y"}, "c": {Value: "z"}}}
 	held := Held{Found: true, Fields: map[string]Value{"a": "x", "b": 1.5, "c": nil, "d": true}}
 	for policy, want := range map[Policy]int{FailOnConflict: 0, PreferSource: 0, PreferTarget: 2} {
-		if d, _ := merge(kv, held, policy); d.Kept != want {
+		if d, _ := merge(kv, Existing{Held: held}, policy); d.Kept != want {
 			t.Errorf("%s: %d, want %d", policy, d.Kept, want)
 		}
 		if c := Compare(kv, Standing{Kind: KV, User: user, Held: held}, CompareOptions{Policy: policy, Now: now}); c.Kept != want {

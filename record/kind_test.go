@@ -29,14 +29,14 @@ func TestEveryKindHasItsRules(t *testing.T) {
 		}
 		// A document that holds another record of the kind differs from one that holds none, and is written at last.
 		r := genRecord(kind).Example()
-		d := Merge(r, Held{}, TimeBounds(kind, r.User, now), FailOnConflict)
+		d := Merge(r, Existing{}, TimeBounds(kind, r.User, now), FailOnConflict)
 		if d.Column != Inserted || !d.Write {
 			t.Errorf("%s is %+v where there was none", kind, d)
 		}
 		if found := Compare(r, Standing{Kind: kind, User: r.User}, CompareOptions{Now: now}).Differences; len(found) == 0 {
 			t.Errorf("%s: nothing is no difference", kind)
 		}
-		if c := (Standing{Kind: kind, User: r.User, Held: apply(r, Held{}, d)}).Content(now); !c.Plain || c.Record.Digest() != r.Digest() {
+		if c := (Standing{Kind: kind, User: r.User, Held: apply(r, Existing{}, d).Held}).Content(now); !c.Plain || c.Record.Digest() != r.Digest() {
 			t.Errorf("%s is read back as %+v", kind, c)
 		}
 		if len(r.Rejects(TooDeep, "")) == 0 || r.DocumentSize() <= len(r.User.String()) {
@@ -49,7 +49,7 @@ func TestAnUnknownKindPanics(t *testing.T) {
 	unknown := Kind(KindCount)
 	r := Record{Kind: unknown, User: user}
 	for name, call := range map[string]func(){
-		"Merge":        func() { Merge(r, Held{}, Bounds{}, FailOnConflict) },
+		"Merge":        func() { Merge(r, Existing{}, Bounds{}, FailOnConflict) },
 		"Compare":      func() { Compare(r, Standing{Kind: unknown}, CompareOptions{}) },
 		"Content":      func() { Standing{Kind: unknown}.Content(now) },
 		"Digest":       func() { r.Digest() },

@@ -29,10 +29,19 @@ func ParsePolicy(s string) (Policy, error) {
 	return 0, fmt.Errorf("unknown conflict policy %q (fail, source or target)", s)
 }
 
-// Held is what a target has for a record: the document of the record's user and kind, and for API keys also the
+// Existing is what a target has for a record: the document of the record's identity and kind, and for API keys also the
 // document that bears the key.
+type Existing struct {
+	Held
+
+	// KeyOwner is the identity, as text, of another document that bears the record's key, for APIKeys; empty where there is
+	// none. It may be the record's own user, where that document has a number in place of the text.
+	KeyOwner string
+}
+
+// Held is what a document of a target holds.
 type Held struct {
-	// Found tells that the user has a document of the kind.
+	// Found tells that there is a document.
 	Found bool
 
 	// Hidden tells that the app does not find the document of the counters, as it lacks its type, for Metrics.
@@ -43,10 +52,6 @@ type Held struct {
 
 	// APIKey is the user's key, for APIKeys.
 	APIKey string
-
-	// Holder is the identity, as text, of another document that bears the record's key, for APIKeys; empty where there is
-	// none. It may be the record's own user, where that document has a number in place of the text.
-	Holder string
 
 	// Times are the values that bear on the time, by field name as the target holds them, for LastSeen and
 	// MonitoringSince: an int64, a float64, text, or a [time.Time]; anything else is no time. The field that the app
@@ -74,7 +79,7 @@ type Decision struct {
 	Set   map[string]Value
 	Unset []string
 
-	// APIKey is the user's new key, for APIKeys. TakeKey tells that the document of [Held.Holder] has to go first.
+	// APIKey is the user's new key, for APIKeys. TakeKey tells that the document of [Existing.KeyOwner] has to go first.
 	APIKey  string
 	TakeKey bool
 
@@ -93,14 +98,14 @@ func (d Decision) Outcome() Outcome {
 	return Outcome{Column: d.Column, Rejects: d.Rejects, Conflicts: d.Conflicts, Superseded: len(d.Superseded)}
 }
 
-// Merge decides what becomes of r in a target that holds held. Merging is idempotent: merged once, a record merges
+// Merge decides what becomes of r in a target that holds what exists. Merging is idempotent: merged once, a record merges
 // again without a change. Whatever gives way is among the decision's Superseded values.
-func Merge(r Record, held Held, bounds Bounds, policy Policy) Decision {
-	d := r.Kind.rules().merge(merging{r: r, held: held, bounds: bounds, policy: policy})
+func Merge(r Record, existing Existing, bounds Bounds, policy Policy) Decision {
+	d := r.Kind.rules().merge(merging{r: r, held: existing.Held, keyOwner: existing.KeyOwner, bounds: bounds, policy: policy})
 	switch {
 	case len(d.Rejects) > 0:
 		d.Column = Conflicted
-	case !held.Found && d.Write:
+	case !existing.Found && d.Write:
 		d.Column = Inserted
 	case d.Write:
 		d.Column = Updated
@@ -110,11 +115,12 @@ func Merge(r Record, held Held, bounds Bounds, policy Policy) Decision {
 
 // merging is a decision in the making.
 type merging struct {
-	r      Record
-	held   Held
-	bounds Bounds
-	policy Policy
-	d      Decision
+	r        Record
+	held     Held
+	keyOwner string
+	bounds   Bounds
+	policy   Policy
+	d        Decision
 }
 
 func (m *merging) set(name string, v Value) {

@@ -16,16 +16,18 @@ var now = time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)
 const user = UserID(94490510688792576)
 
 // apply returns what a target holds after a decision. It is the smallest store there is.
-func apply(r Record, held Held, d Decision) Held {
+func apply(r Record, held Existing, d Decision) Existing {
 	if !d.Write {
 		return held
 	}
-	next := Held{Found: true, Written: d.Mark != "", APIKey: held.APIKey, Holder: held.Holder, Times: maps.Clone(held.Times), Fields: maps.Clone(held.Fields)}
+	next := Existing{KeyOwner: held.KeyOwner, Held: Held{
+		Found: true, Written: d.Mark != "", APIKey: held.APIKey, Times: maps.Clone(held.Times), Fields: maps.Clone(held.Fields),
+	}}
 	switch r.Kind {
 	case APIKeys:
 		next.APIKey = d.APIKey
 		if d.TakeKey {
-			next.Holder = ""
+			next.KeyOwner = ""
 		}
 	case LastSeen, MonitoringSince:
 		if next.Times == nil {
@@ -44,7 +46,7 @@ func apply(r Record, held Held, d Decision) Held {
 	return next
 }
 
-func merge(r Record, held Held, p Policy) (Decision, Held) {
+func merge(r Record, held Existing, p Policy) (Decision, Existing) {
 	d := Merge(r, held, TimeBounds(r.Kind, r.User, now), p)
 	return d, apply(r, held, d)
 }
@@ -79,9 +81,9 @@ func genRecord(kind Kind) *rapid.Generator[Record] {
 	})
 }
 
-func genHeld(kind Kind) *rapid.Generator[Held] {
-	return rapid.Custom(func(t *rapid.T) Held {
-		h := Held{Found: rapid.Bool().Draw(t, "found")}
+func genHeld(kind Kind) *rapid.Generator[Existing] {
+	return rapid.Custom(func(t *rapid.T) Existing {
+		h := Existing{Held: Held{Found: rapid.Bool().Draw(t, "found")}}
 		if !h.Found {
 			return h
 		}
@@ -90,7 +92,7 @@ func genHeld(kind Kind) *rapid.Generator[Held] {
 			h.APIKey = rapid.SampledFrom([]string{"k1", "k3"}).Draw(t, "held key")
 			h.Written = rapid.Bool().Draw(t, "written")
 			if h.APIKey == "k3" && rapid.Bool().Draw(t, "holder") {
-				h.Holder = (user + 1).String()
+				h.KeyOwner = (user + 1).String()
 			}
 		case KV:
 			h.Written = rapid.Bool().Draw(t, "written")
@@ -113,7 +115,7 @@ func genHeld(kind Kind) *rapid.Generator[Held] {
 	})
 }
 
-func genCase(t *rapid.T) (Record, Held, Policy) {
+func genCase(t *rapid.T) (Record, Existing, Policy) {
 	kind := Kind(rapid.IntRange(0, KindCount-1).Draw(t, "kind"))
 	return genRecord(kind).Draw(t, "record"), genHeld(kind).Draw(t, "held"), Policy(rapid.IntRange(0, 2).Draw(t, "policy"))
 }
@@ -203,7 +205,7 @@ func TestWhatLanyardctlWroteFollowsTheSource(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		kind := rapid.SampledFrom([]Kind{KV, APIKeys}).Draw(t, "kind")
 		held := genHeld(kind).Draw(t, "held")
-		held.Found, held.Written, held.Holder = true, true, ""
+		held.Found, held.Written, held.KeyOwner = true, true, ""
 		r := genRecord(kind).Draw(t, "record")
 		d, after := merge(r, held, FailOnConflict)
 		if d.Column == Conflicted {
@@ -217,7 +219,7 @@ func TestWhatLanyardctlWroteFollowsTheSource(t *testing.T) {
 
 func BenchmarkMerge(b *testing.B) {
 	r := Record{Kind: KV, User: user, Fields: make(map[string]Field)}
-	held := Held{Found: true, Fields: make(map[string]Value)}
+	held := Existing{Held: Held{Found: true, Fields: make(map[string]Value)}}
 	for i := range 20 {
 		name := fmt.Sprintf("field_%d", i)
 		r.Fields[name] = Field{Value: "some text of ordinary length"}
@@ -286,7 +288,7 @@ func TestTheBestOfAllWins(t *testing.T) {
 }
 
 func TestRejectedFieldIsNotGone(t *testing.T) {
-	held := Held{Found: true, Written: true, Fields: map[string]Value{"a": "old", "bad": "old", "gone": "old"}}
+	held := Existing{Held: Held{Found: true, Written: true, Fields: map[string]Value{"a": "old", "bad": "old", "gone": "old"}}}
 	r := Record{Kind: KV, User: user, Fields: map[string]Field{"a": {Value: "new"}}}
 	it := Limits{}.Apply(Item{Kind: KV, Record: &r, Rejects: []Reject{{Kind: KV, User: user, Field: "bad", HasField: true, Reason: NumberOutOfRange}}})
 	d, after := merge(*it.Record, held, FailOnConflict)

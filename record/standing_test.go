@@ -14,8 +14,7 @@ import (
 // genStanding generates what may stand for a record of [genRecord].
 func genStanding(kind Kind) *rapid.Generator[Standing] {
 	return rapid.Custom(func(t *rapid.T) Standing {
-		s := Standing{Kind: kind, User: user, Held: genHeld(kind).Filter(func(h Held) bool { return h.Found }).Draw(t, "held")}
-		s.Held.Holder = "" // a standing does not tell of others
+		s := Standing{Kind: kind, User: user, Held: genHeld(kind).Filter(func(h Existing) bool { return h.Found }).Draw(t, "held").Held}
 		if kind == Metrics {
 			s.User = 0
 		}
@@ -36,11 +35,11 @@ func genKind() *rapid.Generator[Kind] {
 // standingOf returns r as a target holds it that was empty before.
 func standingOf(t rapid.TB, r Record) Standing {
 	t.Helper()
-	d, held := merge(r, Held{}, FailOnConflict)
+	d, held := merge(r, Existing{}, FailOnConflict)
 	if d.Column != Inserted || (r.Kind == KV || r.Kind == APIKeys) != held.Written {
 		t.Fatalf("a new document: column %d, written %v", d.Column, held.Written)
 	}
-	return Standing{Kind: r.Kind, User: r.User, Held: held}
+	return Standing{Kind: r.Kind, User: r.User, Held: held.Held}
 }
 
 func TestContent(t *testing.T) {
@@ -161,7 +160,7 @@ func TestMistypedIsWhatMergingMends(t *testing.T) {
 				return reason != ""
 			})
 		}
-		if d, _ := merge(says, s.Held, FailOnConflict); d.Write != c.Mistyped {
+		if d, _ := merge(says, Existing{Held: s.Held}, FailOnConflict); d.Write != c.Mistyped {
 			t.Errorf("mistyped is %v, and merging mends it: %v", c.Mistyped, d.Write)
 		}
 	})

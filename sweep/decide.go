@@ -46,7 +46,7 @@ func decideDate(user record.UserID, docs []record.Document, date int64, bounds r
 	if len(docs) > 0 {
 		held = docs[0].Held
 	}
-	d := record.Merge(record.Record{Kind: record.MonitoringSince, User: user, Time: date}, held, bounds, record.FailOnConflict)
+	d := record.Merge(record.Record{Kind: record.MonitoringSince, User: user, Time: date}, record.Existing{Held: held}, bounds, record.FailOnConflict)
 	if len(docs) == 1 && !docs[0].Numeric && !d.Write {
 		return ruling{}
 	}
@@ -143,7 +143,7 @@ func joinTimes(user record.UserID, docs []record.Document, now time.Time) record
 			continue
 		}
 		r := record.Record{Kind: record.LastSeen, User: user, Time: m.Time}
-		if d := record.Merge(r, held, bounds, record.FailOnConflict); d.Write {
+		if d := record.Merge(r, record.Existing{Held: held}, bounds, record.FailOnConflict); d.Write {
 			joined, held.Times[field] = d, d.Time
 		}
 	}
@@ -163,7 +163,7 @@ func joinPairs(user record.UserID, docs []record.Document, now time.Time) (recor
 		for name, v := range doc.Held.Fields {
 			r.Fields[name] = record.Field{Value: v}
 		}
-		d := record.Merge(r, held, record.TimeBounds(record.KV, user, now), record.FailOnConflict)
+		d := record.Merge(r, record.Existing{Held: held}, record.TimeBounds(record.KV, user, now), record.FailOnConflict)
 		if d.Conflicts > 0 {
 			return record.Decision{}, false
 		}

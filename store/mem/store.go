@@ -145,9 +145,9 @@ func (s *Store) Write(ctx context.Context, batch []record.Record, keep record.Ke
 func (s *Store) write(r record.Record, keep record.KeepFunc) (record.Outcome, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	held := s.held(r)
+	existing := s.existing(r)
 	now := s.opts.Now()
-	d := record.Merge(r, held, record.TimeBounds(r.Kind, r.User, now), s.opts.Policy)
+	d := record.Merge(r, existing, record.TimeBounds(r.Kind, r.User, now), s.opts.Policy)
 	next := s.documents[r.Kind][r.Identity()].clone()
 	next.apply(r, d, now)
 	if rejects := s.opts.Limits.CheckSize(r, next.size(r)); d.Write && rejects != nil {
@@ -162,7 +162,7 @@ func (s *Store) write(r record.Record, keep record.KeepFunc) (record.Outcome, er
 		}
 	}
 	if d.TakeKey {
-		delete(s.documents[r.Kind], record.ParseIdentity(held.Holder))
+		delete(s.documents[r.Kind], record.ParseIdentity(existing.KeyOwner))
 	}
 	if d.Write {
 		s.documents[r.Kind][r.Identity()] = next
@@ -170,22 +170,22 @@ func (s *Store) write(r record.Record, keep record.KeepFunc) (record.Outcome, er
 	return d.Outcome(), nil
 }
 
-// held returns what the store has for r.
-func (s *Store) held(r record.Record) record.Held {
+// existing returns what the store has for r.
+func (s *Store) existing(r record.Record) record.Existing {
 	doc, found := s.documents[r.Kind][r.Identity()]
-	held := doc.held(r.Kind, r.Identity())
-	held.Found = found
+	existing := record.Existing{Held: doc.held(r.Kind, r.Identity())}
+	existing.Found = found
 	if r.Kind.Shape() == record.TextShape {
 		for id, other := range s.documents[r.Kind] {
 			if id != r.Identity() && other.APIKey == r.APIKey {
-				held.Holder = id.String()
+				existing.KeyOwner = id.String()
 			}
 		}
 	}
-	return held
+	return existing
 }
 
-// held returns what the document holds, but for [record.Held.Holder].
+// held returns what the document holds.
 func (d Document) held(kind record.Kind, id record.Identity) record.Held {
 	return record.Held{
 		Found: true, Written: record.StillWritten(d.record(kind, id), d.Mark),

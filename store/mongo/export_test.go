@@ -92,7 +92,7 @@ func (s *Store) SetMaxDocument(n int) { s.limits.MaxDocument = n }
 var Value = value
 
 // HeldIn returns what doc holds for r.
-func HeldIn(doc []byte, r record.Record) record.Held { return found{own: doc}.held(r) }
+func HeldIn(doc []byte, r record.Record) record.Held { return found{own: doc}.existing(r).Held }
 
 // StandingIn is standing, for tests.
 func StandingIn(kind record.Kind, doc []byte) record.Standing { return standing(kind, doc) }

@@ -17,7 +17,7 @@ type schema interface {
 	// appendContent appends the fields of a new document, but for those of its identity and lanyardctl's mark.
 	appendContent(doc []byte, r record.Record, now time.Time) []byte
 
-	// held returns what a document of the user's holds, but for [record.Held.Holder]. The document may be nil.
+	// held returns what a document of the user's holds. The document may be nil.
 	held(user record.UserID, doc bson.Raw) record.Held
 
 	// outlined returns what a sweep needs of a document that was projected on its outline.

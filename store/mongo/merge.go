@@ -20,7 +20,7 @@ type decided struct {
 func (w *writing) decideOne(index int, f *found) decided {
 	r := w.batch[index]
 	c := decided{index: index, found: f}
-	c.decision = record.Merge(r, f.held(r), record.TimeBounds(r.Kind, r.User, w.opts.Now()), w.policy)
+	c.decision = record.Merge(r, f.existing(r), record.TimeBounds(r.Kind, r.User, w.opts.Now()), w.policy)
 	if c.decision.Write && f.own != nil {
 		c.patch = schemaOf(r.Kind).patch(f.own, c.decision, w.limits, w.opts.Now())
 		if marked(r.Kind) {

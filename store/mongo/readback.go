@@ -22,11 +22,9 @@ type found struct {
 	idTaken bool
 }
 
-// held returns what the documents hold for r.
-func (f found) held(r record.Record) record.Held {
-	h := schemaOf(r.Kind).held(r.User, f.own)
-	h.Holder = f.holderID
-	return h
+// existing returns what the documents hold for r.
+func (f found) existing(r record.Record) record.Existing {
+	return record.Existing{Held: schemaOf(r.Kind).held(r.User, f.own), KeyOwner: f.holderID}
 }
 
 // readBack reads what the target has for each of the records.

@@ -476,7 +476,7 @@ func TestValuesReadBack(t *testing.T) {
 		r := storetest.Records().Draw(t, "record")
 		doc := mongo.NewDocument(r, storetest.Now)
 		held := mongo.HeldIn(doc, r)
-		d := record.Merge(r, held, record.TimeBounds(r.Kind, r.User, storetest.Now), record.FailOnConflict)
+		d := record.Merge(r, record.Existing{Held: held}, record.TimeBounds(r.Kind, r.User, storetest.Now), record.FailOnConflict)
 		if d.Write || d.Column != record.Unchanged {
 			t.Errorf("a new document is not what was meant: %+v", d)
 		}
