@@ -23,7 +23,7 @@ type Document struct {
 	// User is whose document it is: by text, or by a number that gives the id exactly (a double beyond 2^53 does not). It
 	// is zero where the document is nobody's, or a name's. Name is what stands in place of a text that is a user id.
 	User UserID
-	Name string
+	Name Name
 
 	// ID is the store's own form of what identifies the document in its collection, any bytes.
 	ID string
@@ -45,7 +45,7 @@ type Standing = Document
 func (d Document) Identity() Identity {
 	switch {
 	case d.Named:
-		return Identity{Name: NameOf(d.Name)}
+		return Identity{Name: d.Name}
 	case d.Numeric:
 		return Identity{}
 	}

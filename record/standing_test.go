@@ -119,7 +119,7 @@ func TestContentOfNobodyIsNeverPlain(t *testing.T) {
 		kind := genKind().Draw(t, "kind")
 		s := genStanding(kind).Draw(t, "standing")
 		s.User = 0
-		s.Name = rapid.SampledFrom([]string{"", "nobody", "7"}).Draw(t, "name")
+		s.Name = NameOf(rapid.SampledFrom([]string{"", "nobody", "7"}).Draw(t, "name"))
 		if got := s.Content(now); got.Plain != (kind == Metrics) {
 			t.Errorf("%s of nobody: plain %v", kind, got.Plain)
 		}

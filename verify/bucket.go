@@ -19,9 +19,9 @@ func (n buckets) item(it record.Item) int {
 // document returns the bucket of what the app takes a document for.
 func (n buckets) document(d record.Document) int {
 	if d.Numeric {
-		return n.of(0, d.Name)
+		return n.of(0, d.Name.String())
 	}
-	return n.of(d.User, d.Name)
+	return n.of(d.User, d.Name.String())
 }
 
 // of returns the bucket of a user's records, or of those that have a name in place of a user.

@@ -88,7 +88,7 @@ func (c *closer) judge(s record.Standing, bucket int, counts *Counts) {
 	if e == nil || !e.present || e.met {
 		counts.Extra++
 		if c.mindsExtra(s, e) {
-			c.add(bucket, record.Difference{Kind: s.Kind, User: id.User, Name: s.Name, Numeric: s.Numeric, Type: record.Extra})
+			c.add(bucket, record.Difference{Kind: s.Kind, User: id.User, Name: s.Name.String(), Numeric: s.Numeric, Type: record.Extra})
 		}
 		if e != nil {
 			e.met = true

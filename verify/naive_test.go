@@ -43,10 +43,10 @@ func naive(items []record.Item, standings []record.Standing, o record.CompareOpt
 			n.compare(r, s)
 			continue
 		case !nobody && met[at]:
-			n.add(s.Kind, s.User, s.Name, "", record.Extra)
+			n.add(s.Kind, s.User, s.Name.String(), "", record.Extra)
 		case s.Kind == record.APIKeys:
 			if o.Exact || nobody || !claims[at.of.String()+" "+s.Held.APIKey] {
-				n.add(s.Kind, s.User, s.Name, "", record.Extra)
+				n.add(s.Kind, s.User, s.Name.String(), "", record.Extra)
 			}
 		case o.Exact:
 			excused := !nobody && !s.Held.Hidden && known[at] && (s.Kind == record.KV || s.Kind == record.Metrics)
@@ -54,7 +54,7 @@ func naive(items []record.Item, standings []record.Standing, o record.CompareOpt
 				excused = excused && leftOut[at].Has(name)
 			}
 			if !excused {
-				n.add(s.Kind, s.User, s.Name, "", record.Extra)
+				n.add(s.Kind, s.User, s.Name.String(), "", record.Extra)
 			}
 		}
 		met[at] = met[at] || known[at]

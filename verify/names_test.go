@@ -49,7 +49,7 @@ func TestANumberOrOtherTextIsNotTheName(t *testing.T) {
 	r := record.Record{Kind: record.LastSeen, Name: record.NameOf("row 1"), Time: 1_700_000_000_000}
 	s := standingOf(r)
 	for name, change := range map[string]func(*record.Standing){
-		"another name":                   func(s *record.Standing) { s.Name = "row 2" },
+		"another name":                   func(s *record.Standing) { s.Name = record.NameOf("row 2") },
 		"text that is not an identity":   func(s *record.Standing) { s.Named = false },
 		"a number of which that is text": func(s *record.Standing) { s.Named, s.Numeric = false, true },
 	} {
@@ -65,11 +65,11 @@ func TestANumberOrOtherTextIsNotTheName(t *testing.T) {
 func TestANumberThatGivesTheUserIsNotSeenByTheApp(t *testing.T) {
 	r := record.Record{Kind: record.LastSeen, User: userID(1), Time: 1_700_000_000_000}
 	s := standingOf(r)
-	s.Name, s.Numeric = r.User.String(), true
+	s.Name, s.Numeric = record.NameOf(r.User.String()), true
 	o := options([][]record.Item{{{Kind: r.Kind, Record: &r}}}, []record.Standing{s}, record.CompareOptions{Exact: true})
 	report := run(t, o)
 	want := []record.Difference{
-		{Kind: r.Kind, Name: s.Name, Numeric: true, Type: record.Extra},
+		{Kind: r.Kind, Name: s.Name.String(), Numeric: true, Type: record.Extra},
 		{Kind: r.Kind, User: r.User, Type: record.Missing},
 	}
 	if !slices.Equal(report.Differences, want) || report.Kinds[r.Kind].Numeric != 1 {

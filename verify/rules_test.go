@@ -128,8 +128,8 @@ func TestRules(t *testing.T) {
 		{
 			rule: "a document of nobody is not that of rejects without a user", kind: record.LastSeen, options: record.CompareOptions{Exact: true},
 			items: []record.Item{nobody}, target: []record.Standing{
-				{Kind: record.LastSeen, Name: "7", Numeric: true, Held: record.Held{Found: true}},
-				{Kind: record.LastSeen, Name: "somebody", Held: record.Held{Found: true}},
+				{Kind: record.LastSeen, Name: record.NameOf("7"), Numeric: true, Held: record.Held{Found: true}},
+				{Kind: record.LastSeen, Name: record.NameOf("somebody"), Held: record.Held{Found: true}},
 			},
 			want:  numeric,
 			found: []string{`extra last_seen 0 "7" ""`, `extra last_seen 0 "somebody" ""`},
@@ -137,8 +137,8 @@ func TestRules(t *testing.T) {
 		{
 			rule: "two documents of nobody are not two of one user", kind: record.LastSeen,
 			items: []record.Item{nobody}, target: []record.Standing{
-				{Kind: record.LastSeen, Name: "7", Numeric: true, Held: record.Held{Found: true}},
-				{Kind: record.LastSeen, Name: "somebody", Held: record.Held{Found: true}},
+				{Kind: record.LastSeen, Name: record.NameOf("7"), Numeric: true, Held: record.Held{Found: true}},
+				{Kind: record.LastSeen, Name: record.NameOf("somebody"), Held: record.Held{Found: true}},
 			},
 			want: numeric,
 		},

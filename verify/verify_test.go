@@ -91,7 +91,7 @@ func change(t *rapid.T, standings []record.Standing) []record.Standing {
 			}
 		}
 		if s.Kind != record.Metrics && rapid.IntRange(0, 3).Draw(t, "nobody") == 0 {
-			s.User, s.Named, s.Name = 0, false, rapid.SampledFrom([]string{"somebody", "7", "00123"}).Draw(t, "name")
+			s.User, s.Named, s.Name = 0, false, record.NameOf(rapid.SampledFrom([]string{"somebody", "7", "00123"}).Draw(t, "name"))
 		}
 		return append(standings, s)
 	}
@@ -218,7 +218,7 @@ func mutation(random *rand.Rand, standings []record.Standing) ([]record.Standing
 	s := clone(changed[i])
 	changed[i] = s
 	field := func(name string, t record.DifferenceType) []string {
-		return []string{line(record.Difference{Kind: s.Kind, User: s.User, Name: s.Name, Field: name, Type: t})}
+		return []string{line(record.Difference{Kind: s.Kind, User: s.User, Name: s.Name.String(), Field: name, Type: t})}
 	}
 	if random.IntN(5) == 0 {
 		return slices.Delete(changed, i, i+1), field("", record.Missing)
@@ -382,7 +382,7 @@ func TestOnlyNumbers(t *testing.T) {
 		"one more is not exact":        {migrated([]record.Item{seen(1), seen(2), seen(3)}), true, 1},
 		"one more API key never is":    {append(migrated(items), apiKey), false, 1},
 		"other content is not seen":    {migrated([]record.Item{seen(3), seen(4)}), true, 0},
-		"a numeric user id is no user": {append(migrated(items[:1]), record.Standing{Kind: record.LastSeen, Name: "7"}), false, 1},
+		"a numeric user id is no user": {append(migrated(items[:1]), record.Standing{Kind: record.LastSeen, Name: record.NameOf("7")}), false, 1},
 	} {
 		o := options([][]record.Item{items}, tc.standings, record.CompareOptions{Exact: tc.exact})
 		o.CountsOnly = true

@@ -179,7 +179,7 @@ func genItems(most int) *rapid.Generator[[]record.Item] {
 
 // standingOf returns the document that a migration writes for a record.
 func standingOf(r record.Record) record.Standing {
-	s := record.Standing{Kind: r.Kind, User: r.User, Name: r.Name.String(), Named: r.Name != (record.Name{}), Held: record.Held{Found: true}}
+	s := record.Standing{Kind: r.Kind, User: r.User, Name: r.Name, Named: r.Name != (record.Name{}), Held: record.Held{Found: true}}
 	switch r.Kind {
 	case record.APIKeys:
 		s.Held.APIKey, s.Held.Written = r.APIKey, true

@@ -222,7 +222,8 @@ func owner(doc map[string]any) (user record.UserID, name string, numeric bool) {
 
 func outline(c record.Collection, id string, doc map[string]any) record.Document {
 	d := record.Document{Kind: c.Form(), Collection: c, ID: id, Held: record.Held{Found: true}}
-	d.User, d.Name, d.Numeric = owner(doc)
+	user, name, numeric := owner(doc)
+	d.User, d.Name, d.Numeric = user, record.NameOf(name), numeric
 	fields := doc
 	if c == record.KVCollection {
 		fields, _ = doc["kv"].(map[string]any)

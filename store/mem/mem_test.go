@@ -21,7 +21,7 @@ func TestStraysAreDeliveredWithTheOthers(t *testing.T) {
 	for user := range record.UserID(7) {
 		store.Put(record.LastSeen, user+1, mem.Document{Times: map[string]any{"timestamp": int64(1700000000000)}})
 	}
-	store.AddStray(record.Standing{Kind: record.LastSeen, Name: "nobody"})
+	store.AddStray(record.Standing{Kind: record.LastSeen, Name: record.NameOf("nobody")})
 	store.AddStray(record.Standing{Kind: record.LastSeen, User: 1})
 	store.AddStray(record.Standing{Kind: record.KV, User: 1})
 	read := func() (of map[record.UserID]int, pages int) {
@@ -30,7 +30,7 @@ func TestStraysAreDeliveredWithTheOthers(t *testing.T) {
 			pages++
 			for _, s := range page {
 				of[s.User]++
-				if !s.Held.Found || (s.User == 0) != (s.Name == "nobody") {
+				if !s.Held.Found || (s.User == 0) != (s.Name.String() == "nobody") {
 					t.Errorf("%+v", s)
 				}
 			}

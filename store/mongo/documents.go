@@ -110,7 +110,8 @@ func idValue(id string) (bson.RawValue, bool) {
 // document returns what identifies a document, and whose it is. The rest is empty.
 func document(c record.Collection, doc bson.Raw) record.Document {
 	d := record.Document{Kind: c.Form(), Collection: c, ID: idOf(doc)}
-	d.User, d.Name, d.Numeric = owner(doc)
+	user, name, numeric := owner(doc)
+	d.User, d.Name, d.Numeric = user, record.NameOf(name), numeric
 	return d
 }
 

@@ -38,7 +38,7 @@ func standings(t testing.TB, h record.Holdings, kind record.Kind) []record.Stand
 		t.Fatal(err)
 	}
 	slices.SortFunc(all, func(a, b record.Standing) int {
-		return strings.Compare(a.User.String()+" "+a.Name, b.User.String()+" "+b.Name)
+		return strings.Compare(a.User.String()+" "+a.Name.String(), b.User.String()+" "+b.Name.String())
 	})
 	return all
 }
@@ -88,28 +88,28 @@ func TestStandingsOfOddDocuments(t *testing.T) {
 	type times = map[string]any
 	for kind, want := range map[record.Kind][]record.Standing{
 		record.LastSeen: {
-			{Name: "", Held: record.Held{Times: times{"timestamp": int64(8)}}},
-			{Name: "0" + id, Held: record.Held{Times: times{"timestamp": nil}}},
-			{Name: "1.5", Numeric: true, Held: record.Held{Times: times{"timestamp": 1.7e12}}},
-			{Name: "null", Held: record.Held{Times: times{"timestamp": true}}},
+			{Held: record.Held{Times: times{"timestamp": int64(8)}}},
+			{Name: record.NameOf("0" + id), Held: record.Held{Times: times{"timestamp": nil}}},
+			{Name: record.NameOf("1.5"), Numeric: true, Held: record.Held{Times: times{"timestamp": 1.7e12}}},
+			{Name: record.NameOf("null"), Held: record.Held{Times: times{"timestamp": true}}},
 			{User: bob, Held: record.Held{Times: times{"timestamp": "1700000000000"}}},
-			{User: 7, Name: "7", Numeric: true, Held: record.Held{}},
+			{User: 7, Name: record.NameOf("7"), Numeric: true, Held: record.Held{}},
 			{User: alice, Held: record.Held{Times: times{"timestamp": now}}},
-			{User: alice, Name: id, Numeric: true, Held: record.Held{Times: times{"timestamp": int64(5)}}},
+			{User: alice, Name: record.NameOf(id), Numeric: true, Held: record.Held{Times: times{"timestamp": int64(5)}}},
 		},
 		record.MonitoringSince: {
 			{User: bob, Held: record.Held{Times: times{"monitoring_since": 1.65e9}}},
 			{User: alice, Held: record.Held{Times: times{"since": int64(1690000000), "monitoring_since": "2022-10-01"}}},
 		},
 		record.KV: {
-			{Name: "", Held: record.Held{}},
-			{Name: "nobody", Held: record.Held{Junk: record.Array{"list"}}},
+			{Held: record.Held{}},
+			{Name: record.NameOf("nobody"), Held: record.Held{Junk: record.Array{"list"}}},
 			{User: bob, Held: record.Held{Junk: "text"}},
 			{User: alice, Held: record.Held{Fields: values{"when": date, "n": int64(7)}}},
 			{User: alice, Held: record.Held{}},
 		},
 		record.APIKeys: {
-			{Name: string(record.JSON(record.Opaque{Type: byte(bson.TypeObjectID), Data: oid[:]})), Held: record.Held{APIKey: "k"}},
+			{Name: record.NameOf(string(record.JSON(record.Opaque{Type: byte(bson.TypeObjectID), Data: oid[:]}))), Held: record.Held{APIKey: "k"}},
 			{User: alice, Held: record.Held{Junk: int64(5)}},
 		},
 		record.Metrics: {{Held: record.Held{Hidden: true, Fields: values{"lanyard_2xx_responses": "12"}}}},
@@ -122,7 +122,7 @@ func TestStandingsOfOddDocuments(t *testing.T) {
 			slices.SortStableFunc(got, func(a, b record.Standing) int { return len(b.Held.Fields) - len(a.Held.Fields) })
 			slices.SortStableFunc(want, func(a, b record.Standing) int { return len(b.Held.Fields) - len(a.Held.Fields) })
 		}
-		if d := cmp.Diff(want, got, cmpopts.EquateEmpty()); d != "" {
+		if d := cmp.Diff(want, got, cmpopts.EquateEmpty(), cmpopts.EquateComparable(record.Name{})); d != "" {
 			t.Errorf("%s (-want +got):\n%s", kind, d)
 		}
 	}
@@ -170,7 +170,7 @@ func TestStandingsOfDocumentsThatFerretDBRefuses(t *testing.T) {
 		}
 		return mongo.StandingIn(kind, b)
 	}
-	if s := stand(record.KV, bson.D{{Key: "user_id", Value: decimal}}); s.User != alice || s.Name != alice.String() {
+	if s := stand(record.KV, bson.D{{Key: "user_id", Value: decimal}}); s.User != alice || s.Name.String() != alice.String() {
 		t.Errorf("a decimal user id is user %d, named %q", s.User, s.Name)
 	}
 	if s := stand(record.LastSeen, bson.D{{Key: "user_id", Value: "5"}, {Key: "timestamp", Value: decimal}}); s.User != 5 || s.Held.Times["timestamp"] != alice.String() {
@@ -203,7 +203,7 @@ func TestOnlyNumbersAreNumericUsers(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if s := mongo.StandingIn(record.KV, b); s.User != c.user || s.Identity() != (record.Identity{}) || s.Name != c.name || s.Numeric != c.numeric {
+		if s := mongo.StandingIn(record.KV, b); s.User != c.user || s.Identity() != (record.Identity{}) || s.Name.String() != c.name || s.Numeric != c.numeric {
 			t.Errorf("user_id %v: user %d, named %q, numeric: %t", c.id, s.User, s.Name, s.Numeric)
 		}
 	}
@@ -211,7 +211,7 @@ func TestOnlyNumbersAreNumericUsers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s := mongo.StandingIn(record.KV, b); s.User != 0 || s.Name != "" || s.Numeric {
+	if s := mongo.StandingIn(record.KV, b); s.User != 0 || s.Name != (record.Name{}) || s.Numeric {
 		t.Errorf("without a user_id: %+v", s)
 	}
 }

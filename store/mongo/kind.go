@@ -150,7 +150,8 @@ func insertedByUs(kind record.Kind, doc bson.Raw) bool {
 func standing(kind record.Kind, doc bson.Raw) record.Standing {
 	s := record.Standing{Kind: kind, Collection: record.CollectionOf(kind)}
 	if kind.OfUsers() {
-		s.User, s.Name, s.Numeric = owner(doc)
+		user, name, numeric := owner(doc)
+		s.User, s.Name, s.Numeric = user, record.NameOf(name), numeric
 	}
 	s.Held = schemaOf(kind).held(s.User, doc)
 	return s

@@ -154,7 +154,7 @@ func outlines(t *testing.T, target DocumentsTarget) {
 		outlined, whole := make(map[string]record.Document), make(map[string]record.Document)
 		put := func(d outlinedDocument) {
 			id := target.Put(c, d.fields)
-			doc := record.Document{Kind: c.Form(), Collection: c, ID: id, User: d.user, Name: d.name, Numeric: d.numeric, Held: d.outline}
+			doc := record.Document{Kind: c.Form(), Collection: c, ID: id, User: d.user, Name: record.NameOf(d.name), Numeric: d.numeric, Held: d.outline}
 			doc.Held.Found = true
 			outlined[id] = doc
 			if !cmp.Equal(d.whole, record.Held{}) {
@@ -190,7 +190,7 @@ func outlines(t *testing.T, target DocumentsTarget) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if d := cmp.Diff(outlined, got, cmpopts.EquateEmpty()); d != "" {
+		if d := cmp.Diff(outlined, got, cmpopts.EquateEmpty(), cmpopts.EquateComparable(record.Name{})); d != "" {
 			t.Errorf("outlines of %s (-want +got):\n%s", c, d)
 		}
 
@@ -203,7 +203,7 @@ func outlines(t *testing.T, target DocumentsTarget) {
 		for _, d := range found {
 			got[d.ID] = d
 		}
-		if d := cmp.Diff(whole, got, cmpopts.EquateEmpty()); d != "" || len(found) != len(got) {
+		if d := cmp.Diff(whole, got, cmpopts.EquateEmpty(), cmpopts.EquateComparable(record.Name{})); d != "" || len(found) != len(got) {
 			t.Errorf("%d whole documents of %s (-want +got):\n%s", len(found), c, d)
 		}
 		size := 0

@@ -30,7 +30,7 @@ func readBack(t failer, target Target, kind record.Kind) map[record.UserID]recor
 			t.Errorf("an empty page of %s", kind)
 		}
 		for _, s := range page {
-			if _, twice := standings[s.User]; twice || s.Kind != kind || s.Name != "" {
+			if _, twice := standings[s.User]; twice || s.Kind != kind || s.Name != (record.Name{}) {
 				t.Errorf("%s of user %s, named %q, among those of %s (delivered before: %v)", s.Kind, s.User, s.Name, kind, twice)
 			}
 			standings[s.User] = s
