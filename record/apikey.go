@@ -38,7 +38,8 @@ func (*apiKeyKind) merge(m merging) Decision {
 		m.d.TakeKey = true
 		m.d.Superseded = append(m.d.Superseded, Superseded{
 			Kind: r.Kind, User: holder.User, Name: holder.Name, Field: "key", HasField: true, Value: Raw(r.APIKey),
-			Detail: "the target's value of user " + m.keyOwner + ", text as it is; the key goes to user " + r.Identity().String(),
+			Detail: "the target's value of user " + m.keyOwner +
+				", text as it is; the key goes to user " + r.Identity().String(),
 		})
 	}
 	if held.APIKey != "" && held.APIKey != r.APIKey {

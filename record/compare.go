@@ -94,7 +94,9 @@ type comparing struct {
 }
 
 func (c *comparing) add(field string, t DifferenceType) {
-	c.found = append(c.found, Difference{Kind: c.r.Kind, User: c.r.User, Name: c.r.Name.String(), Field: field, HasField: true, Type: t})
+	c.found = append(c.found, Difference{
+		Kind: c.r.Kind, User: c.r.User, Name: c.r.Name.String(), Field: field, HasField: true, Type: t,
+	})
 }
 
 // standing adds a field in which the target has another value, or none.

@@ -41,8 +41,8 @@ func HashOf(user UserID, name string) uint64 {
 	return hash
 }
 
-// Name is text that identifies what is no user's, such as the key of a table's row. It takes 8 bytes, and names of the same
-// text are equal by ==. The zero Name is none.
+// Name is text that identifies what is no user's, such as the key of a table's row. It takes 8 bytes, and names of the
+// same text are equal by ==. The zero Name is none.
 type Name struct{ text unique.Handle[string] }
 
 // NameOf returns the name with the text. Empty text is none.

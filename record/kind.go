@@ -5,12 +5,12 @@ import (
 	"strings"
 )
 
-// Kind is one of the things that Lanyard keeps. The methods of a number that is no kind panic, but for [Kind.String] and
-// [Kind.MarshalText].
+// Kind is one of the things that Lanyard keeps. The methods of a number that is no kind panic, but for [Kind.String]
+// and [Kind.MarshalText].
 type Kind uint8
 
-// The kinds, in the order in which reports name them. A new one takes a constant before the last, its rules in [rulesOf],
-// and a file with them.
+// The kinds, in the order in which reports name them. A new one takes a constant before the last, its rules in
+// [rulesOf], and a file with them.
 const (
 	APIKeys Kind = iota
 	KV

@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// kvRules are those of key-value pairs, which are merged field by field. A document that is still exactly what lanyardctl
-// wrote follows the source, also in what is gone from it.
+// kvRules are those of key-value pairs, which are merged field by field. A document that is still exactly what
+// lanyardctl wrote follows the source, also in what is gone from it.
 var kvRules = &kvKind{traits{
 	name: "kv", collection: KVCollection, shape: FieldsShape,
 	frame: bsonElement + len("kv") + bsonDocument +

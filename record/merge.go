@@ -34,8 +34,8 @@ func ParsePolicy(s string) (Policy, error) {
 type Existing struct {
 	Held
 
-	// KeyOwner is the identity, as text, of another document that bears the record's key, for APIKeys; empty where there is
-	// none. It may be the record's own user, where that document has a number in place of the text.
+	// KeyOwner is the identity, as text, of another document that bears the record's key, for APIKeys; empty where there
+	// is none. It may be the record's own user, where that document has a number in place of the text.
 	KeyOwner string
 }
 
@@ -98,10 +98,12 @@ func (d Decision) Outcome() Outcome {
 	return Outcome{Column: d.Column, Rejects: d.Rejects, Conflicts: d.Conflicts, Superseded: len(d.Superseded)}
 }
 
-// Merge decides what becomes of r in a target that holds what exists. Merging is idempotent: merged once, a record merges
-// again without a change. Whatever gives way is among the decision's Superseded values.
+// Merge decides what becomes of r in a target that holds what exists. Merging is idempotent: merged once, a record
+// merges again without a change. Whatever gives way is among the decision's Superseded values.
 func Merge(r Record, existing Existing, bounds Bounds, policy Policy) Decision {
-	d := r.Kind.rules().merge(merging{r: r, held: existing.Held, keyOwner: existing.KeyOwner, bounds: bounds, policy: policy})
+	d := r.Kind.rules().merge(merging{
+		r: r, held: existing.Held, keyOwner: existing.KeyOwner, bounds: bounds, policy: policy,
+	})
 	switch {
 	case len(d.Rejects) > 0:
 		d.Column = Conflicted

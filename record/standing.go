@@ -32,6 +32,9 @@ type Content struct {
 // Content returns what the document says as of now, as a record.
 func (d Document) Content(now time.Time) Content {
 	id := d.Identity()
-	c := Content{Record: Record{Kind: d.Kind, User: id.User, Name: id.Name}, Plain: id != (Identity{}) || !d.Kind.OfUsers()}
+	c := Content{
+		Record: Record{Kind: d.Kind, User: id.User, Name: id.Name},
+		Plain:  id != (Identity{}) || !d.Kind.OfUsers(),
+	}
 	return d.Kind.rules().content(c, d.Held, TimeBounds(d.Kind, id.User, now))
 }

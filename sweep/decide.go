@@ -46,7 +46,8 @@ func decideDate(user record.UserID, docs []record.Document, date int64, bounds r
 	if len(docs) > 0 {
 		held = docs[0].Held
 	}
-	d := record.Merge(record.Record{Kind: record.MonitoringSince, User: user, Time: date}, record.Existing{Held: held}, bounds, record.FailOnConflict)
+	earliest := record.Record{Kind: record.MonitoringSince, User: user, Time: date}
+	d := record.Merge(earliest, record.Existing{Held: held}, bounds, record.FailOnConflict)
 	if len(docs) == 1 && !docs[0].Numeric && !d.Write {
 		return ruling{}
 	}

@@ -88,7 +88,9 @@ func (c *closer) judge(s record.Standing, bucket int, counts *Counts) {
 	if e == nil || !e.present || e.met {
 		counts.Extra++
 		if c.mindsExtra(s, e) {
-			c.add(bucket, record.Difference{Kind: s.Kind, User: id.User, Name: s.Name.String(), Numeric: s.Numeric, Type: record.Extra})
+			c.add(bucket, record.Difference{
+				Kind: s.Kind, User: id.User, Name: s.Name.String(), Numeric: s.Numeric, Type: record.Extra,
+			})
 		}
 		if e != nil {
 			e.met = true
@@ -112,9 +114,9 @@ func (c *closer) judge(s record.Standing, bucket int, counts *Counts) {
 	}
 }
 
-// mindsExtra reports whether a document without a record is a difference: a second document of a record that the source
-// knows always is, since the app reads either, and so is an API key that the source does not have, since it lets somebody in. Any other is one
-// where equality is asked for, but for what stands there of values that were only rejected this time.
+// mindsExtra reports whether an unmatched document of the target counts as a difference: always for a second document of
+// a record that the source knows, since the app reads either, and for one that lets somebody in and the source does not
+// have; otherwise only where equality is asked for, and what stands there is not of values that were only rejected.
 func (c *closer) mindsExtra(s record.Standing, e *expected) bool {
 	switch {
 	case e != nil && e.met:

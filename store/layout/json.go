@@ -10,8 +10,8 @@ import (
 )
 
 // encoding/json cannot be used here: it turns half of a surrogate pair into U+FFFD without an error, and reports a
-// value that is nested too deeply like one that is no JSON. The parser below can go once encoding/json/v2, which rejects
-// half of a pair, is on by default.
+// value that is nested too deeply like one that is no JSON. The parser below can go once encoding/json/v2, which
+// rejects half of a pair, is on by default.
 
 // fault is why a text has no value.
 type fault uint8

@@ -43,7 +43,8 @@ func (h holdings) standings(kind record.Kind) []record.Standing {
 	var list []record.Standing
 	for id, d := range h.store.Everything(kind) {
 		list = append(list, record.Standing{
-			Kind: kind, Collection: record.CollectionOf(kind), User: id.User, Name: id.Name, Named: id.Name != (record.Name{}), Held: d.held(kind, id),
+			Kind: kind, Collection: record.CollectionOf(kind),
+			User: id.User, Name: id.Name, Named: id.Name != (record.Name{}), Held: d.held(kind, id),
 		})
 	}
 	h.store.mu.Lock()
