@@ -53,6 +53,9 @@ func NameOf(text string) Name {
 	return Name{unique.Make(text)}
 }
 
+// Equal reports whether the names have the same text, as == does. It is for what compares by reflection.
+func (n Name) Equal(o Name) bool { return n == o }
+
 // String returns the name's text.
 func (n Name) String() string {
 	if n == (Name{}) {

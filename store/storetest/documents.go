@@ -190,7 +190,7 @@ func outlines(t *testing.T, target DocumentsTarget) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if d := cmp.Diff(outlined, got, cmpopts.EquateEmpty(), cmpopts.EquateComparable(record.Name{})); d != "" {
+		if d := cmp.Diff(outlined, got, cmpopts.EquateEmpty()); d != "" {
 			t.Errorf("outlines of %s (-want +got):\n%s", c, d)
 		}
 
@@ -203,7 +203,7 @@ func outlines(t *testing.T, target DocumentsTarget) {
 		for _, d := range found {
 			got[d.ID] = d
 		}
-		if d := cmp.Diff(whole, got, cmpopts.EquateEmpty(), cmpopts.EquateComparable(record.Name{})); d != "" || len(found) != len(got) {
+		if d := cmp.Diff(whole, got, cmpopts.EquateEmpty()); d != "" || len(found) != len(got) {
 			t.Errorf("%d whole documents of %s (-want +got):\n%s", len(found), c, d)
 		}
 		size := 0
