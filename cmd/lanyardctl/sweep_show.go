@@ -65,9 +65,9 @@ func showSweep(ctx context.Context, r *targetRun, journal record.Journal, leases
 	r.began = true
 	show := report.SweepShow{Run: r.facts(nil), ID: id, Sweep: s, History: history}
 	out := bufio.NewWriter(r.streams.out)
-	var page report.ChangePage = &report.TextPage{Out: out, Look: r.look(r.streams.out), SweepShow: show}
+	page := show.PageForPeople(out, r.look(r.streams.out))
 	if r.on.output == outputJSON {
-		page = &report.JsonPage{Out: out, SweepShow: show}
+		page = show.PageForScripts(out)
 	}
 	truncated, readErr := eachChange(ctx, journal, id, most, page)
 	if readErr != nil {

@@ -34,7 +34,7 @@ func newSweepUndo(p program) *cobra.Command {
 			return undoSweep(ctx, r, target, id, dryRun)
 		},
 		failed: func(f report.Run, id string) report.Report {
-			return report.SweepUndo{Run: f, Id: id, Report: sweep.UndoReport{DryRun: dryRun, StartedAt: time.Now()}}
+			return report.SweepUndo{Run: f, ID: id, Report: sweep.UndoReport{DryRun: dryRun, StartedAt: time.Now()}}
 		},
 	}.bind(p, &cobra.Command{
 		Use:   "undo ID",
@@ -60,7 +60,7 @@ func undoSweep(ctx context.Context, r *targetRun, target location.Target, id str
 	}
 	if s.State == record.SweepUndone {
 		r.began = true
-		return r.print(report.SweepUndo{Run: r.facts(nil), Id: id, Report: sweep.UndoReport{DryRun: dryRun, StartedAt: time.Now()}, Before: true})
+		return r.print(report.SweepUndo{Run: r.facts(nil), ID: id, Report: sweep.UndoReport{DryRun: dryRun, StartedAt: time.Now()}, Before: true})
 	}
 	job := sweep.NewUndo(sweep.UndoOptions{
 		Documents: target.Documents(), Journal: journal, Leases: target.Leases(), ID: id, DryRun: dryRun, RetryFor: r.on.target.RetryFor,
@@ -78,7 +78,7 @@ func undoSweep(ctx context.Context, r *targetRun, target location.Target, id str
 	stop(runErr == nil)
 	r.began = true
 	err = undoOutcome(r, result, runErr)
-	u := report.SweepUndo{Run: r.facts(runErr), Id: id, Report: *result}
+	u := report.SweepUndo{Run: r.facts(runErr), ID: id, Report: *result}
 	u.Exit = exit.CodeOf(err)
 	if printErr := r.print(u); printErr != nil {
 		return exit.Alongside(err, printErr)

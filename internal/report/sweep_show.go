@@ -15,12 +15,21 @@ import (
 	"github.com/lanyardctl/lanyardctl/sweep"
 )
 
-// ChangePage is where changes are printed one by one.
+// ChangePage is where changes are printed one by one: what is before them, each of them, and what is after them, such as
+// that there are more, or the error that ended the reading.
 type ChangePage interface {
 	Begin() error
 	Change(c record.Change) error
 	End(truncated bool, err error) error
 }
+
+// PageForPeople returns where the sweep's changes are printed for people.
+func (s SweepShow) PageForPeople(out io.Writer, style ui.Style) ChangePage {
+	return &textPage{SweepShow: s, look: style, out: out}
+}
+
+// PageForScripts returns where they are printed as one JSON object.
+func (s SweepShow) PageForScripts(out io.Writer) ChangePage { return &jsonPage{SweepShow: s, out: out} }
 
 // SweepShow is a sweep that is shown.
 type SweepShow struct {
@@ -35,25 +44,26 @@ func (s SweepShow) Text(ui.Style) string { return "" }
 
 // WriteJSON writes the report without changes.
 func (s SweepShow) WriteJSON(w io.Writer) error {
-	page := &JsonPage{Out: w, SweepShow: s}
+	page := &jsonPage{out: w, SweepShow: s}
 	if err := page.Begin(); err != nil {
 		return err
 	}
 	return page.End(false, s.Err)
 }
 
-// TextPage prints for people.
-type TextPage struct {
+// textPage prints for people.
+type textPage struct {
 	SweepShow
-	Look ui.Style
-	Out  io.Writer
+	look ui.Style
+	out  io.Writer
 	n    int
 }
 
-func (p *TextPage) Begin() error {
-	t := newBuilder(p.Look)
+// Begin implements [ChangePage].
+func (p *textPage) Begin() error {
+	t := newBuilder(p.look)
 	s := p.Sweep
-	t.Line("%s", p.Look.Paint(ui.Bold, "Sweep "+ui.PrintableLine(s.ID)))
+	t.Line("%s", p.look.Paint(ui.Bold, "Sweep "+ui.PrintableLine(s.ID)))
 	t.Line("  in       %s, database %s", p.Target, p.Database)
 	t.Line("  state    %s", p.State(s))
 	t.Line("  started  %s, on %s (process %d), by lanyardctl %s", when(s.StartedAt), ui.PrintableLine(s.Owner.Host), s.Owner.PID, ui.PrintableLine(s.Version))
@@ -66,11 +76,12 @@ func (p *TextPage) Begin() error {
 	}
 	t.Line("  changes  %s", ui.Thousands(s.Changes))
 	t.Line("")
-	_, err := io.WriteString(p.Out, t.String())
+	_, err := io.WriteString(p.out, t.String())
 	return err
 }
 
-func (p *TextPage) Change(c record.Change) error {
+// Change implements [ChangePage].
+func (p *textPage) Change(c record.Change) error {
 	p.n++
 	line := fmt.Sprintf("  %-20s  %-*s  %-8s", ownerText(c.User), longestCollection, c.Collection, ui.PrintableLine(string(c.Action)))
 	if c.Collection == record.MonitoringCollection {
@@ -80,12 +91,13 @@ func (p *TextPage) Change(c record.Change) error {
 		}
 		line += fmt.Sprintf("  %*s → %-*s  %s", len(recoveryTime), shownDate(c.From), len(recoveryTime), to, ui.PrintableLine(c.Place))
 	}
-	_, err := fmt.Fprintln(p.Out, strings.TrimRight(line, " "))
+	_, err := fmt.Fprintln(p.out, strings.TrimRight(line, " "))
 	return err
 }
 
-func (p *TextPage) End(truncated bool, err error) error {
-	t := newBuilder(p.Look)
+// End implements [ChangePage].
+func (p *textPage) End(truncated bool, err error) error {
+	t := newBuilder(p.look)
 	if truncated {
 		t.Line("  … and more (--max-changes 0 shows all)")
 	}
@@ -97,7 +109,7 @@ func (p *TextPage) End(truncated bool, err error) error {
 	if running := state == string(record.SweepRunning) || state == string(record.SweepUndoing); err == nil && !running && p.Sweep.State != record.SweepUndone {
 		t.command("To take this sweep back:", p.Again.As(invocation.SweepUndo+" "+ui.PrintableLine(p.ID), invocation.TargetFlags...))
 	}
-	_, writeErr := io.WriteString(p.Out, t.String())
+	_, writeErr := io.WriteString(p.out, t.String())
 	return writeErr
 }
 
@@ -111,14 +123,15 @@ type changeJSON struct {
 	Source     *string           `json:"source"`
 }
 
-// JsonPage prints one object for scripts, the list in it as it comes.
-type JsonPage struct {
+// jsonPage prints one object for scripts, the list in it as it comes.
+type jsonPage struct {
 	SweepShow
-	Out io.Writer
+	out io.Writer
 	n   int
 }
 
-func (p *JsonPage) Begin() error {
+// Begin implements [ChangePage].
+func (p *jsonPage) Begin() error {
 	head := object{{"command", invocation.SweepShow}, {"target", p.Target}, {"database", p.Database}, {"sweep_id", p.ID}}
 	if p.Sweep.ID != "" {
 		head = append(head, member{"sweep", SweepOf(p.History, p.Sweep)})
@@ -127,11 +140,12 @@ func (p *JsonPage) Begin() error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(p.Out, "%s,\n  \"list\": [", bytes.TrimSuffix(text, []byte("\n}\n")))
+	_, err = fmt.Fprintf(p.out, "%s,\n  \"list\": [", bytes.TrimSuffix(text, []byte("\n}\n")))
 	return err
 }
 
-func (p *JsonPage) Change(c record.Change) error {
+// Change implements [ChangePage].
+func (p *jsonPage) Change(c record.Change) error {
 	text, err := json.Marshal(changeJSON{userOrNull(c.User), c.Collection, c.Action, secondsOrNull(c.From), secondsOrNull(c.To), orNull(c.Place)})
 	if err != nil {
 		return err
@@ -141,11 +155,12 @@ func (p *JsonPage) Change(c record.Change) error {
 		separator = ""
 	}
 	p.n++
-	_, err = fmt.Fprintf(p.Out, "%s\n    %s", separator, escapeUnprintable(text))
+	_, err = fmt.Fprintf(p.out, "%s\n    %s", separator, escapeUnprintable(text))
 	return err
 }
 
-func (p *JsonPage) End(truncated bool, err error) error {
+// End implements [ChangePage].
+func (p *jsonPage) End(truncated bool, err error) error {
 	tail := object{{"list_truncated", truncated}, {"warnings", append([]string{}, p.Warnings...)}, {"ok", err == nil && p.Exit == exit.Done}}
 	if text := errorText(err); text != "" {
 		tail = append(tail, member{"error", text})
@@ -158,6 +173,6 @@ func (p *JsonPage) End(truncated bool, err error) error {
 	if p.n > 0 {
 		bracket = "\n  ],"
 	}
-	_, writeErr := fmt.Fprintf(p.Out, "%s%s", bracket, bytes.TrimPrefix(text, []byte("{")))
+	_, writeErr := fmt.Fprintf(p.out, "%s%s", bracket, bytes.TrimPrefix(text, []byte("{")))
 	return writeErr
 }

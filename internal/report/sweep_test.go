@@ -161,7 +161,7 @@ func TestTheListOfSweeps(t *testing.T) {
 func goldenUndos() map[string]SweepUndo {
 	facts := Run{Target: "embedded:try", Database: "lanyard", Again: invocation.Invocation{Name: invocation.SweepUndo + " 20260403-030000-0006", Flags: []invocation.TypedFlag{{Name: "mongo", Values: []string{"embedded:try"}}}}}
 	report := sweep.UndoReport{Complete: true, Restored: 1234, Already: 2, StartedAt: time.Date(2026, 4, 3, 3, 7, 30, 0, time.UTC), Duration: 3 * time.Second}
-	undone := SweepUndo{Run: facts, Id: "20260403-030000-0006", Report: report}
+	undone := SweepUndo{Run: facts, ID: "20260403-030000-0006", Report: report}
 
 	kept := undone
 	kept.Exit, kept.Report.Moved, kept.Report.Refused = exit.Rejects, 2, 1

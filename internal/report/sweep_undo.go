@@ -38,7 +38,7 @@ func (p SweepUndoPlan) Attrs() []any {
 // SweepUndo is the report of taking a sweep back.
 type SweepUndo struct {
 	Run
-	Id     string
+	ID     string
 	Report sweep.UndoReport
 	Before bool // it was taken back before
 }
@@ -49,7 +49,7 @@ func (u SweepUndo) Text(l ui.Style) string {
 	text, colour := u.verdict()
 	t.Wrap("", l.Paint(colour, text))
 	t.Line("  in     %s, database %s", u.Target, u.Database)
-	t.Line("  sweep  %s", ui.PrintableLine(u.Id))
+	t.Line("  sweep  %s", ui.PrintableLine(u.ID))
 	r := u.Report
 	if !u.Before {
 		t.Line("")
@@ -145,7 +145,7 @@ func (u SweepUndo) WriteJSON(w io.Writer) error {
 		DryRun    bool           `json:"dry_run"`
 		endJSON
 	}{
-		invocation.SweepUndo, u.Id, u.Target, u.Database, r.Restored, r.Already, r.Moved, r.Refused,
+		invocation.SweepUndo, u.ID, u.Target, u.Database, r.Restored, r.Already, r.Moved, r.Refused,
 		leftoversJSON(r.Kept), r.Moved + r.Refused, append([]string{}, r.Later...), r.DryRun,
 		u.End(utc(r.StartedAt), r.Duration.Milliseconds()),
 	})
