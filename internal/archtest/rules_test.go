@@ -46,6 +46,7 @@ var rooms = []room{
 	{"internal/location", []string{
 		module + "internal/exit", module + "internal/handshake", module + "internal/redact", module + "internal/retry", module + "internal/ui",
 		module + "record",
+		"github.com/dustin/go-humanize/english",
 		module + "store/discord", module + "store/embedded", module + "store/layout", module + "store/mongo", module + "store/rdb", module + "store/redis",
 	}},
 	{"internal/demo", []string{module + "store/embedded", mongoLib + "/..."}},

@@ -13,13 +13,14 @@ import (
 )
 
 var embeddedScheme = TargetScheme{
-	Schemes: []string{"embedded"},
-	Forms:   "embedded:DIR",
-	Check: func(at Location) error {
-		if EmbeddedFolder(at.URI) == "" {
-			return exit.WrongUse(at.From+": embedded: names no folder", "give the folder, such as embedded:./lanyard-data")
-		}
-		return nil
+	Scheme: Scheme{
+		Schemes: []string{"embedded"}, Forms: []string{"embedded:DIR"}, Local: true,
+		Check: func(at Location) error {
+			if EmbeddedFolder(at.URI) == "" {
+				return exit.WrongUse(at.From+": embedded: names no folder", "give the folder, such as embedded:./lanyard-data")
+			}
+			return nil
+		},
 	},
 	Open:    openEmbedded,
 	Explain: explainMongo,
@@ -27,7 +28,7 @@ var embeddedScheme = TargetScheme{
 
 // EmbeddedFolder returns the folder of an "embedded:DIR" URI.
 func EmbeddedFolder(uri string) string {
-	return strings.TrimPrefix(strings.TrimPrefix(uri, "embedded:"), "//")
+	return strings.TrimPrefix(uri[len("embedded:"):], "//")
 }
 
 // embeddedServer is a FerretDB of ours.

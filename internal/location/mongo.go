@@ -16,9 +16,9 @@ import (
 )
 
 var mongoScheme = TargetScheme{
-	Schemes: []string{"mongodb", "mongodb+srv"},
-	Forms:   "mongodb://, mongodb+srv://",
-	Check:   checkMongo,
+	Scheme: Scheme{
+		Schemes: []string{"mongodb", "mongodb+srv"}, Forms: []string{"mongodb://", "mongodb+srv://"}, Check: checkMongo,
+	},
 	Open: func(ctx context.Context, o TargetOptions) (Target, error) {
 		return openMongo(ctx, o.URI, o, func(context.Context) error { return nil })
 	},

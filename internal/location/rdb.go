@@ -17,13 +17,14 @@ import (
 const rdbForm = "rdb:FILE"
 
 var rdbScheme = SourceScheme{
-	Schemes: []string{"rdb"},
-	Forms:   rdbForm,
-	Still:   true,
-	Check: func(at Location) error {
-		_, err := parseRDB(at)
-		return err
+	Scheme: Scheme{
+		Schemes: []string{"rdb"}, Forms: []string{rdbForm}, Local: true,
+		Check: func(at Location) error {
+			_, err := parseRDB(at)
+			return err
+		},
 	},
+	Still:   true,
 	Open:    openRDB,
 	Explain: explainRDB,
 }

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/dustin/go-humanize/english"
+
 	"github.com/lanyardctl/lanyardctl/internal/exit"
 	"github.com/lanyardctl/lanyardctl/internal/ui"
 	"github.com/lanyardctl/lanyardctl/record"
@@ -17,17 +19,14 @@ import (
 )
 
 var redisScheme = SourceScheme{
-	Schemes: []string{"redis", "rediss", "unix"},
-	Forms:   redisForms,
-	Check:   checkRedis,
+	Scheme:  Scheme{Schemes: []string{"redis", "rediss", "unix"}, Forms: redisForms, Check: checkRedis},
 	Open:    openRedis,
 	Explain: explainRedis,
 }
 
-const (
-	redisForms = "redis://, rediss:// (TLS), unix://"
-	redisForm  = "redis://USER:PASSWORD@HOST:PORT/N"
-)
+var redisForms = []string{"redis://", "rediss:// (TLS)", "unix://"}
+
+const redisForm = "redis://USER:PASSWORD@HOST:PORT/N"
 
 func checkRedis(at Location) error {
 	_, err := parseURI(at, redisForm)
@@ -112,7 +111,7 @@ func explainRedis(err error, at SourceOptions) error {
 	case errors.Is(err, redis.ErrTLSFile):
 		return exit.Failure(err, "check the files that --redis-ca, --redis-cert and --redis-key name, or REDIS_CA, REDIS_CERT and REDIS_KEY")
 	case errors.Is(err, redis.ErrScheme), errors.Is(err, redis.ErrURI):
-		return exit.WrongUse(fmt.Sprintf("%s: %v", from, err), "known are "+redisForms+" and "+rdbForm)
+		return exit.WrongUse(fmt.Sprintf("%s: %v", from, err), "known are "+english.WordSeries(append(redisForms, rdbForm), "and"))
 	case errors.Is(err, redis.ErrUnreachable):
 		return exit.Failure(err, fmt.Sprintf("is the server running, and is %s right? (waited at most %s; --timeout waits longer)", from, at.Timeout))
 	case errors.Is(err, redis.ErrAuth):

@@ -7,22 +7,32 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/dustin/go-humanize/english"
+
 	"github.com/lanyardctl/lanyardctl/internal/exit"
 	"github.com/lanyardctl/lanyardctl/internal/redact"
 	"github.com/lanyardctl/lanyardctl/record"
 	"github.com/lanyardctl/lanyardctl/store/redis"
 )
 
-// SourceScheme opens the sources whose URIs have one of its schemes.
-type SourceScheme struct {
+// Scheme is what the factories of sources and of targets have in common.
+type Scheme struct {
 	Schemes []string // "redis", "rediss"
-	Forms   string   // of the URIs, for people: "redis://, rediss:// (TLS)"
+	Forms   []string // of the URIs, for people: "redis://", "rediss:// (TLS)"
 
-	// Still tells that what it names does not change while it is read, as a file.
-	Still bool
+	// Local tells that the URIs name a file or a folder, as scheme:PATH, so that they hold no password.
+	Local bool
 
 	// Check fails with a wrong use where the URI cannot be meant. Nothing is opened.
 	Check func(Location) error
+}
+
+// SourceScheme opens the sources whose URIs have one of its schemes.
+type SourceScheme struct {
+	Scheme
+
+	// Still tells that what it names does not change while it is read, as a file.
+	Still bool
 
 	// Open opens the source. Its errors are explained.
 	Open func(context.Context, SourceOptions) (Source, error)
@@ -33,9 +43,7 @@ type SourceScheme struct {
 
 // TargetScheme opens the targets whose URIs have one of its schemes; see [SourceScheme].
 type TargetScheme struct {
-	Schemes []string
-	Forms   string
-	Check   func(Location) error
+	Scheme
 	Open    func(context.Context, TargetOptions) (Target, error)
 	Explain func(error, TargetOptions) error
 }
@@ -106,27 +114,28 @@ func Explained(err error, otherwise string, explanations ...error) error {
 }
 
 func (r Registry) source(at Location) (SourceScheme, error) {
-	return schemeOf(at, r.Sources, func(s SourceScheme) ([]string, string) { return s.Schemes, s.Forms })
+	return schemeOf(at, r.Sources, func(s SourceScheme) Scheme { return s.Scheme })
 }
 
 func (r Registry) target(at Location) (TargetScheme, error) {
-	return schemeOf(at, r.Targets, func(t TargetScheme) ([]string, string) { return t.Schemes, t.Forms })
+	return schemeOf(at, r.Targets, func(t TargetScheme) Scheme { return t.Scheme })
 }
 
 // schemeOf returns the one of the known factories that opens the location.
-func schemeOf[F any](at Location, known []F, of func(F) (schemes []string, forms string)) (found F, err error) {
-	scheme := redact.Scheme(at.URI)
+func schemeOf[F any](at Location, known []F, of func(F) Scheme) (found F, err error) {
+	certain := redact.Scheme(at.URI)
+	typed, _, _ := strings.Cut(strings.ToLower(at.URI), ":")
 	var forms []string
 	for _, f := range known {
-		schemes, form := of(f)
-		if slices.Contains(schemes, scheme) {
+		s := of(f)
+		if slices.Contains(s.Schemes, typed) && (s.Local || certain != "") {
 			return f, nil
 		}
-		forms = append(forms, form)
+		forms = append(forms, s.Forms...)
 	}
-	hint := "known are " + strings.Join(forms, " and ")
-	if scheme == "" {
+	hint := "known are " + english.WordSeries(forms, "and")
+	if certain == "" {
 		return found, badURI(at, hint)
 	}
-	return found, exit.WrongUse(fmt.Sprintf("%s: unknown scheme %q", at.From, scheme), hint)
+	return found, exit.WrongUse(fmt.Sprintf("%s: unknown scheme %q", at.From, certain), hint)
 }
