@@ -18,7 +18,6 @@ import (
 	"github.com/lanyardctl/lanyardctl/internal/invocation"
 	"github.com/lanyardctl/lanyardctl/internal/location"
 	"github.com/lanyardctl/lanyardctl/internal/ui"
-	"github.com/lanyardctl/lanyardctl/record"
 	"github.com/lanyardctl/lanyardctl/store/embedded"
 	"github.com/lanyardctl/lanyardctl/testdata"
 )
@@ -197,7 +196,7 @@ func (d *showing) do(ctx context.Context, c command) func() error {
 		code := d.streams.execute(ctx, strings.Fields(c.args), d.streams.out, d.streams.err)
 		switch {
 		case ctx.Err() != nil:
-			return &exit.Error{Code: exit.Interrupted, Err: record.ErrInterrupted}
+			return exit.Interruption("")
 		case code != c.want:
 			return fmt.Errorf("the demo expected exit status %d of %q, and got %d", c.want, c.args, code)
 		}
@@ -275,7 +274,7 @@ func (d *showing) takeBack(ctx context.Context) error {
 	err := json.Unmarshal(list.Bytes(), &found)
 	switch {
 	case ctx.Err() != nil:
-		return &exit.Error{Code: exit.Interrupted, Err: record.ErrInterrupted}
+		return exit.Interruption("")
 	case code != exit.Done || err != nil || len(found.Sweeps) != 1:
 		return fmt.Errorf("the demo expected one sweep in the journal, and found %d (exit status %d)", len(found.Sweeps), code)
 	}

@@ -40,7 +40,7 @@ func TestAMigrationThatNeverBeganIsReportedToScripts(t *testing.T) {
 			var stdout bytes.Buffer
 			o := migrateOptions{pairOptions: pairOptions{only: record.AllKinds, targetOptions: targetOptions{outputFlags: outputFlags{output: test.format}}}}
 			run := &migrationRun{pairRun: newPairRun(o.pairOptions, streams{out: &stdout, err: io.Discard, program: programOf()}), options: o}
-			if err := run.ended(ctx, run.reportFailure(ctx, test.err)); exit.CodeOf(err) != test.want {
+			if err := run.run(ctx, test.err, nil, run.early); exit.CodeOf(err) != test.want {
 				t.Errorf("exit %d, %v", exit.CodeOf(err), err)
 			}
 			if test.said == "" {

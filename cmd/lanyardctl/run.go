@@ -191,6 +191,40 @@ func (r *targetRun) startProgress(state func() ui.Progress) (stop func(complete 
 	return ui.StartProgress(ui.ProgressMode(r.on.progress, r.on.quiet, terminal), log, r.term, width, state)
 }
 
+// run does the work of a command, unless the check of its options failed, and returns the error that sets the exit code.
+// Where the run ended before there was anything to report, early returns the report that scripts get of that. It may add to
+// what ended the run.
+func (r *targetRun) run(ctx context.Context, checked error, work func() error, early func(ended *exit.Error) report.Report) error {
+	whole := func() error {
+		err := checked
+		if err == nil {
+			err = work()
+		}
+		if err == nil || r.began {
+			return err
+		}
+		said := r.settled(ctx, err)
+		told := early(said)
+		r.began = true
+		if r.on.output != outputJSON || said.Code == exit.Usage {
+			return said
+		}
+		return r.tell(said, told)
+	}
+	if checked != nil {
+		return r.ended(ctx, whole())
+	}
+	return r.ended(ctx, r.stoppable(ctx, whole))
+}
+
+// tell prints the report of a run that ended with err. It returns the error that sets the exit code.
+func (r *targetRun) tell(err error, told report.Report) error {
+	if printErr := r.print(told); printErr != nil {
+		return exit.Alongside(err, printErr)
+	}
+	return err
+}
+
 // ended returns the error that a run ends with, having told it where lines are JSON.
 func (r *targetRun) ended(ctx context.Context, err error) error {
 	said := r.settled(ctx, err)
@@ -224,19 +258,6 @@ func (r *targetRun) settled(ctx context.Context, err error) *exit.Error {
 		said.Hint = r.red.Sanitize(known.Hint)
 	}
 	said.Err = r.red.Err(err)
-	return said
-}
-
-// reportEarly prints the report of a run that ended with said before there was anything to report, for scripts. It
-// returns the error that the run ends with.
-func (r *targetRun) reportEarly(said *exit.Error, told report.Report) error {
-	r.began = true
-	if r.on.output != outputJSON || said.Code == exit.Usage {
-		return said
-	}
-	if err := r.print(told); err != nil {
-		return exit.Alongside(said, err)
-	}
 	return said
 }
 

@@ -76,16 +76,18 @@ func (c journalCommand) called(args []string) string {
 }
 
 func (c journalCommand) run(ctx context.Context, r *targetRun, id string) error {
-	return r.ended(ctx, r.stoppable(ctx, func() error {
+	work := func() error {
 		err := c.open(ctx, r, id)
 		if err == nil || r.began {
 			return err
 		}
-		said := r.settled(ctx, location.Explained(err, "", explainSweep(err, r.on.again), r.explainTarget(err)))
-		facts := r.facts(said.Err)
-		facts.Exit = said.Code
-		return r.reportEarly(said, c.failed(facts, id))
-	}))
+		return location.Explained(err, "", explainSweep(err, r.on.again), r.explainTarget(err))
+	}
+	return r.run(ctx, nil, work, func(ended *exit.Error) report.Report {
+		facts := r.facts(ended.Err)
+		facts.Exit = ended.Code
+		return c.failed(facts, id)
+	})
 }
 
 // open opens the target and does the work.

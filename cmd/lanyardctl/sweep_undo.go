@@ -80,17 +80,14 @@ func undoSweep(ctx context.Context, r *targetRun, target location.Target, id str
 	err = undoOutcome(r, result, runErr)
 	u := report.SweepUndo{Run: r.facts(runErr), ID: id, Report: *result}
 	u.Exit = exit.CodeOf(err)
-	if printErr := r.print(u); printErr != nil {
-		return exit.Alongside(err, printErr)
-	}
-	return err
+	return r.tell(err, u)
 }
 
 // undoOutcome returns the error that taking a sweep back ends with.
 func undoOutcome(r *targetRun, result *sweep.UndoReport, err error) error {
 	switch {
 	case errors.Is(err, record.ErrInterrupted):
-		return &exit.Error{Code: exit.Interrupted, Err: record.ErrInterrupted, Hint: "the same command goes on"}
+		return exit.Interruption("the same command goes on")
 	case err != nil:
 		return location.Explained(err, "the same command goes on", explainSweep(err, r.on.again), r.explainTarget(err))
 	case result.Moved+result.Refused > 0:

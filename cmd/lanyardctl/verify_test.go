@@ -139,7 +139,7 @@ func TestARunThatNeverBeganReplacesAnOlderReport(t *testing.T) {
 			o.output = outputJSON
 			var stdout bytes.Buffer
 			run := &verifyRun{pairRun: newPairRun(o.pairOptions, streams{out: &stdout, err: io.Discard, program: programOf()}), options: o}
-			if err := run.ended(ctx, run.reportFailure(ctx, test.err)); exit.CodeOf(err) != test.want {
+			if err := run.run(ctx, test.err, nil, run.early); exit.CodeOf(err) != test.want {
 				t.Errorf("exit %d", exit.CodeOf(err))
 			}
 			text, err := os.ReadFile("verify.json")
@@ -197,16 +197,15 @@ func TestFilesThatCannotBeWrittenAreAllNamed(t *testing.T) {
 			defer cancel(nil)
 			var err error
 			if name == "before the start" {
-				err = run.reportFailure(ctx, test.err)
+				err = run.run(ctx, test.err, nil, run.early)
 			} else {
 				run.began = true
 				if test.want == exit.Interrupted {
 					cancel(record.ErrInterrupted)
 				}
 				report := &verify.Report{Only: record.AllKinds, Total: test.total, Seen: record.Seen{Lanyard: 1}}
-				err = run.report(report, test.err)
+				err = run.ended(ctx, run.report(report, test.err))
 			}
-			err = run.ended(ctx, err)
 			if exit.CodeOf(err) != test.want {
 				t.Errorf("exit %d", exit.CodeOf(err))
 			}

@@ -47,6 +47,11 @@ func Failure(err error, hint string) error {
 	return &Error{Code: CodeOf(err), Err: err, Hint: hint}
 }
 
+// Interruption returns the error of a command that was interrupted. The hint may be empty.
+func Interruption(hint string) error {
+	return &Error{Code: Interrupted, Err: record.ErrInterrupted, Hint: hint}
+}
+
 // Silent returns an error that only sets the exit code: the report has said everything.
 func Silent(code int) error { return &Error{Code: code} }
 
