@@ -220,7 +220,7 @@ func TestASilentRedisEndsARun(t *testing.T) {
 	for _, at := range []struct {
 		name string
 		nth  int
-	}{{"INFO", 1}, {"SCAN", 2}, {"SCAN", 3}, {"EXISTS", 40}} {
+	}{{"INFO", 1}, {"SCAN", 2}, {"SCAN", 3}, {"EXISTS", 5}} {
 		for _, command := range [][]string{{"migrate", "redis-to-mongo"}, {"verify"}, {"sweep"}} {
 			t.Run(fmt.Sprint(command[0], " ", at.name, " ", at.nth), func(t *testing.T) {
 				t.Parallel()

@@ -148,7 +148,7 @@ const usersAtOnce = 1000
 func (mongoDB) ofUsers(ctx context.Context, s *Store, collection string, users []string, projection bson.D) iter.Seq2[bson.Raw, error] {
 	return func(yield func(bson.Raw, error) bool) {
 		for some := range slices.Chunk(users, usersAtOnce) {
-			q := query{filter: bson.D{{Key: "user_id", Value: bson.D{{Key: "$in", Value: some}}}}, projection: projection}
+			q := query{filter: ofUsers(some), projection: projection}
 			for doc, err := range s.stream(ctx, collection, q) {
 				if !yield(doc, err) {
 					return

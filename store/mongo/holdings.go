@@ -50,17 +50,14 @@ func (h *Holdings) Count(ctx context.Context, kind record.Kind) (int64, error) {
 	if !kind.OfUsers() && len(h.users) > 0 {
 		return 0, nil
 	}
-	var n int64
-	var err error
+	field, filter := "user_id", bson.D{{Key: "user_id", Value: bson.D{{Key: "$type", Value: "string"}}}}
 	switch {
 	case !kind.OfUsers():
-		n, err = h.dialect.count(ctx, h.Store, collectionName(kind), "type", bson.D{{Key: "type", Value: globalType}})
+		field, filter = "type", bson.D{{Key: "type", Value: globalType}}
 	case len(h.users) > 0:
-		n, err = h.countOf(ctx, kind, h.users)
-	default:
-		text := bson.D{{Key: "user_id", Value: bson.D{{Key: "$type", Value: "string"}}}}
-		n, err = h.dialect.count(ctx, h.Store, collectionName(kind), "user_id", text)
+		filter = ofUsers(texts(h.users))
 	}
+	n, err := h.dialect.count(ctx, h.Store, collectionName(kind), field, filter)
 	if err != nil {
 		return 0, h.wrap("count the documents of "+collectionName(kind), err)
 	}

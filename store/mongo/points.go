@@ -3,7 +3,6 @@ package mongo
 import (
 	"context"
 	"iter"
-	"maps"
 	"slices"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -34,30 +33,32 @@ func (s *Store) StandingsOf(
 func (s *Store) documentsOf(
 	ctx context.Context, kind record.Kind, users []record.UserID, projection bson.D,
 ) iter.Seq2[bson.Raw, error] {
-	asked := make(map[string]bool, len(users))
-	for _, user := range users {
-		asked[user.String()] = true
-	}
+	asked := texts(users)
 	return func(yield func(bson.Raw, error) bool) {
-		for doc, err := range s.dialect.ofUsers(ctx, s, collectionName(kind), slices.Sorted(maps.Keys(asked)), projection) {
+		for doc, err := range s.dialect.ofUsers(ctx, s, collectionName(kind), asked, projection) {
 			if err != nil {
 				yield(nil, err)
 				return
 			}
-			if user, _ := lookup(doc, "user_id").StringValueOK(); asked[user] && !yield(doc, nil) {
+			user, _ := lookup(doc, "user_id").StringValueOK()
+			if _, found := slices.BinarySearch(asked, user); found && !yield(doc, nil) {
 				return
 			}
 		}
 	}
 }
 
-// countOf counts the documents that [Store.documentsOf] streams.
-func (s *Store) countOf(ctx context.Context, kind record.Kind, users []record.UserID) (n int64, err error) {
-	for _, err := range s.documentsOf(ctx, kind, users, bson.D{{Key: "_id", Value: 0}, {Key: "user_id", Value: 1}}) {
-		if err != nil {
-			return 0, err
-		}
-		n++
+// texts returns the users as documents have them, each once, in order.
+func texts(users []record.UserID) []string {
+	list := make([]string, len(users))
+	for i, user := range users {
+		list[i] = user.String()
 	}
-	return n, nil
+	slices.Sort(list)
+	return slices.Compact(list)
+}
+
+// ofUsers returns the filter on documents of the users, whose ids are texts.
+func ofUsers(users []string) bson.D {
+	return bson.D{{Key: "user_id", Value: bson.D{{Key: "$in", Value: users}}}}
 }
