@@ -78,7 +78,8 @@ func (r *targetRun) open(ctx context.Context, missing location.MissingFolder) (t
 	return target, func() { r.closed("MongoDB", target.Close(ctx)) }, nil
 }
 
-// openSource opens a source. Its errors know the exit code and the next step. The caller closes it by the returned function.
+// openSource opens a source. Its errors know the exit code and the next step. The caller closes it by the returned
+// function.
 func (r *targetRun) openSource(ctx context.Context, o location.SourceOptions) (source location.Source, closeIt func(), err error) {
 	o.Notify = func(message string) { r.log.Warn(message) }
 	source, err = r.streams.places.OpenSource(ctx, o)
@@ -158,8 +159,8 @@ const (
 	overdue   = timeToEnd + 850*time.Millisecond
 )
 
-// stoppable does the work. It tells at once of an interruption, since what is under way may take a while to end, and ends the process
-// where that takes too long.
+// stoppable does the work. It tells at once of an interruption, since what is under way may take a while to end, and
+// ends the process where that takes too long.
 func (r *targetRun) stoppable(ctx context.Context, work func() error) error {
 	told := make(chan struct{})
 	var late *time.Timer
@@ -191,9 +192,9 @@ func (r *targetRun) startProgress(state func() ui.Progress) (stop func(complete 
 	return ui.StartProgress(ui.ProgressMode(r.on.progress, r.on.quiet, terminal), log, r.term, width, state)
 }
 
-// run does the work of a command, unless the check of its options failed, and returns the error that sets the exit code.
-// Where the run ended before there was anything to report, early returns the report that scripts get of that. It may add to
-// what ended the run.
+// run does the work of a command, unless the check of its options failed, and returns the error that sets the exit
+// code. Where the run ended before there was anything to report, early returns the report that scripts get of that. It
+// may add to what ended the run.
 func (r *targetRun) run(ctx context.Context, checked error, work func() error, early func(ended *exit.Error) report.Report) error {
 	whole := func() error {
 		err := checked
@@ -238,8 +239,8 @@ func (r *targetRun) ended(ctx context.Context, err error) error {
 	return said
 }
 
-// settled returns err with its exit code, and its whole text without secrets. What ended a run before there was a report is an
-// interruption where there was one. It returns nil for nil.
+// settled returns err with its exit code, and its whole text without secrets. What ended a run before there was a
+// report is an interruption where there was one. It returns nil for nil.
 func (r *targetRun) settled(ctx context.Context, err error) *exit.Error {
 	if err == nil {
 		return nil

@@ -217,8 +217,8 @@ func (r *verifyRun) verify(ctx context.Context, source location.Source, target l
 	return r.report(result, err)
 }
 
-// keysOf returns the API keys that the target has of the users. One that authenticates in the source is not extra, though
-// it may not be the user's current one there.
+// keysOf returns the API keys that the target has of the users. One that authenticates in the source is not extra,
+// though it may not be the user's current one there.
 func (r *verifyRun) keysOf(ctx context.Context, target location.Target) (map[record.UserID][]string, error) {
 	keys := make(map[record.UserID][]string)
 	if !r.only.Has(record.APIKeys) {
@@ -235,8 +235,8 @@ func (r *verifyRun) keysOf(ctx context.Context, target location.Target) (map[rec
 	return keys, err
 }
 
-// verifyProgress adds up both sides, since either may be the slower one. Expected is about how many documents there are,
-// for as long as the comparison itself does not know.
+// verifyProgress adds up both sides, since either may be the slower one. Expected is about how many documents there
+// are, for as long as the comparison itself does not know.
 func verifyProgress(s verify.Snapshot, expected int64) ui.Progress {
 	if s.Expected > 0 {
 		expected = s.Expected
@@ -334,8 +334,8 @@ func (r *verifyRun) outcome(result *verify.Report, runErr error) error {
 	return nil
 }
 
-// early writes the report of a run that ended before there was anything to compare to the files of --report, so that a file of
-// an earlier run is not taken for this one's, and returns it.
+// early writes the report of a run that ended before there was anything to compare to the files of --report, so that a
+// file of an earlier run is not taken for this one's, and returns it.
 func (r *verifyRun) early(ended *exit.Error) report.Report {
 	result := verify.Report{Only: r.only, Exact: r.options.exact, CountsOnly: r.options.countsOnly, StartedAt: time.Now()}
 	v := r.verification(result, ended.Err, ended.Code)

@@ -8,8 +8,8 @@ import (
 	"syscall"
 )
 
-// needed is how many files and connections may be open at a time: those of an embedded server count twice, as its clients are in
-// the same process.
+// needed is how many files and connections may be open at a time: those of an embedded server count twice, as its
+// clients are in the same process.
 const needed = 100
 
 func init() {

@@ -9,8 +9,9 @@ import (
 	"github.com/lanyardctl/lanyardctl/record"
 )
 
-// WithSignals returns a context that the first SIGINT, SIGTERM or SIGHUP cancels, with errInterrupted as its cause, so that a
-// run can finish what is in flight and report. The second ends the process at once. The caller calls stop when done.
+// WithSignals returns a context that the first SIGINT, SIGTERM or SIGHUP cancels, with [record.ErrInterrupted] as its
+// cause, so that a run can finish what is in flight and report. The second ends the process at once. The caller calls
+// stop when done.
 func WithSignals(parent context.Context) (ctx context.Context, stop func()) {
 	ctx, cancel := context.WithCancelCause(parent)
 	signals := make(chan os.Signal, 2)

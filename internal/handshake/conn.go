@@ -11,7 +11,8 @@ import (
 type FirstAnswer struct {
 	net.Conn
 
-	// Plain is a connection without TLS. A server that speaks TLS alone answers it with an alert, which is [ErrOnlyTLS].
+	// Plain is a connection without TLS. A server that speaks TLS alone answers it with an alert, which is
+	// [ErrOnlyTLS].
 	Plain bool
 
 	// Why returns the reason of such a failure, else the failure itself.
@@ -50,8 +51,8 @@ func isAlert(b []byte) bool {
 	return len(b) >= 3 && b[0] == alertRecord && b[1] == major && b[2] > 0 && b[2] <= lastMinor
 }
 
-// SpeaksTLS reports whether the server at the other end of conn answers a handshake as one that speaks TLS does. Nothing is
-// told to it, so that it need not prove who it is.
+// SpeaksTLS reports whether the server at the other end of conn answers a handshake as one that speaks TLS does.
+// Nothing is told to it, so that it need not prove who it is.
 func SpeaksTLS(ctx context.Context, conn net.Conn) bool {
 	config := &tls.Config{InsecureSkipVerify: true}
 	client := Watch(config)

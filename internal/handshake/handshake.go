@@ -1,5 +1,5 @@
-// Package handshake says why TLS with a server fails: the reason as an error of its own, and what a person has to know of
-// it. The same failure always has the same reason, whichever way it shows.
+// Package handshake says why TLS with a server fails: the reason as an error of its own, and what a person has to know
+// of it. The same failure always has the same reason, whichever way it shows.
 package handshake
 
 import (

@@ -12,8 +12,8 @@ const (
 	SweepUndo = Sweep + " undo"
 )
 
-// The flags by which one command goes on with what another did: with its target, with how it spoke TLS to Redis, and with
-// its source as well.
+// The flags by which one command goes on with what another did: with its target, with how it spoke TLS to Redis, and
+// with its source as well.
 var (
 	TargetFlags   = []string{"mongo", "database", "timeout", "retry-for", "mongo-server-name"}
 	RedisTLSFlags = []string{"redis-ca", "redis-cert", "redis-key", "redis-server-name"}

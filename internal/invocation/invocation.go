@@ -16,6 +16,7 @@ type Invocation struct {
 	Flags []TypedFlag
 }
 
+// TypedFlag is a flag as it was typed.
 type TypedFlag struct {
 	Name   string
 	Values []string // none for a flag without a value

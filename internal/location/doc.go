@@ -2,6 +2,6 @@
 // target.
 //
 // A [Registry] knows the schemes of URIs. Each scheme has a small factory: what its URIs look like, how one is checked
-// before anything is opened, how it is opened, and what to do about its errors. A new source or target is a package below
-// store, a factory here, and a line in [Default].
+// before anything is opened, how it is opened, and what to do about its errors. A new source or target is a package
+// below store, a factory here, and a line in [Default].
 package location

@@ -88,8 +88,8 @@ func (s *embeddedServer) removeScratch() error {
 	return os.RemoveAll(s.scratch)
 }
 
-// ExplainEmbedded gives an error that is about the folder or the build its exit code and the next step. It returns other
-// errors as they are.
+// ExplainEmbedded gives an error that is about the folder or the build its exit code and the next step. It returns
+// other errors as they are.
 func ExplainEmbedded(err error) error {
 	switch {
 	case errors.Is(err, embedded.ErrInUse):

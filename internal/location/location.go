@@ -116,7 +116,8 @@ func ResolveDatabase(flag, mongoURI string, env func(string) string) (database, 
 	if database == "" {
 		database, from = DefaultDatabase, ""
 	}
-	// A "@" is refused, too, though MongoDB takes it: it is the sign of a URI in the wrong place, which no report may show.
+	// A "@" is refused, too, though MongoDB takes it: it is the sign of a URI in the wrong place, which no report may
+	// show.
 	if len(database) > 63 || strings.ContainsAny(database, "/\\. \"$*<>:|?@\x00") {
 		return "", "", exit.WrongUse(from+" cannot be the name of a MongoDB database (it is not shown: it may hold a password)",
 			`at most 63 bytes, without any of / \ . " $ * < > : | ? @ and space`)

@@ -41,8 +41,8 @@ type mongoTarget struct {
 	closeServer func(context.Context) error // where the server is ours
 }
 
-// openMongo connects to the MongoDB with the URI. Its errors know the exit code and the next step. The server that closeServer
-// closes is closed after the connections, and after a failure.
+// openMongo connects to the MongoDB with the URI. Its errors know the exit code and the next step. The server that
+// closeServer closes is closed after the connections, and after a failure.
 func openMongo(ctx context.Context, uri string, o TargetOptions, closeServer func(context.Context) error) (Target, error) {
 	store, err := mongo.Open(ctx, mongo.Options{
 		URI: uri, ServerName: o.ServerName, Database: o.Database, Timeout: o.Timeout, ReadOnly: o.ReadOnly, CommandTimeout: o.RetryFor,

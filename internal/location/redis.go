@@ -207,8 +207,8 @@ func ahead(skew time.Duration) string {
 	return "behind"
 }
 
-// login returns the user whom the server that err is of knows, and how the URI names a user. A Sentinel and the server that
-// it names have users of their own.
+// login returns the user whom the server that err is of knows, and how the URI names a user. A Sentinel and the server
+// that it names have users of their own.
 func (o SourceOptions) login(err error) (user, form string) {
 	u, parseErr := url.Parse(o.URI)
 	if parseErr != nil {

@@ -102,8 +102,8 @@ func (r Registry) ExplainTarget(err error, o TargetOptions) error {
 	return err
 }
 
-// Explained returns the first of the explanations of an error that knows the next step. Otherwise is the next step where
-// none does, and where a server does not answer, of whichever side it is.
+// Explained returns the first of the explanations of an error that knows the next step. Otherwise is the next step
+// where none does, and where a server does not answer, of whichever side it is.
 func Explained(err error, otherwise string, explanations ...error) error {
 	for _, explanation := range explanations {
 		if known, ok := errors.AsType[*exit.Error](explanation); ok && (redis.Passes(err) || !errors.Is(err, record.ErrUnavailable)) {

@@ -42,8 +42,8 @@ type Source interface {
 type ByUser interface {
 	Source
 
-	// ReadingWith is a Reading that looks at API keys beside the users' current ones, such as those that a target has of
-	// them.
+	// ReadingWith is a Reading that looks at API keys beside the users' current ones, such as those that a target has
+	// of them.
 	ReadingWith(keys map[record.UserID][]string) record.Source
 
 	// HasUsers reports whether there is anything of the users, as far as keys' names tell.

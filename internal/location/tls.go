@@ -32,8 +32,8 @@ func (f *RedisTLS) Settings() []TLSSetting {
 	}
 }
 
-// Resolve returns the Redis at p with how TLS is spoken to it: as the flags say, else the variables. It warns of what has
-// no effect and of what is not checked. Changed tells whether a flag was given.
+// Resolve returns the Redis at p with how TLS is spoken to it: as the flags say, else the variables. It warns of what
+// has no effect and of what is not checked. Changed tells whether a flag was given.
 func (f RedisTLS) Resolve(p Location, env func(string) string, changed func(flag string) bool) (settings redis.TLS, warnings []string, err error) {
 	secure := redact.Scheme(p.URI) == "rediss"
 	from := make(map[*string]string)

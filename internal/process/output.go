@@ -42,8 +42,8 @@ func (o *Output) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// Checked returns the exit code of a command that ended with code, having told of an output that was lost where the command
-// has not.
+// Checked returns the exit code of a command that ended with code, having told of an output that was lost where the
+// command has not.
 func (o *Output) Checked(code int) int {
 	if o.err == nil || code == exit.Failed || code == exit.Interrupted {
 		return code

@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// replaced tells whether the file is what the runtime opens in place of a standard stream that is closed: the null device, for
-// reading and writing. A shell's > /dev/null is for writing alone.
+// replaced tells whether the file is what the runtime opens in place of a standard stream that is closed: the null
+// device, for reading and writing. A shell's > /dev/null is for writing alone.
 func replaced(file *os.File) bool {
 	info, err := file.Stat()
 	null, nullErr := os.Stat(os.DevNull)

@@ -84,8 +84,8 @@ func New(uris ...string) *Redactor {
 	return r
 }
 
-// Hiding makes r hide the secret as well, wherever it stands, and returns r. Whoever types the form of a URI as it is shown has
-// no secret.
+// Hiding makes r hide the secret as well, wherever it stands, and returns r. Whoever types the form of a URI as it is
+// shown has no secret.
 func (r *Redactor) Hiding(secret string) *Redactor {
 	if len(secret) >= shortestLiteral && !templateInText.MatchString(secret) {
 		r.known[secret] = hidden

@@ -17,8 +17,8 @@ const hidden = "xxxxx"
 // ErrUncertain is the error of [Parse]. It repeats nothing of the text.
 var ErrUncertain = errors.New("no valid URI (it is not shown: it may hold a password)")
 
-// URI is a URI of which it is certain what is a password and what is not. Its parts are as they were written, with their
-// escapes.
+// URI is a URI of which it is certain what is a password and what is not. Its parts are as they were written, with
+// their escapes.
 type URI struct {
 	Scheme string // in lower case
 	User   string
@@ -47,9 +47,9 @@ var (
 	secretName    = regexp.MustCompile(`(?i)pass|pwd|secret|token|credential|authmechanismproperties|api_?key`)
 )
 
-// Parse parses scheme://[user[:password]@]hosts[/path][?parameters]. It fails where the text could be read in another way,
-// as where a password holds an "@" that is not escaped: a parser that reads it all the same takes pieces of the password
-// for hosts or for the name of a database, and shows them.
+// Parse parses scheme://[user[:password]@]hosts[/path][?parameters]. It fails where the text could be read in another
+// way, as where a password holds an "@" that is not escaped: a parser that reads it all the same takes pieces of the
+// password for hosts or for the name of a database, and shows them.
 func Parse(text string) (URI, error) {
 	at := uriForm.FindStringSubmatchIndex(text)
 	if at == nil || !isPlain(text) {

@@ -101,8 +101,8 @@ func (v Verification) Write(files []File) error {
 	return errors.Join(failed...)
 }
 
-// replace gives the file the content that fill writes: all of it, or after an error none, so that nobody ever reads half
-// a report. A report holds no secret and is made for others to read, whatever files the process makes otherwise.
+// replace gives the file the content that fill writes: all of it, or after an error none, so that nobody ever reads
+// half a report. A report holds no secret and is made for others to read, whatever files the process makes otherwise.
 func (f File) replace(fill func(*os.File) error) (err error) {
 	path, err := PathOf(f.Path)
 	if err != nil {

@@ -81,8 +81,8 @@ func indented(v any) ([]byte, error) {
 	return escapeUnprintable(b.Bytes()), nil
 }
 
-// escapeUnprintable escapes in JSON text what the encoder leaves as it is: DEL, the controls above it, and whatever else
-// is no mark on paper, such as a change of the direction of writing. All of them stand inside strings.
+// escapeUnprintable escapes in JSON text what the encoder leaves as it is: DEL, the controls above it, and whatever
+// else is no mark on paper, such as a change of the direction of writing. All of them stand inside strings.
 func escapeUnprintable(text []byte) []byte {
 	var b bytes.Buffer
 	for len(text) > 0 {

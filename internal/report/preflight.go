@@ -38,6 +38,7 @@ type Endpoint struct {
 // namedUsers is how many users a preflight names.
 const namedUsers = 5
 
+// Text returns p for people.
 func (p Preflight) Text(l ui.Style) string {
 	t := newBuilder(l)
 	t.Row("source", p.Source.URI)

@@ -53,6 +53,7 @@ func (f Run) clock() string {
 	return "Dates were judged by " + ClockTime(f.Now) + ", this machine's clock."
 }
 
+// ClockTime returns the time as people are told it, in UTC.
 func ClockTime(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 MST") }
 
 // jsonTime is how reports write a time: RFC 3339 in UTC, with milliseconds.

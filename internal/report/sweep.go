@@ -229,8 +229,8 @@ func dedupeDone(f sweep.CollectionFigures, r sweep.Report) string {
 	return done + strings.Join(parts, ", ")
 }
 
-// mendable tells whether --dedupe is about what was found in the collection: a sweep mends monitoring anyhow, and Lanyard
-// only reads users.
+// mendable tells whether --dedupe is about what was found in the collection: a sweep mends monitoring anyhow, and
+// Lanyard only reads users.
 func mendable(f sweep.CollectionFigures) bool {
 	switch f.Collection {
 	case record.KVCollection, record.LastSeenCollection, record.APIKeysCollection:

@@ -59,6 +59,7 @@ type sweepJSON struct {
 	UndoneAt  *string `json:"undone_at"`
 }
 
+// SweepOf returns the sweep as the journal knows it.
 func SweepOf(h sweep.History, s record.Sweep) sweepJSON {
 	return sweepJSON{s.ID, h.State(s), s.Changes, s.Version, redact.HideText(s.Options), s.Owner.Host, s.Owner.PID,
 		utc(s.StartedAt), timeOrNull(s.EndedAt), timeOrNull(s.UndoneAt)}

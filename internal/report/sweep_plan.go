@@ -19,6 +19,7 @@ type SweepPlan struct {
 	DryRun    bool
 }
 
+// Text returns p for people.
 func (p SweepPlan) Text(l ui.Style) string {
 	t := newBuilder(l)
 	t.Row("target", p.Target.URI)

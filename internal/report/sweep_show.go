@@ -15,8 +15,8 @@ import (
 	"github.com/lanyardctl/lanyardctl/sweep"
 )
 
-// ChangePage is where changes are printed one by one: what is before them, each of them, and what is after them, such as
-// that there are more, or the error that ended the reading.
+// ChangePage is where changes are printed one by one: what is before them, each of them, and what is after them, such
+// as that there are more, or the error that ended the reading.
 type ChangePage interface {
 	Begin() error
 	Change(c record.Change) error

@@ -16,6 +16,7 @@ type SweepUndoPlan struct {
 	DryRun   bool
 }
 
+// Text returns p for people.
 func (p SweepUndoPlan) Text(l ui.Style) string {
 	t := newBuilder(l)
 	t.Row("target", p.Target.URI)

@@ -196,8 +196,8 @@ func (v Verification) junitKind(kind record.Kind) []namedCase {
 	return []namedCase{missing, different, extra, rejected}
 }
 
-// lines returns the listed differences of a kind that belong to a test case: records and documents as a whole to missing
-// and extra, fields to different.
+// lines returns the listed differences of a kind that belong to a test case: records and documents as a whole to
+// missing and extra, fields to different.
 func (v Verification) lines(kind record.Kind, as record.DifferenceType) []string {
 	var lines []string
 	for _, d := range v.Report.Differences {

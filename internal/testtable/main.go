@@ -1,5 +1,6 @@
-// Testtable runs the tests on the MongoDB server that LANYARDCTL_TEST_MONGO names. It prints what fails and, at the end,
-// a table of what ran where. Its arguments are those of go test; "--" stands between those of one run and the next.
+// Testtable runs the tests on the MongoDB server that LANYARDCTL_TEST_MONGO names. It prints what fails and, at the
+// end, a table of what ran where. Its arguments are those of go test; "--" stands between those of one run and the
+// next.
 package main
 
 import (

@@ -27,7 +27,8 @@ type results struct {
 	begun    int // packages of earlier runs
 }
 
-// packageRun is one run of a package's tests. The test without a name is the package as a whole, which is around all others.
+// packageRun is one run of a package's tests. The test without a name is the package as a whole, which is around all
+// others.
 type packageRun struct {
 	name   string
 	tests  []*test // as they began

@@ -18,7 +18,7 @@ func NewConsole(out io.Writer) *Console { return &Console{out: out} }
 
 const eraseLine = "\r\x1b[2K"
 
-// Write writes whole lines.
+// Write writes whole lines. It implements [io.Writer].
 func (c *Console) Write(p []byte) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

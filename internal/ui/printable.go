@@ -10,8 +10,8 @@ import (
 	"github.com/lanyardctl/lanyardctl/internal/redact"
 )
 
-// Printable returns text in which a terminal finds nothing to obey: what is no mark on paper, such as a control character
-// in the name of a file, becomes its escape. Lines stay lines.
+// Printable returns text in which a terminal finds nothing to obey: what is no mark on paper, such as a control
+// character in the name of a file, becomes its escape. Lines stay lines.
 func Printable(text string) string {
 	return escaping(text, func(r rune) bool { return r == '\n' || unicode.IsPrint(r) })
 }
@@ -51,6 +51,7 @@ func ShownName(name string) string {
 	return QuotedName(name)
 }
 
+// QuotedName returns the name in quotation marks, with escapes for all that is no visible character. A long one is cut.
 func QuotedName(name string) string {
 	n := 0
 	for i := range name {

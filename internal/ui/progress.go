@@ -53,10 +53,10 @@ type Counter struct {
 
 // progressView shows how far a run has come.
 type progressView interface {
-	Show(now time.Time, s Progress)
+	show(now time.Time, s Progress)
 
 	// end shows the last state. Complete tells that the run came to its end.
-	End(now time.Time, s Progress, complete bool)
+	end(now time.Time, s Progress, complete bool)
 }
 
 // StartProgress shows the state on c until the returned function is called; plain progress goes to log where that is
@@ -70,7 +70,7 @@ func StartProgress(mode string, log *slog.Logger, c *Console, width int, state f
 	case ProgressBar:
 		view, every = newBarView(c, width), barEvery
 	default:
-		view = NewPlainView(c, time.Now(), state())
+		view = newPlainView(c, time.Now(), state())
 		if log != nil {
 			view = logView{log}
 		}
@@ -91,7 +91,7 @@ func follow(view progressView, ticks <-chan time.Time, now func() time.Time, sta
 		for {
 			select {
 			case t := <-ticks:
-				view.Show(t, state())
+				view.show(t, state())
 			case <-quit:
 				return
 			}
@@ -100,7 +100,7 @@ func follow(view progressView, ticks <-chan time.Time, now func() time.Time, sta
 	return func(complete bool) {
 		close(quit)
 		<-ended
-		view.End(now(), state(), complete)
+		view.end(now(), state(), complete)
 	}
 }
 
@@ -115,28 +115,28 @@ type plainView struct {
 	last  int64
 }
 
-func NewPlainView(out io.Writer, now time.Time, p Progress) *plainView {
+func newPlainView(out io.Writer, now time.Time, p Progress) *plainView {
 	return &plainView{out: out, began: now, since: now, from: p.Done, last: p.Done}
 }
 
-func (v *plainView) Show(now time.Time, p Progress) {
+func (v *plainView) show(now time.Time, p Progress) {
 	if p.Done < v.last {
 		v.since, v.from = now, p.Done
 	}
 	v.last = p.Done
-	v.Line(p.Phase, v.state(now, p), v.left(now, p))
+	v.line(p.Phase, v.state(now, p), v.left(now, p))
 }
 
-func (v *plainView) End(now time.Time, p Progress, complete bool) {
+func (v *plainView) end(now time.Time, p Progress, complete bool) {
 	what := "stopped"
 	if complete {
 		what = "done"
 		p.Total = p.Done
 	}
-	v.Line(what, v.state(now, p), "in "+Duration(now.Sub(v.began)))
+	v.line(what, v.state(now, p), "in "+Duration(now.Sub(v.began)))
 }
 
-func (v *plainView) Line(what, state, rest string) {
+func (v *plainView) line(what, state, rest string) {
 	text := what + ": " + state
 	if rest != "" {
 		text += ", " + rest
@@ -183,9 +183,9 @@ func (v *plainView) left(now time.Time, p Progress) string {
 // logView logs at each tick, for programs that read logs.
 type logView struct{ log *slog.Logger }
 
-func (v logView) Show(_ time.Time, p Progress) { v.write(p.Phase, p) }
+func (v logView) show(_ time.Time, p Progress) { v.write(p.Phase, p) }
 
-func (v logView) End(_ time.Time, p Progress, complete bool) {
+func (v logView) end(_ time.Time, p Progress, complete bool) {
 	if complete {
 		v.write("done", p)
 	} else {
@@ -227,14 +227,14 @@ func (v *barView) newBar(unit string) *progressbar.ProgressBar {
 	)
 }
 
-// Show draws the state. While the run goes on the bar stays short of its end: the keys may have become more than were
+// show draws the state. While the run goes on the bar stays short of its end: the keys may have become more than were
 // counted, and what comes after the last key takes its time as well.
-func (v *barView) Show(_ time.Time, p Progress) {
+func (v *barView) show(_ time.Time, p Progress) {
 	p.Total = max(p.Total, p.Done+1)
 	v.draw(p)
 }
 
-func (v *barView) End(_ time.Time, p Progress, complete bool) {
+func (v *barView) end(_ time.Time, p Progress, complete bool) {
 	if complete {
 		p.Phase, p.Done = "done", max(p.Done, 1)
 		p.Total = p.Done

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+
+	"github.com/lanyardctl/lanyardctl/internal/golden"
 )
 
 // recorder is a view that keeps what it is shown.
@@ -17,9 +19,9 @@ type recorder struct {
 	complete bool
 }
 
-func (r *recorder) Show(_ time.Time, s Progress) { r.shown <- s.Done }
+func (r *recorder) show(_ time.Time, s Progress) { r.shown <- s.Done }
 
-func (r *recorder) End(_ time.Time, s Progress, complete bool) {
+func (r *recorder) end(_ time.Time, s Progress, complete bool) {
 	r.last, r.complete = s, complete
 }
 
@@ -85,11 +87,11 @@ func TestProgressModes(t *testing.T) {
 func TestProgressThatCountsAnewHasItsOwnSpeed(t *testing.T) {
 	var out bytes.Buffer
 	began := time.Unix(1000, 0)
-	v := NewPlainView(&out, began, Progress{})
-	v.Show(began.Add(10*time.Second), Progress{Phase: "comparing", Done: 1000, Total: 1000, Unit: "entries"})
-	v.Show(began.Add(20*time.Second), Progress{Phase: "looking closer", Done: 0, Total: 1000, Unit: "entries"})
+	v := newPlainView(&out, began, Progress{})
+	v.show(began.Add(10*time.Second), Progress{Phase: "comparing", Done: 1000, Total: 1000, Unit: "entries"})
+	v.show(began.Add(20*time.Second), Progress{Phase: "looking closer", Done: 0, Total: 1000, Unit: "entries"})
 	out.Reset()
-	v.Show(began.Add(30*time.Second), Progress{Phase: "looking closer", Done: 500, Total: 1000, Unit: "entries"})
+	v.show(began.Add(30*time.Second), Progress{Phase: "looking closer", Done: 500, Total: 1000, Unit: "entries"})
 	if want := "looking closer: 500 of 1,000 entries (50 %), 50 entries/s, about 10.0 s left\n"; out.String() != want {
 		t.Errorf("got %q, want %q", out.String(), want)
 	}
@@ -120,12 +122,12 @@ func TestABarEndsAtAHundredPerCentAndNotBefore(t *testing.T) {
 			var out bytes.Buffer
 			v := newBarView(NewConsole(&out), 100)
 			for _, s := range test.states {
-				v.Show(time.Time{}, s)
+				v.show(time.Time{}, s)
 			}
 			if strings.Contains(out.String(), "100%") {
 				t.Errorf("at 100 %% before the end: %q", out.String())
 			}
-			v.End(time.Time{}, test.last, true)
+			v.end(time.Time{}, test.last, true)
 			if !strings.HasSuffix(out.String(), "\n") || !strings.Contains(lastLine(out.String()), "100%") || !strings.HasPrefix(lastLine(out.String()), "done") {
 				t.Errorf("the bar ends with %q", lastLine(out.String()))
 			}
@@ -136,8 +138,8 @@ func TestABarEndsAtAHundredPerCentAndNotBefore(t *testing.T) {
 func TestABarThatStoppedIsNotFull(t *testing.T) {
 	var out bytes.Buffer
 	v := newBarView(NewConsole(&out), 100)
-	v.Show(time.Time{}, Progress{Phase: "copying", Done: 5, Total: 10})
-	v.End(time.Time{}, Progress{Phase: "copying", Done: 6, Total: 10}, false)
+	v.show(time.Time{}, Progress{Phase: "copying", Done: 5, Total: 10})
+	v.end(time.Time{}, Progress{Phase: "copying", Done: 6, Total: 10}, false)
 	if strings.Contains(out.String(), "100%") || !strings.Contains(lastLine(out.String()), "60%") || !strings.HasSuffix(out.String(), "\n") {
 		t.Errorf("the bar ends with %q", lastLine(out.String()))
 	}
@@ -147,7 +149,7 @@ func TestALogLineTakesTheBarOffItsLine(t *testing.T) {
 	var out bytes.Buffer
 	c := NewConsole(NewSanitizer("redis://:hunter2@h").Writer(&out))
 	v := newBarView(c, 100)
-	v.Show(time.Time{}, Progress{Phase: "copying", Done: 5, Total: 10})
+	v.show(time.Time{}, Progress{Phase: "copying", Done: 5, Total: 10})
 	out.Reset()
 	if _, err := c.Write([]byte("trying redis://:hunter2@h again\n")); err != nil {
 		t.Fatal(err)
@@ -159,4 +161,22 @@ func TestALogLineTakesTheBarOffItsLine(t *testing.T) {
 	if _, err := c.Write([]byte("twice\n")); err != nil || out.String() != "twice\n" {
 		t.Errorf("got %q, %v", out.String(), err)
 	}
+}
+
+func TestPlainProgress(t *testing.T) {
+	var out bytes.Buffer
+	began := time.Unix(1000, 0)
+	v := newPlainView(&out, began, Progress{Done: 50000})
+	copying := func(keys, total, records, rejects int64) Progress {
+		return Progress{
+			Phase: "copying", Done: keys, Total: total, Unit: "keys",
+			Beside: []Counter{{Noun: "record", N: records}, {Noun: "reject", N: rejects}},
+		}
+	}
+	v.show(began, copying(50000, 1250000, 0, 0))
+	v.show(began.Add(10*time.Second), copying(250000, 1250000, 240000, 1))
+	v.show(began.Add(60*time.Second), copying(1250010, 1250000, 1200000, 1234))
+	v.end(began.Add(80*time.Second), copying(1250010, 1250000, 1200000, 1234), true)
+	v.end(began.Add(80*time.Second), copying(7, 0, 0, 0), false)
+	golden.Compare(t, "progress-plain.txt", out.String())
 }

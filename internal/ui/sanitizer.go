@@ -5,7 +5,7 @@ import "github.com/lanyardctl/lanyardctl/internal/redact"
 // Sanitizer makes texts fit to be shown: without secrets, and with nothing that a terminal obeys.
 type Sanitizer struct{ *redact.Redactor }
 
-// NewSanitizer returns a redactor for a run that uses the given URIs.
+// NewSanitizer returns a sanitizer for a run that uses the given URIs.
 func NewSanitizer(uris ...string) Sanitizer { return Sanitizer{redact.New(uris...)} }
 
 // Sanitize returns s without secrets, fit for a terminal.

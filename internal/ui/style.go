@@ -27,7 +27,8 @@ func StyleOf(w io.Writer, env func(string) string) Style {
 	return Style{Width: width, Colour: wantsColour(w, env), Blocks: terminal && DrawsBlocks(env)}
 }
 
-// DrawsBlocks tells whether the locale's encoding has block elements, as UTF-8 has, and the terminal is likely to have them.
+// DrawsBlocks tells whether the locale's encoding has block elements, as UTF-8 has, and the terminal is likely to have
+// them.
 func DrawsBlocks(env func(string) string) bool {
 	locale := cmp.Or(env("LC_ALL"), env("LC_CTYPE"), env("LANG"))
 	encoding := strings.ReplaceAll(strings.ToLower(locale), "-", "")
@@ -47,6 +48,7 @@ type Style struct {
 	Blocks bool // bars may be of block elements
 }
 
+// The colours, and one for what stands out.
 const (
 	Bold   = "1"
 	Red    = "31"
@@ -54,6 +56,7 @@ const (
 	Yellow = "33"
 )
 
+// Paint returns the text in the colour, or as it is where there are no colours.
 func (l Style) Paint(code, text string) string {
 	if !l.Colour || text == "" {
 		return text

@@ -32,8 +32,8 @@ type Table struct {
 	Head []string
 	Rows [][]string
 
-	// Sums tells that all columns but the first are numbers, and that the last row is their sum, with nothing where they
-	// do not add up.
+	// Sums tells that all columns but the first are numbers, and that the last row is their sum, with nothing where
+	// they do not add up.
 	Sums bool
 
 	// Colours are those of numbers other than zero, by column.
