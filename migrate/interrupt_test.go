@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/lanyardctl/lanyardctl/internal/retry"
 	"github.com/lanyardctl/lanyardctl/record"
 	"github.com/lanyardctl/lanyardctl/store/mem"
 )
@@ -171,5 +173,38 @@ func TestAnElectionAtTheEdgesEndsNoRun(t *testing.T) {
 				t.Errorf("resumed: %t, %+v", again.Resumed, again.Kinds[record.KV])
 			}
 		})
+	}
+}
+
+// absent is a source that is not there, and is tried again.
+type absent struct {
+	mem.Source
+	tried func()
+}
+
+func (s *absent) Parts(context.Context) ([]record.Part, error) { return []record.Part{s}, nil }
+
+func (s *absent) Name() string { return "absent" }
+
+func (s *absent) Read(ctx context.Context, _ string, _ func(record.Page) error) error {
+	again := retry.Policy{For: time.Hour, Temporary: func(error) bool { return true }}
+	return again.Do(ctx, func() error {
+		s.tried()
+		return fmt.Errorf("read the source: %w", record.ErrUnavailable)
+	})
+}
+
+// TestAnInterruptionOfAWaitIsOne has a reader that learns of it while it waits to try again.
+func TestAnInterruptionOfAWaitIsOne(t *testing.T) {
+	t.Parallel()
+	for range 100 {
+		ctx, interrupt := context.WithCancel(t.Context())
+		var once sync.Once
+		source := &absent{tried: func() { once.Do(func() { time.AfterFunc(time.Millisecond, interrupt) }) }}
+		source.ID = "absent"
+		target := newTarget()
+		if _, err := run(t, ctx, options(t, source, target, target)); !errors.Is(err, record.ErrInterrupted) || errors.Is(err, record.ErrUnavailable) {
+			t.Fatal(err)
+		}
 	}
 }

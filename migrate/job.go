@@ -110,9 +110,11 @@ func (j *Job) run(ctx context.Context) error {
 	saving, saved := retry.Drain(ctx, j.opts.DrainTime+retry.SaveTime)
 	defer saved()
 	group, writing := errgroup.WithContext(draining)
-	reading, stopReading := context.WithCancelCause(writing)
+	// Whoever waits under reading learns of an interruption by reading's own end, which knows the cause.
+	reading, stopReading := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer stopReading(nil)
 	defer context.AfterFunc(ctx, func() { stopReading(record.Interruption(ctx)) })()
+	defer context.AfterFunc(writing, func() { stopReading(context.Cause(writing)) })()
 
 	stopSaving := j.saved.start(writing, group)
 	group.Go(func() error {
@@ -210,7 +212,7 @@ func (j *Job) work(ctx context.Context, batches <-chan *batch) error {
 func (j *Job) read(reading, writing context.Context, workers []chan *batch) error {
 	parts, err := j.opts.Source.Parts(reading)
 	if err != nil {
-		return err
+		return interruption(reading, err)
 	}
 	group, ctx := errgroup.WithContext(reading)
 	for _, part := range parts {

@@ -34,10 +34,10 @@ func (*apiKeyKind) merge(m merging) Decision {
 		}
 	}
 	if m.keyOwner != "" {
-		holder := ParseIdentity(m.keyOwner)
+		holder, _ := ParseUserID(m.keyOwner) // a user_id that is none is in the detail alone
 		m.d.TakeKey = true
 		m.d.Superseded = append(m.d.Superseded, Superseded{
-			Kind: r.Kind, User: holder.User, Name: holder.Name, Field: "key", HasField: true, Value: Raw(r.APIKey),
+			Kind: r.Kind, User: holder, Field: "key", HasField: true, Value: Raw(r.APIKey),
 			Detail: "the target's value of user " + m.keyOwner +
 				", text as it is; the key goes to user " + r.Identity().String(),
 		})

@@ -38,7 +38,8 @@ func HashOf(user UserID, name string) uint64 {
 	for i := range len(name) {
 		hash = (hash ^ uint64(name[i])) * 1099511628211
 	}
-	return hash
+	// The last bytes of a name reach the lower half alone.
+	return (hash ^ hash>>32) * 0x9E3779B97F4A7C15
 }
 
 // Name is text that identifies what is no user's, such as the key of a table's row. It takes 8 bytes, and names of the

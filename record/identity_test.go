@@ -1,6 +1,8 @@
 package record_test
 
 import (
+	"encoding/binary"
+	"fmt"
 	"strings"
 	"testing"
 	"unsafe"
@@ -59,6 +61,28 @@ func TestIdentitiesAreEqualWhereHashAndDigestAre(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestNamesSpreadOverTheBuckets holds names of one form to what chance would give: 60,000 of them fill some 39,300 of 65,536.
+func TestNamesSpreadOverTheBuckets(t *testing.T) {
+	for _, form := range []string{"row-%05d", "k%d", "%08x", "%d-of-a-table"} {
+		buckets := make(map[uint64]bool)
+		for i := range 60_000 {
+			buckets[HashOf(0, fmt.Sprintf(form, i))>>48] = true
+		}
+		if len(buckets) < 35_000 {
+			t.Errorf("%s: %d buckets", form, len(buckets))
+		}
+	}
+}
+
+// TestANameIsEncodedApartFromUsers has a name whose length and text are the bytes of a user's id.
+func TestANameIsEncodedApartFromUsers(t *testing.T) {
+	user := Record{Kind: KV, User: UserID(binary.BigEndian.Uint64([]byte("\x07abcdefg")))}
+	named := Record{Kind: KV, Name: NameOf("abcdefg")}
+	if user.Digest() == named.Digest() {
+		t.Error("a name has the digest of a user")
+	}
 }
 
 // TestNamesCostNothingWhereThereAreNone holds the size of what batches and items are made of, which was 112 bytes before

@@ -12,10 +12,11 @@ import (
 type pairRun struct {
 	*targetRun
 	pairOptions
+	byUser bool // the source tells of the named users alone
 }
 
 func newPairRun(o pairOptions, s streams) *pairRun {
-	r := &pairRun{newTargetRun(o.targetOptions, s, ui.NewSanitizer(o.source.URI, o.target.URI)), o}
+	r := &pairRun{targetRun: newTargetRun(o.targetOptions, s, ui.NewSanitizer(o.source.URI, o.target.URI)), pairOptions: o}
 	r.red.HideTyped(o.source.TLS.CA, o.source.TLS.Cert, o.source.TLS.Key)
 	return r
 }
@@ -28,6 +29,7 @@ func (r *pairRun) do(ctx context.Context, missing location.MissingFolder, work f
 		return err
 	}
 	defer closeSource()
+	r.byUser = source.Facts().ByUser
 	if source.Facts().Expires {
 		r.warn(expiringWarning)
 	}
@@ -46,7 +48,9 @@ func (r *pairRun) do(ctx context.Context, missing location.MissingFolder, work f
 
 // facts returns what the report says of both sides.
 func (r *pairRun) facts(err error) report.Pair {
-	return report.Pair{Run: r.targetRun.facts(err), Source: r.source.Shown(), Still: r.streams.places.Still(r.source.Location)}
+	return report.Pair{
+		Run: r.targetRun.facts(err), Source: r.source.Shown(), Still: r.streams.places.Still(r.source.Location), ByUser: r.byUser,
+	}
 }
 
 // explain gives the error that ended a run its next step, which is otherwise where no better one is known.

@@ -174,7 +174,6 @@ func runVerify(ctx context.Context, o verifyOptions, s streams, checked error) e
 type verifyRun struct {
 	*pairRun
 	options verifyOptions
-	byUser  bool // the source tells of the named users alone
 }
 
 // verify compares and reports.
@@ -186,7 +185,6 @@ func (r *verifyRun) verify(ctx context.Context, source location.Source, target l
 	}
 	reading := source.Reading
 	if users, ok := source.(location.ByUser); ok {
-		r.byUser = true
 		keys, err := r.keysOf(ctx, target)
 		if err != nil {
 			return r.explainTarget(err)
@@ -300,7 +298,10 @@ func (r *verifyRun) foundNothing(result *verify.Report) error {
 	if total.Source > 0 || result.Rejects() > 0 {
 		return nil
 	}
-	const hint = "--allow-empty goes on without anything to compare"
+	hint := "--allow-empty goes on without anything to compare"
+	if r.byUser && r.only.Has(record.APIKeys) {
+		hint = "an api_key: entry that no user_api_key: names is found without --user alone; " + hint
+	}
 	switch {
 	case len(r.users) > 0:
 		user, id := "user", "is the id"

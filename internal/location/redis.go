@@ -71,6 +71,20 @@ func (s redisUsers) Facts() SourceFacts {
 // Reading implements [Source].
 func (s redisUsers) Reading() record.Source { return s.ReadingWith(nil) }
 
+// Remarks implements [Source].
+func (s redisUsers) Remarks() []string {
+	list := s.redisSource.Remarks()
+	if n := s.Keyless(); n > 0 {
+		have := "have"
+		if n == 1 {
+			have = "has"
+		}
+		list = append(list, fmt.Sprintf("%s of the named users %s no current API key that authenticates; where an api_key: entry names "+
+			"one of them all the same, only a run without --user finds it", ui.Thousands(int64(n)), have))
+	}
+	return list
+}
+
 // ReadingWith implements [ByUser].
 func (s redisUsers) ReadingWith(keys map[record.UserID][]string) record.Source {
 	return s.Source(redis.SourceOptions{Request: s.request, Points: true, Claims: keys})

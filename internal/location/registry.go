@@ -124,11 +124,11 @@ func (r Registry) target(at Location) (TargetScheme, error) {
 // schemeOf returns the one of the known factories that opens the location.
 func schemeOf[F any](at Location, known []F, of func(F) Scheme) (found F, err error) {
 	certain := redact.Scheme(at.URI)
-	typed, _, _ := strings.Cut(strings.ToLower(at.URI), ":")
+	typed, _, colon := strings.Cut(strings.ToLower(at.URI), ":")
 	var forms []string
 	for _, f := range known {
 		s := of(f)
-		if slices.Contains(s.Schemes, typed) && (s.Local || certain != "") {
+		if slices.Contains(s.Schemes, typed) && (certain != "" || s.Local && colon) {
 			return f, nil
 		}
 		forms = append(forms, s.Forms...)

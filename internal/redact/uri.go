@@ -203,9 +203,9 @@ func (u URI) Reason(err error) string {
 // Scheme returns the scheme of what may be a URI, in lower case. It is empty where the text before the colon could be
 // anything else, such as a host or a piece of a password.
 func Scheme(text string) string {
-	scheme, rest, _ := strings.Cut(text, ":")
+	scheme, rest, found := strings.Cut(text, ":")
 	scheme = strings.ToLower(scheme)
-	if !slices.Contains(schemes, scheme) || !strings.HasPrefix(rest, "//") && !isLocal(scheme) {
+	if !found || !slices.Contains(schemes, scheme) || !strings.HasPrefix(rest, "//") && !isLocal(scheme) {
 		return ""
 	}
 	return scheme

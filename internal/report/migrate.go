@@ -26,7 +26,7 @@ func (m Migration) Text(l ui.Style) string {
 	t.counts(m.Report)
 	t.fields(m.Report)
 	t.notes(m.Report)
-	t.keys(m.Report.Seen, m.Err == nil)
+	t.keys(m.Pair, m.Report.Seen)
 	t.rejects(m.Report)
 	t.warnings(m.Warnings)
 	t.Line("")

@@ -21,6 +21,7 @@ type Pair struct {
 	Run
 	Source string // redacted URI
 	Still  bool   // the source does not change, as a file
+	ByUser bool   // the keys of named users were looked up, and no others looked at
 }
 
 // Run are what every report of a target begins and ends with. The texts hold no secret.

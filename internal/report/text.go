@@ -13,11 +13,14 @@ type builder struct{ ui.Text }
 
 func newBuilder(l ui.Style) *builder { return &builder{ui.Text{Style: l}} }
 
-func (t *builder) keys(s record.Seen, complete bool) {
+func (t *builder) keys(p Pair, s record.Seen) {
 	t.Line("")
-	if complete {
+	switch {
+	case p.ByUser:
+		t.Line("%s of the named users looked up, of which %s are there.", ui.Plural(s.Keys, "key"), ui.Thousands(s.Lanyard))
+	case p.Err == nil:
 		t.Line("%s in the source, of which %s are Lanyard's.", ui.Plural(s.Keys, "key"), ui.Thousands(s.Lanyard))
-	} else {
+	default:
 		t.Line("%s read until then, of which %s are Lanyard's.", ui.Plural(s.Keys, "key"), ui.Thousands(s.Lanyard))
 	}
 	var list []ui.Item

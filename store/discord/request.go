@@ -21,6 +21,9 @@ const (
 	// often.
 	maxWait = 10 * time.Minute
 
+	// mostWaits is the longest that is waited so for one request in all.
+	mostWaits = 5 * maxWait
+
 	// unnoticed is up to which length a wait needs no explanation.
 	unnoticed = 2 * time.Second
 )
@@ -28,10 +31,11 @@ const (
 // get makes a request, again where that may help, and returns the answer's body. The bucket is what discordgo keeps the
 // announced limits by. Its error is an [*Error], or wraps the context's cause.
 func (c *Client) get(ctx context.Context, op, address, bucket string) ([]byte, error) {
-	var cause error // of the failure
+	var cause error          // of the failure
+	var waits time.Duration // that Discord has asked for in all
 	again := retry.Policy{
 		Backoff: c.backoff, For: c.retryFor,
-		Temporary: func(err error) bool { return retry.Temporary(err) && asked(cause) <= maxWait },
+		Temporary: func(err error) bool { return retry.Temporary(err) && asked(cause) <= maxWait && waits <= mostWaits },
 		Asked:     func(error) time.Duration { return asked(cause) },
 		Notify: func(err error, wait, left time.Duration) {
 			if wait > unnoticed || !isLimit(cause) {
@@ -42,6 +46,7 @@ func (c *Client) get(ctx context.Context, op, address, bucket string) ([]byte, e
 	var body []byte
 	err := again.Do(ctx, func() error {
 		if body, cause = c.once(ctx, address, bucket); cause != nil {
+			waits += asked(cause)
 			return c.failure(op, cause)
 		}
 		return nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
 
 	goredis "github.com/redis/go-redis/v9"
 
@@ -211,4 +212,29 @@ func (s *Store) HasUsers(ctx context.Context, users []record.UserID) (bool, erro
 		}
 	}
 	return false, nil
+}
+
+// Keyless returns how many of the users whose API keys were looked up have no current one that authenticates. Where an entry
+// of another key names one of them, only a scan finds it.
+func (s *Store) Keyless() int { return s.keyless.len() }
+
+// userSet is a set of users, for concurrent use.
+type userSet struct {
+	mu    sync.Mutex
+	users map[record.UserID]bool
+}
+
+func (s *userSet) add(u record.UserID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.users == nil {
+		s.users = make(map[record.UserID]bool)
+	}
+	s.users[u] = true
+}
+
+func (s *userSet) len() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.users)
 }

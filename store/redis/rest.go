@@ -89,6 +89,16 @@ func (r *reading) decide(
 	var items []record.Item
 	for i, u := range users {
 		items = append(items, layout.Pair(u, byUser[u], current[i].Found)...)
+		if r.points && !authenticates(current[i], byUser[u]) {
+			s.store.keyless.add(u)
+		}
 	}
 	return deliver(r, met, items)
+}
+
+// authenticates reports whether the user's current key is among the keys that name the user.
+func authenticates(current *probe, named []layout.Found) bool {
+	return current.State == layout.Present && slices.ContainsFunc(named, func(f layout.Found) bool {
+		return f.Key == layout.APIKey.Key(current.Text)
+	})
 }

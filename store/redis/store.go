@@ -39,6 +39,7 @@ type Store struct {
 
 	noMemory atomic.Bool  // the server refuses MEMORY USAGE
 	gone     atomic.Int64 // keys that a scan named and that were not there when they were looked at
+	keyless  userSet      // whose API keys were looked up, and who have no current one that authenticates
 	told     atomic.Int64 // when notify was told of a silent server, in Unix nanoseconds
 
 	searching sync.Mutex // held while the nodes' witnesses are looked for
