@@ -149,8 +149,13 @@ func TestANamedUserIsFoundByAFewReads(t *testing.T) {
 			if calls >= 20 {
 				t.Errorf("%d calls", calls)
 			}
-			if !strings.Contains(strings.Join(strings.Fields(output), " "), "is found by a run without --user") {
+			said := strings.Join(strings.Fields(output), " ")
+			if !strings.Contains(said, "is found by a run without --user") || !strings.Contains(said, "9 keys of the named users looked up, of which ") {
 				t.Errorf("nothing tells what is not looked for:\n%s", output)
+			}
+			// The line of the report, and its warning on stderr.
+			if n := strings.Count(said, "1 of the named users has no current API key that authenticates"); n != 2 && tc.user != wholeUser || n != 0 && tc.user == wholeUser {
+				t.Errorf("told %d times that there is no current API key:\n%s", n, output)
 			}
 			want := of(tc.user, documents)
 			if len(want) < 2 {

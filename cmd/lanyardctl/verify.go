@@ -300,7 +300,7 @@ func (r *verifyRun) foundNothing(result *verify.Report) error {
 	}
 	hint := "--allow-empty goes on without anything to compare"
 	if r.byUser && r.only.Has(record.APIKeys) {
-		hint = "an api_key: entry that no user_api_key: names is found without --user alone; " + hint
+		hint += "; an api_key: entry that no user_api_key: names is found without --user alone"
 	}
 	switch {
 	case len(r.users) > 0:

@@ -31,7 +31,7 @@ const (
 // get makes a request, again where that may help, and returns the answer's body. The bucket is what discordgo keeps the
 // announced limits by. Its error is an [*Error], or wraps the context's cause.
 func (c *Client) get(ctx context.Context, op, address, bucket string) ([]byte, error) {
-	var cause error          // of the failure
+	var cause error         // of the failure
 	var waits time.Duration // that Discord has asked for in all
 	again := retry.Policy{
 		Backoff: c.backoff, For: c.retryFor,
