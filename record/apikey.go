@@ -54,7 +54,7 @@ func (*apiKeyKind) merge(m merging) Decision {
 
 func (*apiKeyKind) compare(c comparing) []Difference {
 	if c.held.APIKey != c.r.APIKey && (c.exact || c.d.Write || len(c.d.Rejects) > 0) {
-		c.standing("key", c.held.APIKey != "")
+		c.unequal("key", c.held.APIKey != "")
 	}
 	return c.found
 }

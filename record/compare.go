@@ -72,10 +72,10 @@ type Comparison struct {
 
 // Compare returns in what the document falls short of the record of its user and kind: what [Merge] would change or
 // refuse to. That a value stands in another type of the same meaning is no difference, though Merge mends it.
-func Compare(r Record, s Standing, o CompareOptions) Comparison {
+func Compare(r Record, theirs Document, o CompareOptions) Comparison {
 	bounds := TimeBounds(r.Kind, r.User, o.Now)
-	d := Merge(r, Existing{Held: s.Held}, bounds, o.Policy)
-	found := r.Kind.rules().compare(comparing{r: r, held: s.Held, bounds: bounds, exact: o.Exact, d: d})
+	d := Merge(r, Existing{Held: theirs.Held}, bounds, o.Policy)
+	found := r.Kind.rules().compare(comparing{r: r, held: theirs.Held, bounds: bounds, exact: o.Exact, d: d})
 	slices.SortFunc(found, Difference.Compare)
 	if o.Exact {
 		d.Kept = 0 // those are differences
@@ -99,8 +99,8 @@ func (c *comparing) add(field string, t DifferenceType) {
 	})
 }
 
-// standing adds a field in which the target has another value, or none.
-func (c *comparing) standing(field string, exists bool) {
+// unequal adds a field in which the target has another value, or none.
+func (c *comparing) unequal(field string, exists bool) {
 	if exists {
 		c.add(field, Different)
 	} else {
@@ -114,7 +114,7 @@ func (c *comparing) exactFields(stand map[string]Value) {
 	for name, ours := range c.r.Fields {
 		theirs, exists := stand[name]
 		if !exists || !Equal(ours.Value, theirs) {
-			c.standing(name, exists)
+			c.unequal(name, exists)
 		}
 	}
 	for name := range stand {

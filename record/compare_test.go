@@ -97,7 +97,7 @@ func TestCompare(t *testing.T) {
 			if c.kind == Metrics {
 				c.ours.User = 0
 			}
-			s := Standing{Kind: c.kind, User: c.ours.User, Held: c.theirs}
+			s := Document{Kind: c.kind, User: c.ours.User, Held: c.theirs}
 			for _, exact := range []bool{false, true} {
 				want := c.want
 				if exact {
@@ -123,17 +123,17 @@ func leftOut(r Record, names ...string) Record {
 }
 
 // genPair generates a record and a document that is often near to it.
-func genPair(t *rapid.T) (Record, Standing) {
+func genPair(t *rapid.T) (Record, Document) {
 	kind := genKind().Draw(t, "kind")
 	r := genRecord(kind).Draw(t, "record")
-	var s Standing
+	var s Document
 	switch rapid.IntRange(0, 2).Draw(t, "document") {
 	case 0:
-		s = standingOf(t, r)
+		s = documentOf(t, r)
 	case 1:
-		s = standingOf(t, genRecord(kind).Draw(t, "earlier"))
+		s = documentOf(t, genRecord(kind).Draw(t, "earlier"))
 	default:
-		s = genStanding(kind).Draw(t, "standing")
+		s = genDocument(kind).Draw(t, "document")
 	}
 	if kind == KV {
 		r.LeftOut = &LeftOut{
@@ -156,7 +156,7 @@ func TestCompareFindsWhatMergeWouldDo(t *testing.T) {
 		policy := genPolicy().Draw(t, "policy")
 		found := Compare(r, s, CompareOptions{Policy: policy, Now: now}).Differences
 		d, after := merge(r, Existing{Held: s.Held}, policy)
-		then := Standing{Kind: s.Kind, User: s.User, Held: after.Held}
+		then := Document{Kind: s.Kind, User: s.User, Held: after.Held}
 		nothing := len(d.Rejects) == 0 && s.Content(now).Record.Digest() == then.Content(now).Record.Digest()
 		if (len(found) == 0) != nothing {
 			t.Errorf("found %q, and merging decides %+v", told(found), d)
@@ -210,14 +210,14 @@ func TestPlainContentOfOneDigestNeedsNoLook(t *testing.T) {
 
 // mutation changes one field of a document.
 type mutation struct {
-	standing  Standing
+	document  Document
 	field     string
 	want      DifferenceType
 	exactOnly bool // a target may be ahead
 }
 
 func genMutation(t *rapid.T, r Record) mutation {
-	s := standingOf(t, r)
+	s := documentOf(t, r)
 	s.Held.Written = false // whoever changed it did not sign it
 	m := mutation{want: Different}
 	remove := rapid.Bool().Draw(t, "remove")
@@ -260,7 +260,7 @@ func genMutation(t *rapid.T, r Record) mutation {
 			m.exactOnly = number(v) > number(was)
 		}
 	}
-	m.standing = s
+	m.document = s
 	return m
 }
 
@@ -281,16 +281,16 @@ func TestEveryChangeOfOneFieldIsFound(t *testing.T) {
 		m := genMutation(t, r)
 		policy := rapid.SampledFrom([]Policy{FailOnConflict, PreferSource}).Draw(t, "policy")
 		want := fmt.Sprintf("%s %s", m.want, m.field)
-		if got := told(Compare(r, m.standing, CompareOptions{Policy: policy, Exact: true, Now: now}).Differences); got != want {
+		if got := told(Compare(r, m.document, CompareOptions{Policy: policy, Exact: true, Now: now}).Differences); got != want {
 			t.Errorf("exact: %q, want %q", got, want)
 		}
 		if m.exactOnly {
 			want = ""
 		}
-		if got := told(Compare(r, m.standing, CompareOptions{Policy: policy, Now: now}).Differences); got != want {
+		if got := told(Compare(r, m.document, CompareOptions{Policy: policy, Now: now}).Differences); got != want {
 			t.Errorf("%q, want %q", got, want)
 		}
-		if c := m.standing.Content(now); c.Record.Digest() == r.Digest() {
+		if c := m.document.Content(now); c.Record.Digest() == r.Digest() {
 			t.Error("the content has the record's digest")
 		}
 	})
@@ -325,7 +325,7 @@ func TestExtraIsTheSourcesLossAlone(t *testing.T) {
 func TestWhereTheTargetWins(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		kind := rapid.SampledFrom([]Kind{APIKeys, KV}).Draw(t, "kind")
-		r, s := genRecord(kind).Draw(t, "record"), genStanding(kind).Draw(t, "standing")
+		r, s := genRecord(kind).Draw(t, "record"), genDocument(kind).Draw(t, "document")
 		target := told(Compare(r, s, CompareOptions{Policy: PreferTarget, Now: now}).Differences)
 		if s.Held.Written {
 			if source := told(Compare(r, s, CompareOptions{Policy: PreferSource, Now: now}).Differences); target != source {

@@ -25,48 +25,48 @@ type Deleter interface {
 	// What the documents hold goes to keep before the first of them goes. An error means that the fate of all is unknown;
 	// deleting them again is safe, and what is gone by then is absent. A document that is nobody's is never deleted: it is
 	// an error, and nothing is done. The counters are, since they only grow: that a source has none any more says nothing.
-	Delete(ctx context.Context, documents []Standing, keep KeepFunc) ([]Deletion, error)
+	Delete(ctx context.Context, documents []Document, keep KeepFunc) ([]Deletion, error)
 }
 
 // CheckDeletable returns an error where one of the documents may not be deleted, or where they are too many.
-func CheckDeletable(documents []Standing) error {
+func CheckDeletable(documents []Document) error {
 	if len(documents) > MaxSteps {
 		return fmt.Errorf("%d documents to delete are more than %d", len(documents), MaxSteps)
 	}
-	for _, s := range documents {
-		if !s.Kind.OfUsers() || s.User == 0 || s.Numeric {
-			return fmt.Errorf("a document of %s that is nobody's is not deleted", s.Kind)
+	for _, d := range documents {
+		if !d.Kind.OfUsers() || d.User == 0 || d.Numeric {
+			return fmt.Errorf("a document of %s that is nobody's is not deleted", d.Kind)
 		}
 	}
 	return nil
 }
 
 // Holds reports whether the document still holds what it did when it was read, with values of the same meaning.
-func (s Standing) Holds(now Held) bool {
-	was := s.Held
+func (d Document) Holds(now Held) bool {
+	was := d.Held
 	same := func(a, b any) bool { return Equal(Storable(a), Storable(b)) }
 	return now.Found == was.Found && now.Written == was.Written && now.Hidden == was.Hidden && now.APIKey == was.APIKey &&
 		same(now.Junk, was.Junk) && maps.EqualFunc(now.Fields, was.Fields, Equal) && maps.EqualFunc(now.Times, was.Times, same)
 }
 
 // Superseded returns what the document holds, as values that give way.
-func (s Standing) Superseded() []Superseded {
-	m := merging{r: Record{Kind: s.Kind, User: s.User}}
-	for _, name := range slices.Sorted(maps.Keys(s.Held.Times)) {
-		m.targetGaveWay(name, s.Held.Times[name])
+func (d Document) Superseded() []Superseded {
+	m := merging{r: Record{Kind: d.Kind, User: d.User}}
+	for _, name := range slices.Sorted(maps.Keys(d.Held.Times)) {
+		m.targetGaveWay(name, d.Held.Times[name])
 	}
-	for _, name := range slices.Sorted(maps.Keys(s.Held.Fields)) {
-		m.targetGaveWay(name, s.Held.Fields[name])
+	for _, name := range slices.Sorted(maps.Keys(d.Held.Fields)) {
+		m.targetGaveWay(name, d.Held.Fields[name])
 	}
-	if s.Held.APIKey != "" {
-		m.targetGaveWay("key", s.Held.APIKey)
+	if d.Held.APIKey != "" {
+		m.targetGaveWay("key", d.Held.APIKey)
 	}
-	if s.Held.Junk != nil {
+	if d.Held.Junk != nil {
 		place := "key"
-		if s.Kind.Shape() == FieldsShape {
+		if d.Kind.Shape() == FieldsShape {
 			place = "kv"
 		}
-		m.targetGaveWay(place, s.Held.Junk)
+		m.targetGaveWay(place, d.Held.Junk)
 	}
 	return m.d.Superseded
 }

@@ -38,9 +38,6 @@ type Document struct {
 	Raw []byte
 }
 
-// Standing is a [Document].
-type Standing = Document
-
 // Identity returns the identity of the record for which the app takes the document. It is nobody's where that is none.
 func (d Document) Identity() Identity {
 	switch {

@@ -30,7 +30,7 @@ func TestCountersThatTheAppDoesNotFindAreWritten(t *testing.T) {
 	if d, _ := merge(r, Existing{Held: held}, FailOnConflict); !d.Write || d.Column != Updated || len(d.Set) > 0 {
 		t.Errorf("%+v", d)
 	}
-	s := Standing{Kind: Metrics, Held: held}
+	s := Document{Kind: Metrics, Held: held}
 	if c := s.Content(now); c.Plain {
 		t.Error("a hidden document is as good as another")
 	}
@@ -53,10 +53,10 @@ func TestValuesThatThePolicyLetsTheTargetKeepAreCounted(t *testing.T) {
 		if d, _ := merge(kv, Existing{Held: held}, policy); d.Kept != want {
 			t.Errorf("%s: %d, want %d", policy, d.Kept, want)
 		}
-		if c := Compare(kv, Standing{Kind: KV, User: user, Held: held}, CompareOptions{Policy: policy, Now: now}); c.Kept != want {
+		if c := Compare(kv, Document{Kind: KV, User: user, Held: held}, CompareOptions{Policy: policy, Now: now}); c.Kept != want {
 			t.Errorf("compared with %s: %d, want %d", policy, c.Kept, want)
 		}
-		if c := Compare(kv, Standing{Kind: KV, User: user, Held: held}, CompareOptions{Policy: policy, Exact: true, Now: now}); c.Kept != 0 || len(c.Differences) != 3 {
+		if c := Compare(kv, Document{Kind: KV, User: user, Held: held}, CompareOptions{Policy: policy, Exact: true, Now: now}); c.Kept != 0 || len(c.Differences) != 3 {
 			t.Errorf("compared exactly with %s: %d kept, %v", policy, c.Kept, c.Differences)
 		}
 	}

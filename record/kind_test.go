@@ -33,10 +33,10 @@ func TestEveryKindHasItsRules(t *testing.T) {
 		if d.Column != Inserted || !d.Write {
 			t.Errorf("%s is %+v where there was none", kind, d)
 		}
-		if found := Compare(r, Standing{Kind: kind, User: r.User}, CompareOptions{Now: now}).Differences; len(found) == 0 {
+		if found := Compare(r, Document{Kind: kind, User: r.User}, CompareOptions{Now: now}).Differences; len(found) == 0 {
 			t.Errorf("%s: nothing is no difference", kind)
 		}
-		if c := (Standing{Kind: kind, User: r.User, Held: apply(r, Existing{}, d).Held}).Content(now); !c.Plain || c.Record.Digest() != r.Digest() {
+		if c := (Document{Kind: kind, User: r.User, Held: apply(r, Existing{}, d).Held}).Content(now); !c.Plain || c.Record.Digest() != r.Digest() {
 			t.Errorf("%s is read back as %+v", kind, c)
 		}
 		if len(r.Rejects(TooDeep, "")) == 0 || r.DocumentSize() <= len(r.User.String()) {
@@ -50,8 +50,8 @@ func TestAnUnknownKindPanics(t *testing.T) {
 	r := Record{Kind: unknown, User: user}
 	for name, call := range map[string]func(){
 		"Merge":        func() { Merge(r, Existing{}, Bounds{}, FailOnConflict) },
-		"Compare":      func() { Compare(r, Standing{Kind: unknown}, CompareOptions{}) },
-		"Content":      func() { Standing{Kind: unknown}.Content(now) },
+		"Compare":      func() { Compare(r, Document{Kind: unknown}, CompareOptions{}) },
+		"Content":      func() { Document{Kind: unknown}.Content(now) },
 		"Digest":       func() { r.Digest() },
 		"DocumentSize": func() { r.DocumentSize() },
 		"Rejects":      func() { r.Rejects(TooDeep, "") },

@@ -77,7 +77,7 @@ func (*kvKind) compare(c comparing) []Difference {
 	}
 	for name := range c.d.Set {
 		_, exists := c.held.Fields[name]
-		c.standing(name, exists)
+		c.unequal(name, exists)
 	}
 	for _, name := range c.d.Unset {
 		c.add(name, Extra)

@@ -49,7 +49,7 @@ func (*metricsKind) compare(c comparing) []Difference {
 	for name, v := range c.d.Set {
 		theirs, exists := stand[name]
 		if !exists || !Equal(theirs, v) {
-			c.standing(name, exists)
+			c.unequal(name, exists)
 		}
 	}
 	return c.found

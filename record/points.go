@@ -15,10 +15,10 @@ type PointReader interface {
 
 // TargetPointReader reads back what a target holds of some users.
 type TargetPointReader interface {
-	// StandingsOf delivers the kind's documents of the users, in no order, some at a time: those whose user id is text, as
+	// ReadUsers delivers the kind's documents of the users, in no order, some at a time: those whose user id is text, as
 	// the app sees them, each of them where a user has several. A user without a document is left out. For a kind that is
 	// nobody's, the users do not matter.
 	//
 	// It returns yield's error as it is. It may be called at any time, again, and from several goroutines.
-	StandingsOf(ctx context.Context, kind Kind, users []UserID, yield func([]Standing) error) error
+	ReadUsers(ctx context.Context, kind Kind, users []UserID, yield func([]Document) error) error
 }

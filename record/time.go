@@ -51,7 +51,7 @@ func (t *timeKind) compare(c comparing) []Difference {
 	theirs, reason, _ := Timestamp(c.r.Kind, stands, c.bounds)
 	is := func(time int64) bool { return exists && reason == "" && theirs.Time == time }
 	if c.exact && !is(c.r.Time) || c.d.Write && !is(c.d.Time) {
-		c.standing(t.fields[0], exists)
+		c.unequal(t.fields[0], exists)
 	}
 	return c.found
 }

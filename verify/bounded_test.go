@@ -43,7 +43,7 @@ func (s endless) Read(_ context.Context, _ string, yield func(record.Page) error
 // endlessTarget makes its documents as they are read. It looks at the heap before each reading.
 type endlessTarget struct {
 	users    int
-	standing func(n int) record.Standing
+	document func(n int) record.Document
 
 	mu   sync.Mutex
 	heap uint64 // the largest that was seen
@@ -53,14 +53,14 @@ func (*endlessTarget) Limits() record.Limits { return record.Limits{} }
 
 func (*endlessTarget) Count(context.Context, record.Kind) (int64, error) { return 0, nil }
 
-func (h *endlessTarget) Standings(ctx context.Context, _ record.Kind, yield func([]record.Standing) error) error {
+func (h *endlessTarget) Read(ctx context.Context, _ record.Kind, yield func([]record.Document) error) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.heap = max(h.heap, liveHeap())
 	for n := 0; n < h.users; n += 500 {
-		var page []record.Standing
+		var page []record.Document
 		for i := n; i < min(n+500, h.users); i++ {
-			page = append(page, h.standing(i))
+			page = append(page, h.document(i))
 		}
 		if err := yield(page); err != nil {
 			return err
@@ -97,8 +97,8 @@ func TestEveryRecordAheadInBoundedMemory(t *testing.T) {
 				r.Kind, r.User = kind, userID(n)
 				return r
 			}
-			target := &endlessTarget{users: users, standing: func(n int) record.Standing {
-				s := standingOf(make1(n))
+			target := &endlessTarget{users: users, document: func(n int) record.Document {
+				s := documentOf(make1(n))
 				tc.ahead(&s.Held)
 				return s
 			}}
@@ -131,7 +131,7 @@ func TestAnInterruptedRunReportsWhatItKnows(t *testing.T) {
 	stop := errors.New("the operator")
 	for name, readings := range map[string]int{"while both sides are read": 1, "while it looks closer": 2, "while it looks again": 3} {
 		ctx, cancel := context.WithCancelCause(context.Background())
-		target := &holdings{}
+		target := &fakeTarget{}
 		target.before = func(record.Kind) error {
 			if readings--; readings == 0 {
 				cancel(stop)
@@ -158,7 +158,7 @@ func TestAPassBeginsAgainWhereAServerWasUnavailable(t *testing.T) {
 	items := []record.Item{{Kind: record.LastSeen, Record: &record.Record{Kind: record.LastSeen, User: userID(1), Time: 1_700_000_000_000}}}
 	for away, ok := range map[time.Duration]bool{time.Second: true, time.Minute: true, 3 * time.Minute: false} {
 		synctest.Test(t, func(t *testing.T) {
-			target := &holdings{standings: migrated(items)}
+			target := &fakeTarget{documents: migrated(items)}
 			begun, failures := time.Now(), 0
 			target.before = func(record.Kind) error {
 				if time.Since(begun) < away {
@@ -185,7 +185,7 @@ func TestAPassBeginsAgainWhereAServerWasUnavailable(t *testing.T) {
 }
 
 func TestAPassThatWasGivenUpDoesNotBeginAgain(t *testing.T) {
-	target := &holdings{}
+	target := &fakeTarget{}
 	calls := 0
 	target.before = func(record.Kind) error {
 		calls++
@@ -205,22 +205,22 @@ func BenchmarkVerify(b *testing.B) {
 		r := record.Record{Kind: record.KV, User: userID(n), Fields: map[string]record.Field{"city": text, "bio": text, "site": text}}
 		return record.Item{Kind: record.KV, Record: &r}
 	}
-	target := func(n int) record.Standing { return standingOf(*item(n).Record) }
+	target := func(n int) record.Document { return documentOf(*item(n).Record) }
 	b.Run("only read", func(b *testing.B) {
-		h := &endlessTarget{users: users, standing: target}
+		h := &endlessTarget{users: users, document: target}
 		for b.Loop() {
 			if err := (endless{users, item}).Read(context.Background(), "", func(record.Page) error { return nil }); err != nil {
 				b.Fatal(err)
 			}
-			if err := h.Standings(context.Background(), record.KV, func([]record.Standing) error { return nil }); err != nil {
+			if err := h.Read(context.Background(), record.KV, func([]record.Document) error { return nil }); err != nil {
 				b.Fatal(err)
 			}
 		}
 		b.ReportMetric(float64(b.N*users)/b.Elapsed().Seconds(), "records/s")
 	})
-	for name, standing := range map[string]func(int) record.Standing{
+	for name, document := range map[string]func(int) record.Document{
 		"equal": target,
-		"ahead": func(n int) record.Standing {
+		"ahead": func(n int) record.Document {
 			s := target(n)
 			s.Held.Written, s.Held.Fields["more"] = false, 1.5
 			return s
@@ -229,7 +229,7 @@ func BenchmarkVerify(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
 				run(b, verify.Options{
-					Source: func() record.Source { return endless{users, item} }, Target: &endlessTarget{users: users, standing: standing},
+					Source: func() record.Source { return endless{users, item} }, Target: &endlessTarget{users: users, document: document},
 					Kinds: record.Kinds(0).With(record.KV), Compare: record.CompareOptions{Now: now},
 				})
 			}

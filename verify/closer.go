@@ -36,7 +36,7 @@ func (j *Job) lookCloser(ctx context.Context, list []int) (*closer, error) {
 	if err := j.readSource(ctx, c.page); err != nil {
 		return nil, err
 	}
-	if err := j.readTarget(ctx, c.standings); err != nil {
+	if err := j.readTarget(ctx, c.documents); err != nil {
 		return nil, err
 	}
 	c.finish()
@@ -66,10 +66,10 @@ func (c *closer) page(p record.Page) {
 	}
 }
 
-func (c *closer) standings(standings []record.Standing) {
+func (c *closer) documents(documents []record.Document) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, s := range standings {
+	for _, s := range documents {
 		b := c.buckets.document(s)
 		if wanted := c.wanted[b]; wanted != nil {
 			c.judge(s, b, &wanted.kinds[s.Kind])
@@ -78,7 +78,7 @@ func (c *closer) standings(standings []record.Standing) {
 }
 
 // judge compares one document of the target with what is expected.
-func (c *closer) judge(s record.Standing, bucket int, counts *Counts) {
+func (c *closer) judge(s record.Document, bucket int, counts *Counts) {
 	counts.Target++
 	id := s.Identity()
 	var e *expected
@@ -117,7 +117,7 @@ func (c *closer) judge(s record.Standing, bucket int, counts *Counts) {
 // mindsExtra reports whether an unmatched document of the target counts as a difference: always for a second document of
 // a record that the source knows, since the app reads either, and for one that lets somebody in and the source does not
 // have; otherwise only where equality is asked for, and what stands there is not of values that were only rejected.
-func (c *closer) mindsExtra(s record.Standing, e *expected) bool {
+func (c *closer) mindsExtra(s record.Document, e *expected) bool {
 	switch {
 	case e != nil && e.met:
 		return true

@@ -10,7 +10,7 @@ import (
 
 // naive compares two sides as one would on paper: everything in maps, and a rule a kind, written from the description of
 // the merge rules and not from the code. It returns the differences as text, in order.
-func naive(items []record.Item, standings []record.Standing, o record.CompareOptions) []string {
+func naive(items []record.Item, documents []record.Document, o record.CompareOptions) []string {
 	n := naiveComparison{o: o, found: make(map[string]bool)}
 	type id struct {
 		kind record.Kind
@@ -33,7 +33,7 @@ func naive(items []record.Item, standings []record.Standing, o record.CompareOpt
 		}
 	}
 	met := make(map[id]bool)
-	for _, s := range standings {
+	for _, s := range documents {
 		at := id{s.Kind, s.Identity()}
 		r, present := records[at]
 		nobody := s.User == 0 && !s.Named && s.Kind != record.Metrics
@@ -85,7 +85,7 @@ func line(d record.Difference) string {
 	return fmt.Sprintf("%s %s %d %q %q", d.Type, d.Kind, d.User, d.Name, d.Field)
 }
 
-func (n *naiveComparison) compare(r record.Record, s record.Standing) {
+func (n *naiveComparison) compare(r record.Record, s record.Document) {
 	field := func(name string, t record.DifferenceType) { n.add(r.Kind, r.User, r.Name.String(), name, t) }
 	othersKeep := n.o.Policy == record.PreferTarget && !n.o.Exact && !s.Held.Written
 	switch r.Kind {

@@ -38,7 +38,7 @@ func TestWhatWasMergedIsFoundWhoeverItIsOf(t *testing.T) {
 			}
 		}
 		o := options([][]record.Item{items}, nil, record.CompareOptions{Exact: rapid.Bool().Draw(t, "exact")})
-		o.Target = store.Holdings()
+		o.Target = store.Reader()
 		if found := lines(run(t, o).Differences); len(found) != len(missing) || len(missing) > 0 && found[0] != missing[0] {
 			t.Errorf("%q, want %q", found, missing)
 		}
@@ -47,15 +47,15 @@ func TestWhatWasMergedIsFoundWhoeverItIsOf(t *testing.T) {
 
 func TestANumberOrOtherTextIsNotTheName(t *testing.T) {
 	r := record.Record{Kind: record.LastSeen, Name: record.NameOf("row 1"), Time: 1_700_000_000_000}
-	s := standingOf(r)
-	for name, change := range map[string]func(*record.Standing){
-		"another name":                   func(s *record.Standing) { s.Name = record.NameOf("row 2") },
-		"text that is not an identity":   func(s *record.Standing) { s.Named = false },
-		"a number of which that is text": func(s *record.Standing) { s.Named, s.Numeric = false, true },
+	s := documentOf(r)
+	for name, change := range map[string]func(*record.Document){
+		"another name":                   func(s *record.Document) { s.Name = record.NameOf("row 2") },
+		"text that is not an identity":   func(s *record.Document) { s.Named = false },
+		"a number of which that is text": func(s *record.Document) { s.Named, s.Numeric = false, true },
 	} {
 		other := s
 		change(&other)
-		o := options([][]record.Item{{{Kind: r.Kind, Record: &r}}}, []record.Standing{other}, record.CompareOptions{Exact: true})
+		o := options([][]record.Item{{{Kind: r.Kind, Record: &r}}}, []record.Document{other}, record.CompareOptions{Exact: true})
 		if c := run(t, o).Kinds[r.Kind]; c.Missing != 1 || c.Extra != 1 {
 			t.Errorf("%s: %+v", name, c)
 		}
@@ -64,9 +64,9 @@ func TestANumberOrOtherTextIsNotTheName(t *testing.T) {
 
 func TestANumberThatGivesTheUserIsNotSeenByTheApp(t *testing.T) {
 	r := record.Record{Kind: record.LastSeen, User: userID(1), Time: 1_700_000_000_000}
-	s := standingOf(r)
+	s := documentOf(r)
 	s.Name, s.Numeric = record.NameOf(r.User.String()), true
-	o := options([][]record.Item{{{Kind: r.Kind, Record: &r}}}, []record.Standing{s}, record.CompareOptions{Exact: true})
+	o := options([][]record.Item{{{Kind: r.Kind, Record: &r}}}, []record.Document{s}, record.CompareOptions{Exact: true})
 	report := run(t, o)
 	want := []record.Difference{
 		{Kind: r.Kind, Name: s.Name.String(), Numeric: true, Type: record.Extra},

@@ -15,7 +15,7 @@ type Options struct {
 	// that it was emptied.
 	Named bool
 
-	Target record.Holdings
+	Target record.TargetReader
 	Kinds  record.Kinds
 
 	Compare record.CompareOptions

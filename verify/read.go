@@ -46,13 +46,13 @@ func (j *Job) readSource(ctx context.Context, take func(record.Page)) error {
 
 // readTarget reads the target once, its kinds side by side, and hands its documents to take, which is called from
 // several goroutines.
-func (j *Job) readTarget(ctx context.Context, take func([]record.Standing)) error {
+func (j *Job) readTarget(ctx context.Context, take func([]record.Document)) error {
 	group, reading := errgroup.WithContext(ctx)
 	for _, kind := range j.opts.Kinds.List() {
 		group.Go(func() error {
-			return j.opts.Target.Standings(reading, kind, func(standings []record.Standing) error {
-				take(standings)
-				j.documents.Add(int64(len(standings)))
+			return j.opts.Target.Read(reading, kind, func(documents []record.Document) error {
+				take(documents)
+				j.documents.Add(int64(len(documents)))
 				return reading.Err()
 			})
 		})

@@ -41,19 +41,19 @@ func ambiguous(n int) record.Item {
 	return record.Item{Kind: record.APIKeys, APIKey: key(n), Rejects: []record.Reject{reject}}
 }
 
-func keyOf(n, of int) record.Standing {
-	return record.Standing{Kind: record.APIKeys, User: userID(n), Held: record.Held{Found: true, APIKey: key(of)}}
+func keyOf(n, of int) record.Document {
+	return record.Document{Kind: record.APIKeys, User: userID(n), Held: record.Held{Found: true, APIKey: key(of)}}
 }
 
 // others is the document of a record as somebody else wrote it.
-func others(r record.Record) record.Standing {
-	s := standingOf(r)
+func others(r record.Record) record.Document {
+	s := documentOf(r)
 	s.Held.Written = false
 	return s
 }
 
-func counters(hidden bool) record.Standing {
-	return record.Standing{Kind: record.Metrics, Held: record.Held{
+func counters(hidden bool) record.Document {
+	return record.Document{Kind: record.Metrics, Held: record.Held{
 		Found: true, Hidden: hidden, Fields: map[string]record.Value{"c1": int64(1), "c2": int64(2)},
 	}}
 }
@@ -72,19 +72,19 @@ func TestRules(t *testing.T) {
 		rule    string
 		options record.CompareOptions
 		items   []record.Item
-		target  []record.Standing
+		target  []record.Document
 		kind    record.Kind
 		want    verify.Counts
 		found   []string
 	}{
 		{
 			rule: "an API key that authenticates, though it is rejected, is not extra", kind: record.APIKeys,
-			items: []record.Item{ambiguous(1)}, target: []record.Standing{keyOf(1, 1)},
+			items: []record.Item{ambiguous(1)}, target: []record.Document{keyOf(1, 1)},
 			want: verify.Counts{Source: 1, Target: 1, Rejected: 1, Extra: 1},
 		},
 		{
 			rule: "another key of that user is", kind: record.APIKeys,
-			items: []record.Item{ambiguous(1)}, target: []record.Standing{keyOf(1, 2)},
+			items: []record.Item{ambiguous(1)}, target: []record.Document{keyOf(1, 2)},
 			want:  verify.Counts{Source: 1, Target: 1, Rejected: 1, Extra: 1},
 			found: []string{`extra api_keys 94490510697181184 "" ""`},
 		},
@@ -92,42 +92,42 @@ func TestRules(t *testing.T) {
 			rule: "a document without a key lacks it under every policy", kind: record.APIKeys,
 			options: record.CompareOptions{Policy: record.PreferTarget},
 			items:   []record.Item{item(record.Record{Kind: record.APIKeys, User: userID(1), APIKey: key(1)})},
-			target:  []record.Standing{{Kind: record.APIKeys, User: userID(1), Held: record.Held{Found: true}}},
+			target:  []record.Document{{Kind: record.APIKeys, User: userID(1), Held: record.Held{Found: true}}},
 			want:    verify.Counts{Source: 1, Target: 1, Different: 1},
 			found:   []string{`missing api_keys 94490510697181184 "" "key"`},
 		},
 		{
 			rule: "a value that the policy lets the target keep is counted, and not as ahead", kind: record.KV,
 			options: record.CompareOptions{Policy: record.PreferTarget},
-			items:   []record.Item{item(kvOf(1, "a", "b"))}, target: []record.Standing{func() record.Standing { s := others(kvOf(1, "a", "b")); s.Held.Fields["a"] = 1.5; return s }()},
+			items:   []record.Item{item(kvOf(1, "a", "b"))}, target: []record.Document{func() record.Document { s := others(kvOf(1, "a", "b")); s.Held.Fields["a"] = 1.5; return s }()},
 			want: verify.Counts{Source: 1, Target: 1, Agreeing: 1, Kept: 1},
 		},
 		{
 			rule: "where equality is asked for, it is a difference", kind: record.KV,
 			options: record.CompareOptions{Policy: record.PreferTarget, Exact: true},
-			items:   []record.Item{item(kvOf(1, "a"))}, target: []record.Standing{others(changed)},
+			items:   []record.Item{item(kvOf(1, "a"))}, target: []record.Document{others(changed)},
 			want:  verify.Counts{Source: 1, Target: 1, Different: 1},
 			found: []string{`different kv 94490510697181184 "" "a"`},
 		},
 		{
 			rule: "a rejected field is not extra in a document that lanyardctl wrote", kind: record.KV,
-			items: []record.Item{func() record.Item { it := rejectedKV(1, "b"); r := kvOf(1, "a"); it.Record = &r; return it }()}, target: []record.Standing{standingOf(kvOf(1, "a", "b"))},
+			items: []record.Item{func() record.Item { it := rejectedKV(1, "b"); r := kvOf(1, "a"); it.Record = &r; return it }()}, target: []record.Document{documentOf(kvOf(1, "a", "b"))},
 			want: verify.Counts{Source: 1, Target: 1, Agreeing: 1, Ahead: 1},
 		},
 		{
 			rule: "nor is a document of fields that were all rejected", kind: record.KV, options: record.CompareOptions{Exact: true},
-			items: []record.Item{rejectedKV(1, "a", "b")}, target: []record.Standing{standingOf(kvOf(1, "a", "b"))},
+			items: []record.Item{rejectedKV(1, "a", "b")}, target: []record.Document{documentOf(kvOf(1, "a", "b"))},
 			want: verify.Counts{Source: 1, Target: 1, Rejected: 1, Extra: 1},
 		},
 		{
 			rule: "a second document of a user of whom all is rejected is a difference", kind: record.KV,
-			items: []record.Item{rejectedKV(1, "a")}, target: []record.Standing{others(kvOf(1, "a")), others(kvOf(1, "a"))},
+			items: []record.Item{rejectedKV(1, "a")}, target: []record.Document{others(kvOf(1, "a")), others(kvOf(1, "a"))},
 			want:  verify.Counts{Source: 1, Target: 2, Rejected: 1, Extra: 2},
 			found: []string{`extra kv 94490510697181184 "" ""`},
 		},
 		{
 			rule: "a document of nobody is not that of rejects without a user", kind: record.LastSeen, options: record.CompareOptions{Exact: true},
-			items: []record.Item{nobody}, target: []record.Standing{
+			items: []record.Item{nobody}, target: []record.Document{
 				{Kind: record.LastSeen, Name: record.NameOf("7"), Numeric: true, Held: record.Held{Found: true}},
 				{Kind: record.LastSeen, Name: record.NameOf("somebody"), Held: record.Held{Found: true}},
 			},
@@ -136,7 +136,7 @@ func TestRules(t *testing.T) {
 		},
 		{
 			rule: "two documents of nobody are not two of one user", kind: record.LastSeen,
-			items: []record.Item{nobody}, target: []record.Standing{
+			items: []record.Item{nobody}, target: []record.Document{
 				{Kind: record.LastSeen, Name: record.NameOf("7"), Numeric: true, Held: record.Held{Found: true}},
 				{Kind: record.LastSeen, Name: record.NameOf("somebody"), Held: record.Held{Found: true}},
 			},
@@ -144,19 +144,19 @@ func TestRules(t *testing.T) {
 		},
 		{
 			rule: "a rejected counter is not extra", kind: record.Metrics, options: record.CompareOptions{Exact: true},
-			items: []record.Item{half}, target: []record.Standing{counters(false)},
+			items: []record.Item{half}, target: []record.Document{counters(false)},
 			want: verify.Counts{Source: 1, Target: 1, Agreeing: 1, Ahead: 1},
 		},
 		{
 			rule: "counters that the app does not find are a difference", kind: record.Metrics,
-			items: []record.Item{item(full)}, target: []record.Standing{counters(true)},
+			items: []record.Item{item(full)}, target: []record.Document{counters(true)},
 			want:  verify.Counts{Source: 1, Target: 1, Different: 1},
 			found: []string{`different metrics 0 "" "type"`},
 		},
 		{
 			rule: "a date that another field of the document beats is ahead of nothing", kind: record.MonitoringSince,
 			items:  []record.Item{item(record.Record{Kind: record.MonitoringSince, User: userID(1), Time: 1_700_000_000})},
-			target: []record.Standing{{Kind: record.MonitoringSince, User: userID(1), Held: record.Held{Found: true, Times: map[string]any{"since": int64(1_700_000_000), "monitoring_since": int64(1_700_000_001)}}}},
+			target: []record.Document{{Kind: record.MonitoringSince, User: userID(1), Held: record.Held{Found: true, Times: map[string]any{"since": int64(1_700_000_000), "monitoring_since": int64(1_700_000_001)}}}},
 			want:   verify.Counts{Source: 1, Target: 1, Agreeing: 1},
 		},
 	} {
@@ -173,8 +173,8 @@ func TestRules(t *testing.T) {
 }
 
 // moving returns options with a source that holds other items at each reading, the last ones for good.
-func moving(standings []record.Standing, readings ...[]record.Item) verify.Options {
-	o := options(nil, standings, record.CompareOptions{})
+func moving(documents []record.Document, readings ...[]record.Item) verify.Options {
+	o := options(nil, documents, record.CompareOptions{})
 	n := 0
 	o.Source = func() record.Source {
 		items := readings[min(n, len(readings)-1)]

@@ -118,7 +118,7 @@ func (e *expected) record(kind record.Kind, id record.Identity) record.Record {
 }
 
 // claims reports whether the source has the document's API key, though it does not go on.
-func (e *expected) claims(s record.Standing) bool {
+func (e *expected) claims(s record.Document) bool {
 	if e.more == nil {
 		return false
 	}
@@ -131,7 +131,7 @@ func (e *expected) claims(s record.Standing) bool {
 }
 
 // withStandIns returns the document with stand-ins in place of values.
-func withStandIns(s record.Standing) record.Standing {
+func withStandIns(s record.Document) record.Document {
 	switch {
 	case s.Kind.Ordered():
 	case s.Kind.Shape() == record.TextShape:

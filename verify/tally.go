@@ -30,12 +30,12 @@ func (j *Job) takeTally(ctx context.Context) (*tally, error) {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return j.readSource(ctx, t.page) })
 	group.Go(func() error {
-		return j.readTarget(ctx, func(standings []record.Standing) { t.standings(standings, j.opts.Compare) })
+		return j.readTarget(ctx, func(documents []record.Document) { t.documents(documents, j.opts.Compare) })
 	})
 	return t, group.Wait()
 }
 
-// page sums up a page of the source. It is safe for concurrent use, as standings is.
+// page sums up a page of the source. It is safe for concurrent use, as documents is.
 func (t *tally) page(p record.Page) {
 	entries := make([]entry, 0, len(p.Items))
 	for _, it := range p.Items {
@@ -69,10 +69,10 @@ func (t *tally) countRejects(p record.Page) {
 // odd is added to the digest of a document of which the digest does not say all, so that its bucket is looked into.
 var odd = record.ValueDigest("odd")
 
-func (t *tally) standings(standings []record.Standing, o record.CompareOptions) {
-	entries := make([]entry, 0, len(standings))
+func (t *tally) documents(documents []record.Document, o record.CompareOptions) {
+	entries := make([]entry, 0, len(documents))
 	var noted [record.KindCount]Counts
-	for _, s := range standings {
+	for _, s := range documents {
 		c := s.Content(o.Now)
 		e := entry{bucket: t.buckets.document(s), kind: s.Kind, digest: c.Record.Digest(), held: true}
 		if !c.Plain {

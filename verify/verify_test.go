@@ -62,44 +62,44 @@ func genOptions() *rapid.Generator[record.CompareOptions] {
 }
 
 // genTarget generates a target that has most of what the source has, and all kinds of differences.
-func genTarget(items []record.Item) *rapid.Generator[[]record.Standing] {
-	return rapid.Custom(func(t *rapid.T) []record.Standing {
-		standings := migrated(items)
+func genTarget(items []record.Item) *rapid.Generator[[]record.Document] {
+	return rapid.Custom(func(t *rapid.T) []record.Document {
+		documents := migrated(items)
 		for range rapid.IntRange(0, 6).Draw(t, "changes") {
-			standings = change(t, standings)
+			documents = change(t, documents)
 		}
-		return standings
+		return documents
 	})
 }
 
 // change makes one change to a target, whether it matters or not.
-func change(t *rapid.T, standings []record.Standing) []record.Standing {
-	if len(standings) == 0 || rapid.IntRange(0, 4).Draw(t, "new") == 0 {
+func change(t *rapid.T, documents []record.Document) []record.Document {
+	if len(documents) == 0 || rapid.IntRange(0, 4).Draw(t, "new") == 0 {
 		n := rapid.IntRange(0, 12).Draw(t, "user")
 		it := genItem(record.Kind(rapid.IntRange(0, record.KindCount-1).Draw(t, "kind")), n).Draw(t, "like")
 		if it.Record == nil {
-			return standings
+			return documents
 		}
-		s := standingOf(*it.Record)
+		s := documentOf(*it.Record)
 		s.Held.Written = s.Held.Written && rapid.Bool().Draw(t, "written")
 		if s.Kind == record.APIKeys && rapid.Bool().Draw(t, "another key") {
 			s.Held.APIKey = key(99)
 		}
-		for _, o := range standings {
+		for _, o := range documents {
 			if o.Kind == s.Kind && o.User == s.User && o.Name == s.Name {
-				return standings // a second document of one user has a test of its own
+				return documents // a second document of one user has a test of its own
 			}
 		}
 		if s.Kind != record.Metrics && rapid.IntRange(0, 3).Draw(t, "nobody") == 0 {
 			s.User, s.Named, s.Name = 0, false, record.NameOf(rapid.SampledFrom([]string{"somebody", "7", "00123"}).Draw(t, "name"))
 		}
-		return append(standings, s)
+		return append(documents, s)
 	}
-	i := rapid.IntRange(0, len(standings)-1).Draw(t, "at")
+	i := rapid.IntRange(0, len(documents)-1).Draw(t, "at")
 	if rapid.IntRange(0, 5).Draw(t, "delete") == 0 {
-		return slices.Delete(standings, i, i+1)
+		return slices.Delete(documents, i, i+1)
 	}
-	s := clone(standings[i])
+	s := clone(documents[i])
 	s.Held.Written = s.Held.Written && rapid.Bool().Draw(t, "still written")
 	switch s.Kind {
 	case record.APIKeys:
@@ -125,26 +125,26 @@ func change(t *rapid.T, standings []record.Standing) []record.Standing {
 		s.Held.Fields["c1"] = rapid.SampledFrom([]record.Value{int64(0), int64(13), 11.5, "12", "many", int64(-1)}).Draw(t, "counter")
 		s.Held.Hidden = rapid.IntRange(0, 3).Draw(t, "hidden") == 0
 	}
-	standings[i] = s
-	return standings
+	documents[i] = s
+	return documents
 }
 
 func TestTheVerdictIsThatOfANaiveComparison(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		items := genItems(8).Draw(t, "source")
-		standings := genTarget(items).Draw(t, "target")
+		documents := genTarget(items).Draw(t, "target")
 		o := genOptions().Draw(t, "options")
-		opts := options([][]record.Item{items}, standings, o)
+		opts := options([][]record.Item{items}, documents, o)
 		opts.Memory = rapid.SampledFrom([]int64{1, 2000, 0}).Draw(t, "memory")
 		report := run(t, opts)
 		o.Now = now
-		if d := cmp.Diff(naive(items, standings, o), lines(report.Differences)); d != "" {
+		if d := cmp.Diff(naive(items, documents, o), lines(report.Differences)); d != "" {
 			t.Fatalf("-naive +verify:\n%s", d)
 		}
 		if report.Total != int64(len(report.Differences)) {
 			t.Fatalf("%d differences are listed, %d are counted", len(report.Differences), report.Total)
 		}
-		if target := int64(len(standings)); sum(report, func(c verify.Counts) int64 { return c.Target }) != target {
+		if target := int64(len(documents)); sum(report, func(c verify.Counts) int64 { return c.Target }) != target {
 			t.Fatalf("the target holds %d documents, the report says %+v", target, report.Kinds)
 		}
 		if source := int64(len(items)); sum(report, func(c verify.Counts) int64 { return c.Source }) != source {
@@ -163,9 +163,9 @@ func sum(r *verify.Report, of func(verify.Counts) int64) (n int64) {
 func TestOrderRepetitionAndSplittingChangeNothing(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		items := genItems(8).Draw(t, "source")
-		standings := genTarget(items).Draw(t, "target")
+		documents := genTarget(items).Draw(t, "target")
 		o := genOptions().Draw(t, "options")
-		want := run(t, options([][]record.Item{items}, standings, o))
+		want := run(t, options([][]record.Item{items}, documents, o))
 
 		parts := make([][]record.Item, rapid.IntRange(1, 4).Draw(t, "parts"))
 		for _, it := range rapid.Permutation(items).Draw(t, "order") {
@@ -175,7 +175,7 @@ func TestOrderRepetitionAndSplittingChangeNothing(t *testing.T) {
 				parts[p] = append(parts[p], it)
 			}
 		}
-		opts := options(parts, rapid.Permutation(standings).Draw(t, "documents"), o)
+		opts := options(parts, rapid.Permutation(documents).Draw(t, "documents"), o)
 		opts.Memory = 1
 		got := run(t, opts)
 		if d := cmp.Diff(want.Kinds, got.Kinds); d != "" {
@@ -193,9 +193,9 @@ func TestNoSingleChangeGoesUnnoticed(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	for seed := range 30 {
 		items := genItems(20).Filter(func(items []record.Item) bool { return len(items) > 20 }).Example(seed)
-		standings := migrated(items)
+		documents := migrated(items)
 		for range 100 {
-			changed, want := mutation(random, standings)
+			changed, want := mutation(random, documents)
 			o := options([][]record.Item{items}, changed, record.CompareOptions{Exact: true})
 			report := run(t, o)
 			var found []string
@@ -212,8 +212,8 @@ func TestNoSingleChangeGoesUnnoticed(t *testing.T) {
 }
 
 // mutation returns a target with one change, and the differences that it makes.
-func mutation(random *rand.Rand, standings []record.Standing) ([]record.Standing, []string) {
-	changed := slices.Clone(standings)
+func mutation(random *rand.Rand, documents []record.Document) ([]record.Document, []string) {
+	changed := slices.Clone(documents)
 	i := random.IntN(len(changed))
 	s := clone(changed[i])
 	changed[i] = s
@@ -286,9 +286,9 @@ func mutation(random *rand.Rand, standings []record.Standing) ([]record.Standing
 
 func TestASecondDocumentOfAUserIsAlwaysADifference(t *testing.T) {
 	items := genItems(3).Filter(func(items []record.Item) bool { return len(migrated(items)) > 4 }).Example(1)
-	standings := migrated(items)
-	report := run(t, options([][]record.Item{items}, append(standings, standings[0]), record.CompareOptions{}))
-	want := []record.Difference{{Kind: standings[0].Kind, User: standings[0].User, Type: record.Extra}}
+	documents := migrated(items)
+	report := run(t, options([][]record.Item{items}, append(documents, documents[0]), record.CompareOptions{}))
+	want := []record.Difference{{Kind: documents[0].Kind, User: documents[0].User, Type: record.Extra}}
 	if d := cmp.Diff(want, report.Differences); d != "" {
 		t.Errorf("-want +got:\n%s", d)
 	}
@@ -299,7 +299,7 @@ func TestWhatTheTargetCannotHoldIsRejectedAsByMigrate(t *testing.T) {
 	items := []record.Item{{Kind: record.KV, Record: &r}}
 	limits := record.Limits{NoDots: true}
 	o := options([][]record.Item{items}, nil, record.CompareOptions{Exact: true})
-	o.Target = &holdings{limits: limits, standings: migrated([]record.Item{limits.Apply(items[0])})}
+	o.Target = &fakeTarget{limits: limits, documents: migrated([]record.Item{limits.Apply(items[0])})}
 	report := run(t, o)
 	if report.Total != 0 || report.Rejects() != 1 || report.Reasons[record.InvalidFieldName] != 1 {
 		t.Errorf("%d differences, rejects %v; want none, and one invalid-field-name", report.Total, report.Reasons)
@@ -333,12 +333,12 @@ func TestTheFirstDifferencesAreListedAndAllAreCounted(t *testing.T) {
 func TestWhatDiffersIsReadAgain(t *testing.T) {
 	items := genItems(6).Filter(func(items []record.Item) bool { return len(migrated(items)) > 10 }).Example(1)
 	all := migrated(items)
-	late := &holdings{standings: all[:5]}
+	late := &fakeTarget{documents: all[:5]}
 	passes := 0
 	late.before = func(kind record.Kind) error {
 		if kind == record.KV {
 			if passes++; passes == 3 { // the tally, a closer look, and one recheck
-				late.standings = all
+				late.documents = all
 			}
 		}
 		return nil
@@ -358,7 +358,7 @@ func TestWhatDiffersIsReadAgain(t *testing.T) {
 	if c := report.Kinds[record.KV]; c.Source != kv {
 		t.Errorf("%d records after a recheck, want %d: %+v", c.Source, kv, c)
 	}
-	passes, late.standings, o.Recheck = 0, all[:5], 0
+	passes, late.documents, o.Recheck = 0, all[:5], 0
 	if report := run(t, o); report.Total == 0 || report.Rechecks != 0 {
 		t.Errorf("%d differences after %d rechecks, without one", report.Total, report.Rechecks)
 	}
@@ -370,9 +370,9 @@ func TestOnlyNumbers(t *testing.T) {
 	}
 	rejected := record.Item{Kind: record.LastSeen, Rejects: []record.Reject{{Kind: record.LastSeen, User: userID(9), Reason: record.NotATimestamp}}}
 	items := []record.Item{seen(1), seen(2), rejected}
-	apiKey := record.Standing{Kind: record.APIKeys, User: userID(1), Held: record.Held{APIKey: key(1)}}
+	apiKey := record.Document{Kind: record.APIKeys, User: userID(1), Held: record.Held{APIKey: key(1)}}
 	for name, tc := range map[string]struct {
-		standings []record.Standing
+		documents []record.Document
 		exact     bool
 		total     int64
 	}{
@@ -382,9 +382,9 @@ func TestOnlyNumbers(t *testing.T) {
 		"one more is not exact":        {migrated([]record.Item{seen(1), seen(2), seen(3)}), true, 1},
 		"one more API key never is":    {append(migrated(items), apiKey), false, 1},
 		"other content is not seen":    {migrated([]record.Item{seen(3), seen(4)}), true, 0},
-		"a numeric user id is no user": {append(migrated(items[:1]), record.Standing{Kind: record.LastSeen, Name: record.NameOf("7")}), false, 1},
+		"a numeric user id is no user": {append(migrated(items[:1]), record.Document{Kind: record.LastSeen, Name: record.NameOf("7")}), false, 1},
 	} {
-		o := options([][]record.Item{items}, tc.standings, record.CompareOptions{Exact: tc.exact})
+		o := options([][]record.Item{items}, tc.documents, record.CompareOptions{Exact: tc.exact})
 		o.CountsOnly = true
 		report, err := verify.New(o).Run(context.Background())
 		if err != nil || report.Total != tc.total || report.Kinds[record.LastSeen].Rejected != 1 || report.Reasons[record.NotATimestamp] != 1 {

@@ -17,23 +17,23 @@ import (
 
 var now = time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)
 
-// holdings is a target that holds a list of documents, in pages of three.
-type holdings struct {
-	standings []record.Standing
+// fakeTarget is a target that holds a list of documents, in pages of three.
+type fakeTarget struct {
+	documents []record.Document
 	limits    record.Limits
 	before    func(record.Kind) error // called before a kind is read
 }
 
-func (h *holdings) Limits() record.Limits { return h.limits }
+func (h *fakeTarget) Limits() record.Limits { return h.limits }
 
-func (h *holdings) Standings(ctx context.Context, kind record.Kind, yield func([]record.Standing) error) error {
+func (h *fakeTarget) Read(ctx context.Context, kind record.Kind, yield func([]record.Document) error) error {
 	if h.before != nil {
 		if err := h.before(kind); err != nil {
 			return err
 		}
 	}
-	var of []record.Standing
-	for _, s := range h.standings {
+	var of []record.Document
+	for _, s := range h.documents {
 		if s.Kind == kind {
 			of = append(of, s)
 		}
@@ -49,9 +49,9 @@ func (h *holdings) Standings(ctx context.Context, kind record.Kind, yield func([
 	return nil
 }
 
-func (h *holdings) Count(_ context.Context, kind record.Kind) (int64, error) {
+func (h *fakeTarget) Count(_ context.Context, kind record.Kind) (int64, error) {
 	var n int64
-	for _, s := range h.standings {
+	for _, s := range h.documents {
 		if s.Kind == kind && (s.Identity() != (record.Identity{}) || !kind.OfUsers()) {
 			n++
 		}
@@ -60,7 +60,7 @@ func (h *holdings) Count(_ context.Context, kind record.Kind) (int64, error) {
 }
 
 // options returns options that compare the items with the documents and do not wait.
-func options(items [][]record.Item, standings []record.Standing, o record.CompareOptions) verify.Options {
+func options(items [][]record.Item, documents []record.Document, o record.CompareOptions) verify.Options {
 	o.Now = now
 	return verify.Options{
 		Source: func() record.Source {
@@ -72,7 +72,7 @@ func options(items [][]record.Item, standings []record.Standing, o record.Compar
 			}
 			return s
 		},
-		Target:         &holdings{standings: standings, limits: record.Limits{Named: true}},
+		Target:         &fakeTarget{documents: documents, limits: record.Limits{Named: true}},
 		Kinds:          record.AllKinds,
 		Compare:        o,
 		MaxDifferences: 1000,
@@ -177,9 +177,9 @@ func genItems(most int) *rapid.Generator[[]record.Item] {
 	})
 }
 
-// standingOf returns the document that a migration writes for a record.
-func standingOf(r record.Record) record.Standing {
-	s := record.Standing{Kind: r.Kind, User: r.User, Name: r.Name, Named: r.Name != (record.Name{}), Held: record.Held{Found: true}}
+// documentOf returns the document that a migration writes for a record.
+func documentOf(r record.Record) record.Document {
+	s := record.Document{Kind: r.Kind, User: r.User, Name: r.Name, Named: r.Name != (record.Name{}), Held: record.Held{Found: true}}
 	switch r.Kind {
 	case record.APIKeys:
 		s.Held.APIKey, s.Held.Written = r.APIKey, true
@@ -196,18 +196,18 @@ func standingOf(r record.Record) record.Standing {
 }
 
 // migrated returns the documents of a target to which the items were migrated.
-func migrated(items []record.Item) []record.Standing {
-	var standings []record.Standing
+func migrated(items []record.Item) []record.Document {
+	var documents []record.Document
 	for _, it := range items {
 		if it.Record != nil {
-			standings = append(standings, standingOf(*it.Record))
+			documents = append(documents, documentOf(*it.Record))
 		}
 	}
-	return standings
+	return documents
 }
 
 // clone returns a document that shares nothing with s.
-func clone(s record.Standing) record.Standing {
+func clone(s record.Document) record.Document {
 	s.Held.Times, s.Held.Fields = maps.Clone(s.Held.Times), maps.Clone(s.Held.Fields)
 	return s
 }

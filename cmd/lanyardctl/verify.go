@@ -192,7 +192,7 @@ func (r *verifyRun) verify(ctx context.Context, source location.Source, target l
 		reading = func() record.Source { return users.ReadingWith(keys) }
 	}
 	job := verify.New(verify.Options{
-		Source: reading, Named: r.byUser, Target: target.Holdings(o.users), Kinds: o.only,
+		Source: reading, Named: r.byUser, Target: target.Reader(o.users), Kinds: o.only,
 		Compare:    record.CompareOptions{Policy: o.policy, Exact: o.exact, Now: o.now},
 		CountsOnly: o.countsOnly, Recheck: o.recheck, RecheckDelay: o.recheckDelay,
 		MaxDifferences: o.maxDifferences, Memory: o.memory, RetryFor: o.target.RetryFor,
@@ -222,7 +222,7 @@ func (r *verifyRun) keysOf(ctx context.Context, target location.Target) (map[rec
 	if !r.only.Has(record.APIKeys) {
 		return nil, nil
 	}
-	err := target.StandingsOf(ctx, record.APIKeys, r.users, func(page []record.Standing) error {
+	err := target.ReadUsers(ctx, record.APIKeys, r.users, func(page []record.Document) error {
 		for _, s := range page {
 			if s.Held.APIKey != "" {
 				keys[s.User] = append(keys[s.User], s.Held.APIKey)

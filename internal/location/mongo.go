@@ -81,9 +81,9 @@ func (t mongoTarget) WriteHints() (workers, batchSize int) {
 	return hints.Workers, hints.BatchSize
 }
 
-// Holdings implements [Readable].
-func (t mongoTarget) Holdings(users []record.UserID) record.Holdings {
-	return t.Store.Holdings(mongo.HoldingsOptions{Users: users})
+// Reader implements [Readable].
+func (t mongoTarget) Reader(users []record.UserID) record.TargetReader {
+	return t.Store.Reader(mongo.ReaderOptions{Users: users})
 }
 
 // CheckWritable implements [Sweepable].

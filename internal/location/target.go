@@ -79,8 +79,8 @@ type MergeOptions struct {
 type Readable interface {
 	record.TargetPointReader
 
-	// Holdings returns what the target holds of the users; of all where none is named.
-	Holdings(users []record.UserID) record.Holdings
+	// Reader returns what the target holds of the users; of all where none is named.
+	Reader(users []record.UserID) record.TargetReader
 }
 
 // Sweepable is a target whose documents are read and changed one by one.

@@ -7,7 +7,7 @@ import (
 )
 
 // Delete implements [record.Deleter].
-func (s *Store) Delete(ctx context.Context, documents []record.Standing, keep record.KeepFunc) ([]record.Deletion, error) {
+func (s *Store) Delete(ctx context.Context, documents []record.Document, keep record.KeepFunc) ([]record.Deletion, error) {
 	if err := record.CheckDeletable(documents); err != nil {
 		return nil, err
 	}
@@ -38,7 +38,7 @@ func (s *Store) Delete(ctx context.Context, documents []record.Standing, keep re
 }
 
 // delete deletes a document, or only tells what would become of it.
-func (s *Store) delete(was record.Standing, tell bool) record.Deletion {
+func (s *Store) delete(was record.Document, tell bool) record.Deletion {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	doc, found := s.documents[was.Kind][was.Identity()]

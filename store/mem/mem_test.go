@@ -21,12 +21,12 @@ func TestStraysAreDeliveredWithTheOthers(t *testing.T) {
 	for user := range record.UserID(7) {
 		store.Put(record.LastSeen, user+1, mem.Document{Times: map[string]any{"timestamp": int64(1700000000000)}})
 	}
-	store.AddStray(record.Standing{Kind: record.LastSeen, Name: record.NameOf("nobody")})
-	store.AddStray(record.Standing{Kind: record.LastSeen, User: 1})
-	store.AddStray(record.Standing{Kind: record.KV, User: 1})
+	store.AddStray(record.Document{Kind: record.LastSeen, Name: record.NameOf("nobody")})
+	store.AddStray(record.Document{Kind: record.LastSeen, User: 1})
+	store.AddStray(record.Document{Kind: record.KV, User: 1})
 	read := func() (of map[record.UserID]int, pages int) {
 		of = make(map[record.UserID]int)
-		err := store.Holdings().Standings(ctx, record.LastSeen, func(page []record.Standing) error {
+		err := store.Reader().Read(ctx, record.LastSeen, func(page []record.Document) error {
 			pages++
 			for _, s := range page {
 				of[s.User]++
@@ -44,7 +44,7 @@ func TestStraysAreDeliveredWithTheOthers(t *testing.T) {
 	if of, pages := read(); pages != 3 || len(of) != 8 || of[0] != 1 || of[1] != 2 || of[7] != 1 {
 		t.Errorf("%d pages of %v", pages, of)
 	}
-	if n, err := store.Holdings().Count(ctx, record.LastSeen); err != nil || n != 9 {
+	if n, err := store.Reader().Count(ctx, record.LastSeen); err != nil || n != 9 {
 		t.Errorf("%d documents are counted: %v", n, err)
 	}
 	if store.Count(record.LastSeen) != 7 {

@@ -7,11 +7,11 @@ import (
 	"github.com/lanyardctl/lanyardctl/record"
 )
 
-// StandingsOf implements [record.TargetPointReader].
-func (s *Store) StandingsOf(
-	ctx context.Context, kind record.Kind, users []record.UserID, yield func([]record.Standing) error,
+// ReadUsers implements [record.TargetPointReader].
+func (s *Store) ReadUsers(
+	ctx context.Context, kind record.Kind, users []record.UserID, yield func([]record.Document) error,
 ) error {
-	of := slices.DeleteFunc(holdings{s}.standings(kind), func(s record.Standing) bool {
+	of := slices.DeleteFunc(reader{s}.documents(kind), func(s record.Document) bool {
 		return kind.OfUsers() && (s.Numeric || s.User == 0 || !slices.Contains(users, s.User))
 	})
 	return inPages(ctx, of, yield)

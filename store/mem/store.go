@@ -42,7 +42,7 @@ type Store struct {
 
 	mu          sync.Mutex
 	documents   [record.KindCount]map[record.Identity]Document
-	strays      []record.Standing
+	strays      []record.Document
 	checkpoints map[string]record.Checkpoint
 	generation  int
 }

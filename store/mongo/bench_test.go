@@ -34,7 +34,7 @@ func BenchmarkDocuments(b *testing.B) {
 		b.Run("decode/"+r.Kind.String(), func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				mongo.StandingIn(r.Kind, doc)
+				mongo.DocumentOf(r.Kind, doc)
 			}
 		})
 		old := bson.Raw(mongo.NewDocument(changed(r), storetest.Now))

@@ -94,9 +94,9 @@ func TestWhatIsSentToMongoDB(t *testing.T) {
 	must(sink.Finish(ctx, keep))
 	section("finish")
 
-	for _, h := range []*mongo.Holdings{f.store.Holdings(mongo.HoldingsOptions{}), f.store.Holdings(mongo.HoldingsOptions{Users: []record.UserID{alice}})} {
+	for _, h := range []*mongo.Reader{f.store.Reader(mongo.ReaderOptions{}), f.store.Reader(mongo.ReaderOptions{Users: []record.UserID{alice}})} {
 		for _, kind := range record.AllKinds.List() {
-			must(h.Standings(ctx, kind, func([]record.Standing) error { return nil }))
+			must(h.Read(ctx, kind, func([]record.Document) error { return nil }))
 			_, err := h.Count(ctx, kind)
 			must(err)
 		}

@@ -133,7 +133,7 @@ func (f *fixture) target(o storetest.Options) storetest.Target {
 		f.t.Fatal(err)
 	}
 	return storetest.Target{
-		Sink: sink, Checkpoints: f.store.Checkpoints(), Holdings: f.store.Holdings(mongo.HoldingsOptions{}), Points: f.store, Deleter: sink,
+		Sink: sink, Checkpoints: f.store.Checkpoints(), Reader: f.store.Reader(mongo.ReaderOptions{}), Points: f.store, Deleter: sink,
 		Put: f.put, All: f.all, Drop: f.drop,
 	}
 }

@@ -13,7 +13,7 @@ import (
 // Delete implements [record.Deleter]. A document that was read whole goes by a statement that is guarded by all that it
 // held then; FerretDB takes no such guard, and somebody else's write in between is lost there.
 func (s *Sink) Delete(
-	ctx context.Context, documents []record.Standing, keep record.KeepFunc,
+	ctx context.Context, documents []record.Document, keep record.KeepFunc,
 ) ([]record.Deletion, error) {
 	if err := record.CheckDeletable(documents); err != nil {
 		return nil, err
@@ -58,7 +58,7 @@ func (s *Sink) Delete(
 	return deletions, nil
 }
 
-func byKind(documents []record.Standing) map[record.Kind][]int {
+func byKind(documents []record.Document) map[record.Kind][]int {
 	indexes := make(map[record.Kind][]int)
 	for i, d := range documents {
 		indexes[d.Kind] = append(indexes[d.Kind], i)
@@ -69,7 +69,7 @@ func byKind(documents []record.Standing) map[record.Kind][]int {
 // stillHeld returns those of a kind's documents, by index, that still hold what was read, whole, and enters what becomes
 // of the others. Of a user with several documents it is one that does.
 func (s *Sink) stillHeld(
-	ctx context.Context, kind record.Kind, documents []record.Standing, indexes []int, deletions []record.Deletion,
+	ctx context.Context, kind record.Kind, documents []record.Document, indexes []int, deletions []record.Deletion,
 ) (map[int]bson.Raw, error) {
 	byUser := make(map[record.UserID]int, len(indexes))
 	users := make([]record.UserID, len(indexes))
@@ -83,7 +83,7 @@ func (s *Sink) stillHeld(
 		if err != nil {
 			return nil, s.wrap("read back from "+collectionName(kind), err)
 		}
-		is := standing(kind, doc)
+		is := documentOf(kind, doc)
 		i := byUser[is.User]
 		switch {
 		case documents[i].Holds(is.Held):

@@ -11,7 +11,7 @@
 //
 // # How the database is read back
 //
-// One cursor streams a collection, a bounded page at a time: [Holdings]. A page's documents are decoded by the function
+// One cursor streams a collection, a bounded page at a time: [Reader]. A page's documents are decoded by the function
 // that also decodes what a batch has met, so that migrating and verifying see the same in a document.
 //
 // # How single documents are changed

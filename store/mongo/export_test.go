@@ -94,8 +94,8 @@ var Value = value
 // HeldIn returns what doc holds for r.
 func HeldIn(doc []byte, r record.Record) record.Held { return found{own: doc}.existing(r).Held }
 
-// StandingIn is standing, for tests.
-func StandingIn(kind record.Kind, doc []byte) record.Standing { return standing(kind, doc) }
+// DocumentOf is documentOf, for tests.
+func DocumentOf(kind record.Kind, doc []byte) record.Document { return documentOf(kind, doc) }
 
 // DocumentIn returns what is known of a document of a collection.
 func DocumentIn(c record.Collection, doc []byte) record.Document {

@@ -146,9 +146,9 @@ func insertedByUs(kind record.Kind, doc bson.Raw) bool {
 	return ok && id == user
 }
 
-// standing returns what a document of the kind holds, and whose it is.
-func standing(kind record.Kind, doc bson.Raw) record.Standing {
-	s := record.Standing{Kind: kind, Collection: record.CollectionOf(kind)}
+// documentOf returns what a document of the kind holds, and whose it is.
+func documentOf(kind record.Kind, doc bson.Raw) record.Document {
+	s := record.Document{Kind: kind, Collection: record.CollectionOf(kind)}
 	if kind.OfUsers() {
 		user, name, numeric := owner(doc)
 		s.User, s.Name, s.Numeric = user, record.NameOf(name), numeric

@@ -22,7 +22,7 @@ func TestEveryKindIsReadAsItIsWritten(t *testing.T) {
 	}
 	for _, r := range records {
 		doc := mongo.NewDocument(r, storetest.Now)
-		stands := mongo.StandingIn(r.Kind, doc)
+		stands := mongo.DocumentOf(r.Kind, doc)
 		if c := stands.Content(storetest.Now); stands.User != r.User || !c.Plain || c.Record.Digest() != r.Digest() {
 			t.Errorf("%s stands as %+v", r.Kind, stands)
 		}

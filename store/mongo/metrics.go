@@ -68,16 +68,16 @@ func isGlobal(doc bson.Raw) bool {
 }
 
 // counters delivers the document of the counters, and any other that the app may take for it.
-func (s *Store) counters(ctx context.Context, kind record.Kind, yield func([]record.Standing) error) error {
-	var global, byID []record.Standing
+func (s *Store) counters(ctx context.Context, kind record.Kind, yield func([]record.Document) error) error {
+	var global, byID []record.Document
 	for doc, err := range s.documents(ctx, kind, countersFilter, nil) {
 		switch {
 		case err != nil:
 			return s.wrap("read "+collectionName(kind), err)
 		case isGlobal(doc):
-			global = append(global, standing(kind, doc))
+			global = append(global, documentOf(kind, doc))
 		default:
-			byID = append(byID, standing(kind, doc))
+			byID = append(byID, documentOf(kind, doc))
 		}
 	}
 	if len(global) == 0 {

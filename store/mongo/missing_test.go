@@ -17,7 +17,7 @@ import (
 // compared returns what comparing r with the only document of its kind finds.
 func (f *fixture) compared(r record.Record, policy record.Policy) []record.Difference {
 	f.t.Helper()
-	all := standings(f.t, f.store.Holdings(mongo.HoldingsOptions{}), r.Kind)
+	all := readBack(f.t, f.store.Reader(mongo.ReaderOptions{}), r.Kind)
 	if len(all) != 1 || all[0].User != r.User {
 		f.t.Fatalf("%+v", all)
 	}

@@ -10,19 +10,19 @@ import (
 	"github.com/lanyardctl/lanyardctl/record"
 )
 
-// StandingsOf implements [record.TargetPointReader].
-func (s *Store) StandingsOf(
-	ctx context.Context, kind record.Kind, users []record.UserID, yield func([]record.Standing) error,
+// ReadUsers implements [record.TargetPointReader].
+func (s *Store) ReadUsers(
+	ctx context.Context, kind record.Kind, users []record.UserID, yield func([]record.Document) error,
 ) error {
 	if !kind.OfUsers() {
 		return s.counters(ctx, kind, yield)
 	}
-	p := pages[record.Standing]{yield: yield}
+	p := pages[record.Document]{yield: yield}
 	for doc, err := range s.documentsOf(ctx, kind, users, projection(kind)) {
 		if err != nil {
 			return s.wrap("read "+collectionName(kind), err)
 		}
-		if err := p.add(standing(kind, doc), len(doc)); err != nil {
+		if err := p.add(documentOf(kind, doc), len(doc)); err != nil {
 			return err
 		}
 	}

@@ -116,7 +116,7 @@ func TestASilentServerIsGivenUp(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = store.Close(context.Background()) })
 	silent.Store(true)
-	err = store.Holdings(mongo.HoldingsOptions{}).Standings(t.Context(), record.KV, func([]record.Standing) error { return nil })
+	err = store.Reader(mongo.ReaderOptions{}).Read(t.Context(), record.KV, func([]record.Document) error { return nil })
 	if !errors.Is(err, record.ErrUnavailable) || !errors.Is(err, record.ErrGivenUp) {
 		t.Errorf("error %v", err)
 	}

@@ -49,11 +49,11 @@ func TestLargeDocumentsBehindManySmallOnes(t *testing.T) {
 		return store
 	}
 
-	h := reopen().Holdings(mongo.HoldingsOptions{})
+	h := reopen().Reader(mongo.ReaderOptions{})
 	var seen map[record.UserID]int
 	again(t, func() error {
 		seen = make(map[record.UserID]int)
-		return h.Standings(context.Background(), record.KV, func(page []record.Standing) error {
+		return h.Read(context.Background(), record.KV, func(page []record.Document) error {
 			for _, s := range page {
 				seen[s.User]++
 			}

@@ -14,7 +14,7 @@ import (
 )
 
 // deleteAll deletes the documents, and returns what became of them and what was kept.
-func deleteAll(t failer, target Target, documents []record.Standing) ([]record.Deletion, []string) {
+func deleteAll(t failer, target Target, documents []record.Document) ([]record.Deletion, []string) {
 	t.Helper()
 	var kept []string
 	deletions, err := target.Deleter.Delete(context.Background(), documents, func(values []record.Superseded) error {
@@ -52,7 +52,7 @@ func deletes(t *testing.T, open Open) {
 		model, target := Mem(t, o), open(t, o)
 		write(t, model, batch)
 		write(t, target, batch)
-		var read []record.Standing
+		var read []record.Document
 		for _, kind := range record.AllKinds.List() {
 			for user, s := range readBack(rt, target, kind) {
 				if user != 0 && (uint64(user)>>22+uint64(kind))%4 > 0 { // a few stay
@@ -111,7 +111,7 @@ func keptBefore(t *testing.T, open Open) {
 	}})
 	write(t, target, []record.Record{kv(alice, values{"a": "1"}), apiKey(alice, keyA)})
 	before := contentsOf(target)
-	var documents []record.Standing
+	var documents []record.Document
 	for _, kind := range []record.Kind{record.KV, record.APIKeys, record.MonitoringSince} {
 		for _, user := range []record.UserID{alice, bob} {
 			if s, ok := readBack(t, target, kind)[user]; ok {
@@ -155,7 +155,7 @@ func keptBefore(t *testing.T, open Open) {
 func changedMeanwhile(t *testing.T, open Open) {
 	target := open(t, Options{Now: clock})
 	write(t, target, []record.Record{kv(alice, values{"a": "1"}), kv(bob, values{"a": "1"}), seen(alice, 1700000000000)})
-	documents := []record.Standing{
+	documents := []record.Document{
 		readBack(t, target, record.KV)[alice], readBack(t, target, record.KV)[bob], readBack(t, target, record.LastSeen)[alice],
 	}
 	app := mem.Document{Fields: values{"a": "2"}}
@@ -179,11 +179,11 @@ func nobodysStay(t *testing.T, open Open) {
 	write(t, target, []record.Record{seen(alice, 1700000000000)})
 	mine, counters := readBack(t, target, record.LastSeen)[alice], readBack(t, target, record.Metrics)[0]
 	before := contentsOf(target)
-	for name, documents := range map[string][]record.Standing{
+	for name, documents := range map[string][]record.Document{
 		"the counters":   {mine, counters},
 		"nobody's":       {mine, {Kind: record.KV, Held: record.Held{Found: true}}},
 		"a number's":     {mine, {Kind: record.KV, User: alice, Numeric: true, Held: record.Held{Found: true}}},
-		"more than many": slices.Repeat([]record.Standing{mine}, record.MaxSteps+1),
+		"more than many": slices.Repeat([]record.Document{mine}, record.MaxSteps+1),
 	} {
 		_, err := target.Deleter.Delete(context.Background(), documents, func([]record.Superseded) error { return nil })
 		if err == nil {
@@ -193,8 +193,8 @@ func nobodysStay(t *testing.T, open Open) {
 	if d := difference(before, contentsOf(target)); d != "" {
 		t.Errorf("(-before +after):\n%s", d)
 	}
-	absent := record.Standing{Kind: record.KV, User: bob, Held: record.Held{Found: true}}
-	if got, kept := deleteAll(t, target, []record.Standing{absent}); got[0] != record.DeletionAbsent || len(kept) > 0 {
+	absent := record.Document{Kind: record.KV, User: bob, Held: record.Held{Found: true}}
+	if got, kept := deleteAll(t, target, []record.Document{absent}); got[0] != record.DeletionAbsent || len(kept) > 0 {
 		t.Errorf("of a user without a document: %v, kept %q", got, kept)
 	}
 }

@@ -15,22 +15,22 @@ import (
 )
 
 // readPoints returns what the target holds of the users by user. It fails where a document comes twice.
-func readPoints(t failer, target Target, kind record.Kind, users []record.UserID) map[record.UserID]record.Standing {
+func readPoints(t failer, target Target, kind record.Kind, users []record.UserID) map[record.UserID]record.Document {
 	t.Helper()
-	standings := make(map[record.UserID]record.Standing)
-	err := target.Points.StandingsOf(context.Background(), kind, users, func(page []record.Standing) error {
+	documents := make(map[record.UserID]record.Document)
+	err := target.Points.ReadUsers(context.Background(), kind, users, func(page []record.Document) error {
 		for _, s := range page {
-			if _, twice := standings[s.User]; twice {
+			if _, twice := documents[s.User]; twice {
 				t.Errorf("a document of %s of user %s came twice", kind, s.User)
 			}
-			standings[s.User] = s
+			documents[s.User] = s
 		}
 		return nil
 	})
 	if err != nil {
 		t.Fatalf("read %s of some users: %v", kind, err)
 	}
-	return standings
+	return documents
 }
 
 // someUsers reads a few users, and more than a command names, of a target that holds others, too.
@@ -52,7 +52,7 @@ func someUsers(t *testing.T, open Open) {
 		all := readBack(t, target, kind)
 		for _, users := range [][]record.UserID{nil, {alice}, {alice, bob, alice}, {1}, many} {
 			want := maps.Clone(all)
-			maps.DeleteFunc(want, func(user record.UserID, _ record.Standing) bool {
+			maps.DeleteFunc(want, func(user record.UserID, _ record.Document) bool {
 				return kind != record.Metrics && !slices.Contains(users, user)
 			})
 			if d := cmp.Diff(want, readPoints(t, target, kind, users), cmpopts.EquateEmpty()); d != "" {
@@ -60,12 +60,12 @@ func someUsers(t *testing.T, open Open) {
 			}
 		}
 	}
-	firstIsEnough(t, func(yield func([]record.Standing) error) error {
-		return target.Points.StandingsOf(context.Background(), record.LastSeen, many, yield)
+	firstIsEnough(t, func(yield func([]record.Document) error) error {
+		return target.Points.ReadUsers(context.Background(), record.LastSeen, many, yield)
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	err := target.Points.StandingsOf(ctx, record.LastSeen, many, func([]record.Standing) error { return errors.New("called") })
+	err := target.Points.ReadUsers(ctx, record.LastSeen, many, func([]record.Document) error { return errors.New("called") })
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("after the context was cancelled: %v", err)
 	}

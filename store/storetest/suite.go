@@ -21,7 +21,7 @@ import (
 type Target struct {
 	Sink        record.Sink
 	Checkpoints record.Checkpoints
-	Holdings    record.Holdings
+	Reader      record.TargetReader
 	Points      record.TargetPointReader
 	Deleter     record.Deleter
 
@@ -56,7 +56,7 @@ func Mem(_ testing.TB, o Options) Target {
 	if o.Before != nil {
 		o.Before(store.Put)
 	}
-	return Target{Sink: store, Checkpoints: store, Holdings: store.Holdings(), Points: store, Deleter: store, Put: store.Put, All: store.All, Drop: store.Drop}
+	return Target{Sink: store, Checkpoints: store, Reader: store.Reader(), Points: store, Deleter: store, Put: store.Put, All: store.All, Drop: store.Drop}
 }
 
 // Run runs the suite on a target.
@@ -65,7 +65,7 @@ func Run(t *testing.T, open Open) {
 	t.Run("as in memory", func(t *testing.T) { asInMemory(t, open) })
 	t.Run("checkpoints", func(t *testing.T) { checkpoints(t, open) })
 	t.Run("dry run", func(t *testing.T) { dryRun(t, open) })
-	t.Run("an empty target holds nothing", func(t *testing.T) { emptyHoldings(t, open) })
+	t.Run("an empty target holds nothing", func(t *testing.T) { emptyTarget(t, open) })
 	t.Run("reading back stops", func(t *testing.T) { readingStops(t, open) })
 	t.Run("what was written is found again", func(t *testing.T) { foundAgain(t, open) })
 	t.Run("some users are read back", func(t *testing.T) { someUsers(t, open) })

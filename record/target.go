@@ -5,11 +5,11 @@ import (
 	"time"
 )
 
-// Holdings reads back what a target holds.
-type Holdings interface {
-	// Standings delivers the kind's documents in no order, some at a time, without ID and Raw. It returns yield's error as
+// TargetReader reads back what a target holds.
+type TargetReader interface {
+	// Read delivers the kind's documents in no order, some at a time, without ID and Raw. It returns yield's error as
 	// it is.
-	Standings(ctx context.Context, kind Kind, yield func([]Standing) error) error
+	Read(ctx context.Context, kind Kind, yield func([]Document) error) error
 
 	// Count counts exactly the kind's documents that the app can see.
 	Count(ctx context.Context, kind Kind) (int64, error)

@@ -22,25 +22,25 @@ type failer interface {
 }
 
 // readBack returns all that the target holds of a kind by user. It fails where a document comes twice.
-func readBack(t failer, target Target, kind record.Kind) map[record.UserID]record.Standing {
+func readBack(t failer, target Target, kind record.Kind) map[record.UserID]record.Document {
 	t.Helper()
-	standings := make(map[record.UserID]record.Standing)
-	err := target.Holdings.Standings(context.Background(), kind, func(page []record.Standing) error {
+	documents := make(map[record.UserID]record.Document)
+	err := target.Reader.Read(context.Background(), kind, func(page []record.Document) error {
 		if len(page) == 0 {
 			t.Errorf("an empty page of %s", kind)
 		}
 		for _, s := range page {
-			if _, twice := standings[s.User]; twice || s.Kind != kind || s.Name != (record.Name{}) {
+			if _, twice := documents[s.User]; twice || s.Kind != kind || s.Name != (record.Name{}) {
 				t.Errorf("%s of user %s, named %q, among those of %s (delivered before: %v)", s.Kind, s.User, s.Name, kind, twice)
 			}
-			standings[s.User] = s
+			documents[s.User] = s
 		}
 		return nil
 	})
 	if err != nil {
 		t.Fatalf("read %s back: %v", kind, err)
 	}
-	return standings
+	return documents
 }
 
 // checkReadBack compares what the target delivers with what is there.
@@ -62,7 +62,7 @@ func checkReadBack(t failer, target Target) {
 		if d := cmp.Diff(want, got, cmpopts.EquateEmpty()); d != "" {
 			t.Errorf("%s read back (-there +delivered):\n%s", kind, d)
 		}
-		n, err := target.Holdings.Count(context.Background(), kind)
+		n, err := target.Reader.Count(context.Background(), kind)
 		if err != nil {
 			t.Fatalf("count %s: %v", kind, err)
 		}
@@ -85,7 +85,7 @@ func heldIn(d mem.Document, kind record.Kind, user record.UserID) record.Held {
 }
 
 // checkNothingIsLeftToDo compares what a batch was to write with what stands then. Records in conflict are left out, and
-// API keys that the policy left with another user: a standing does not tell who that is.
+// API keys that the policy left with another user: a document does not tell who that is.
 func checkNothingIsLeftToDo(t failer, target Target, batch []record.Record, outcomes []record.Outcome, o record.CompareOptions) {
 	t.Helper()
 	last := make(map[record.Kind]map[record.UserID]int)
@@ -96,12 +96,12 @@ func checkNothingIsLeftToDo(t failer, target Target, batch []record.Record, outc
 		last[r.Kind][r.User] = i
 	}
 	for kind, users := range last {
-		standings := readBack(t, target, kind)
+		documents := readBack(t, target, kind)
 		for user, i := range users {
 			if outcomes[i].Column == record.Conflicted || kind == record.APIKeys && o.Policy == record.PreferTarget && outcomes[i].Superseded > 0 {
 				continue
 			}
-			s, exists := standings[user]
+			s, exists := documents[user]
 			if !exists {
 				t.Errorf("%s of user %s is in column %d, and not there", kind, user, outcomes[i].Column)
 				continue
@@ -153,10 +153,10 @@ func onceEach(batch []record.Record) []record.Record {
 	return kept
 }
 
-func emptyHoldings(t *testing.T, open Open) {
+func emptyTarget(t *testing.T, open Open) {
 	target := open(t, Options{Now: clock})
 	checkReadBack(t, target)
-	if got, want := target.Holdings.Limits(), target.Sink.Limits(); got != want {
+	if got, want := target.Reader.Limits(), target.Sink.Limits(); got != want {
 		t.Errorf("limits %+v, the sink has %+v", got, want)
 	}
 }
@@ -169,12 +169,12 @@ func readingStops(t *testing.T, open Open) {
 		batch = append(batch, seen(alice+i, 1700000000000))
 	}
 	write(t, target, batch)
-	firstIsEnough(t, func(yield func([]record.Standing) error) error {
-		return target.Holdings.Standings(context.Background(), record.LastSeen, yield)
+	firstIsEnough(t, func(yield func([]record.Document) error) error {
+		return target.Reader.Read(context.Background(), record.LastSeen, yield)
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	err := target.Holdings.Standings(ctx, record.LastSeen, func([]record.Standing) error { return fmt.Errorf("called") })
+	err := target.Reader.Read(ctx, record.LastSeen, func([]record.Document) error { return fmt.Errorf("called") })
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("after the context was cancelled: %v", err)
 	}

@@ -11,10 +11,10 @@ import (
 	. "github.com/lanyardctl/lanyardctl/record"
 )
 
-// genStanding generates what may stand for a record of [genRecord].
-func genStanding(kind Kind) *rapid.Generator[Standing] {
-	return rapid.Custom(func(t *rapid.T) Standing {
-		s := Standing{Kind: kind, User: user, Held: genHeld(kind).Filter(func(h Existing) bool { return h.Found }).Draw(t, "held").Held}
+// genDocument generates what may stand for a record of [genRecord].
+func genDocument(kind Kind) *rapid.Generator[Document] {
+	return rapid.Custom(func(t *rapid.T) Document {
+		s := Document{Kind: kind, User: user, Held: genHeld(kind).Filter(func(h Existing) bool { return h.Found }).Draw(t, "held").Held}
 		if kind == Metrics {
 			s.User = 0
 		}
@@ -32,14 +32,14 @@ func genKind() *rapid.Generator[Kind] {
 	return rapid.Custom(func(t *rapid.T) Kind { return Kind(rapid.IntRange(0, KindCount-1).Draw(t, "kind")) })
 }
 
-// standingOf returns r as a target holds it that was empty before.
-func standingOf(t rapid.TB, r Record) Standing {
+// documentOf returns r as a target holds it that was empty before.
+func documentOf(t rapid.TB, r Record) Document {
 	t.Helper()
 	d, held := merge(r, Existing{}, FailOnConflict)
 	if d.Column != Inserted || (r.Kind == KV || r.Kind == APIKeys) != held.Written {
 		t.Fatalf("a new document: column %d, written %v", d.Column, held.Written)
 	}
-	return Standing{Kind: r.Kind, User: r.User, Held: held.Held}
+	return Document{Kind: r.Kind, User: r.User, Held: held.Held}
 }
 
 func TestContent(t *testing.T) {
@@ -89,7 +89,7 @@ func TestContent(t *testing.T) {
 				id = 0
 			}
 			c.held.Found, c.want.Kind, c.want.User = true, c.kind, id
-			got := Standing{Kind: c.kind, User: id, Held: c.held}.Content(now)
+			got := Document{Kind: c.kind, User: id, Held: c.held}.Content(now)
 			if got.Record.Digest() != c.want.Digest() || got.Plain != c.plain || got.Mistyped != c.mistyped {
 				t.Errorf("%+v, want %+v plain %v mistyped %v", got, c.want, c.plain, c.mistyped)
 			}
@@ -117,7 +117,7 @@ func times(pairs ...any) Held {
 func TestContentOfNobodyIsNeverPlain(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		kind := genKind().Draw(t, "kind")
-		s := genStanding(kind).Draw(t, "standing")
+		s := genDocument(kind).Draw(t, "document")
 		s.User = 0
 		s.Name = NameOf(rapid.SampledFrom([]string{"", "nobody", "7"}).Draw(t, "name"))
 		if got := s.Content(now); got.Plain != (kind == Metrics) {
@@ -129,7 +129,7 @@ func TestContentOfNobodyIsNeverPlain(t *testing.T) {
 func TestContentOfWhatWasWrittenIsTheRecord(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		r := genRecord(genKind().Draw(t, "kind")).Draw(t, "record")
-		c := standingOf(t, r).Content(now)
+		c := documentOf(t, r).Content(now)
 		if c.Record.Digest() != r.Digest() || !c.Plain || c.Mistyped {
 			t.Errorf("%+v", c)
 		}
@@ -141,7 +141,7 @@ func TestContentOfWhatWasWrittenIsTheRecord(t *testing.T) {
 func TestMistypedIsWhatMergingMends(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		kind := genKind().Draw(t, "kind")
-		s := genStanding(kind).Draw(t, "standing")
+		s := genDocument(kind).Draw(t, "document")
 		c := s.Content(now)
 		says := c.Record
 		switch kind {

@@ -8,45 +8,45 @@ import (
 	"github.com/lanyardctl/lanyardctl/record"
 )
 
-// HoldingsOptions says what to read back.
-type HoldingsOptions struct {
+// ReaderOptions says what to read back.
+type ReaderOptions struct {
 	// Users are the only ones to read; none means all. With users the counters, which are nobody's, are left out.
 	Users []record.UserID
 }
 
-// Holdings reads back what the database holds, and writes nothing. See [record.Holdings].
-type Holdings struct {
+// Reader reads back what the database holds, and writes nothing. See [record.TargetReader].
+type Reader struct {
 	*Store
 	users []record.UserID // empty for all
 }
 
-// Holdings returns what the database holds. It can be read any number of times.
-func (s *Store) Holdings(o HoldingsOptions) *Holdings {
-	return &Holdings{Store: s, users: o.Users}
+// Reader returns what the database holds. It can be read any number of times.
+func (s *Store) Reader(o ReaderOptions) *Reader {
+	return &Reader{Store: s, users: o.Users}
 }
 
-// Standings implements [record.Holdings].
-func (h *Holdings) Standings(ctx context.Context, kind record.Kind, yield func([]record.Standing) error) error {
+// Read implements [record.TargetReader].
+func (h *Reader) Read(ctx context.Context, kind record.Kind, yield func([]record.Document) error) error {
 	switch {
 	case !kind.OfUsers() && len(h.users) > 0:
 		return nil
 	case !kind.OfUsers() || len(h.users) > 0:
-		return h.StandingsOf(ctx, kind, h.users, yield)
+		return h.ReadUsers(ctx, kind, h.users, yield)
 	}
-	p := pages[record.Standing]{yield: yield}
+	p := pages[record.Document]{yield: yield}
 	for doc, err := range h.documents(ctx, kind, bson.D{}, projection(kind)) {
 		if err != nil {
 			return h.wrap("read "+collectionName(kind), err)
 		}
-		if err := p.add(standing(kind, doc), len(doc)); err != nil {
+		if err := p.add(documentOf(kind, doc), len(doc)); err != nil {
 			return err
 		}
 	}
 	return p.flush()
 }
 
-// Count implements [record.Holdings].
-func (h *Holdings) Count(ctx context.Context, kind record.Kind) (int64, error) {
+// Count implements [record.TargetReader].
+func (h *Reader) Count(ctx context.Context, kind record.Kind) (int64, error) {
 	if !kind.OfUsers() && len(h.users) > 0 {
 		return 0, nil
 	}

@@ -26,24 +26,24 @@ import (
 	"github.com/lanyardctl/lanyardctl/store/storetest/mongoserver"
 )
 
-// standings returns what is delivered of a kind, by user and name.
-func standings(t testing.TB, h record.Holdings, kind record.Kind) []record.Standing {
+// readBack returns what is delivered of a kind, by user and name.
+func readBack(t testing.TB, h record.TargetReader, kind record.Kind) []record.Document {
 	t.Helper()
-	var all []record.Standing
-	err := h.Standings(context.Background(), kind, func(page []record.Standing) error {
+	var all []record.Document
+	err := h.Read(context.Background(), kind, func(page []record.Document) error {
 		all = append(all, page...)
 		return nil
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	slices.SortFunc(all, func(a, b record.Standing) int {
+	slices.SortFunc(all, func(a, b record.Document) int {
 		return strings.Compare(a.User.String()+" "+a.Name.String(), b.User.String()+" "+b.Name.String())
 	})
 	return all
 }
 
-func TestStandingsOfOddDocuments(t *testing.T) {
+func TestReadingBackOddDocuments(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, mongoserver.URI(t))
 	id, id2 := alice.String(), bob.String()
@@ -86,7 +86,7 @@ func TestStandingsOfOddDocuments(t *testing.T) {
 	now := storetest.Now
 	date := record.Opaque{Type: byte(bson.TypeDateTime), Data: little(now.UnixMilli())}
 	type times = map[string]any
-	for kind, want := range map[record.Kind][]record.Standing{
+	for kind, want := range map[record.Kind][]record.Document{
 		record.LastSeen: {
 			{Held: record.Held{Times: times{"timestamp": int64(8)}}},
 			{Name: record.NameOf("0" + id), Held: record.Held{Times: times{"timestamp": nil}}},
@@ -117,10 +117,10 @@ func TestStandingsOfOddDocuments(t *testing.T) {
 		for i := range want {
 			want[i].Kind, want[i].Collection, want[i].Held.Found = kind, record.CollectionOf(kind), true
 		}
-		got := standings(t, f.store.Holdings(mongo.HoldingsOptions{}), kind)
+		got := readBack(t, f.store.Reader(mongo.ReaderOptions{}), kind)
 		if kind == record.KV { // of one user's two documents, either may come first
-			slices.SortStableFunc(got, func(a, b record.Standing) int { return len(b.Held.Fields) - len(a.Held.Fields) })
-			slices.SortStableFunc(want, func(a, b record.Standing) int { return len(b.Held.Fields) - len(a.Held.Fields) })
+			slices.SortStableFunc(got, func(a, b record.Document) int { return len(b.Held.Fields) - len(a.Held.Fields) })
+			slices.SortStableFunc(want, func(a, b record.Document) int { return len(b.Held.Fields) - len(a.Held.Fields) })
 		}
 		if d := cmp.Diff(want, got, cmpopts.EquateEmpty()); d != "" {
 			t.Errorf("%s (-want +got):\n%s", kind, d)
@@ -128,19 +128,19 @@ func TestStandingsOfOddDocuments(t *testing.T) {
 	}
 	// The app sees those whose user_id is text.
 	for kind, want := range map[record.Kind]int64{record.LastSeen: 3, record.MonitoringSince: 2, record.KV: 5, record.APIKeys: 1, record.Metrics: 0} {
-		checkCount(t, f.store.Holdings(mongo.HoldingsOptions{}), kind, want)
+		checkCount(t, f.store.Reader(mongo.ReaderOptions{}), kind, want)
 	}
 	f.insert("metrics", bson.D{{Key: "type", Value: "global"}, {Key: "lanyard_2xx_responses", Value: 1}})
-	checkCount(t, f.store.Holdings(mongo.HoldingsOptions{}), record.Metrics, 1)
-	checkCount(t, f.store.Holdings(mongo.HoldingsOptions{Users: []record.UserID{alice, bob}}), record.KV, 3)
+	checkCount(t, f.store.Reader(mongo.ReaderOptions{}), record.Metrics, 1)
+	checkCount(t, f.store.Reader(mongo.ReaderOptions{Users: []record.UserID{alice, bob}}), record.KV, 3)
 }
 
 // checkCount counts a kind's documents in both ways.
-func checkCount(t *testing.T, h *mongo.Holdings, kind record.Kind, want int64) {
+func checkCount(t *testing.T, h *mongo.Reader, kind record.Kind, want int64) {
 	t.Helper()
 	mongoDB := *h
 	mongoDB.Store = h.Store.LikeMongoDB()
-	for name, h := range map[string]*mongo.Holdings{"the server's": h, "MongoDB's": &mongoDB} {
+	for name, h := range map[string]*mongo.Reader{"the server's": h, "MongoDB's": &mongoDB} {
 		if n, err := h.Count(context.Background(), kind); err != nil || n != want {
 			t.Errorf("%d documents of %s are counted in %s way, want %d: %v", n, kind, name, want, err)
 		}
@@ -156,19 +156,19 @@ func little(n int64) []byte {
 	return b
 }
 
-// TestStandingsOfDocumentsThatFerretDBRefuses reads types that only MongoDB can hold.
-func TestStandingsOfDocumentsThatFerretDBRefuses(t *testing.T) {
+// TestReadingBackDocumentsThatFerretDBRefuses reads types that only MongoDB can hold.
+func TestReadingBackDocumentsThatFerretDBRefuses(t *testing.T) {
 	t.Parallel()
 	decimal, err := bson.ParseDecimal128("94490510688792576")
 	if err != nil {
 		t.Fatal(err)
 	}
-	stand := func(kind record.Kind, doc bson.D) record.Standing {
+	stand := func(kind record.Kind, doc bson.D) record.Document {
 		b, err := bson.Marshal(doc)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return mongo.StandingIn(kind, b)
+		return mongo.DocumentOf(kind, b)
 	}
 	if s := stand(record.KV, bson.D{{Key: "user_id", Value: decimal}}); s.User != alice || s.Name.String() != alice.String() {
 		t.Errorf("a decimal user id is user %d, named %q", s.User, s.Name)
@@ -203,7 +203,7 @@ func TestOnlyNumbersAreNumericUsers(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if s := mongo.StandingIn(record.KV, b); s.User != c.user || s.Identity() != (record.Identity{}) || s.Name.String() != c.name || s.Numeric != c.numeric {
+		if s := mongo.DocumentOf(record.KV, b); s.User != c.user || s.Identity() != (record.Identity{}) || s.Name.String() != c.name || s.Numeric != c.numeric {
 			t.Errorf("user_id %v: user %d, named %q, numeric: %t", c.id, s.User, s.Name, s.Numeric)
 		}
 	}
@@ -211,12 +211,12 @@ func TestOnlyNumbersAreNumericUsers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s := mongo.StandingIn(record.KV, b); s.User != 0 || s.Name != (record.Name{}) || s.Numeric {
+	if s := mongo.DocumentOf(record.KV, b); s.User != 0 || s.Name != (record.Name{}) || s.Numeric {
 		t.Errorf("without a user_id: %+v", s)
 	}
 }
 
-func TestHoldingsOfSomeUsers(t *testing.T) {
+func TestReaderOfSomeUsers(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, mongoserver.URI(t))
 	var batch []record.Record
@@ -226,10 +226,10 @@ func TestHoldingsOfSomeUsers(t *testing.T) {
 	batch = append(batch, record.Record{Kind: record.Metrics, Fields: map[string]record.Field{"lanyard_2xx_responses": {Value: int64(1)}}})
 	f.write(f.sink(record.AllKinds), &keeper{}, batch...)
 	f.insert("kv", bson.D{{Key: "user_id", Value: int64(alice)}})
-	h := f.store.Holdings(mongo.HoldingsOptions{Users: []record.UserID{alice + 3, alice, alice + 3, bob}})
+	h := f.store.Reader(mongo.ReaderOptions{Users: []record.UserID{alice + 3, alice, alice + 3, bob}})
 	for kind, want := range map[record.Kind][]record.UserID{record.KV: {alice, alice + 3}, record.LastSeen: {alice, alice + 3}, record.APIKeys: nil, record.Metrics: nil} {
 		var got []record.UserID
-		for _, s := range standings(t, h, kind) {
+		for _, s := range readBack(t, h, kind) {
 			got = append(got, s.User)
 		}
 		if !slices.Equal(got, want) {
@@ -246,7 +246,7 @@ func TestEachDocumentThatMayBeTheCountersStands(t *testing.T) {
 	f := newFixture(t, mongoserver.URI(t))
 	f.insert("metrics", bson.D{{Key: "_id", Value: "global"}, {Key: "c", Value: int64(1)}})
 	counters := func() (found []record.Value) {
-		for _, s := range standings(t, f.store.Holdings(mongo.HoldingsOptions{}), record.Metrics) {
+		for _, s := range readBack(t, f.store.Reader(mongo.ReaderOptions{}), record.Metrics) {
 			found = append(found, s.Held.Fields["c"])
 		}
 		return found
@@ -280,7 +280,7 @@ func TestPagesAreBounded(t *testing.T) {
 	for kind, want := range map[record.Kind][]int{record.LastSeen: {1000, 1000, 500}, record.KV: {1, 1, 1, 1, 1, 1}} {
 		var pages []int
 		seen := make(map[record.UserID]bool)
-		err := f.store.Holdings(mongo.HoldingsOptions{}).Standings(context.Background(), kind, func(page []record.Standing) error {
+		err := f.store.Reader(mongo.ReaderOptions{}).Read(context.Background(), kind, func(page []record.Document) error {
 			pages = append(pages, len(page))
 			for _, s := range page {
 				seen[s.User] = true
@@ -315,8 +315,8 @@ func (w *watched) count(name string) int {
 }
 
 // TestCountHoldsNoCollection counts without the command for which FerretDB loads all that it counts.
-// watched returns the holdings as read through a client that counts its commands.
-func (f *fixture) watched() (*mongo.Holdings, *watched) {
+// watched returns a reader through a client that counts its commands.
+func (f *fixture) watched() (*mongo.Reader, *watched) {
 	f.t.Helper()
 	w := &watched{names: make(map[string]int)}
 	client, err := driver.Connect(options.Client().ApplyURI(f.uri).SetMonitor(&event.CommandMonitor{Succeeded: w.succeeded}))
@@ -328,7 +328,7 @@ func (f *fixture) watched() (*mongo.Holdings, *watched) {
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	return store.Holdings(mongo.HoldingsOptions{}), w
+	return store.Reader(mongo.ReaderOptions{}), w
 }
 
 func TestCountHoldsNoCollection(t *testing.T) {
@@ -360,12 +360,12 @@ func TestCursorThatIsNotDrainedIsClosed(t *testing.T) {
 	}
 	f.write(f.sink(record.AllKinds), &keeper{}, batch...)
 	h, w := f.watched()
-	standings(t, h, record.LastSeen)
+	readBack(t, h, record.LastSeen)
 	if n := w.count("killCursors"); n != 0 {
 		t.Errorf("%d cursors were closed that were drained", n)
 	}
 	enough := errors.New("enough")
-	if err := h.Standings(context.Background(), record.LastSeen, func([]record.Standing) error { return enough }); err != enough {
+	if err := h.Read(context.Background(), record.LastSeen, func([]record.Document) error { return enough }); err != enough {
 		t.Error(err)
 	}
 	if n := w.count("killCursors"); n != 1 {
@@ -373,7 +373,7 @@ func TestCursorThatIsNotDrainedIsClosed(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	err := h.Standings(ctx, record.LastSeen, func([]record.Standing) error {
+	err := h.Read(ctx, record.LastSeen, func([]record.Document) error {
 		cancel()
 		return nil
 	})
@@ -404,9 +404,9 @@ func TestServerThatGoesAwayWhileItIsRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer store.Close(context.Background())
-	h := store.Holdings(mongo.HoldingsOptions{})
+	h := store.Reader(mongo.ReaderOptions{})
 	pages := 0
-	err = h.Standings(context.Background(), record.LastSeen, func([]record.Standing) error {
+	err = h.Read(context.Background(), record.LastSeen, func([]record.Document) error {
 		pages++
 		proxy.Refuse(true)
 		proxy.Cut()
@@ -454,8 +454,8 @@ func TestNumericUsersAreNoticedWithoutASink(t *testing.T) {
 	}
 }
 
-// BenchmarkStandings compares reading with a bare cursor over the same collection.
-func BenchmarkStandings(b *testing.B) {
+// BenchmarkReader compares reading with a bare cursor over the same collection.
+func BenchmarkReader(b *testing.B) {
 	f := newFixture(b, mongoserver.URI(b))
 	const users = 5000
 	var batch []record.Record
@@ -475,10 +475,10 @@ func BenchmarkStandings(b *testing.B) {
 		b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "documents/s")
 	}
 	for _, kind := range []record.Kind{record.KV, record.LastSeen} {
-		b.Run(kind.String()+"/standings", func(b *testing.B) {
+		b.Run(kind.String()+"/reader", func(b *testing.B) {
 			n := 0
 			for b.Loop() {
-				err := f.store.Holdings(mongo.HoldingsOptions{}).Standings(context.Background(), kind, func(page []record.Standing) error {
+				err := f.store.Reader(mongo.ReaderOptions{}).Read(context.Background(), kind, func(page []record.Document) error {
 					n += len(page)
 					return nil
 				})
