@@ -20,12 +20,12 @@ type origin struct {
 	fieldRejects int64 // fields of the record that were left out
 }
 
-// maxBatchPages is for how many pages a batch may wait to be full. A page is settled only when all its records are
+// maxBatchPages is for how many pages a batch may wait to be full. A page is committed only when all its records are
 // written, so a batch of a rare kind would otherwise hold up the checkpoints.
 const maxBatchPages = 32
 
-// dealer builds batches for the workers, from one reader. The records of one identity all go to one worker.
-type dealer struct {
+// batcher builds batches for the workers, from one reader. The records of one identity all go to one worker.
+type batcher struct {
 	workers    []chan *batch
 	unfinished [][record.KindCount]*batch // by worker
 	maxRecords int
@@ -33,15 +33,15 @@ type dealer struct {
 	pages      int
 }
 
-func newDealer(workers []chan *batch, o Options) *dealer {
-	return &dealer{
+func newBatcher(workers []chan *batch, o Options) *batcher {
+	return &batcher{
 		workers: workers, unfinished: make([][record.KindCount]*batch, len(workers)),
 		maxRecords: o.BatchSize, maxBytes: o.BatchBytes,
 	}
 }
 
-// deal adds a record to its worker's batch, and hands the batch out when it is full.
-func (d *dealer) deal(ctx context.Context, r record.Record, from origin) error {
+// add adds a record to its worker's batch, and hands the batch out when it is full.
+func (d *batcher) add(ctx context.Context, r record.Record, from origin) error {
 	worker := int(r.Identity().Hash() >> 33 % uint64(len(d.workers)))
 	open := &d.unfinished[worker][r.Kind]
 	size := r.DocumentSize()
@@ -63,18 +63,18 @@ func (d *dealer) deal(ctx context.Context, r record.Record, from origin) error {
 	return nil
 }
 
-// endPage tells that all records of a page were dealt. It hands out what has waited for too long.
-func (d *dealer) endPage(ctx context.Context) error {
+// endPage tells that all records of a page were batched. It hands out what has waited for too long.
+func (d *batcher) endPage(ctx context.Context) error {
 	d.pages++
 	return d.handOutIf(ctx, func(b *batch) bool { return d.pages-b.opened >= maxBatchPages })
 }
 
 // flush hands out all unfinished batches.
-func (d *dealer) flush(ctx context.Context) error {
+func (d *batcher) flush(ctx context.Context) error {
 	return d.handOutIf(ctx, func(*batch) bool { return true })
 }
 
-func (d *dealer) handOutIf(ctx context.Context, ready func(*batch) bool) error {
+func (d *batcher) handOutIf(ctx context.Context, ready func(*batch) bool) error {
 	for worker := range d.unfinished {
 		for kind, b := range d.unfinished[worker] {
 			if b == nil || !ready(b) {
@@ -88,7 +88,7 @@ func (d *dealer) handOutIf(ctx context.Context, ready func(*batch) bool) error {
 	return nil
 }
 
-func (d *dealer) handOut(ctx context.Context, worker int, kind record.Kind) error {
+func (d *batcher) handOut(ctx context.Context, worker int, kind record.Kind) error {
 	select {
 	case d.workers[worker] <- d.unfinished[worker][kind]:
 		d.unfinished[worker][kind] = nil

@@ -7,13 +7,13 @@
 // are dealt to workers by user, and each worker's sink merges batches of them. A user's records always meet the same
 // worker, so no two writes of one run touch the same document.
 //
-// # How a run goes on after it was killed
+// # How a run that was killed is resumed
 //
 // Each page keeps count of its records that have no outcome yet. When the oldest page of a part has none left, its
-// rejects are written out, its figures are added up, and the part's position moves behind it: a page is *settled*.
-// Every few seconds the settled positions and figures are saved in the target as a checkpoint, after the rejects file
+// rejects are written out, its figures are added up, and the part's position moves behind it: a page is *committed*.
+// Every few seconds the committed positions and figures are saved in the target as a checkpoint, after the rejects file
 // was flushed. A later run of the same scope (source, options, format) reads from there. Pages that were written but
-// not settled are read and merged again, which changes nothing, since every write is a merge; their lines may stand
+// not committed are read and merged again, which changes nothing, since every write is a merge; their lines may stand
 // twice in the rejects file.
 //
 // # Memory

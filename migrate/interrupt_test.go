@@ -33,18 +33,18 @@ func (s *stuck) wait(ctx context.Context, in string) error {
 	return ctx.Err()
 }
 
-func (s *stuck) Begin(ctx context.Context, keep record.KeepFunc) error {
+func (s *stuck) Begin(ctx context.Context, keep record.ArchiveFunc) error {
 	return errors.Join(s.wait(ctx, "Begin"), s.Sink.Begin(ctx, keep))
 }
 
-func (s *stuck) Write(ctx context.Context, batch []record.Record, keep record.KeepFunc) ([]record.Outcome, error) {
+func (s *stuck) Write(ctx context.Context, batch []record.Record, keep record.ArchiveFunc) ([]record.Outcome, error) {
 	if err := s.wait(ctx, "Write"); err != nil {
 		return nil, err
 	}
 	return s.Sink.Write(ctx, batch, keep)
 }
 
-func (s *stuck) Finish(ctx context.Context, keep record.KeepFunc) error {
+func (s *stuck) Finish(ctx context.Context, keep record.ArchiveFunc) error {
 	return errors.Join(s.wait(ctx, "Finish"), s.Sink.Finish(ctx, keep))
 }
 
@@ -95,7 +95,7 @@ func TestAnInterruptionEndsTryingAgain(t *testing.T) {
 
 type away struct{ record.Sink }
 
-func (away) Write(context.Context, []record.Record, record.KeepFunc) ([]record.Outcome, error) {
+func (away) Write(context.Context, []record.Record, record.ArchiveFunc) ([]record.Outcome, error) {
 	return nil, fmt.Errorf("away: %w", record.ErrUnavailable)
 }
 

@@ -17,13 +17,13 @@ import (
 
 // Job is one run. Make it with [New], and run it once.
 type Job struct {
-	opts   Options
-	ledger *ledger
-	retry  retry.Policy
-	sink   record.Sink // tries again
-	self   record.Owner
-	saved  *saver // nil without checkpoints
-	report Report
+	opts         Options
+	tracker      *tracker
+	retry        retry.Policy
+	sink         record.Sink // tries again
+	self         record.Owner
+	checkpointer *checkpointer // nil without checkpoints
+	report       Report
 }
 
 // New returns a job for the options, which must name a source and a sink. It reads and writes nothing.
@@ -34,14 +34,14 @@ func New(o Options) *Job {
 }
 
 // Snapshot returns the run's progress. It may be called at any time, from any goroutine, after Prepare.
-func (j *Job) Snapshot() Snapshot { return j.ledger.snapshot() }
+func (j *Job) Snapshot() Snapshot { return j.tracker.snapshot() }
 
-// Prepare decides whether the run goes on where an earlier one stopped, and tells so. It must be called once, before
+// Prepare decides whether the run resumes an earlier one, and tells so. It must be called once, before
 // Run.
 func (j *Job) Prepare(ctx context.Context) (resumed bool, err error) {
 	j.report = Report{Only: j.opts.Only, DryRun: j.opts.DryRun, StartedAt: time.Now()}
-	rejects := &lines{path: j.opts.RejectsFile}
-	checkpoint, err := j.claim(ctx)
+	rejects := &ndjsonFile{path: j.opts.RejectsFile}
+	checkpoint, err := j.takeCheckpoint(ctx)
 	if err != nil {
 		return false, err
 	}
@@ -52,33 +52,33 @@ func (j *Job) Prepare(ctx context.Context) (resumed bool, err error) {
 	default:
 		j.opts.Notify(fmt.Sprintf("the rejects of the run's first part are in %s on host %s", checkpoint.RejectsFile, checkpoint.Owner.Host))
 	}
-	superseded := &lines{path: SupersededPath(rejects.path)}
+	superseded := &ndjsonFile{path: SupersededPath(rejects.path)}
 	if j.opts.DryRun {
 		superseded = nil
 	}
-	j.ledger = newLedger(rejects, superseded)
-	if j.ledger.live.Total, err = j.opts.Source.Total(ctx); err != nil {
+	j.tracker = newTracker(rejects, superseded)
+	if j.tracker.live.Total, err = j.opts.Source.Total(ctx); err != nil {
 		return false, err
 	}
-	if j.saved == nil {
+	if j.checkpointer == nil {
 		return false, nil
 	}
-	j.report.Resumed = j.saved.resumed
-	if j.saved.resumed {
+	j.report.Resumed = j.checkpointer.resumed
+	if j.checkpointer.resumed {
 		j.report.ResumedFrom = checkpoint.Heartbeat
 	}
-	if j.saved.resumed {
-		if err := json.Unmarshal(checkpoint.State, &j.ledger.base); err != nil {
+	if j.checkpointer.resumed {
+		if err := json.Unmarshal(checkpoint.State, &j.tracker.base); err != nil {
 			return false, fmt.Errorf("read the checkpoint of the interrupted run (--restart starts over): %w", err)
 		}
-		j.ledger.live.Keys = j.ledger.base.Seen.Keys
-		j.ledger.live.Rejects = j.ledger.base.Rejects()
+		j.tracker.live.Keys = j.tracker.base.Seen.Keys
+		j.tracker.live.Rejects = j.tracker.base.Rejects()
 		same := rejects.path == checkpoint.RejectsFile
-		rejects.resumed, rejects.any = same, same && j.ledger.base.Rejects() > 0
-		superseded.resumed, superseded.any = same, same && j.ledger.base.Superseded > 0
+		rejects.resumed, rejects.any = same, same && j.tracker.base.Rejects() > 0
+		superseded.resumed, superseded.any = same, same && j.tracker.base.Superseded > 0
 	}
-	j.saved.ledger = j.ledger
-	return j.saved.resumed, nil
+	j.checkpointer.tracker = j.tracker
+	return j.checkpointer.resumed, nil
 }
 
 // Run copies. The report is what was done, also with an error; its figures cover all that was acknowledged.
@@ -86,19 +86,19 @@ func (j *Job) Run(ctx context.Context) (*Report, error) {
 	err := j.run(ctx)
 	if err != nil {
 		// Without room for these lines the report still is what there is to tell.
-		_ = j.ledger.closeOpen()
+		_ = j.tracker.closeOpen()
 	}
-	if closeErr := j.ledger.rejects.close(); err == nil {
+	if closeErr := j.tracker.rejects.close(); err == nil {
 		err = closeErr
 	}
-	if j.ledger.superseded != nil {
-		if closeErr := j.ledger.superseded.close(); err == nil {
+	if j.tracker.superseded != nil {
+		if closeErr := j.tracker.superseded.close(); err == nil {
 			err = closeErr
 		}
-		j.report.SupersededFile = j.ledger.superseded.used()
+		j.report.SupersededFile = j.tracker.superseded.used()
 	}
-	j.report.Statistics = j.ledger.total()
-	j.report.RejectsFile = j.ledger.rejects.used()
+	j.report.Statistics = j.tracker.total()
+	j.report.RejectsFile = j.tracker.rejects.used()
 	j.report.Duration = time.Since(j.report.StartedAt)
 	return &j.report, err
 }
@@ -116,19 +116,19 @@ func (j *Job) run(ctx context.Context) error {
 	defer context.AfterFunc(ctx, func() { stopReading(record.Interruption(ctx)) })()
 	defer context.AfterFunc(writing, func() { stopReading(context.Cause(writing)) })()
 
-	stopSaving := j.saved.start(writing, group)
+	stopSaving := j.checkpointer.start(writing, group)
 	group.Go(func() error {
 		defer stopSaving()
-		j.ledger.phase("making the target ready")
-		if err := j.sink.Begin(reading, j.ledger.keep); err != nil {
+		j.tracker.phase("making the target ready")
+		if err := j.sink.Begin(reading, j.tracker.keep); err != nil {
 			return interruption(reading, err)
 		}
-		j.ledger.phase("copying")
+		j.tracker.phase("copying")
 		if err := j.copy(reading, writing); err != nil {
 			return err
 		}
-		j.ledger.phase("finishing the target")
-		return interruption(reading, j.sink.Finish(reading, j.ledger.keep))
+		j.tracker.phase("finishing the target")
+		return interruption(reading, j.sink.Finish(reading, j.tracker.keep))
 	})
 	err := group.Wait()
 	if err != nil && draining.Err() != nil { // the target did not answer in time, and would not now
@@ -142,21 +142,21 @@ func (j *Job) run(ctx context.Context) error {
 		defer cancel()
 		if errors.Is(err, record.ErrSourceMoved) {
 			// Its positions mean nothing any more.
-			if endErr := j.saved.end(saveCtx); endErr != nil {
+			if endErr := j.checkpointer.end(saveCtx); endErr != nil {
 				err = errors.Join(err, endErr)
 			}
 			return err
 		}
 		// What was acknowledged is worth keeping.
-		if saveErr := j.saved.save(saveCtx); saveErr != nil && !errors.Is(err, saveErr) {
+		if saveErr := j.checkpointer.save(saveCtx); saveErr != nil && !errors.Is(err, saveErr) {
 			err = errors.Join(err, fmt.Errorf("save the run's progress: %w", saveErr))
 		}
 		return err
 	}
-	if err := j.ledger.flush(); err != nil {
+	if err := j.tracker.flush(); err != nil {
 		return err
 	}
-	if err = j.saved.end(draining); err != nil && draining.Err() != nil {
+	if err = j.checkpointer.end(draining); err != nil && draining.Err() != nil {
 		err = record.Interruption(draining)
 	}
 	return err
@@ -188,19 +188,19 @@ func (j *Job) copy(reading, writing context.Context) error {
 	if readErr != nil {
 		return readErr
 	}
-	return j.ledger.complete()
+	return j.tracker.complete()
 }
 
 func (j *Job) work(ctx context.Context, batches <-chan *batch) error {
 	for b := range batches {
-		outcomes, err := j.sink.Write(ctx, b.records, j.ledger.keep)
+		outcomes, err := j.sink.Write(ctx, b.records, j.tracker.keep)
 		if err != nil {
 			return err
 		}
 		if len(outcomes) != len(b.records) {
 			return fmt.Errorf("the target answered %d outcomes for %d records", len(outcomes), len(b.records))
 		}
-		if err := j.ledger.outcomes(b, outcomes); err != nil {
+		if err := j.tracker.outcomes(b, outcomes); err != nil {
 			return err
 		}
 	}
@@ -216,19 +216,19 @@ func (j *Job) read(reading, writing context.Context, workers []chan *batch) erro
 	}
 	group, ctx := errgroup.WithContext(reading)
 	for _, part := range parts {
-		account := j.ledger.part(part.Name(), j.saved.position(part.Name()))
+		tracked := j.tracker.part(part.Name(), j.checkpointer.position(part.Name()))
 		group.Go(func() error {
-			return j.readPages(ctx, writing, account, workers, func(yield func(record.Page) error) error {
-				return part.Read(ctx, account.position, yield)
+			return j.readPages(ctx, writing, tracked, workers, func(yield func(record.Page) error) error {
+				return part.Read(ctx, tracked.position, yield)
 			})
 		})
 	}
 	if err := group.Wait(); err != nil {
 		return interruption(reading, err)
 	}
-	j.ledger.phase("deciding what was held back")
-	return interruption(reading, j.readPages(reading, writing, &j.ledger.rest, workers, func(yield func(record.Page) error) error {
-		return j.opts.Source.Rest(reading, yield)
+	j.tracker.phase("deciding what was held back")
+	return interruption(reading, j.readPages(reading, writing, &j.tracker.rest, workers, func(yield func(record.Page) error) error {
+		return j.opts.Source.Deferred(reading, yield)
 	}))
 }
 
@@ -240,44 +240,44 @@ func interruption(ctx context.Context, err error) error {
 	return err
 }
 
-func (j *Job) readPages(ctx, writing context.Context, account *partLedger, workers []chan *batch, read func(func(record.Page) error) error) error {
-	deal := newDealer(workers, j.opts)
+func (j *Job) readPages(ctx, writing context.Context, tracked *partTracker, workers []chan *batch, read func(func(record.Page) error) error) error {
+	batches := newBatcher(workers, j.opts)
 	err := read(func(in record.Page) error {
 		for i := range in.Items {
 			in.Items[i] = j.opts.Sink.Limits().Apply(in.Items[i])
 		}
-		pg, full := j.ledger.open(account, in)
+		pg, full := j.tracker.open(tracked, in)
 		for _, it := range in.Items {
 			if it.Record == nil {
 				continue
 			}
-			if err := deal.deal(writing, *it.Record, origin{page: pg, fieldRejects: int64(len(it.Rejects))}); err != nil {
+			if err := batches.add(writing, *it.Record, origin{page: pg, fieldRejects: int64(len(it.Rejects))}); err != nil {
 				return err
 			}
 		}
-		if err := j.ledger.dealt(pg); err != nil {
+		if err := j.tracker.batched(pg); err != nil {
 			return err
 		}
-		if err := deal.endPage(writing); err != nil {
+		if err := batches.endPage(writing); err != nil {
 			return err
 		}
 		if full {
-			if err := deal.flush(writing); err != nil {
+			if err := batches.flush(writing); err != nil {
 				return err
 			}
-			return j.ledger.waitForRoom(ctx, account)
+			return j.tracker.waitForRoom(ctx, tracked)
 		}
 		return ctx.Err()
 	})
 	// What was read is written also where reading failed: the next run then has less to do.
-	if flushErr := deal.flush(writing); err == nil {
+	if flushErr := batches.flush(writing); err == nil {
 		err = flushErr
 	}
 	return err
 }
 
-// claim finds the checkpoint that this run goes on from, or makes a new one.
-func (j *Job) claim(ctx context.Context) (record.Checkpoint, error) {
+// takeCheckpoint finds the checkpoint that this run resumes, or makes a new one.
+func (j *Job) takeCheckpoint(ctx context.Context) (record.Checkpoint, error) {
 	if j.opts.Checkpoints == nil {
 		return record.Checkpoint{}, nil
 	}
@@ -321,7 +321,7 @@ func (j *Job) claim(ctx context.Context) (record.Checkpoint, error) {
 			return record.Checkpoint{}, err
 		}
 	}
-	j.saved = &saver{store: j.opts.Checkpoints, retry: j.retry, every: j.opts.SaveEvery, last: c, resumed: won && begin.resume != nil}
+	j.checkpointer = &checkpointer{store: j.opts.Checkpoints, retry: j.retry, every: j.opts.SaveEvery, last: c, resumed: won && begin.resume != nil}
 	return before, nil
 }
 

@@ -392,7 +392,7 @@ type exclusive struct {
 	busy sync.Map // of record.Kind and record.Identity
 }
 
-func (s *exclusive) Write(ctx context.Context, batch []record.Record, keep record.KeepFunc) ([]record.Outcome, error) {
+func (s *exclusive) Write(ctx context.Context, batch []record.Record, keep record.ArchiveFunc) ([]record.Outcome, error) {
 	type id struct {
 		kind record.Kind
 		of   record.Identity
@@ -473,7 +473,7 @@ type brokenSource struct {
 	err error
 }
 
-func (s brokenSource) Rest(context.Context, func(record.Page) error) error { return s.err }
+func (s brokenSource) Deferred(context.Context, func(record.Page) error) error { return s.err }
 
 func TestARunWhoseSourceMovedIsNotGoneOnWith(t *testing.T) {
 	target := newTarget()

@@ -23,7 +23,7 @@ type Options struct {
 	Only   record.Kinds // for the report
 	DryRun bool         // for the report; the sink is one that does not write
 
-	// Restart starts from the beginning also where an earlier run could be gone on with.
+	// Restart starts from the beginning also where an earlier run could be resumed.
 	Restart bool
 
 	BatchSize  int // records in a batch; DefaultBatchSize where zero

@@ -16,8 +16,8 @@ func SupersededPath(rejects string) string {
 	return strings.TrimSuffix(rejects, ".ndjson") + ".superseded.ndjson"
 }
 
-// lines is an append-only NDJSON file of mode 0600 that is made when the first line is written.
-type lines struct {
+// ndjsonFile is an append-only NDJSON file of mode 0600 that is made when the first line is written.
+type ndjsonFile struct {
 	path string
 
 	// resumed tells that a run which was killed may have left half a line at the file's end.
@@ -26,7 +26,7 @@ type lines struct {
 	mu   sync.Mutex
 	buf  bytes.Buffer
 	file *os.File
-	any  bool // a line was added, now or by the run that is gone on with
+	any  bool // a line was added, now or by the run that is resumed
 
 	failed error // of the first write that failed, after which nothing is written any more
 }
@@ -35,51 +35,51 @@ type lines struct {
 const flushAt = 1 << 20
 
 // add adds v's JSON as a line. The line is in the file for sure after the next flush.
-func (l *lines) add(v any) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	enc := json.NewEncoder(&l.buf)
+func (f *ndjsonFile) add(v any) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	enc := json.NewEncoder(&f.buf)
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(v); err != nil {
-		return fmt.Errorf("encode a line of %s: %w", l.path, err)
+		return fmt.Errorf("encode a line of %s: %w", f.path, err)
 	}
-	l.any = true
-	if l.buf.Len() >= flushAt {
-		return l.write()
+	f.any = true
+	if f.buf.Len() >= flushAt {
+		return f.write()
 	}
 	return nil
 }
 
 // flush writes the waiting lines and waits until the disk has them.
-func (l *lines) flush() error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.file == nil && l.buf.Len() == 0 {
+func (f *ndjsonFile) flush() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.file == nil && f.buf.Len() == 0 {
 		return nil
 	}
-	if err := l.write(); err != nil {
+	if err := f.write(); err != nil {
 		return err
 	}
-	l.failed = l.file.Sync()
-	return l.failed
+	f.failed = f.file.Sync()
+	return f.failed
 }
 
 // write writes the waiting lines. Its errors name the file, as those of package os do.
-func (l *lines) write() error {
-	if l.failed == nil {
-		l.failed = l.tryWrite()
+func (f *ndjsonFile) write() error {
+	if f.failed == nil {
+		f.failed = f.tryWrite()
 	}
-	return l.failed
+	return f.failed
 }
 
-func (l *lines) tryWrite() error {
-	if l.file == nil {
-		file, err := os.OpenFile(l.path, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
+func (f *ndjsonFile) tryWrite() error {
+	if f.file == nil {
+		file, err := os.OpenFile(f.path, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
 		if err != nil {
 			return fmt.Errorf("open the rejects file: %w", err)
 		}
-		l.file = file
-		if l.resumed {
+		f.file = file
+		if f.resumed {
 			if err := cutHalfLine(file); err != nil {
 				return fmt.Errorf("go on with the rejects file: %w", err)
 			}
@@ -89,10 +89,10 @@ func (l *lines) tryWrite() error {
 			return fmt.Errorf("make the rejects file readable by its owner alone: %w", err)
 		}
 	}
-	if _, err := l.file.Write(l.buf.Bytes()); err != nil {
+	if _, err := f.file.Write(f.buf.Bytes()); err != nil {
 		return err
 	}
-	l.buf.Reset()
+	f.buf.Reset()
 	return nil
 }
 
@@ -118,22 +118,22 @@ func cutHalfLine(file *os.File) error {
 }
 
 // used returns the path, or nothing where no line was added.
-func (l *lines) used() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if !l.any {
+func (f *ndjsonFile) used() string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !f.any {
 		return ""
 	}
-	return l.path
+	return f.path
 }
 
-func (l *lines) close() error {
-	err := l.flush()
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.file != nil {
-		err = errors.Join(err, l.file.Close())
-		l.file = nil
+func (f *ndjsonFile) close() error {
+	err := f.flush()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.file != nil {
+		err = errors.Join(err, f.file.Close())
+		f.file = nil
 	}
 	return err
 }

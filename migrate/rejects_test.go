@@ -11,7 +11,7 @@ import (
 // TestAFileThatCannotBeWrittenIsNamedOnce has the disk fail by a file that is closed. What is told a second time, as where the progress
 // cannot be saved behind it, is the same error.
 func TestAFileThatCannotBeWrittenIsNamedOnce(t *testing.T) {
-	l := &lines{path: filepath.Join(t.TempDir(), "rejects.ndjson")}
+	l := &ndjsonFile{path: filepath.Join(t.TempDir(), "rejects.ndjson")}
 	if err := errors.Join(l.add("first"), l.flush(), l.file.Close(), l.add("second")); err != nil {
 		t.Fatal(err)
 	}

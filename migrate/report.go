@@ -48,7 +48,7 @@ func (c *Counts) note(note record.Note, n int64) {
 }
 
 // count counts one record in its column.
-func (c *Counts) count(column record.Column) {
+func (c *Counts) count(column record.Status) {
 	c.Read++
 	switch column {
 	case record.Unchanged:
@@ -67,7 +67,7 @@ func (c *Counts) count(column record.Column) {
 // Statistics is what a run has done up to some point. Its JSON form is the state of a checkpoint.
 type Statistics struct {
 	Kinds      [record.KindCount]Counts `json:"kinds"`
-	Seen       record.Seen              `json:"seen"`
+	Seen       record.KeyCounts         `json:"seen"`
 	Reasons    map[record.Reason]int64  `json:"reasons"`          // lines of the rejects file, by reason
 	Superseded int64                    `json:"superseded"`       // lines of the superseded file
 	Future     int64                    `json:"future,omitempty"` // of the rejects, dates that lie in the future
@@ -125,7 +125,7 @@ type Report struct {
 	Statistics
 	Only           record.Kinds // those that were asked for
 	DryRun         bool
-	Resumed        bool      // went on where an earlier run had stopped; the statistics are those of both
+	Resumed        bool      // an earlier run was resumed; the statistics are those of both
 	ResumedFrom    time.Time // when that run had saved its progress last; what it had read until then was not read again
 	RejectsFile    string
 	SupersededFile string

@@ -28,7 +28,7 @@ func (s retrying) do(ctx context.Context, call func() error) error {
 }
 
 // Write implements [record.Sink].
-func (s retrying) Write(ctx context.Context, batch []record.Record, keep record.KeepFunc) (outcomes []record.Outcome, err error) {
+func (s retrying) Write(ctx context.Context, batch []record.Record, keep record.ArchiveFunc) (outcomes []record.Outcome, err error) {
 	err = s.do(ctx, func() error {
 		outcomes, err = s.Sink.Write(ctx, batch, keep)
 		return err
@@ -37,11 +37,11 @@ func (s retrying) Write(ctx context.Context, batch []record.Record, keep record.
 }
 
 // Begin implements [record.Sink].
-func (s retrying) Begin(ctx context.Context, keep record.KeepFunc) error {
+func (s retrying) Begin(ctx context.Context, keep record.ArchiveFunc) error {
 	return s.do(ctx, func() error { return s.Sink.Begin(ctx, keep) })
 }
 
 // Finish implements [record.Sink].
-func (s retrying) Finish(ctx context.Context, keep record.KeepFunc) error {
+func (s retrying) Finish(ctx context.Context, keep record.ArchiveFunc) error {
 	return s.do(ctx, func() error { return s.Sink.Finish(ctx, keep) })
 }

@@ -19,7 +19,7 @@ func (*apiKeyKind) merge(m merging) Decision {
 		detail = "in the target the key stands in a document whose user_id is a number"
 	case m.keyOwner != "":
 		detail = "in the target the key belongs to user " + m.keyOwner
-	case held.APIKey != "" && !held.Written:
+	case held.APIKey != "" && !held.Unmodified:
 		detail = "the target has another API key for this user, which lanyardctl did not write"
 	}
 	if detail != "" {
@@ -35,7 +35,7 @@ func (*apiKeyKind) merge(m merging) Decision {
 	}
 	if m.keyOwner != "" {
 		holder, _ := ParseUserID(m.keyOwner) // a user_id that is none is in the detail alone
-		m.d.TakeKey = true
+		m.d.RevokeOther = true
 		m.d.Superseded = append(m.d.Superseded, Superseded{
 			Kind: r.Kind, User: holder, Field: "key", HasField: true, Value: Raw(r.APIKey),
 			Detail: "the target's value of user " + m.keyOwner +
@@ -45,8 +45,8 @@ func (*apiKeyKind) merge(m merging) Decision {
 	if held.APIKey != "" && held.APIKey != r.APIKey {
 		m.targetGaveWay("key", held.APIKey)
 	}
-	if held.Junk != nil {
-		m.targetGaveWay("key", held.Junk)
+	if held.Malformed != nil {
+		m.targetGaveWay("key", held.Malformed)
 	}
 	m.d.APIKey, m.d.Mark, m.d.Write = r.APIKey, r.Digest().String(), true
 	return m.d

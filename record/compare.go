@@ -118,7 +118,7 @@ func (c *comparing) exactFields(stand map[string]Value) {
 		}
 	}
 	for name := range stand {
-		if _, ours := c.r.Fields[name]; !ours && !c.r.LeftOut.Has(name) {
+		if _, ours := c.r.Fields[name]; !ours && !c.r.Omitted.Has(name) {
 			c.add(name, Extra)
 		}
 	}

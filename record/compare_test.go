@@ -41,8 +41,8 @@ func TestCompare(t *testing.T) {
 		"an API key of the app's":                 {APIKeys, Record{APIKey: "k"}, Held{APIKey: "app"}, 0, "different key", "different key"},
 		"an API key of the app's, source wins":    {APIKeys, Record{APIKey: "k"}, Held{APIKey: "app"}, source, "different key", "different key"},
 		"an API key of the app's, target wins":    {APIKeys, Record{APIKey: "k"}, Held{APIKey: "app"}, target, "", "different key"},
-		"an old API key of ours, target wins":     {APIKeys, Record{APIKey: "k"}, Held{APIKey: "old", Written: true}, target, "different key", "different key"},
-		"an old API key of ours":                  {APIKeys, Record{APIKey: "k"}, Held{APIKey: "old", Written: true}, 0, "different key", "different key"},
+		"an old API key of ours, target wins":     {APIKeys, Record{APIKey: "k"}, Held{APIKey: "old", Unmodified: true}, target, "different key", "different key"},
+		"an old API key of ours":                  {APIKeys, Record{APIKey: "k"}, Held{APIKey: "old", Unmodified: true}, 0, "different key", "different key"},
 		"a document without an API key":           {APIKeys, Record{APIKey: "k"}, Held{}, 0, "missing key", "missing key"},
 		"equal pairs":                             {KV, fields("a", int64(7), "b", Object{"x": nil, "y": 1.0}), Held{Fields: held{"a": 7.0, "b": Object{"y": int64(1), "x": nil}}}, 0, "", ""},
 		"a pair that is missing":                  {KV, fields("a", "x", "b", "y"), Held{Fields: held{"a": "x"}}, target, "missing b", "missing b"},
@@ -52,16 +52,16 @@ func TestCompare(t *testing.T) {
 		"a pair of the app's":                     {KV, fields("a", "x"), Held{Fields: held{"a": "app"}}, 0, "different a", "different a"},
 		"a pair of the app's, source wins":        {KV, fields("a", "x"), Held{Fields: held{"a": "app"}}, source, "different a", "different a"},
 		"a pair of the app's, target wins":        {KV, fields("a", "x"), Held{Fields: held{"a": "app"}}, target, "", "different a"},
-		"an old pair of ours, target wins":        {KV, fields("a", "x"), Held{Written: true, Fields: held{"a": "old"}}, target, "different a", "different a"},
+		"an old pair of ours, target wins":        {KV, fields("a", "x"), Held{Unmodified: true, Fields: held{"a": "old"}}, target, "different a", "different a"},
 		"more pairs of the app's":                 {KV, fields("a", "x"), Held{Fields: held{"a": "x", "b": "app"}}, 0, "", "extra b"},
 		"more pairs of the app's, source wins":    {KV, fields("a", "x"), Held{Fields: held{"a": "x", "b": "app"}}, source, "", "extra b"},
-		"a pair of ours that is gone":             {KV, fields("a", "x"), Held{Written: true, Fields: held{"a": "x", "b": "old"}}, 0, "extra b", "extra b"},
-		"a pair of ours that is gone, target":     {KV, fields("a", "x"), Held{Written: true, Fields: held{"a": "x", "b": "old"}}, target, "extra b", "extra b"},
-		"a pair of ours that is rejected":         {KV, leftOut(fields("a", "x"), "b"), Held{Written: true, Fields: held{"a": "x", "b": "old"}}, 0, "", ""},
-		"another pair of ours than the rejected":  {KV, leftOut(fields("a", "x"), "b"), Held{Written: true, Fields: held{"a": "x", "c": "old"}}, 0, "extra c", "extra c"},
-		"pairs beside a layout not to be read":    {KV, leftOut(fields("a", "x")), Held{Written: true, Fields: held{"a": "x", "b": "old"}}, 0, "", ""},
+		"a pair of ours that is gone":             {KV, fields("a", "x"), Held{Unmodified: true, Fields: held{"a": "x", "b": "old"}}, 0, "extra b", "extra b"},
+		"a pair of ours that is gone, target":     {KV, fields("a", "x"), Held{Unmodified: true, Fields: held{"a": "x", "b": "old"}}, target, "extra b", "extra b"},
+		"a pair of ours that is rejected":         {KV, leftOut(fields("a", "x"), "b"), Held{Unmodified: true, Fields: held{"a": "x", "b": "old"}}, 0, "", ""},
+		"another pair of ours than the rejected":  {KV, leftOut(fields("a", "x"), "b"), Held{Unmodified: true, Fields: held{"a": "x", "c": "old"}}, 0, "extra c", "extra c"},
+		"pairs beside a layout not to be read":    {KV, leftOut(fields("a", "x")), Held{Unmodified: true, Fields: held{"a": "x", "b": "old"}}, 0, "", ""},
 		"rejected elsewhere, but different":       {KV, leftOut(fields("a", "x"), "a"), Held{Fields: held{"a": "y"}}, 0, "different a", "different a"},
-		"no document where pairs belong":          {KV, fields("a", "x"), Held{Junk: "text"}, 0, "missing a", "missing a"},
+		"no document where pairs belong":          {KV, fields("a", "x"), Held{Malformed: "text"}, 0, "missing a", "missing a"},
 		"several in order":                        {KV, fields("b", "x", "a", "x", "d", "x"), Held{Fields: held{"a": "y", "c": "z", "b": "x"}}, 0, "different a, missing d", "different a, extra c, missing d"},
 		"the same time":                           {LastSeen, Record{Time: 1664641326417}, times("timestamp", int64(1664641326417)), 0, "", ""},
 		"the same time as text":                   {LastSeen, Record{Time: 1664641326417}, times("timestamp", "1664641326417"), 0, "", ""},
@@ -118,7 +118,7 @@ func TestCompare(t *testing.T) {
 }
 
 func leftOut(r Record, names ...string) Record {
-	r.LeftOut = &LeftOut{All: len(names) == 0, Names: names}
+	r.Omitted = &Omitted{All: len(names) == 0, Names: names}
 	return r
 }
 
@@ -136,7 +136,7 @@ func genPair(t *rapid.T) (Record, Document) {
 		s = genDocument(kind).Draw(t, "document")
 	}
 	if kind == KV {
-		r.LeftOut = &LeftOut{
+		r.Omitted = &Omitted{
 			All:   rapid.IntRange(0, 9).Draw(t, "layout") == 0,
 			Names: rapid.SliceOf(rapid.SampledFrom([]string{"a", "d"})).Draw(t, "left out"),
 		}
@@ -177,10 +177,10 @@ func TestExactFindsWhatIsNotEqual(t *testing.T) {
 		excused.Fields = maps.Clone(c.Record.Fields)
 		maps.DeleteFunc(excused.Fields, func(name string, _ Field) bool {
 			_, ours := r.Fields[name]
-			return !ours && r.LeftOut.Has(name)
+			return !ours && r.Omitted.Has(name)
 		})
-		if equal := excused.Digest() == r.Digest() && c.Plain; equal != (len(found) == 0) {
-			t.Errorf("equal %v (plain %v), and found %q", equal, c.Plain, told(found))
+		if equal := excused.Digest() == r.Digest() && c.Complete; equal != (len(found) == 0) {
+			t.Errorf("equal %v (plain %v), and found %q", equal, c.Complete, told(found))
 		}
 		if more := Compare(r, s, CompareOptions{Policy: policy, Now: now}).Differences; len(more) > len(found) {
 			t.Errorf("%q where not exact, %q where exact", told(more), told(found))
@@ -193,7 +193,7 @@ func TestPlainContentOfOneDigestNeedsNoLook(t *testing.T) {
 	same := 0
 	rapid.Check(t, func(t *rapid.T) {
 		r, s := genPair(t)
-		if c := s.Content(now); !c.Plain || c.Record.Digest() != r.Digest() {
+		if c := s.Content(now); !c.Complete || c.Record.Digest() != r.Digest() {
 			return
 		}
 		same++
@@ -218,7 +218,7 @@ type mutation struct {
 
 func genMutation(t *rapid.T, r Record) mutation {
 	s := documentOf(t, r)
-	s.Held.Written = false // whoever changed it did not sign it
+	s.Held.Unmodified = false // whoever changed it did not sign it
 	m := mutation{want: Different}
 	remove := rapid.Bool().Draw(t, "remove")
 	if remove {
@@ -309,7 +309,7 @@ func TestExtraIsTheSourcesLossAlone(t *testing.T) {
 		}
 		for name := range s.Held.Fields {
 			_, ours := r.Fields[name]
-			want := !ours && !r.LeftOut.Has(name) && (exact || s.Held.Written)
+			want := !ours && !r.Omitted.Has(name) && (exact || s.Held.Unmodified)
 			if extra[name] != want {
 				t.Errorf("extra %q: %v, want %v", name, extra[name], want)
 			}
@@ -327,7 +327,7 @@ func TestWhereTheTargetWins(t *testing.T) {
 		kind := rapid.SampledFrom([]Kind{APIKeys, KV}).Draw(t, "kind")
 		r, s := genRecord(kind).Draw(t, "record"), genDocument(kind).Draw(t, "document")
 		target := told(Compare(r, s, CompareOptions{Policy: PreferTarget, Now: now}).Differences)
-		if s.Held.Written {
+		if s.Held.Unmodified {
 			if source := told(Compare(r, s, CompareOptions{Policy: PreferSource, Now: now}).Differences); target != source {
 				t.Errorf("what lanyardctl wrote: %q, where the source wins %q", target, source)
 			}

@@ -2,22 +2,22 @@ package record
 
 import "context"
 
-// Place is somewhere a user's monitoring date may stand.
-type Place struct {
+// DatePlace is somewhere a user's monitoring date may stand.
+type DatePlace struct {
 	Name string // as reports have it, such as "users.since"
 
-	// ByUser tells that users can write it themselves.
-	ByUser bool
+	// UserWritable tells that users can write it themselves.
+	UserWritable bool
 }
 
 // FieldPlace is the place that a field is.
 type FieldPlace struct {
 	Field string
-	Place Place
+	Place DatePlace
 }
 
-// Claim is what stands at a place for one user.
-type Claim struct {
+// DateValue is the value that stands at a place for one user.
+type DateValue struct {
 	Place int // index in [DateSource.Places]
 
 	// User is zero where what stands in place of a user id is none: Name. Of a place, nobodys of the same name count once.
@@ -38,10 +38,10 @@ type Claim struct {
 // DateSource delivers monitoring dates.
 type DateSource interface {
 	// Places returns the places that are read. No two sources have places of the same name.
-	Places() []Place
+	Places() []DatePlace
 
-	// Claims delivers all claims in no order, some at a time. The same may come twice. It returns yield's error as it is.
-	Claims(ctx context.Context, yield func([]Claim) error) error
+	// Values delivers all values in no order, some at a time. The same may come twice. It returns yield's error as it is.
+	Values(ctx context.Context, yield func([]DateValue) error) error
 
 	// Total returns about how many entries there are to read, for progress; zero where nobody knows.
 	Total(ctx context.Context) (int64, error)

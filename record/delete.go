@@ -12,9 +12,9 @@ type Deletion uint8
 
 // The deletions.
 const (
-	DeletionDone   Deletion = iota // it is gone
-	DeletionAbsent                 // its user has no document of the kind
-	DeletionMoved                  // it is not what was read: somebody changed it, and it stays
+	DeletionDone     Deletion = iota // it is gone
+	DeletionAbsent                   // its user has no document of the kind
+	DeletionModified                 // it is not what was read: somebody changed it, and it stays
 )
 
 // Deleter deletes documents of a target.
@@ -25,7 +25,7 @@ type Deleter interface {
 	// What the documents hold goes to keep before the first of them goes. An error means that the fate of all is unknown;
 	// deleting them again is safe, and what is gone by then is absent. A document that is nobody's is never deleted: it is
 	// an error, and nothing is done. The counters are, since they only grow: that a source has none any more says nothing.
-	Delete(ctx context.Context, documents []Document, keep KeepFunc) ([]Deletion, error)
+	Delete(ctx context.Context, documents []Document, keep ArchiveFunc) ([]Deletion, error)
 }
 
 // CheckDeletable returns an error where one of the documents may not be deleted, or where they are too many.
@@ -45,8 +45,8 @@ func CheckDeletable(documents []Document) error {
 func (d Document) Holds(now Held) bool {
 	was := d.Held
 	same := func(a, b any) bool { return Equal(Storable(a), Storable(b)) }
-	return now.Found == was.Found && now.Written == was.Written && now.Hidden == was.Hidden && now.APIKey == was.APIKey &&
-		same(now.Junk, was.Junk) && maps.EqualFunc(now.Fields, was.Fields, Equal) && maps.EqualFunc(now.Times, was.Times, same)
+	return now.Found == was.Found && now.Unmodified == was.Unmodified && now.Untyped == was.Untyped && now.APIKey == was.APIKey &&
+		same(now.Malformed, was.Malformed) && maps.EqualFunc(now.Fields, was.Fields, Equal) && maps.EqualFunc(now.Times, was.Times, same)
 }
 
 // Superseded returns what the document holds, as values that give way.
@@ -61,12 +61,12 @@ func (d Document) Superseded() []Superseded {
 	if d.Held.APIKey != "" {
 		m.targetGaveWay("key", d.Held.APIKey)
 	}
-	if d.Held.Junk != nil {
+	if d.Held.Malformed != nil {
 		place := "key"
 		if d.Kind.Shape() == FieldsShape {
 			place = "kv"
 		}
-		m.targetGaveWay(place, d.Held.Junk)
+		m.targetGaveWay(place, d.Held.Malformed)
 	}
 	return m.d.Superseded
 }

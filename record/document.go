@@ -30,7 +30,7 @@ type Document struct {
 
 	// Held is what the document holds. Found is true. Where the document was only outlined, that is:
 	// Times for [MonitoringCollection], [UsersCollection] ("since" and [OlderTimeField] of both) and [KVCollection] (the
-	// pair [OlderTimeField], where the document has it); APIKey and Junk for [APIKeysCollection]; nothing for
+	// pair [OlderTimeField], where the document has it); APIKey and Malformed for [APIKeysCollection]; nothing for
 	// [LastSeenCollection].
 	Held Held
 
@@ -116,9 +116,9 @@ type StepResult uint8
 
 // The results.
 const (
-	StepDone    StepResult = iota // the document is After now
-	StepAlready                   // it was After before
-	StepMoved                     // it is neither Before nor After: somebody changed it
-	StepTaken                     // the document would be a second one with an identity, or with a value of a unique index
-	StepRefused                   // the target refuses it for another reason
+	StepDone      StepResult = iota // the document is After now
+	StepNoop                        // it was After before
+	StepModified                    // it is neither Before nor After: somebody changed it
+	StepDuplicate                   // the document would be a second one with an identity, or with a value of a unique index
+	StepRefused                     // the target refuses it for another reason
 )

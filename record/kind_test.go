@@ -30,13 +30,13 @@ func TestEveryKindHasItsRules(t *testing.T) {
 		// A document that holds another record of the kind differs from one that holds none, and is written at last.
 		r := genRecord(kind).Example()
 		d := Merge(r, Existing{}, TimeBounds(kind, r.User, now), FailOnConflict)
-		if d.Column != Inserted || !d.Write {
+		if d.Status != Inserted || !d.Write {
 			t.Errorf("%s is %+v where there was none", kind, d)
 		}
 		if found := Compare(r, Document{Kind: kind, User: r.User}, CompareOptions{Now: now}).Differences; len(found) == 0 {
 			t.Errorf("%s: nothing is no difference", kind)
 		}
-		if c := (Document{Kind: kind, User: r.User, Held: apply(r, Existing{}, d).Held}).Content(now); !c.Plain || c.Record.Digest() != r.Digest() {
+		if c := (Document{Kind: kind, User: r.User, Held: apply(r, Existing{}, d).Held}).Content(now); !c.Complete || c.Record.Digest() != r.Digest() {
 			t.Errorf("%s is read back as %+v", kind, c)
 		}
 		if len(r.Rejects(TooDeep, "")) == 0 || r.DocumentSize() <= len(r.User.String()) {
@@ -55,7 +55,7 @@ func TestAnUnknownKindPanics(t *testing.T) {
 		"Digest":       func() { r.Digest() },
 		"DocumentSize": func() { r.DocumentSize() },
 		"Rejects":      func() { r.Rejects(TooDeep, "") },
-		"LeftOut":      func() { Item{Kind: unknown}.LeftOut() },
+		"LeftOut":      func() { Item{Kind: unknown}.Omitted() },
 		"Limits": func() {
 			Limits{}.Apply(Item{Kind: unknown, Record: &Record{Kind: unknown, Fields: map[string]Field{"a": {}}}})
 		},

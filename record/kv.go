@@ -17,8 +17,8 @@ var kvRules = &kvKind{traits{
 type kvKind struct{ traits }
 
 func (*kvKind) merge(m merging) Decision {
-	if m.held.Junk != nil {
-		m.targetGaveWay("", m.held.Junk)
+	if m.held.Malformed != nil {
+		m.targetGaveWay("", m.held.Malformed)
 	}
 	for _, name := range m.r.FieldNames() {
 		ours := m.r.Fields[name]
@@ -27,7 +27,7 @@ func (*kvKind) merge(m merging) Decision {
 		case !exists:
 			m.set(name, ours.Value)
 		case Equal(ours.Value, theirs):
-		case m.held.Written || m.policy == PreferSource:
+		case m.held.Unmodified || m.policy == PreferSource:
 			m.targetGaveWay(name, theirs)
 			m.set(name, ours.Value)
 		case m.policy == PreferTarget:
@@ -39,10 +39,10 @@ func (*kvKind) merge(m merging) Decision {
 		}
 	}
 	content := m.r
-	if m.held.Written {
+	if m.held.Unmodified {
 		content = m.withoutGoneFields()
 	}
-	if m.d.Write && (m.held.Written || !m.held.Found) {
+	if m.d.Write && (m.held.Unmodified || !m.held.Found) {
 		m.d.Mark = content.Digest().String()
 	}
 	return m.d
@@ -59,7 +59,7 @@ func (m *merging) withoutGoneFields() Record {
 		if _, exists := m.r.Fields[name]; exists {
 			continue
 		}
-		if m.r.LeftOut.Has(name) {
+		if m.r.Omitted.Has(name) {
 			content.Fields[name] = Field{Value: m.held.Fields[name]}
 			continue
 		}
@@ -89,7 +89,7 @@ func (*kvKind) compare(c comparing) []Difference {
 }
 
 func (*kvKind) content(c Content, held Held, _ Bounds) Content {
-	c.Plain = c.Plain && held.Junk == nil
+	c.Complete = c.Complete && held.Malformed == nil
 	c.Record.Fields = make(map[string]Field, len(held.Fields))
 	for name, v := range held.Fields {
 		c.Record.Fields[name] = Field{Value: v}

@@ -52,7 +52,7 @@ func (l Limits) Apply(it Item) Item {
 		it.Record = nil
 		return it
 	}
-	r.LeftOut = it.LeftOut()
+	r.Omitted = it.Omitted()
 	if reason, detail := l.tooLarge(r.DocumentSize()); reason != "" {
 		it.Rejects = append(it.Rejects, r.Rejects(reason, detail)...)
 		it.Record = nil

@@ -44,11 +44,11 @@ type Held struct {
 	// Found tells that there is a document.
 	Found bool
 
-	// Hidden tells that the app does not find the document of the counters, as it lacks its type, for Metrics.
-	Hidden bool
+	// Untyped tells that the app does not find the document of the counters, as it lacks its type, for Metrics.
+	Untyped bool
 
-	// Written tells that the document is still exactly what lanyardctl last wrote, for KV and APIKeys.
-	Written bool
+	// Unmodified tells that the document is still exactly what lanyardctl last wrote, for KV and APIKeys.
+	Unmodified bool
 
 	// APIKey is the user's key, for APIKeys.
 	APIKey string
@@ -61,15 +61,15 @@ type Held struct {
 	// Fields are the document's fields, for KV and Metrics.
 	Fields map[string]Value
 
-	// Junk is what stands where the kind keeps its content and is none of it: for KV in place of the document of its
+	// Malformed is what stands where the kind keeps its content and is none of it: for KV in place of the document of its
 	// fields, for APIKeys in place of the key's text.
-	Junk Value
+	Malformed Value
 }
 
 // Decision is what has to be done to a target's document so that it holds what it held and the record. Without Write
 // nothing has to be done.
 type Decision struct {
-	Column Column
+	Status Status
 	Write  bool
 
 	// Time is the new value of [TimeField], for LastSeen and MonitoringSince.
@@ -79,9 +79,9 @@ type Decision struct {
 	Set   map[string]Value
 	Unset []string
 
-	// APIKey is the user's new key, for APIKeys. TakeKey tells that the document of [Existing.KeyOwner] has to go first.
-	APIKey  string
-	TakeKey bool
+	// APIKey is the user's new key, for APIKeys. RevokeOther tells that the document of [Existing.KeyOwner] has to go first.
+	APIKey      string
+	RevokeOther bool
 
 	// Mark is the digest of the document's content as it is after the write, where all of it is lanyardctl's work; empty
 	// otherwise.
@@ -95,7 +95,7 @@ type Decision struct {
 
 // Outcome returns the decision as an outcome.
 func (d Decision) Outcome() Outcome {
-	return Outcome{Column: d.Column, Rejects: d.Rejects, Conflicts: d.Conflicts, Superseded: len(d.Superseded)}
+	return Outcome{Status: d.Status, Rejects: d.Rejects, Conflicts: d.Conflicts, Superseded: len(d.Superseded)}
 }
 
 // Merge decides what becomes of r in a target that holds what exists. Merging is idempotent: merged once, a record
@@ -106,11 +106,11 @@ func Merge(r Record, existing Existing, bounds Bounds, policy Policy) Decision {
 	})
 	switch {
 	case len(d.Rejects) > 0:
-		d.Column = Conflicted
+		d.Status = Conflicted
 	case !existing.Found && d.Write:
-		d.Column = Inserted
+		d.Status = Inserted
 	case d.Write:
-		d.Column = Updated
+		d.Status = Updated
 	}
 	return d
 }
@@ -159,8 +159,8 @@ func (m *merging) sourceGaveWay(from Origin, field string, hasField bool) {
 	})
 }
 
-// StillWritten reports whether content, as it stands in a target, is exactly what lanyardctl last wrote there: mark is
+// Unmodified reports whether content, as it stands in a target, is exactly what lanyardctl last wrote there: mark is
 // the digest that the document carries in [WrittenField].
-func StillWritten(content Record, mark string) bool {
+func Unmodified(content Record, mark string) bool {
 	return mark != "" && content.Digest().String() == mark
 }

@@ -21,12 +21,12 @@ func apply(r Record, held Existing, d Decision) Existing {
 		return held
 	}
 	next := Existing{KeyOwner: held.KeyOwner, Held: Held{
-		Found: true, Written: d.Mark != "", APIKey: held.APIKey, Times: maps.Clone(held.Times), Fields: maps.Clone(held.Fields),
+		Found: true, Unmodified: d.Mark != "", APIKey: held.APIKey, Times: maps.Clone(held.Times), Fields: maps.Clone(held.Fields),
 	}}
 	switch r.Kind {
 	case APIKeys:
 		next.APIKey = d.APIKey
-		if d.TakeKey {
+		if d.RevokeOther {
 			next.KeyOwner = ""
 		}
 	case LastSeen, MonitoringSince:
@@ -90,12 +90,12 @@ func genHeld(kind Kind) *rapid.Generator[Existing] {
 		switch kind {
 		case APIKeys:
 			h.APIKey = rapid.SampledFrom([]string{"k1", "k3"}).Draw(t, "held key")
-			h.Written = rapid.Bool().Draw(t, "written")
+			h.Unmodified = rapid.Bool().Draw(t, "written")
 			if h.APIKey == "k3" && rapid.Bool().Draw(t, "holder") {
 				h.KeyOwner = (user + 1).String()
 			}
 		case KV:
-			h.Written = rapid.Bool().Draw(t, "written")
+			h.Unmodified = rapid.Bool().Draw(t, "written")
 			h.Fields = rapid.MapOfN(rapid.SampledFrom([]string{"a", "b", "d"}), genValue(), 0, 3).Draw(t, "held fields")
 		case LastSeen, MonitoringSince:
 			h.Times = make(map[string]any)
@@ -128,8 +128,8 @@ func TestMergingTwiceChangesNothingMore(t *testing.T) {
 		if second.Write {
 			t.Errorf("the second merge writes: %+v", second)
 		}
-		if (first.Column == Conflicted) != (second.Column == Conflicted) {
-			t.Errorf("column %d, then %d", first.Column, second.Column)
+		if (first.Status == Conflicted) != (second.Status == Conflicted) {
+			t.Errorf("column %d, then %d", first.Status, second.Status)
 		}
 	})
 }
@@ -205,10 +205,10 @@ func TestWhatLanyardctlWroteFollowsTheSource(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		kind := rapid.SampledFrom([]Kind{KV, APIKeys}).Draw(t, "kind")
 		held := genHeld(kind).Draw(t, "held")
-		held.Found, held.Written, held.KeyOwner = true, true, ""
+		held.Found, held.Unmodified, held.KeyOwner = true, true, ""
 		r := genRecord(kind).Draw(t, "record")
 		d, after := merge(r, held, FailOnConflict)
-		if d.Column == Conflicted {
+		if d.Status == Conflicted {
 			t.Fatalf("a conflict with what lanyardctl wrote: %+v", d.Rejects)
 		}
 		if after.APIKey != r.APIKey && kind == APIKeys || kind == KV && len(after.Fields) != len(r.Fields) {
@@ -288,7 +288,7 @@ func TestTheBestOfAllWins(t *testing.T) {
 }
 
 func TestRejectedFieldIsNotGone(t *testing.T) {
-	held := Existing{Held: Held{Found: true, Written: true, Fields: map[string]Value{"a": "old", "bad": "old", "gone": "old"}}}
+	held := Existing{Held: Held{Found: true, Unmodified: true, Fields: map[string]Value{"a": "old", "bad": "old", "gone": "old"}}}
 	r := Record{Kind: KV, User: user, Fields: map[string]Field{"a": {Value: "new"}}}
 	it := Limits{}.Apply(Item{Kind: KV, Record: &r, Rejects: []Reject{{Kind: KV, User: user, Field: "bad", HasField: true, Reason: NumberOutOfRange}}})
 	d, after := merge(*it.Record, held, FailOnConflict)
@@ -296,7 +296,7 @@ func TestRejectedFieldIsNotGone(t *testing.T) {
 		t.Errorf("%v", after.Fields)
 	}
 	content := Record{Kind: KV, User: user, Fields: map[string]Field{"a": {Value: "new"}, "bad": {Value: "old"}}}
-	if !StillWritten(content, d.Mark) {
+	if !Unmodified(content, d.Mark) {
 		t.Error("the document is no longer known as lanyardctl's own")
 	}
 	it = Limits{}.Apply(Item{Kind: KV, Record: &r, Rejects: []Reject{{Kind: KV, User: user, Reason: WrongType}}})

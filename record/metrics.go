@@ -15,7 +15,7 @@ type metricsKind struct{ traits }
 // merge keeps the larger of two counters. What stands in a counter's place and is none gives way. A document that the
 // app does not find is written also where all counters are right.
 func (*metricsKind) merge(m merging) Decision {
-	m.d.Write = m.held.Hidden
+	m.d.Write = m.held.Untyped
 	for _, name := range m.r.FieldNames() {
 		ours := m.r.Fields[name].Value
 		stands, exists := m.held.Fields[name]
@@ -38,7 +38,7 @@ func (*metricsKind) merge(m merging) Decision {
 }
 
 func (*metricsKind) compare(c comparing) []Difference {
-	if c.held.Hidden {
+	if c.held.Untyped {
 		c.add("type", Different)
 	}
 	stand := counters(c.held.Fields)
@@ -56,7 +56,7 @@ func (*metricsKind) compare(c comparing) []Difference {
 }
 
 func (*metricsKind) content(c Content, held Held, _ Bounds) Content {
-	c.Plain = !held.Hidden
+	c.Complete = !held.Untyped
 	c.Record.Fields = make(map[string]Field, len(held.Fields))
 	for name, v := range counters(held.Fields) {
 		_, mistyped := held.Fields[name].(string)

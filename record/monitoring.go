@@ -23,13 +23,13 @@ func PlacesIn(c Collection) []FieldPlace { return placesIn[c] }
 var placesIn = map[Collection][]FieldPlace{
 	MonitoringCollection: bothFields(MonitoringCollection),
 	UsersCollection:      bothFields(UsersCollection),
-	KVCollection:         {{OlderTimeField, Place{Name: KVCollection.String() + ".kv." + OlderTimeField, ByUser: true}}},
+	KVCollection:         {{OlderTimeField, DatePlace{Name: KVCollection.String() + ".kv." + OlderTimeField, UserWritable: true}}},
 }
 
 func bothFields(c Collection) []FieldPlace {
 	var list []FieldPlace
 	for _, field := range monitoringRules.fields {
-		list = append(list, FieldPlace{field, Place{Name: c.String() + "." + field}})
+		list = append(list, FieldPlace{field, DatePlace{Name: c.String() + "." + field}})
 	}
 	return list
 }

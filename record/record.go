@@ -39,22 +39,22 @@ type Record struct {
 	// Origin is for the kinds without Fields.
 	Origin Origin
 
-	// LeftOut tells which fields the source has though Fields has not: the rejected ones. What a target holds of them is
+	// Omitted tells which fields the source has though Fields has not: the rejected ones. What a target holds of them is
 	// not gone from the source. It is nil where none was rejected.
-	LeftOut *LeftOut
+	Omitted *Omitted
 }
 
 // Identity returns what tells r apart from other records of its kind.
 func (r Record) Identity() Identity { return Identity{r.User, r.Name} }
 
-// LeftOut names fields that were rejected.
-type LeftOut struct {
+// Omitted names fields that were rejected.
+type Omitted struct {
 	All   bool // nobody knows which: a whole layout could not be read
 	Names []string
 }
 
 // Has reports whether the named field may have been rejected; of nil it is none.
-func (l *LeftOut) Has(name string) bool { return l != nil && (l.All || slices.Contains(l.Names, name)) }
+func (l *Omitted) Has(name string) bool { return l != nil && (l.All || slices.Contains(l.Names, name)) }
 
 // FieldNames returns the names of r's fields in ascending order.
 func (r Record) FieldNames() []string { return slices.Sorted(maps.Keys(r.Fields)) }

@@ -32,9 +32,9 @@ type Item struct {
 	// Notes are counted in the report, by their text.
 	Notes []Note
 
-	// Claims are, where monitoring dates alone were asked for, what the keys of the item say of one. Then there is nothing
+	// Dates are, where monitoring dates alone were asked for, what the keys of the item say of one. Then there is nothing
 	// else in it.
-	Claims []Claim
+	Dates []DateValue
 
 	// APIKey is, for an API key without a record, the key where it authenticates in the source though it is rejected.
 	APIKey string
@@ -69,17 +69,17 @@ func (it Item) Identity() Identity {
 // User returns the user of the item, zero where there is none.
 func (it Item) User() UserID { return it.Identity().User }
 
-// LeftOut tells which fields of the item were rejected; it is nil for none.
-func (it Item) LeftOut() *LeftOut {
+// Omitted tells which fields of the item were rejected; it is nil for none.
+func (it Item) Omitted() *Omitted {
 	if it.Kind.Shape() != FieldsShape || len(it.Rejects) == 0 {
 		return nil
 	}
 	// Mostly it is one field, which takes no allocation of its own.
 	all := new(struct {
-		LeftOut
+		Omitted
 		first [1]string
 	})
-	l := &all.LeftOut
+	l := &all.Omitted
 	l.Names = all.first[:0]
 	for _, r := range it.Rejects {
 		if r.HasField {
@@ -91,8 +91,8 @@ func (it Item) LeftOut() *LeftOut {
 	return l
 }
 
-// Seen counts the source's keys by what became of them.
-type Seen struct {
+// KeyCounts counts the source's keys by what became of them.
+type KeyCounts struct {
 	Keys      int64 // all keys looked at
 	Lanyard   int64 // those that Lanyard wrote, whether they were asked for or not
 	Ignored   int64 // nobody's that we know
@@ -101,7 +101,7 @@ type Seen struct {
 }
 
 // Add adds o to s.
-func (s *Seen) Add(o Seen) {
+func (s *KeyCounts) Add(o KeyCounts) {
 	s.Keys += o.Keys
 	s.Lanyard += o.Lanyard
 	s.Ignored += o.Ignored
@@ -111,12 +111,12 @@ func (s *Seen) Add(o Seen) {
 
 // Known returns how many keys are of some Lanyard, those of the removed feature among them: without one, it is hardly
 // Lanyard's source.
-func (s Seen) Known() int64 { return s.Lanyard + s.Analytics }
+func (s KeyCounts) Known() int64 { return s.Lanyard + s.Analytics }
 
 // Page is a step of reading a part.
 type Page struct {
 	Items []Item
-	Seen  Seen
+	Seen  KeyCounts
 
 	// Next is where reading goes on after this page. It means something to the part alone. A page that is delivered in
 	// pieces has the position before it in all but the last; what follows the parts has none.
@@ -128,13 +128,13 @@ type Source interface {
 	// Parts returns what can be read side by side. Each has a name of its own.
 	Parts(ctx context.Context) ([]Part, error)
 
-	// Rest delivers what only the sight of all parts decides. It is called once, after every part was read to its end.
-	Rest(ctx context.Context, yield func(Page) error) error
+	// Deferred delivers what only the sight of all parts decides. It is called once, after every part was read to its end.
+	Deferred(ctx context.Context, yield func(Page) error) error
 
 	// Total returns about how many keys there are, for progress; zero where nobody knows.
 	Total(ctx context.Context) (int64, error)
 
-	// Identity names the data for a later run that wants to go on where this one stopped: the positions of its parts
+	// Identity names the data for a later run that resumes this one: the positions of its parts
 	// hold as long as the identity is the same.
 	Identity() string
 }
@@ -149,12 +149,12 @@ type Part interface {
 	Read(ctx context.Context, from string, yield func(Page) error) error
 }
 
-// Column is where a report counts a record. Each record is counted once.
-type Column uint8
+// Status is where a report counts a record. Each record is counted once.
+type Status uint8
 
 // The columns.
 const (
-	Unchanged Column = iota
+	Unchanged Status = iota
 	Inserted
 	Updated
 	Conflicted
@@ -163,37 +163,37 @@ const (
 
 // Outcome is what became of one record.
 type Outcome struct {
-	Column     Column
+	Status     Status
 	Rejects    []Reject // a line each in the rejects file
 	Conflicts  int      // fields in conflict
 	Superseded int      // values that gave way
 }
 
-// KeepFunc keeps superseded values for good. A sink calls it before it overwrites them; after a failure it may call it
+// ArchiveFunc keeps superseded values for good. A sink calls it before it overwrites them; after a failure it may call it
 // again with the same values.
-type KeepFunc func([]Superseded) error
+type ArchiveFunc func([]Superseded) error
 
 // Sink merges records into a target.
 type Sink interface {
 	// Begin makes the target ready for the first batch, such as indexes that must be there before it. It may be called
 	// again.
-	Begin(ctx context.Context, keep KeepFunc) error
+	Begin(ctx context.Context, keep ArchiveFunc) error
 
 	// Write merges the batch and returns one outcome a record, in order. Records of one identity and kind are never in two
 	// calls at once. An error means that the fate of the whole batch is unknown; writing it again is safe.
-	Write(ctx context.Context, batch []Record, keep KeepFunc) ([]Outcome, error)
+	Write(ctx context.Context, batch []Record, keep ArchiveFunc) ([]Outcome, error)
 
 	// Finish makes the target complete after the last batch, such as its indexes. It may be called again.
-	Finish(ctx context.Context, keep KeepFunc) error
+	Finish(ctx context.Context, keep ArchiveFunc) error
 
 	// Limits returns what the target can hold.
 	Limits() Limits
 }
 
-// Checkpoint is how far a run has come, kept in the target so that a later run can go on.
+// Checkpoint is how far a run has come, kept in the target so that a later run can resume it.
 type Checkpoint struct {
 	ID          string            // of the run
-	Scope       string            // identity of source, options and version: only a run of the same scope may go on here
+	Scope       string            // identity of source, options and version: only a run of the same scope may resume it
 	Owner       Owner             // who writes it
 	Heartbeat   time.Time         // when the owner last did
 	Target      map[string]string // by name: identities of the target's collections that held something by then

@@ -22,8 +22,8 @@ type TargetReader interface {
 type Content struct {
 	Record Record
 
-	// Plain tells that Record is all that the document says, so that two of the same digest need no further look.
-	Plain bool
+	// Complete tells that Record is all that the document says, so that two of the same digest need no further look.
+	Complete bool
 
 	// Mistyped tells that the document says it in a type or unit that the app cannot read, such as a time as text.
 	Mistyped bool
@@ -33,8 +33,8 @@ type Content struct {
 func (d Document) Content(now time.Time) Content {
 	id := d.Identity()
 	c := Content{
-		Record: Record{Kind: d.Kind, User: id.User, Name: id.Name},
-		Plain:  id != (Identity{}) || !d.Kind.OfUsers(),
+		Record:   Record{Kind: d.Kind, User: id.User, Name: id.Name},
+		Complete: id != (Identity{}) || !d.Kind.OfUsers(),
 	}
 	return d.Kind.rules().content(c, d.Held, TimeBounds(d.Kind, id.User, now))
 }

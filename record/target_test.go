@@ -18,11 +18,11 @@ func genDocument(kind Kind) *rapid.Generator[Document] {
 		if kind == Metrics {
 			s.User = 0
 		}
-		if kind == KV && !s.Held.Written && rapid.IntRange(0, 9).Draw(t, "no fields") == 0 {
-			s.Held.Fields, s.Held.Junk = nil, Array{"x"}
+		if kind == KV && !s.Held.Unmodified && rapid.IntRange(0, 9).Draw(t, "no fields") == 0 {
+			s.Held.Fields, s.Held.Malformed = nil, Array{"x"}
 		}
-		if kind == KV && s.Held.Written && len(s.Held.Fields) == 0 {
-			s.Held.Written = false
+		if kind == KV && s.Held.Unmodified && len(s.Held.Fields) == 0 {
+			s.Held.Unmodified = false
 		}
 		return s
 	})
@@ -36,8 +36,8 @@ func genKind() *rapid.Generator[Kind] {
 func documentOf(t rapid.TB, r Record) Document {
 	t.Helper()
 	d, held := merge(r, Existing{}, FailOnConflict)
-	if d.Column != Inserted || (r.Kind == KV || r.Kind == APIKeys) != held.Written {
-		t.Fatalf("a new document: column %d, written %v", d.Column, held.Written)
+	if d.Status != Inserted || (r.Kind == KV || r.Kind == APIKeys) != held.Unmodified {
+		t.Fatalf("a new document: column %d, written %v", d.Status, held.Unmodified)
 	}
 	return Document{Kind: r.Kind, User: r.User, Held: held.Held}
 }
@@ -55,7 +55,7 @@ func TestContent(t *testing.T) {
 		"a document without an API key":  {APIKeys, Held{}, Record{}, true, false},
 		"key-value pairs":                {KV, Held{Fields: map[string]Value{"a": int64(7), "b": nil}}, fields("a", int64(7), "b", nil), true, false},
 		"no key-value pairs":             {KV, Held{Fields: map[string]Value{}}, fields(), true, false},
-		"no document where pairs belong": {KV, Held{Junk: "text"}, fields(), false, false},
+		"no document where pairs belong": {KV, Held{Malformed: "text"}, fields(), false, false},
 
 		"milliseconds":                     {LastSeen, times("timestamp", int64(1664641326417)), Record{Time: 1664641326417}, true, false},
 		"seconds in place of milliseconds": {LastSeen, times("timestamp", int64(1664641326)), Record{Time: 1664641326000}, true, true},
@@ -90,7 +90,7 @@ func TestContent(t *testing.T) {
 			}
 			c.held.Found, c.want.Kind, c.want.User = true, c.kind, id
 			got := Document{Kind: c.kind, User: id, Held: c.held}.Content(now)
-			if got.Record.Digest() != c.want.Digest() || got.Plain != c.plain || got.Mistyped != c.mistyped {
+			if got.Record.Digest() != c.want.Digest() || got.Complete != c.plain || got.Mistyped != c.mistyped {
 				t.Errorf("%+v, want %+v plain %v mistyped %v", got, c.want, c.plain, c.mistyped)
 			}
 		})
@@ -120,8 +120,8 @@ func TestContentOfNobodyIsNeverPlain(t *testing.T) {
 		s := genDocument(kind).Draw(t, "document")
 		s.User = 0
 		s.Name = NameOf(rapid.SampledFrom([]string{"", "nobody", "7"}).Draw(t, "name"))
-		if got := s.Content(now); got.Plain != (kind == Metrics) {
-			t.Errorf("%s of nobody: plain %v", kind, got.Plain)
+		if got := s.Content(now); got.Complete != (kind == Metrics) {
+			t.Errorf("%s of nobody: plain %v", kind, got.Complete)
 		}
 	})
 }
@@ -130,7 +130,7 @@ func TestContentOfWhatWasWrittenIsTheRecord(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		r := genRecord(genKind().Draw(t, "kind")).Draw(t, "record")
 		c := documentOf(t, r).Content(now)
-		if c.Record.Digest() != r.Digest() || !c.Plain || c.Mistyped {
+		if c.Record.Digest() != r.Digest() || !c.Complete || c.Mistyped {
 			t.Errorf("%+v", c)
 		}
 	})

@@ -61,7 +61,7 @@ func (t *timeKind) content(c Content, held Held, bounds Bounds) Content {
 	m, reason, _ := Timestamp(c.Record.Kind, stands, bounds)
 	c.Record.Time = m.Time
 	if !exists || reason != "" {
-		c.Plain = false
+		c.Complete = false
 		return c
 	}
 	n, ok := stands.(int64)
@@ -70,7 +70,7 @@ func (t *timeKind) content(c Content, held Held, bounds Bounds) Content {
 		// A fork's other field counts only where it would win.
 		other, reason, _ := Timestamp(c.Record.Kind, v, bounds)
 		if name != t.fields[0] && reason == "" && other.Time < m.Time {
-			c.Plain = false
+			c.Complete = false
 		}
 	}
 	return c

@@ -8,9 +8,9 @@ import (
 	"github.com/lanyardctl/lanyardctl/record"
 )
 
-// ruling is what should become of one user's documents in a collection: they are right, or joined as join says and some
+// plan is what should become of one user's documents in a collection: they are right, or joined as join says and some
 // removed, or left.
-type ruling struct {
+type plan struct {
 	join    *record.Join      // nil where nothing is joined
 	remove  []record.Document // those that go
 	first   bool              // they go before the other is changed, for a unique index to take it
@@ -20,7 +20,7 @@ type ruling struct {
 }
 
 // nothing reports whether the documents are right.
-func (r ruling) nothing() bool { return r.join == nil && len(r.remove) == 0 && r.left == "" }
+func (r plan) nothing() bool { return r.join == nil && len(r.remove) == 0 && r.left == "" }
 
 // sorted returns the documents in the order in which they stay: those that the app sees before the others.
 func sorted(docs []record.Document) []record.Document {
@@ -40,7 +40,7 @@ func boolInt(b bool) int {
 
 // decideDate makes one document of a user's in monitoring, with the date that won: none of theirs that is plausible is
 // before it.
-func decideDate(user record.UserID, docs []record.Document, date int64, bounds record.Bounds, otherID bool) ruling {
+func decideDate(user record.UserID, docs []record.Document, date int64, bounds record.Bounds, otherID bool) plan {
 	docs = sorted(docs)
 	var held record.Held
 	if len(docs) > 0 {
@@ -49,9 +49,9 @@ func decideDate(user record.UserID, docs []record.Document, date int64, bounds r
 	earliest := record.Record{Kind: record.MonitoringSince, User: user, Time: date}
 	d := record.Merge(earliest, record.Existing{Held: held}, bounds, record.FailOnConflict)
 	if len(docs) == 1 && !docs[0].Numeric && !d.Write {
-		return ruling{}
+		return plan{}
 	}
-	r := ruling{
+	r := plan{
 		join:   &record.Join{Collection: record.MonitoringCollection, User: user, Documents: docs, OtherID: otherID, Decision: d},
 		action: record.ActionCreated,
 	}
@@ -66,8 +66,8 @@ func decideDate(user record.UserID, docs []record.Document, date int64, bounds r
 
 // decideDuplicates makes one document of a user's in a collection without dates, and text of its user id. Keyless tells
 // that several documents of API keys have no key, which a unique index takes for the same.
-func decideDuplicates(c record.Collection, user record.UserID, docs []record.Document, keyless bool, now time.Time) ruling {
-	var r ruling
+func decideDuplicates(c record.Collection, user record.UserID, docs []record.Document, keyless bool, now time.Time) plan {
+	var r plan
 	if c == record.APIKeysCollection {
 		if keyless || len(docs) > 1 {
 			docs, r.remove = withoutKeyless(docs, keyless)
@@ -88,15 +88,15 @@ func decideDuplicates(c record.Collection, user record.UserID, docs []record.Doc
 		r.action = record.ActionMerged
 	}
 	for _, doc := range docs {
-		if doc.Held.Junk != nil {
-			return ruling{left: LeftJunk}
+		if doc.Held.Malformed != nil {
+			return plan{left: LeftMalformed}
 		}
 	}
 	switch c {
 	case record.APIKeysCollection:
 		for _, doc := range docs[1:] {
 			if doc.Held.APIKey != docs[0].Held.APIKey {
-				return ruling{left: LeftAPIKeys}
+				return plan{left: LeftAPIKeys}
 			}
 		}
 		// The one that stays gets the user id of one that goes, and says nothing.
@@ -106,7 +106,7 @@ func decideDuplicates(c record.Collection, user record.UserID, docs []record.Doc
 	case record.KVCollection:
 		var ok bool
 		if r.join.Decision, ok = joinPairs(user, docs, now); !ok {
-			return ruling{left: LeftKV}
+			return plan{left: LeftKV}
 		}
 	}
 	r.remove = append(r.remove, docs[1:]...)
@@ -116,7 +116,7 @@ func decideDuplicates(c record.Collection, user record.UserID, docs []record.Doc
 // withoutKeyless splits off the documents without a key: all of them, or all but one where no document has one.
 func withoutKeyless(docs []record.Document, all bool) (kept, gone []record.Document) {
 	for _, doc := range sorted(docs) {
-		if doc.Held.APIKey == "" && doc.Held.Junk == nil {
+		if doc.Held.APIKey == "" && doc.Held.Malformed == nil {
 			gone = append(gone, doc)
 		} else {
 			kept = append(kept, doc)
@@ -175,8 +175,8 @@ func joinPairs(user record.UserID, docs []record.Document, now time.Time) (recor
 	return joined, true
 }
 
-// steps returns the steps of a ruling in their order.
-func (r ruling) steps(documents record.Documents) []record.Step {
+// steps returns the steps of a plan in their order.
+func (r plan) steps(documents record.Documents) []record.Step {
 	var removed []record.Step
 	for _, doc := range r.remove {
 		removed = append(removed, record.Step{Collection: doc.Collection, ID: doc.ID, Before: doc.Raw})

@@ -73,14 +73,14 @@ func TestDuplicates(t *testing.T) {
 		"what lanyardctl once wrote does not win": {
 			collection: record.KVCollection,
 			docs: []record.Document{
-				doc("a", false, record.Held{Written: true, Fields: map[string]record.Value{"x": "1"}}),
+				doc("a", false, record.Held{Unmodified: true, Fields: map[string]record.Value{"x": "1"}}),
 				doc("b", false, pairs(map[string]record.Value{"x": "2"})),
 			},
 			want: want{Left: LeftKV},
 		},
 		"pairs that are no document are left": {
-			collection: record.KVCollection, docs: []record.Document{doc("a", true, record.Held{Junk: "text"})},
-			want: want{Left: LeftJunk},
+			collection: record.KVCollection, docs: []record.Document{doc("a", true, record.Held{Malformed: "text"})},
+			want: want{Left: LeftMalformed},
 		},
 		"the later time wins": {
 			collection: record.LastSeenCollection,
@@ -136,8 +136,8 @@ func TestDuplicates(t *testing.T) {
 		},
 		"a key that is no text is left": {
 			collection: record.APIKeysCollection, keyless: true,
-			docs: []record.Document{doc("a", true, record.Held{Junk: int64(5)})},
-			want: want{Left: LeftJunk},
+			docs: []record.Document{doc("a", true, record.Held{Malformed: int64(5)})},
+			want: want{Left: LeftMalformed},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

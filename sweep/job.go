@@ -22,7 +22,7 @@ type Job struct {
 	places places
 
 	expected map[record.Collection]int64
-	faults   []fault
+	defects  []defect
 	keyless  bool // several documents of API keys have no key
 	queues   [collectionCount]queue
 
@@ -152,13 +152,13 @@ func (j *Job) all(ctx context.Context) (err error) {
 	}
 	s := newSorter(j.opts.TempDir, j.opts.Memory)
 	defer func() { err = errors.Join(err, s.close()) }()
-	g := &gather{job: j, sorter: s, known: make(map[fault]uint16)}
+	g := &collector{job: j, sorter: s, known: make(map[defect]uint16)}
 	if err := g.run(ctx); err != nil {
 		return err
 	}
-	j.faults = g.faults
+	j.defects = g.defects
 	j.phase(j.working(), s.count, unitEntries)
-	return j.walk(ctx, s)
+	return j.byUser(ctx, s)
 }
 
 func (j *Job) working() string {

@@ -86,21 +86,21 @@ func TestTheEarliestPlausibleDateWins(t *testing.T) {
 
 func TestOfTheSameDatesTheFirstPlaceIsNamed(t *testing.T) {
 	t.Parallel()
-	other := &claims{places: []record.Place{{Name: "b"}, {Name: "a", ByUser: true}}, page: 9}
+	other := &dateList{places: []record.DatePlace{{Name: "b"}, {Name: "a", UserWritable: true}}, page: 9}
 	docs := mem.NewDocuments(record.Limits{})
 	date := int64(1650000000)
 	for i, at := range []func(user record.UserID){
 		func(u record.UserID) {
 			docs.Insert(record.UsersCollection, map[string]any{"user_id": u.String(), "since": date, "monitoring_since": date})
-			other.list = append(other.list, record.Claim{User: u, Has: true, Value: date})
+			other.list = append(other.list, record.DateValue{User: u, Has: true, Value: date})
 		},
 		func(u record.UserID) {
 			docs.Insert(record.KVCollection, map[string]any{"user_id": u.String(), "kv": map[string]any{"monitoring_since": date}})
-			other.list = append(other.list, record.Claim{User: u, Has: true, Value: date})
+			other.list = append(other.list, record.DateValue{User: u, Has: true, Value: date})
 		},
 		func(u record.UserID) {
 			docs.Insert(record.KVCollection, map[string]any{"user_id": u.String(), "kv": map[string]any{"monitoring_since": date}})
-			other.list = append(other.list, record.Claim{User: u, Place: 1, Has: true, Value: date})
+			other.list = append(other.list, record.DateValue{User: u, Place: 1, Has: true, Value: date})
 		},
 	} {
 		at(record.UserID(94490510688792576 + i))
@@ -784,11 +784,11 @@ func TestALeaseThatWasTakenAndGivenBackIsLost(t *testing.T) {
 // waiting is a source of dates that comes to its end only when it is interrupted.
 type waiting struct{ begin func() }
 
-func (waiting) Places() []record.Place { return []record.Place{{Name: "waiting"}} }
+func (waiting) Places() []record.DatePlace { return []record.DatePlace{{Name: "waiting"}} }
 
 func (waiting) Total(context.Context) (int64, error) { return 0, nil }
 
-func (w waiting) Claims(ctx context.Context, _ func([]record.Claim) error) error {
+func (w waiting) Values(ctx context.Context, _ func([]record.DateValue) error) error {
 	w.begin()
 	<-ctx.Done()
 	return ctx.Err()
@@ -816,7 +816,7 @@ func TestASourceThatFailsChangesNothing(t *testing.T) {
 
 type failing struct{ waiting }
 
-func (failing) Claims(context.Context, func([]record.Claim) error) error { return errKilled }
+func (failing) Values(context.Context, func([]record.DateValue) error) error { return errKilled }
 
 func TestImplausibleValuesAreTold(t *testing.T) {
 	t.Parallel()

@@ -16,18 +16,18 @@ import (
 	"github.com/lanyardctl/lanyardctl/sweep"
 )
 
-// claims are a source of dates in memory. It repeats some of them.
-type claims struct {
-	places []record.Place
-	list   []record.Claim
+// dateList are a source of dates in memory. It repeats some of them.
+type dateList struct {
+	places []record.DatePlace
+	list   []record.DateValue
 	page   int
 }
 
-func (c *claims) Places() []record.Place { return c.places }
+func (c *dateList) Places() []record.DatePlace { return c.places }
 
-func (c *claims) Total(context.Context) (int64, error) { return int64(len(c.list)), nil }
+func (c *dateList) Total(context.Context) (int64, error) { return int64(len(c.list)), nil }
 
-func (c *claims) Claims(_ context.Context, yield func([]record.Claim) error) error {
+func (c *dateList) Values(_ context.Context, yield func([]record.DateValue) error) error {
 	for page := range slices.Chunk(slices.Concat(c.list, c.list[:len(c.list)/3]), c.page) {
 		if err := yield(page); err != nil {
 			return err
@@ -45,15 +45,15 @@ func otherSources(w *dated.World, r *rand.Rand) []record.DateSource {
 	slices.Sort(users)
 	var sources []record.DateSource
 	for i := range 3 {
-		c := &claims{places: []record.Place{{Name: fmt.Sprintf("source %d", i)}, {Name: fmt.Sprintf("own %d", i), ByUser: true}}, page: 1 + r.IntN(7)}
+		c := &dateList{places: []record.DatePlace{{Name: fmt.Sprintf("source %d", i)}, {Name: fmt.Sprintf("own %d", i), UserWritable: true}}, page: 1 + r.IntN(7)}
 		for range 2 * len(users) {
 			// The dates are few, so that some are the same.
-			c.list = append(c.list, record.Claim{
+			c.list = append(c.list, record.DateValue{
 				Place: r.IntN(2), User: users[r.IntN(len(users))], Has: r.IntN(9) > 0, Value: int64(1650000000 + 86400*100*r.IntN(15)),
 			})
 		}
-		c.list = append(c.list, record.Claim{Place: 1, Name: "nobody", Has: true, Value: int64(1650000000)},
-			record.Claim{User: users[0], Reason: record.WrongType, Detail: "the key holds a list"})
+		c.list = append(c.list, record.DateValue{Place: 1, Name: "nobody", Has: true, Value: int64(1650000000)},
+			record.DateValue{User: users[0], Reason: record.WrongType, Detail: "the key holds a list"})
 		sources = append(sources, c)
 	}
 	return sources
@@ -84,7 +84,7 @@ func TestOrderAndPartsChangeNothing(t *testing.T) {
 			}
 			sources := otherSources(world, rand.New(rand.NewPCG(seed, 3)))
 			for _, s := range sources {
-				c := s.(*claims)
+				c := s.(*dateList)
 				r.Shuffle(len(c.list), func(i, j int) { c.list[i], c.list[j] = c.list[j], c.list[i] })
 			}
 			r.Shuffle(len(sources), func(i, j int) { sources[i], sources[j] = sources[j], sources[i] })

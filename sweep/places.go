@@ -11,7 +11,7 @@ import (
 // places are all places of a run: those of the target's collections, in the order in which the app looks at them, then
 // those of the other sources by name.
 type places struct {
-	list []record.Place
+	list []record.DatePlace
 
 	// first is the index of a collection's first place.
 	first map[record.Collection]int
@@ -32,7 +32,7 @@ func newPlaces(sources []record.DateSource) (places, error) {
 	for _, s := range sources {
 		p.list = append(p.list, s.Places()...)
 	}
-	slices.SortFunc(p.list[own:], func(a, b record.Place) int { return cmp.Compare(a.Name, b.Name) })
+	slices.SortFunc(p.list[own:], func(a, b record.DatePlace) int { return cmp.Compare(a.Name, b.Name) })
 	index := make(map[string]uint16, len(p.list))
 	for i, place := range p.list {
 		if _, twice := index[place.Name]; twice {
@@ -51,12 +51,12 @@ func newPlaces(sources []record.DateSource) (places, error) {
 }
 
 // group returns the group of the entries of a place that is none of a collection's.
-func (p places) group(place uint16) uint16 { return firstClaim + place }
+func (p places) group(place uint16) uint16 { return firstPlace + place }
 
 // in returns the places whose documents an entry of the group is one of.
 func (p places) in(group uint16) (from, to int) {
-	if group >= firstClaim {
-		i := int(group - firstClaim)
+	if group >= firstPlace {
+		i := int(group - firstPlace)
 		return i, i + 1
 	}
 	c := record.Collection(group)

@@ -61,7 +61,7 @@ type Columns struct {
 
 // PlaceFigures are what was found at a place.
 type PlaceFigures struct {
-	Place       record.Place
+	Place       record.DatePlace
 	Documents   int64 // or keys, or members, that were looked at
 	Nobodys     int64 // of them, those that are no user's
 	Candidates  int64 // plausible dates
@@ -104,15 +104,15 @@ type LeftReason string
 
 // The reasons.
 const (
-	LeftAPIKeys LeftReason = "two-api-keys"      // the user's documents have different API keys
-	LeftKV      LeftReason = "kv-differs"        // the user's documents have different values of a pair
-	LeftJunk    LeftReason = "not-understood"    // a document holds something else than its collection is for
-	LeftTwice   LeftReason = "repeated-field"    // a document holds two fields of one name
-	LeftSize    LeftReason = "too-large"         // the change, or what comes of it, is larger than a document may be
-	LeftMany    LeftReason = "too-many"          // more documents of one user than fit a change
-	LeftMoved   LeftReason = "changed-meanwhile" // somebody kept changing the documents
-	LeftTaken   LeftReason = "taken"             // a unique index has the value in another document
-	LeftRefused LeftReason = "refused"           // the target refuses it
+	LeftAPIKeys   LeftReason = "two-api-keys"      // the user's documents have different API keys
+	LeftKV        LeftReason = "kv-differs"        // the user's documents have different values of a pair
+	LeftMalformed LeftReason = "not-understood"    // a document holds something else than its collection is for
+	LeftTwice     LeftReason = "repeated-field"    // a document holds two fields of one name
+	LeftSize      LeftReason = "too-large"         // the change, or what comes of it, is larger than a document may be
+	LeftMany      LeftReason = "too-many"          // more documents of one user than fit a change
+	LeftMoved     LeftReason = "changed-meanwhile" // somebody kept changing the documents
+	LeftTaken     LeftReason = "taken"             // a unique index has the value in another document
+	LeftRefused   LeftReason = "refused"           // the target refuses it
 )
 
 // Snapshot is the progress of a sweep.

@@ -14,7 +14,7 @@ import (
 type reversal struct {
 	change  record.Change
 	steps   []record.Step       // those that take it back, in their order
-	results []record.StepResult // of each step, as it was foreseen or, where the reversal failed, in the end
+	results []record.StepResult // of each step, as it was prechecked or, where the reversal failed, in the end
 	made    int                 // steps that are made
 	failed  bool
 }
@@ -31,7 +31,7 @@ func newReversal(c record.Change) *reversal {
 func (r *reversal) fail(result record.StepResult) {
 	r.failed = true
 	for i, is := range r.results {
-		if is != record.StepAlready {
+		if is != record.StepNoop {
 			r.results[i] = result
 		}
 	}
@@ -52,29 +52,29 @@ type docKey struct {
 
 func keyOf(s record.Step) docKey { return docKey{s.Collection, s.ID} }
 
-// stuck are the documents of reversals that failed, by the change. Changes of one document follow each other closely.
-type stuck map[docKey]int64
+// blocked are the documents of reversals that failed, by the change. Changes of one document follow each other closely.
+type blocked map[docKey]int64
 
-// stuckFor is for how many changes a document is remembered, and mostStuck how many documents.
+// blockedFor is for how many changes a document is remembered, and mostBlocked how many documents.
 const (
-	stuckFor  = 10 * record.MaxSteps
-	mostStuck = 2 * stuckFor
+	blockedFor  = 10 * record.MaxSteps
+	mostBlocked = 2 * blockedFor
 )
 
-func (s *stuck) add(r *reversal) {
+func (s *blocked) add(r *reversal) {
 	if *s == nil {
-		*s = make(stuck)
+		*s = make(blocked)
 	}
 	for _, step := range r.steps {
 		(*s)[keyOf(step)] = r.change.Seq
 	}
-	if len(*s) > mostStuck {
-		maps.DeleteFunc(*s, func(_ docKey, seq int64) bool { return seq > r.change.Seq+stuckFor })
+	if len(*s) > mostBlocked {
+		maps.DeleteFunc(*s, func(_ docKey, seq int64) bool { return seq > r.change.Seq+blockedFor })
 	}
 }
 
 // has reports whether a later change of one of the reversal's documents was not taken back.
-func (s stuck) has(r *reversal) bool {
+func (s blocked) has(r *reversal) bool {
 	return slices.ContainsFunc(r.steps, func(step record.Step) bool {
 		_, is := s[keyOf(step)]
 		return is
@@ -91,15 +91,15 @@ func (u *UndoJob) count(r *reversal) {
 			u.report.Restored++
 			u.restored.Add(1)
 			continue
-		case record.StepAlready:
+		case record.StepNoop:
 			// A document that the change did not change is none that was restored.
 			if !bytes.Equal(s.Before, s.After) {
 				u.report.Already++
 			}
 			continue
-		case record.StepMoved:
+		case record.StepModified:
 			u.report.Moved++
-		case record.StepTaken:
+		case record.StepDuplicate:
 			u.report.Refused++
 			reason = LeftTaken
 		default:
@@ -110,9 +110,9 @@ func (u *UndoJob) count(r *reversal) {
 	}
 }
 
-// foreseen returns what applying the steps would result in, as far as the documents tell. Where these are too large to be
+// prechecked returns what applying the steps would result in, as far as the documents tell. Where these are too large to be
 // held together, it reads half of them at a time.
-func foreseen(ctx context.Context, documents record.Documents, steps []record.Step) ([]record.StepResult, error) {
+func prechecked(ctx context.Context, documents record.Documents, steps []record.Step) ([]record.StepResult, error) {
 	stands := make(map[docKey][]byte)
 	ids := make(map[record.Collection][]string)
 	for _, s := range steps {
@@ -122,13 +122,13 @@ func foreseen(ctx context.Context, documents record.Documents, steps []record.St
 		docs, err := documents.Whole(ctx, c, list, wholeBytes)
 		switch {
 		case errors.Is(err, record.ErrTooMuch) && len(steps) == 1:
-			return []record.StepResult{record.StepMoved}, nil // it is larger than any that the journal holds
+			return []record.StepResult{record.StepModified}, nil // it is larger than any that the journal holds
 		case errors.Is(err, record.ErrTooMuch):
-			first, err := foreseen(ctx, documents, steps[:len(steps)/2])
+			first, err := prechecked(ctx, documents, steps[:len(steps)/2])
 			if err != nil {
 				return nil, err
 			}
-			second, err := foreseen(ctx, documents, steps[len(steps)/2:])
+			second, err := prechecked(ctx, documents, steps[len(steps)/2:])
 			return append(first, second...), err
 		case err != nil:
 			return nil, err
@@ -142,9 +142,9 @@ func foreseen(ctx context.Context, documents record.Documents, steps []record.St
 		now := stands[keyOf(s)]
 		switch {
 		case bytes.Equal(now, s.After):
-			results[i] = record.StepAlready
+			results[i] = record.StepNoop
 		case !bytes.Equal(now, s.Before):
-			results[i] = record.StepMoved
+			results[i] = record.StepModified
 		}
 	}
 	return results, nil

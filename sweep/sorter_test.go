@@ -73,14 +73,14 @@ func TestEntriesAreReadBack(t *testing.T) {
 	t.Parallel()
 	one := rapid.Custom(func(t *rapid.T) entry {
 		e := entry{
-			user:  record.UserID(rapid.Uint64().Draw(t, "user")),
-			group: rapid.Uint16().Draw(t, "group"),
-			id:    rapid.String().Draw(t, "id"),
-			flags: rapid.Byte().Draw(t, "flags"),
-			right: rapid.Int64().Draw(t, "right"),
+			user:      record.UserID(rapid.Uint64().Draw(t, "user")),
+			group:     rapid.Uint16().Draw(t, "group"),
+			id:        rapid.String().Draw(t, "id"),
+			flags:     rapid.Byte().Draw(t, "flags"),
+			canonical: rapid.Int64().Draw(t, "right"),
 		}
 		for range rapid.IntRange(0, 3).Draw(t, "finds") {
-			e.finds = append(e.finds, find{rapid.Uint16().Draw(t, "place"), rapid.Uint16().Draw(t, "fault"), rapid.Int64().Draw(t, "date")})
+			e.dates = append(e.dates, foundDate{rapid.Uint16().Draw(t, "place"), rapid.Uint16().Draw(t, "fault"), rapid.Int64().Draw(t, "date")})
 		}
 		return e
 	})
@@ -89,7 +89,7 @@ func TestEntriesAreReadBack(t *testing.T) {
 		encoded := a.append(nil)
 		var read entry
 		read.decode(encoded)
-		if diff := cmp.Diff(a, read, cmp.AllowUnexported(entry{}, find{})); diff != "" {
+		if diff := cmp.Diff(a, read, cmp.AllowUnexported(entry{}, foundDate{})); diff != "" {
 			t.Fatal(diff)
 		}
 		if a.user != b.user && (a.user < b.user) != (bytes.Compare(encoded, b.append(nil)) < 0) {

@@ -81,7 +81,7 @@ func (j *Job) flush(ctx context.Context, q *queue) error {
 // change is a task on its way.
 type change struct {
 	task   task
-	ruling ruling
+	plan   plan
 	entry  record.Change
 	made   int  // steps that are done
 	failed bool // the next step could not be made, for the reason result
@@ -124,7 +124,7 @@ func (j *Job) work(ctx context.Context, tasks []task) (largest int, err error) {
 		if j.opts.DryRun {
 			j.changed(len(changes))
 			for _, c := range changes {
-				j.settle(c)
+				j.count(c)
 			}
 			return largest, nil
 		}
@@ -176,7 +176,7 @@ func (j *Job) whole(ctx context.Context, tasks []task) (map[record.UserID][]reco
 
 // decide returns the change for a task, or nil where there is none, which it counts.
 func (j *Job) decide(t task, docs []record.Document) *change {
-	var r ruling
+	var r plan
 	if repeated := slices.ContainsFunc(docs, func(d record.Document) bool { return d.Repeated }); repeated {
 		r.left = LeftTwice
 	} else if t.collection == record.MonitoringCollection {
@@ -185,13 +185,13 @@ func (j *Job) decide(t task, docs []record.Document) *change {
 	} else {
 		r = decideDuplicates(t.collection, t.user, docs, j.keyless, j.opts.Now)
 	}
-	c := &change{task: t, ruling: r}
+	c := &change{task: t, plan: r}
 	switch {
 	case r.left != "":
 		j.leave(t, r.left)
 		return nil
 	case r.nothing():
-		j.settle(c)
+		j.count(c)
 		return nil
 	}
 	c.entry = record.Change{User: t.user, Collection: t.collection, Action: r.action, Steps: r.steps(j.opts.Documents)}
@@ -256,7 +256,7 @@ func (j *Job) make(ctx context.Context, changes []*change) ([]task, error) {
 	var amended []record.Change
 	for _, c := range changes {
 		if !c.failed {
-			j.settle(c)
+			j.count(c)
 			continue
 		}
 		if err := j.back(ctx, c); err != nil {
@@ -268,10 +268,10 @@ func (j *Job) make(ctx context.Context, changes []*change) ([]task, error) {
 		c.entry.Steps = c.entry.Steps[:c.made]
 		amended = append(amended, c.entry)
 		switch {
-		case c.result == record.StepTaken && !c.task.taken:
+		case c.result == record.StepDuplicate && !c.task.taken:
 			c.task.taken = true // somebody may have made a document of the identity a moment ago
 			again = append(again, c.task)
-		case c.result == record.StepTaken:
+		case c.result == record.StepDuplicate:
 			j.leave(c.task, LeftTaken)
 		case c.result == record.StepRefused:
 			j.leave(c.task, LeftRefused)
@@ -320,7 +320,7 @@ func (j *Job) back(ctx context.Context, c *change) error {
 		if err != nil {
 			return err
 		}
-		if results[0] != record.StepDone && results[0] != record.StepAlready {
+		if results[0] != record.StepDone && results[0] != record.StepNoop {
 			return nil
 		}
 		c.made--
@@ -347,7 +347,7 @@ func (j *Job) apply(ctx context.Context, changes []*change) error {
 		}
 		for i, c := range of {
 			switch results[i] {
-			case record.StepDone, record.StepAlready:
+			case record.StepDone, record.StepNoop:
 				c.made++
 			default:
 				c.failed, c.result = true, results[i]

@@ -15,10 +15,10 @@ import (
 
 // UndoJob is a sweep that is taken back.
 type UndoJob struct {
-	opts   UndoOptions
-	retry  retry.Policy
-	report UndoReport
-	stuck  stuck
+	opts    UndoOptions
+	retry   retry.Policy
+	report  UndoReport
+	blocked blocked
 
 	done, total, restored atomic.Int64
 }
@@ -133,7 +133,7 @@ func (u *UndoJob) all(ctx context.Context) error {
 		return u.opts.Journal.Changes(ctx, u.opts.ID, func(page []record.Change) error {
 			page = slices.DeleteFunc(page, func(c record.Change) bool { return c.Seq >= next })
 			for len(page) > 0 {
-				n := apart(page)
+				n := independent(page)
 				if failed = u.drained(ctx, page[:n]); failed != nil {
 					return errEnough
 				}
@@ -169,10 +169,10 @@ func (u *UndoJob) stragglers(ctx context.Context) error {
 	for {
 		before := u.report.Restored
 		seen := 0
-		again := &UndoJob{opts: u.opts, retry: u.retry, stuck: u.stuck}
+		again := &UndoJob{opts: u.opts, retry: u.retry, blocked: u.blocked}
 		err := u.opts.Journal.Changes(ctx, u.opts.ID, func(page []record.Change) error {
 			for len(page) > 0 && seen < record.MaxSteps {
-				n := apart(page)
+				n := independent(page)
 				if err := again.drained(ctx, page[:n]); err != nil {
 					return err
 				}
@@ -194,9 +194,9 @@ func (u *UndoJob) stragglers(ctx context.Context) error {
 	}
 }
 
-// apart returns how many of the changes, from the first, are of different documents, and few enough to be taken back
+// independent returns how many of the changes, from the first, are of different documents, and few enough to be taken back
 // side by side.
-func apart(changes []record.Change) int {
+func independent(changes []record.Change) int {
 	busy := make(map[docKey]bool)
 	for i, c := range changes {
 		for _, s := range c.Steps {
@@ -222,7 +222,7 @@ func (u *UndoJob) changes(ctx context.Context, changes []record.Change) error {
 	for i, c := range changes {
 		list[i] = newReversal(c)
 	}
-	err := u.foresee(ctx, list)
+	err := u.precheck(ctx, list)
 	if err != nil {
 		return err
 	}
@@ -242,7 +242,7 @@ func (u *UndoJob) changes(ctx context.Context, changes []record.Change) error {
 		if err != nil {
 			r.cut()
 		} else if r.failed {
-			u.stuck.add(r)
+			u.blocked.add(r)
 		}
 		u.count(r)
 	}
@@ -260,35 +260,35 @@ func (u *UndoJob) advance(ctx context.Context, of []*reversal) error {
 		return err
 	}
 	for i, r := range of {
-		if err := u.settle(ctx, r, results[i]); err != nil {
+		if err := u.note(ctx, r, results[i]); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// settle notes what became of a reversal's next step. Where it could not be made, those before it are made undone.
-func (u *UndoJob) settle(ctx context.Context, r *reversal, result record.StepResult) error {
-	if result == record.StepDone || result == record.StepAlready {
+// note notes what became of a reversal's next step. Where it could not be made, those before it are made undone.
+func (u *UndoJob) note(ctx context.Context, r *reversal, result record.StepResult) error {
+	if result == record.StepDone || result == record.StepNoop {
 		if len(r.steps) == 1 {
 			r.results[0] = result
 		}
 		r.made++
 		return nil
 	}
-	if result == record.StepTaken {
+	if result == record.StepDuplicate {
 		// Where another document has the identity, somebody has made it since.
 		docs, err := u.opts.Documents.Whole(ctx, r.steps[r.made].Collection, []string{r.steps[r.made].ID}, wholeBytes)
 		switch {
 		case errors.Is(err, record.ErrTooMuch) || len(docs) > 0:
-			result = record.StepMoved
+			result = record.StepModified
 		case err != nil:
 			return err
 		}
 	}
 	for r.made > 0 {
 		r.made--
-		if r.results[r.made] == record.StepAlready {
+		if r.results[r.made] == record.StepNoop {
 			continue
 		}
 		if _, err := u.apply(ctx, []record.Step{r.steps[r.made].Undo()}); err != nil {
@@ -308,29 +308,29 @@ func (u *UndoJob) apply(ctx context.Context, steps []record.Step) (results []rec
 		return err
 	})
 	for i, result := range results {
-		if calls > 1 && result == record.StepAlready {
+		if calls > 1 && result == record.StepNoop {
 			results[i] = record.StepDone
 		}
 	}
 	return results, err
 }
 
-// foresee finds out what the steps will result in, as far as the documents tell. That of a single document is known when
+// precheck finds out what the steps will result in, as far as the documents tell. That of a single document is known when
 // it is made.
-func (u *UndoJob) foresee(ctx context.Context, list []*reversal) error {
+func (u *UndoJob) precheck(ctx context.Context, list []*reversal) error {
 	var steps []record.Step
 	for _, r := range list {
 		r.results = make([]record.StepResult, len(r.steps))
 		switch {
-		case u.stuck.has(r):
-			r.fail(record.StepMoved)
+		case u.blocked.has(r):
+			r.fail(record.StepModified)
 		case len(r.steps) > 1 || u.opts.DryRun:
 			steps = append(steps, r.steps...)
 		}
 	}
 	var results []record.StepResult
 	err := u.retry.Do(ctx, func() (err error) {
-		results, err = foreseen(ctx, u.opts.Documents, steps)
+		results, err = prechecked(ctx, u.opts.Documents, steps)
 		return err
 	})
 	if err != nil {
@@ -341,8 +341,8 @@ func (u *UndoJob) foresee(ctx context.Context, list []*reversal) error {
 			continue
 		}
 		r.results, results = results[:len(r.steps):len(r.steps)], results[len(r.steps):]
-		if slices.Contains(r.results, record.StepMoved) {
-			r.fail(record.StepMoved)
+		if slices.Contains(r.results, record.StepModified) {
+			r.fail(record.StepModified)
 		}
 	}
 	return nil

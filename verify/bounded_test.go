@@ -21,11 +21,11 @@ type endless struct {
 	item  func(n int) record.Item
 }
 
-func (s endless) Parts(context.Context) ([]record.Part, error)        { return []record.Part{s}, nil }
-func (s endless) Rest(context.Context, func(record.Page) error) error { return nil }
-func (s endless) Total(context.Context) (int64, error)                { return int64(s.users), nil }
-func (s endless) Identity() string                                    { return "endless" }
-func (s endless) Name() string                                        { return "endless" }
+func (s endless) Parts(context.Context) ([]record.Part, error)            { return []record.Part{s}, nil }
+func (s endless) Deferred(context.Context, func(record.Page) error) error { return nil }
+func (s endless) Total(context.Context) (int64, error)                    { return int64(s.users), nil }
+func (s endless) Identity() string                                        { return "endless" }
+func (s endless) Name() string                                            { return "endless" }
 func (s endless) Read(_ context.Context, _ string, yield func(record.Page) error) error {
 	for n := 0; n < s.users; n += 500 {
 		var p record.Page
@@ -88,7 +88,7 @@ func TestEveryRecordAheadInBoundedMemory(t *testing.T) {
 		record.MonitoringSince: {record.Record{Time: 1_700_000_000}, func(h *record.Held) { h.Times["since"] = int64(1_699_999_999) }},
 		record.KV: {
 			record.Record{Fields: map[string]record.Field{"city": {Value: "a long text that is not held, only its digest is, whatever its length"}}},
-			func(h *record.Held) { h.Written, h.Fields["another"] = false, true },
+			func(h *record.Held) { h.Unmodified, h.Fields["another"] = false, true },
 		},
 	} {
 		t.Run(kind.String(), func(t *testing.T) {
@@ -222,7 +222,7 @@ func BenchmarkVerify(b *testing.B) {
 		"equal": target,
 		"ahead": func(n int) record.Document {
 			s := target(n)
-			s.Held.Written, s.Held.Fields["more"] = false, 1.5
+			s.Held.Unmodified, s.Held.Fields["more"] = false, 1.5
 			return s
 		},
 	} {

@@ -39,7 +39,7 @@ type bucket struct {
 }
 
 func (b *bucket) add(d record.Digest, kind record.Kind, cost int64) {
-	high, low := halves(d)
+	high, low := splitDigest(d)
 	var carry uint64
 	b.low, carry = bits.Add64(b.low, low, 0)
 	b.high, _ = bits.Add64(b.high, high, carry)
@@ -52,7 +52,7 @@ func (b *bucket) same(o *bucket) bool {
 	return b.high == o.high && b.low == o.low && b.records == o.records
 }
 
-func halves(d record.Digest) (high, low uint64) {
+func splitDigest(d record.Digest) (high, low uint64) {
 	for i := range 8 {
 		high = high<<8 | uint64(d[i])
 		low = low<<8 | uint64(d[i+8])
@@ -60,28 +60,28 @@ func halves(d record.Digest) (high, low uint64) {
 	return high, low
 }
 
-// side is what one side holds, summed up. It is safe for concurrent use.
-type side struct {
+// bucketSet is what one bucketSet holds, summed up. It is safe for concurrent use.
+type bucketSet struct {
 	mu      sync.Mutex
 	buckets []bucket
 }
 
-func newSide(n buckets) *side { return &side{buckets: make([]bucket, n)} }
+func newBucketSet(n buckets) *bucketSet { return &bucketSet{buckets: make([]bucket, n)} }
 
 // entry is what one record adds to a side.
 type entry struct {
-	bucket int
-	digest record.Digest
-	kind   record.Kind
-	held   bool // the digest is that of a record; else only cost counts
-	cost   int64
+	bucket   int
+	digest   record.Digest
+	kind     record.Kind
+	isRecord bool // the digest is that of a record; else only cost counts
+	cost     int64
 }
 
-func (s *side) add(entries []entry) {
+func (s *bucketSet) add(entries []entry) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, e := range entries {
-		if e.held {
+		if e.isRecord {
 			s.buckets[e.bucket].add(e.digest, e.kind, e.cost)
 		} else {
 			s.buckets[e.bucket].cost += e.cost

@@ -11,9 +11,9 @@ import (
 
 // compareCounts counts the records of the source and asks the target for the number of its documents.
 func (j *Job) compareCounts(ctx context.Context) error {
-	var t *tally
+	var t *summary
 	err := j.pass(ctx, "counting", func() error {
-		t = newTally(1)
+		t = newSummary(1)
 		var all figures
 		var mu sync.Mutex
 		group, ctx := errgroup.WithContext(ctx)

@@ -69,20 +69,20 @@ func (j *Job) Run(ctx context.Context) (*Report, error) {
 	return &j.report, err
 }
 
-// compareContent takes the tally, and looks closer at what differs until nothing does or the rechecks are used up.
+// compareContent sums up both sides, and drills down into what differs until nothing does or the rechecks are used up.
 func (j *Job) compareContent(ctx context.Context) error {
-	var t *tally
+	var t *summary
 	err := j.pass(ctx, "comparing", func() (err error) {
-		t, err = j.takeTally(ctx)
+		t, err = j.summarize(ctx)
 		j.report.Seen = t.seen
-		j.report.take(t.settled())
+		j.report.take(t.agreeing())
 		return err
 	})
 	if err != nil {
 		return err
 	}
 	j.expected.Store(j.documents.Load())
-	settled, open := t.settled(), t.differing()
+	settled, open := t.agreeing(), t.differing()
 	for round := 0; len(open) > 0; round++ {
 		if round > 0 {
 			if err := j.pause(ctx, round); err != nil {
@@ -106,7 +106,7 @@ func (j *Job) compareContent(ctx context.Context) error {
 	return nil
 }
 
-// outcome is what a round of looking closer found.
+// outcome is what a round of drilling down found.
 type outcome struct {
 	found               differences
 	open                []int   // buckets that still differ
@@ -114,7 +114,7 @@ type outcome struct {
 }
 
 // round compares the buckets one by one, in as many passes as the memory takes.
-func (j *Job) round(ctx context.Context, t *tally, list []int, round int) (*outcome, error) {
+func (j *Job) round(ctx context.Context, t *summary, list []int, round int) (*outcome, error) {
 	o := &outcome{found: differences{limit: j.opts.MaxDifferences}}
 	for len(list) > 0 {
 		n := t.fitting(list, j.opts.Memory)
@@ -123,9 +123,9 @@ func (j *Job) round(ctx context.Context, t *tally, list []int, round int) (*outc
 			phase = fmt.Sprintf("looking again (%d of %d)", round, j.opts.Recheck)
 			j.report.Rechecks++
 		}
-		var c *closer
+		var c *drillDown
 		err := j.pass(ctx, phase, func() (err error) {
-			c, err = j.lookCloser(ctx, list[:n])
+			c, err = j.drillDown(ctx, list[:n])
 			return err
 		})
 		if err != nil {
@@ -140,7 +140,7 @@ func (j *Job) round(ctx context.Context, t *tally, list []int, round int) (*outc
 	return o, nil
 }
 
-func (o *outcome) take(c *closer, list []int) {
+func (o *outcome) take(c *drillDown, list []int) {
 	for _, b := range list {
 		if c.differ[b] {
 			o.open = append(o.open, b)
@@ -154,7 +154,7 @@ func (o *outcome) take(c *closer, list []int) {
 }
 
 // fitting returns how many of the buckets fit the memory together, at least one.
-func (t *tally) fitting(list []int, memory int64) int {
+func (t *summary) fitting(list []int, memory int64) int {
 	var cost int64
 	for n, b := range list {
 		cost += t.source.buckets[b].cost + costOfBucket

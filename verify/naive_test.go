@@ -17,18 +17,18 @@ func naive(items []record.Item, documents []record.Document, o record.CompareOpt
 		of   record.Identity
 	}
 	records := make(map[id]record.Record)
-	leftOut := make(map[id]*record.LeftOut)
-	claims := make(map[string]bool)
+	leftOut := make(map[id]*record.Omitted)
+	rejectedKeys := make(map[string]bool)
 	known := make(map[id]bool)
 	for _, it := range items {
 		at := id{it.Kind, it.Identity()}
-		leftOut[at], known[at] = it.LeftOut(), at.of.String() != "" || at.kind == record.Metrics
+		leftOut[at], known[at] = it.Omitted(), at.of.String() != "" || at.kind == record.Metrics
 		if it.APIKey != "" {
-			claims[at.of.String()+" "+it.APIKey] = true
+			rejectedKeys[at.of.String()+" "+it.APIKey] = true
 		}
 		if it.Record != nil {
 			r := *it.Record
-			r.LeftOut = it.LeftOut()
+			r.Omitted = it.Omitted()
 			records[at] = r
 		}
 	}
@@ -45,11 +45,11 @@ func naive(items []record.Item, documents []record.Document, o record.CompareOpt
 		case !nobody && met[at]:
 			n.add(s.Kind, s.User, s.Name.String(), "", record.Extra)
 		case s.Kind == record.APIKeys:
-			if o.Exact || nobody || !claims[at.of.String()+" "+s.Held.APIKey] {
+			if o.Exact || nobody || !rejectedKeys[at.of.String()+" "+s.Held.APIKey] {
 				n.add(s.Kind, s.User, s.Name.String(), "", record.Extra)
 			}
 		case o.Exact:
-			excused := !nobody && !s.Held.Hidden && known[at] && (s.Kind == record.KV || s.Kind == record.Metrics)
+			excused := !nobody && !s.Held.Untyped && known[at] && (s.Kind == record.KV || s.Kind == record.Metrics)
 			for name := range s.Held.Fields {
 				excused = excused && leftOut[at].Has(name)
 			}
@@ -87,7 +87,7 @@ func line(d record.Difference) string {
 
 func (n *naiveComparison) compare(r record.Record, s record.Document) {
 	field := func(name string, t record.DifferenceType) { n.add(r.Kind, r.User, r.Name.String(), name, t) }
-	othersKeep := n.o.Policy == record.PreferTarget && !n.o.Exact && !s.Held.Written
+	othersKeep := n.o.Policy == record.PreferTarget && !n.o.Exact && !s.Held.Unmodified
 	switch r.Kind {
 	case record.APIKeys:
 		switch {
@@ -107,7 +107,7 @@ func (n *naiveComparison) compare(r record.Record, s record.Document) {
 			}
 		}
 		for name := range s.Held.Fields {
-			if _, ours := r.Fields[name]; !ours && !r.LeftOut.Has(name) && (n.o.Exact || s.Held.Written) {
+			if _, ours := r.Fields[name]; !ours && !r.Omitted.Has(name) && (n.o.Exact || s.Held.Unmodified) {
 				field(name, record.Extra)
 			}
 		}
@@ -132,7 +132,7 @@ func (n *naiveComparison) compare(r record.Record, s record.Document) {
 			field("since", record.Different) // merging would write the earlier one
 		}
 	case record.Metrics:
-		if s.Held.Hidden {
+		if s.Held.Untyped {
 			field("type", record.Different)
 		}
 		for name, f := range r.Fields {
@@ -147,7 +147,7 @@ func (n *naiveComparison) compare(r record.Record, s record.Document) {
 		}
 		if n.o.Exact {
 			for name := range s.Held.Fields {
-				if _, ours := r.Fields[name]; !ours && !r.LeftOut.Has(name) {
+				if _, ours := r.Fields[name]; !ours && !r.Omitted.Has(name) {
 					field(name, record.Extra)
 				}
 			}

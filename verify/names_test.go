@@ -30,9 +30,9 @@ func TestWhatWasMergedIsFoundWhoeverItIsOf(t *testing.T) {
 				}))
 				continue
 			}
-			for _, want := range []record.Column{record.Inserted, record.Unchanged} {
+			for _, want := range []record.Status{record.Inserted, record.Unchanged} {
 				outcomes, err := store.Write(context.Background(), []record.Record{*it.Record}, nil)
-				if err != nil || outcomes[0].Column != want {
+				if err != nil || outcomes[0].Status != want {
 					t.Fatalf("%s of %q: %+v, %v", it.Kind, it.Identity(), outcomes, err)
 				}
 			}

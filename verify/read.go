@@ -41,7 +41,7 @@ func (j *Job) readSource(ctx context.Context, take func(record.Page)) error {
 	if err := group.Wait(); err != nil {
 		return err
 	}
-	return source.Rest(ctx, page)
+	return source.Deferred(ctx, page)
 }
 
 // readTarget reads the target once, its kinds side by side, and hands its documents to take, which is called from

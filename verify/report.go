@@ -35,7 +35,7 @@ type Report struct {
 	Differences []record.Difference
 	Total       int64
 
-	Seen    record.Seen             // the source's keys
+	Seen    record.KeyCounts        // the source's keys
 	Reasons map[record.Reason]int64 // values of the source that are rejected, by reason
 	Future  int64                   // of them, dates that lie in the future
 

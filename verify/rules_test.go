@@ -48,13 +48,13 @@ func keyOf(n, of int) record.Document {
 // others is the document of a record as somebody else wrote it.
 func others(r record.Record) record.Document {
 	s := documentOf(r)
-	s.Held.Written = false
+	s.Held.Unmodified = false
 	return s
 }
 
 func counters(hidden bool) record.Document {
 	return record.Document{Kind: record.Metrics, Held: record.Held{
-		Found: true, Hidden: hidden, Fields: map[string]record.Value{"c1": int64(1), "c2": int64(2)},
+		Found: true, Untyped: hidden, Fields: map[string]record.Value{"c1": int64(1), "c2": int64(2)},
 	}}
 }
 

@@ -81,7 +81,7 @@ func change(t *rapid.T, documents []record.Document) []record.Document {
 			return documents
 		}
 		s := documentOf(*it.Record)
-		s.Held.Written = s.Held.Written && rapid.Bool().Draw(t, "written")
+		s.Held.Unmodified = s.Held.Unmodified && rapid.Bool().Draw(t, "written")
 		if s.Kind == record.APIKeys && rapid.Bool().Draw(t, "another key") {
 			s.Held.APIKey = key(99)
 		}
@@ -100,7 +100,7 @@ func change(t *rapid.T, documents []record.Document) []record.Document {
 		return slices.Delete(documents, i, i+1)
 	}
 	s := clone(documents[i])
-	s.Held.Written = s.Held.Written && rapid.Bool().Draw(t, "still written")
+	s.Held.Unmodified = s.Held.Unmodified && rapid.Bool().Draw(t, "still written")
 	switch s.Kind {
 	case record.APIKeys:
 		s.Held.APIKey = rapid.SampledFrom([]string{key(100), key(101), ""}).Draw(t, "key")
@@ -123,7 +123,7 @@ func change(t *rapid.T, documents []record.Document) []record.Document {
 		}
 	case record.Metrics:
 		s.Held.Fields["c1"] = rapid.SampledFrom([]record.Value{int64(0), int64(13), 11.5, "12", "many", int64(-1)}).Draw(t, "counter")
-		s.Held.Hidden = rapid.IntRange(0, 3).Draw(t, "hidden") == 0
+		s.Held.Untyped = rapid.IntRange(0, 3).Draw(t, "hidden") == 0
 	}
 	documents[i] = s
 	return documents

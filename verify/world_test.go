@@ -182,11 +182,11 @@ func documentOf(r record.Record) record.Document {
 	s := record.Document{Kind: r.Kind, User: r.User, Name: r.Name, Named: r.Name != (record.Name{}), Held: record.Held{Found: true}}
 	switch r.Kind {
 	case record.APIKeys:
-		s.Held.APIKey, s.Held.Written = r.APIKey, true
+		s.Held.APIKey, s.Held.Unmodified = r.APIKey, true
 	case record.LastSeen, record.MonitoringSince:
 		s.Held.Times = map[string]any{record.TimeField(r.Kind): r.Time}
 	default:
-		s.Held.Written = r.Kind == record.KV
+		s.Held.Unmodified = r.Kind == record.KV
 		s.Held.Fields = make(map[string]record.Value)
 		for name, f := range r.Fields {
 			s.Held.Fields[name] = f.Value

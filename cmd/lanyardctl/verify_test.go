@@ -203,7 +203,7 @@ func TestFilesThatCannotBeWrittenAreAllNamed(t *testing.T) {
 				if test.want == exit.Interrupted {
 					cancel(record.ErrInterrupted)
 				}
-				report := &verify.Report{Only: record.AllKinds, Total: test.total, Seen: record.Seen{Lanyard: 1}}
+				report := &verify.Report{Only: record.AllKinds, Total: test.total, Seen: record.KeyCounts{Lanyard: 1}}
 				err = run.ended(ctx, run.report(report, test.err))
 			}
 			if exit.CodeOf(err) != test.want {
@@ -228,14 +228,14 @@ func TestASourceThatWasEmptiedIsNoVerdict(t *testing.T) {
 	t.Chdir(t.TempDir())
 	for name, test := range map[string]struct {
 		args []string
-		seen record.Seen
+		seen record.KeyCounts
 		err  error
 		want int
 	}{
-		"no key of Lanyard's any more": {nil, record.Seen{Keys: 7, Ignored: 7}, nil, exit.Failed},
-		"but of its analytics":         {nil, record.Seen{Analytics: 1}, nil, exit.Done},
-		"as was asked for":             {[]string{"--allow-empty"}, record.Seen{}, nil, exit.Done},
-		"found in a later pass":        {nil, record.Seen{Lanyard: 1}, fmt.Errorf("look closer: %w", verify.ErrEmptied), exit.Failed},
+		"no key of Lanyard's any more": {nil, record.KeyCounts{Keys: 7, Ignored: 7}, nil, exit.Failed},
+		"but of its analytics":         {nil, record.KeyCounts{Analytics: 1}, nil, exit.Done},
+		"as was asked for":             {[]string{"--allow-empty"}, record.KeyCounts{}, nil, exit.Done},
+		"found in a later pass":        {nil, record.KeyCounts{Lanyard: 1}, fmt.Errorf("look closer: %w", verify.ErrEmptied), exit.Failed},
 	} {
 		t.Run(name, func(t *testing.T) {
 			run, _ := runOfVerify(t, test.args...)

@@ -103,7 +103,7 @@ func (d Discord) Open(notify func(message string)) (sources []DateSource, closeA
 type memberFiles []*discord.Members
 
 // Places implements [record.DateSource].
-func (m memberFiles) Places() []record.Place { return m[0].Places() }
+func (m memberFiles) Places() []record.DatePlace { return m[0].Places() }
 
 // Total implements [record.DateSource].
 func (m memberFiles) Total(ctx context.Context) (int64, error) {
@@ -118,10 +118,10 @@ func (m memberFiles) Total(ctx context.Context) (int64, error) {
 	return total, nil
 }
 
-// Claims implements [record.DateSource].
-func (m memberFiles) Claims(ctx context.Context, yield func([]record.Claim) error) error {
+// Values implements [record.DateSource].
+func (m memberFiles) Values(ctx context.Context, yield func([]record.DateValue) error) error {
 	for _, file := range m {
-		if err := file.Claims(ctx, yield); err != nil {
+		if err := file.Values(ctx, yield); err != nil {
 			return err
 		}
 	}

@@ -87,7 +87,7 @@ func (s redisUsers) Remarks() []string {
 
 // ReadingWith implements [ByUser].
 func (s redisUsers) ReadingWith(keys map[record.UserID][]string) record.Source {
-	return s.Source(redis.SourceOptions{Request: s.request, Points: true, Claims: keys})
+	return s.Source(redis.SourceOptions{Request: s.request, Points: true, Candidates: keys})
 }
 
 // HasUsers implements [ByUser].

@@ -85,7 +85,7 @@ func (r Registry) FindLanyard(ctx context.Context, source Source, o SourceOption
 	if err != nil {
 		return r.ExplainSource(err, o)
 	}
-	var seen record.Seen
+	var seen record.KeyCounts
 	for _, part := range parts {
 		err := part.Read(ctx, "", func(p record.Page) error {
 			seen.Add(p.Seen)

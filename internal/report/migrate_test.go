@@ -51,7 +51,7 @@ func fullRun() Migration {
 	k[record.LastSeen] = migrate.Counts{Read: 40000, Inserted: 39998, Updated: 1, Unchanged: 1, Notes: map[record.Note]int64{record.Normalised: 812}}
 	k[record.MonitoringSince] = migrate.Counts{Read: 8, Rejected: 8}
 	k[record.Metrics] = migrate.Counts{Read: 1, Inserted: 1}
-	m.Report.Seen = record.Seen{Keys: 1500000, Lanyard: 1280000, Ignored: 9000, Foreign: 1000, Analytics: 210000}
+	m.Report.Seen = record.KeyCounts{Keys: 1500000, Lanyard: 1280000, Ignored: 9000, Foreign: 1000, Analytics: 210000}
 	m.Report.Reasons = map[record.Reason]int64{record.InvalidUTF8: 1042, record.StaleAPIKey: 17, record.ConflictReason: 10,
 		record.ImplausibleTimestamp: 8, record.DocumentTooLarge: 3}
 	m.Report.Superseded = 4
@@ -68,7 +68,7 @@ func cleanRun() Migration {
 	}
 	m.Report.Kinds[record.KV] = migrate.Counts{Read: 3, Unchanged: 3}
 	m.Report.Kinds[record.LastSeen] = migrate.Counts{Read: 2, Inserted: 1, Updated: 1}
-	m.Report.Seen = record.Seen{Keys: 5, Lanyard: 5}
+	m.Report.Seen = record.KeyCounts{Keys: 5, Lanyard: 5}
 	m.Report.Duration = 400 * time.Millisecond
 	return m
 }

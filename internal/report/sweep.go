@@ -240,15 +240,15 @@ func mendable(f sweep.CollectionFigures) bool {
 }
 
 var leftTexts = map[sweep.LeftReason]string{
-	sweep.LeftAPIKeys: "the user's documents have different API keys: delete all but the right one",
-	sweep.LeftKV:      "the user's documents have different values of a pair: delete the wrong ones",
-	sweep.LeftJunk:    "a document holds something else than its collection is for",
-	sweep.LeftTwice:   "a document holds two fields of one name: remove all but the right one",
-	sweep.LeftSize:    "the documents before and after are larger together than the journal can hold",
-	sweep.LeftMany:    "the user has more documents there than are changed at once",
-	sweep.LeftMoved:   "somebody kept changing the documents: run it again",
-	sweep.LeftTaken:   "a unique index has the value in another document",
-	sweep.LeftRefused: "the database refuses it",
+	sweep.LeftAPIKeys:   "the user's documents have different API keys: delete all but the right one",
+	sweep.LeftKV:        "the user's documents have different values of a pair: delete the wrong ones",
+	sweep.LeftMalformed: "a document holds something else than its collection is for",
+	sweep.LeftTwice:     "a document holds two fields of one name: remove all but the right one",
+	sweep.LeftSize:      "the documents before and after are larger together than the journal can hold",
+	sweep.LeftMany:      "the user has more documents there than are changed at once",
+	sweep.LeftMoved:     "somebody kept changing the documents: run it again",
+	sweep.LeftTaken:     "a unique index has the value in another document",
+	sweep.LeftRefused:   "the database refuses it",
 }
 
 // leftovers lists what was left, with the reasons in words. Total counts all of them.

@@ -44,7 +44,7 @@ func fullSweep() Sweep {
 	for i, name := range []string{"monitoring.since", "users.since", "kv.kv.monitoring_since", "redis:lanyard:user_kv", "guild:911655453283848242"} {
 		n := int64(i)
 		s.Report.Places = append(s.Report.Places, sweep.PlaceFigures{
-			Place: record.Place{Name: name, ByUser: i == 2 || i == 3}, Documents: 12000 - n*1000, Candidates: 11000 - n*1000, Won: 11000 >> (3 * i),
+			Place: record.DatePlace{Name: name, UserWritable: i == 2 || i == 3}, Documents: 12000 - n*1000, Candidates: 11000 - n*1000, Won: 11000 >> (3 * i),
 		})
 	}
 	s.Report.Places[0].Implausible = map[record.Reason]int64{record.NotATimestamp: 2, record.ImplausibleTimestamp: 31}
@@ -61,7 +61,7 @@ func fullSweep() Sweep {
 		{User: user, From: 1775185650, To: 1664641326, Place: "users.since"},
 		{User: 1, From: 0, To: 1420070400, Place: "guild:911655453283848242"},
 	}
-	reasons := []sweep.LeftReason{sweep.LeftAPIKeys, sweep.LeftKV, sweep.LeftJunk, sweep.LeftSize, sweep.LeftMany, sweep.LeftMoved, sweep.LeftTaken, sweep.LeftRefused, sweep.LeftTwice}
+	reasons := []sweep.LeftReason{sweep.LeftAPIKeys, sweep.LeftKV, sweep.LeftMalformed, sweep.LeftSize, sweep.LeftMany, sweep.LeftMoved, sweep.LeftTaken, sweep.LeftRefused, sweep.LeftTwice}
 	for i, reason := range reasons {
 		s.Report.Leftovers = append(s.Report.Leftovers, sweep.Leftover{Collection: record.UserCollections[i%5], User: user + record.UserID(i), Reason: reason})
 	}
@@ -75,7 +75,7 @@ func cleanSweep() Sweep {
 	s.Report = sweep.Report{
 		Complete: true, Users: 2, Columns: sweep.Columns{Unchanged: 2}, StartedAt: s.Report.StartedAt, Duration: 400 * time.Millisecond,
 		Before: map[int]int64{2022: 2}, After: map[int]int64{2022: 2},
-		Places:      []sweep.PlaceFigures{{Place: record.Place{Name: "monitoring.since"}, Documents: 2, Candidates: 2, Won: 2}},
+		Places:      []sweep.PlaceFigures{{Place: record.DatePlace{Name: "monitoring.since"}, Documents: 2, Candidates: 2, Won: 2}},
 		Collections: []sweep.CollectionFigures{{Collection: record.MonitoringCollection, Documents: 2}},
 	}
 	return s

@@ -13,7 +13,7 @@ type builder struct{ ui.Text }
 
 func newBuilder(l ui.Style) *builder { return &builder{ui.Text{Style: l}} }
 
-func (t *builder) keys(p Pair, s record.Seen) {
+func (t *builder) keys(p Pair, s record.KeyCounts) {
 	t.Line("")
 	switch {
 	case p.ByUser:

@@ -38,7 +38,7 @@ func foundDifferences() Verification {
 	found := verify.Report{
 		Only: record.AllKinds, Complete: true, Passes: 4, Rechecks: 2,
 		StartedAt: time.Date(2026, 4, 3, 5, 7, 30, 417e6, time.FixedZone("", 7200)), Duration: 83*time.Second + 250*time.Millisecond,
-		Seen:    record.Seen{Keys: 1500000, Lanyard: 1280000, Ignored: 9000, Foreign: 1000, Analytics: 210000},
+		Seen:    record.KeyCounts{Keys: 1500000, Lanyard: 1280000, Ignored: 9000, Foreign: 1000, Analytics: 210000},
 		Reasons: map[record.Reason]int64{record.InvalidUTF8: 1042, record.StaleAPIKey: 17},
 	}
 	k := &found.Kinds
@@ -88,7 +88,7 @@ func goldenVerifications() map[string]Verification {
 	clean.Report.Only, clean.Report.Passes, clean.Report.Rechecks = record.Kinds(0).With(record.KV).With(record.LastSeen), 1, 0
 	clean.Report.Kinds[record.KV] = verify.Counts{Source: 3, Target: 4, Extra: 1, Agreeing: 3}
 	clean.Report.Kinds[record.LastSeen] = verify.Counts{Source: 2, Target: 2, Agreeing: 2, Ahead: 1}
-	clean.Report.Seen = record.Seen{Keys: 5, Lanyard: 5}
+	clean.Report.Seen = record.KeyCounts{Keys: 5, Lanyard: 5}
 	runs["clean"] = clean
 
 	rejects := clean

@@ -73,14 +73,14 @@ func (m *Members) failed(err error) error {
 func (m *Members) Close() error { return m.failed(m.file.Close()) }
 
 // Places returns the only place.
-func (*Members) Places() []record.Place { return []record.Place{{Name: "members"}} }
+func (*Members) Places() []record.DatePlace { return []record.DatePlace{{Name: "members"}} }
 
 // Total returns zero: a file does not tell.
 func (*Members) Total(context.Context) (int64, error) { return 0, nil }
 
-// Claims delivers when each member joined. A pipe can be read once. Its error is an [*Error], or wraps the operating
+// Values delivers when each member joined. A pipe can be read once. Its error is an [*Error], or wraps the operating
 // system's or the context's.
-func (m *Members) Claims(ctx context.Context, yield func([]record.Claim) error) error {
+func (m *Members) Values(ctx context.Context, yield func([]record.DateValue) error) error {
 	if m.read && m.once {
 		return m.failed(errors.New("what was read of it cannot be read again"))
 	}
@@ -94,7 +94,7 @@ func (m *Members) Claims(ctx context.Context, yield func([]record.Claim) error) 
 	if err != nil {
 		return m.failed(err)
 	}
-	for claims := make([]record.Claim, 0, chunk); ; {
+	for values := make([]record.DateValue, 0, chunk); ; {
 		if ctx.Err() != nil {
 			return m.failed(context.Cause(ctx))
 		}
@@ -103,13 +103,13 @@ func (m *Members) Claims(ctx context.Context, yield func([]record.Claim) error) 
 			return m.failed(err)
 		}
 		if more {
-			claims = append(claims, c)
+			values = append(values, c)
 		}
-		if len(claims) == chunk || !more && len(claims) > 0 {
-			if err := yield(claims); err != nil {
+		if len(values) == chunk || !more && len(values) > 0 {
+			if err := yield(values); err != nil {
 				return err
 			}
-			claims = make([]record.Claim, 0, chunk)
+			values = make([]record.DateValue, 0, chunk)
 		}
 		if !more {
 			return nil

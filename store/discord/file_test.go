@@ -26,8 +26,8 @@ func put(t testing.TB, content string) string {
 	return path
 }
 
-// readFile returns what a file claims, in its own order.
-func readFile(ctx context.Context, path string) (all []record.Claim, err error) {
+// readFile returns what a file says, in its own order.
+func readFile(ctx context.Context, path string) (all []record.DateValue, err error) {
 	m, err := discord.OpenMembers(path)
 	if err != nil {
 		return nil, err
@@ -35,8 +35,8 @@ func readFile(ctx context.Context, path string) (all []record.Claim, err error) 
 	defer func() { err = errors.Join(err, m.Close()) }()
 	for range 2 {
 		all = nil
-		err = m.Claims(ctx, func(claims []record.Claim) error {
-			all = append(all, claims...)
+		err = m.Values(ctx, func(values []record.DateValue) error {
+			all = append(all, values...)
 			return nil
 		})
 	}
@@ -44,8 +44,8 @@ func readFile(ctx context.Context, path string) (all []record.Claim, err error) 
 }
 
 func TestAFileIsAnArrayOrAMemberALine(t *testing.T) {
-	one := record.Claim{User: 94490510688792576, Has: true, Value: "2022-10-01T16:22:06.123000+00:00"}
-	two := record.Claim{User: 268473310986240001}
+	one := record.DateValue{User: 94490510688792576, Has: true, Value: "2022-10-01T16:22:06.123000+00:00"}
+	two := record.DateValue{User: 268473310986240001}
 	const a = `{"user": {"id": "94490510688792576", "username": "x"}, "joined_at": "2022-10-01T16:22:06.123000+00:00", "roles": ["1"]}`
 	const b = `{"joined_at": null, "user": {"id": 268473310986240001}}`
 	for rule, content := range map[string]string{
@@ -59,7 +59,7 @@ func TestAFileIsAnArrayOrAMemberALine(t *testing.T) {
 		"the mark before an array":  "\xef\xbb\xbf [" + a + "," + b + "]",
 	} {
 		got, err := readFile(t.Context(), put(t, content))
-		if d := cmp.Diff([]record.Claim{one, two}, got); err != nil || d != "" {
+		if d := cmp.Diff([]record.DateValue{one, two}, got); err != nil || d != "" {
 			t.Errorf("%s: %v\n%s", rule, err, d)
 		}
 	}
@@ -68,8 +68,8 @@ func TestAFileIsAnArrayOrAMemberALine(t *testing.T) {
 	}
 }
 
-func TestAMemberClaimsWhatItSays(t *testing.T) {
-	for content, want := range map[string]record.Claim{
+func TestAMemberSaysWhenItJoined(t *testing.T) {
+	for content, want := range map[string]record.DateValue{
 		`{"user": {"id": "1"}}`: {User: 1},
 		`{"user": {"id": 9007199254740993}, "joined_at": 1664641326}`: {User: 9007199254740993, Has: true, Value: int64(1664641326)},
 		`{"user": {"id": 18446744073709551615}, "joined_at": 1.5}`:    {User: 18446744073709551615, Has: true, Value: 1.5},
@@ -83,7 +83,7 @@ func TestAMemberClaimsWhatItSays(t *testing.T) {
 		`{"user": {"id": "1"}, "members": []}`: {User: 1},
 	} {
 		got, err := readFile(t.Context(), put(t, content))
-		if d := cmp.Diff([]record.Claim{want}, got); err != nil || d != "" {
+		if d := cmp.Diff([]record.DateValue{want}, got); err != nil || d != "" {
 			t.Errorf("%s: %v\n%s", content, err, d)
 		}
 	}
@@ -148,18 +148,18 @@ func TestAFileGoesOutInPieces(t *testing.T) {
 	}
 	defer m.Close()
 	count, calls := 0, 0
-	if err := m.Claims(t.Context(), func(c []record.Claim) error { count += len(c); calls++; return nil }); err != nil || count != 1234 || calls != 3 {
-		t.Errorf("%d claims in %d pieces, %v", count, calls, err)
+	if err := m.Values(t.Context(), func(c []record.DateValue) error { count += len(c); calls++; return nil }); err != nil || count != 1234 || calls != 3 {
+		t.Errorf("%d values in %d pieces, %v", count, calls, err)
 	}
 	stop := errors.New("stop")
-	if err := m.Claims(t.Context(), func([]record.Claim) error { return stop }); err != stop {
+	if err := m.Values(t.Context(), func([]record.DateValue) error { return stop }); err != stop {
 		t.Error(err)
 	}
 	ctx, cancel := context.WithCancelCause(t.Context())
-	if err := m.Claims(ctx, func([]record.Claim) error { cancel(stop); return nil }); !errors.Is(err, stop) {
+	if err := m.Values(ctx, func([]record.DateValue) error { cancel(stop); return nil }); !errors.Is(err, stop) {
 		t.Error(err)
 	}
-	if places := m.Places(); len(places) != 1 || places[0] != (record.Place{Name: "members"}) {
+	if places := m.Places(); len(places) != 1 || places[0] != (record.DatePlace{Name: "members"}) {
 		t.Error(places)
 	}
 }
@@ -192,7 +192,7 @@ func TestALongFileTakesLittleMemory(t *testing.T) {
 		t.Fatal(err)
 	}
 	count, highest := 0, uint64(0)
-	err = m.Claims(t.Context(), func(c []record.Claim) error {
+	err = m.Values(t.Context(), func(c []record.DateValue) error {
 		if count += len(c); count%20_000 == 0 {
 			runtime.GC()
 			var stats runtime.MemStats
@@ -207,7 +207,7 @@ func TestALongFileTakesLittleMemory(t *testing.T) {
 	if highest > 16<<20 {
 		t.Errorf("%d bytes in use", highest)
 	}
-	if err := m.Claims(t.Context(), nil); err == nil {
+	if err := m.Values(t.Context(), nil); err == nil {
 		t.Error("a pipe was read twice")
 	}
 }
@@ -218,22 +218,22 @@ func FuzzMembers(f *testing.F) {
 	f.Add([]byte(`{"user": {"id": 9007199254740993}, "joined_at": 1e3} {}`))
 	f.Fuzz(func(t *testing.T, content []byte) {
 		path := filepath.Join(t.TempDir(), "members")
-		write := func(text string) ([]record.Claim, error) {
+		write := func(text string) ([]record.DateValue, error) {
 			if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			claims, err := readFile(t.Context(), path)
+			values, err := readFile(t.Context(), path)
 			var typed *discord.Error
 			if err != nil && (!errors.As(err, &typed) || typed.Reason != discord.ErrNotMembers) {
 				t.Errorf("an error of no type: %v", err)
 			}
-			for _, c := range claims {
+			for _, c := range values {
 				if c.User != 0 && c.Name != "" || !c.Has && c.Value != nil {
-					t.Errorf("a claim that contradicts itself: %+v", c)
+					t.Errorf("a value that contradicts itself: %+v", c)
 				}
 				_, _, _ = record.Timestamp(record.MonitoringSince, c.Value, record.Bounds{})
 			}
-			return claims, err
+			return values, err
 		}
 		text := string(content)
 		if _, err := write(text); err != nil || strings.Contains(text, "[") {
@@ -248,7 +248,7 @@ func FuzzMembers(f *testing.F) {
 				continue // the mark stands at the beginning alone
 			}
 			both, err := write(twice)
-			if d := cmp.Diff([]record.Claim{single[0], single[0]}, both); err != nil || d != "" {
+			if d := cmp.Diff([]record.DateValue{single[0], single[0]}, both); err != nil || d != "" {
 				t.Errorf("%s: %v\n%s", form, err, d)
 			}
 		}

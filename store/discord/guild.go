@@ -19,7 +19,7 @@ type Guild struct {
 }
 
 // Places returns the guild.
-func (g *Guild) Places() []record.Place { return []record.Place{{Name: "guild:" + g.id}} }
+func (g *Guild) Places() []record.DatePlace { return []record.DatePlace{{Name: "guild:" + g.id}} }
 
 // Total returns about how many members there are, or zero: what fails here fails again, and is told, when they are read.
 func (g *Guild) Total(ctx context.Context) (int64, error) {
@@ -37,27 +37,27 @@ func (g *Guild) Total(ctx context.Context) (int64, error) {
 	return max(counts.Members, 0), nil
 }
 
-// Claims delivers when each member joined, a page at a time. Its error is an [*Error], or wraps the context's cause.
-func (g *Guild) Claims(ctx context.Context, yield func([]record.Claim) error) error {
+// Values delivers when each member joined, a page at a time. Its error is an [*Error], or wraps the context's cause.
+func (g *Guild) Values(ctx context.Context, yield func([]record.DateValue) error) error {
 	op := "list the members of guild " + g.id
 	for after, full := record.UserID(0), true; ; {
-		claims, err := g.page(ctx, op, after)
+		values, err := g.page(ctx, op, after)
 		if err != nil {
 			return err
 		}
 		highest := after
-		for _, c := range claims {
+		for _, c := range values {
 			highest = max(highest, c.User)
 		}
 		if highest == after {
 			// The page is empty, or the same as the last one. Only a list that ended may stand still.
-			if full && len(claims) > 0 {
+			if full && len(values) > 0 {
 				return &Error{Op: op, Reason: ErrNotDiscord, Detail: "the list does not go on after user " + after.String()}
 			}
 			return nil
 		}
-		after, full = highest, len(claims) >= g.client.pageSize
-		if err := yield(claims); err != nil {
+		after, full = highest, len(values) >= g.client.pageSize
+		if err := yield(values); err != nil {
 			return err
 		}
 	}
@@ -65,7 +65,7 @@ func (g *Guild) Claims(ctx context.Context, yield func([]record.Claim) error) er
 
 // page lists members with ids above after. Members are decoded here rather than by discordgo, with which one odd date
 // loses the page.
-func (g *Guild) page(ctx context.Context, op string, after record.UserID) ([]record.Claim, error) {
+func (g *Guild) page(ctx context.Context, op string, after record.UserID) ([]record.DateValue, error) {
 	members := discordgo.EndpointGuildMembers(g.id)
 	query := url.Values{"limit": {strconv.Itoa(g.client.pageSize)}}
 	if after != 0 {
@@ -79,14 +79,14 @@ func (g *Guild) page(ctx context.Context, op string, after record.UserID) ([]rec
 	if err := json.Unmarshal(body, &list); err != nil || list == nil {
 		return nil, &Error{Op: op, Reason: ErrNotDiscord, Detail: "the answer is no list of members"}
 	}
-	claims := make([]record.Claim, len(list))
+	values := make([]record.DateValue, len(list))
 	for i, m := range list {
 		if m == nil {
 			m = &member{}
 		}
-		claims[i] = m.claim()
+		values[i] = m.dateValue()
 	}
-	return claims, nil
+	return values, nil
 }
 
 // explained adds to a refusal what is the matter. Discord says the same to a bot that is not in the guild and to one that

@@ -59,11 +59,11 @@ func joined(i int) string {
 	return time.Unix(1664641326+int64(i), 0).UTC().Format("2006-01-02T15:04:05.000000-07:00")
 }
 
-// claims are what members(n) claim.
-func claims(n int) []record.Claim {
-	list := make([]record.Claim, n)
+// values are what members(n) say.
+func values(n int) []record.DateValue {
+	list := make([]record.DateValue, n)
 	for i := range list {
-		list[i] = record.Claim{User: first + record.UserID(i*1000), Has: true, Value: joined(i)}
+		list[i] = record.DateValue{User: first + record.UserID(i*1000), Has: true, Value: joined(i)}
 	}
 	return list
 }
@@ -82,18 +82,18 @@ func open(t testing.TB, o discord.Options) *discord.Client {
 	return c
 }
 
-// read returns all claims, in order. No error may show the token.
-func read(ctx context.Context, t testing.TB, d record.DateSource) ([]record.Claim, error) {
+// read returns all values, in order. No error may show the token.
+func read(ctx context.Context, t testing.TB, d record.DateSource) ([]record.DateValue, error) {
 	t.Helper()
-	var all []record.Claim
-	err := d.Claims(ctx, func(claims []record.Claim) error {
-		all = append(all, claims...)
+	var all []record.DateValue
+	err := d.Values(ctx, func(values []record.DateValue) error {
+		all = append(all, values...)
 		return nil
 	})
 	if err != nil && strings.Contains(err.Error(), discordserver.Token) {
 		t.Error("an error shows the token")
 	}
-	slices.SortFunc(all, func(a, b record.Claim) int { return int(a.User) - int(b.User) })
+	slices.SortFunc(all, func(a, b record.DateValue) int { return int(a.User) - int(b.User) })
 	return all, err
 }
 
@@ -139,7 +139,7 @@ func TestAllPagesOfAGuildAreRead(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if d := cmp.Diff(claims(tc.members), slices.Compact(got)); tc.members > 0 && d != "" || tc.members == 0 && len(got) > 0 {
+				if d := cmp.Diff(values(tc.members), slices.Compact(got)); tc.members > 0 && d != "" || tc.members == 0 && len(got) > 0 {
 					t.Errorf("(-want +got):\n%s", d)
 				}
 			}
@@ -169,7 +169,7 @@ func TestAPageIsAskedForAfterTheLast(t *testing.T) {
 	if d := cmp.Diff([]string{list + "limit=1000", list + "after=94490510688794576&limit=1000"}, srv.Requests()); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
 	}
-	if got := guild(t, c, srv.Guild).Places(); len(got) != 1 || got[0] != (record.Place{Name: "guild:" + srv.Guild}) {
+	if got := guild(t, c, srv.Guild).Places(); len(got) != 1 || got[0] != (record.DatePlace{Name: "guild:" + srv.Guild}) {
 		t.Errorf("places %+v", got)
 	}
 }
@@ -179,7 +179,7 @@ func TestOddMembersAreRead(t *testing.T) {
 		{"user": {"id": "x"}, "joined_at": "soon"}, {"joined_at": "soon"}, null, {"user": {"id": "4"}, "joined_at": {"a": 1}}]`
 	srv := discordserver.Start(t, discordserver.Options{Faults: map[int]discordserver.Fault{1: {Body: body}}})
 	got, err := read(t.Context(), t, guild(t, open(t, discord.Options{API: srv.URL}), srv.Guild))
-	want := []record.Claim{
+	want := []record.DateValue{
 		{Name: "x", Has: true, Value: "soon"}, {Name: "no user", Has: true, Value: "soon"}, {Name: "no user"},
 		{User: 1}, {User: 2}, {User: 3, Has: true, Value: int64(1664641326)}, {User: 4, Has: true, Value: map[string]any{"a": 1.0}},
 	}

@@ -77,26 +77,26 @@ func (l *list) pass(in *bufio.Reader, n int) error {
 }
 
 // next returns the next member; it reports false at the end.
-func (l *list) next() (c record.Claim, more bool, err error) {
+func (l *list) next() (c record.DateValue, more bool, err error) {
 	l.in.until = l.dec.InputOffset() + maxMember
 	if l.array && !l.dec.More() {
-		return record.Claim{}, false, l.end()
+		return record.DateValue{}, false, l.end()
 	}
 	var m *member
 	err = l.dec.Decode(&m)
 	var wrongType *json.UnmarshalTypeError
 	switch {
 	case err == io.EOF && !l.array:
-		return record.Claim{}, false, nil
+		return record.DateValue{}, false, nil
 	case errors.As(err, &wrongType), err == nil && m == nil:
-		return record.Claim{}, false, faultf("entry %d, which ends at byte %d, is no object", l.count+1, l.at())
+		return record.DateValue{}, false, faultf("entry %d, which ends at byte %d, is no object", l.count+1, l.at())
 	case err != nil:
-		return record.Claim{}, false, l.fault(err)
+		return record.DateValue{}, false, l.fault(err)
 	case isNull(m.User) && bytes.HasPrefix(m.Members, []byte("[")):
-		return record.Claim{}, false, faultf("it is an object with the members inside; keep their array alone")
+		return record.DateValue{}, false, faultf("it is an object with the members inside; keep their array alone")
 	}
 	l.count++
-	return m.claim(), true, nil
+	return m.dateValue(), true, nil
 }
 
 // at returns how far the text was understood.

@@ -17,9 +17,9 @@ type member struct {
 // unnamed is the name of a member without a user.
 const unnamed = "no user"
 
-// claim returns what the member says.
-func (m *member) claim() record.Claim {
-	c := record.Claim{Name: unnamed}
+// dateValue returns what the member says.
+func (m *member) dateValue() record.DateValue {
+	c := record.DateValue{Name: unnamed}
 	var user struct {
 		ID json.RawMessage `json:"id"`
 	}

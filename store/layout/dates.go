@@ -15,31 +15,31 @@ var datedKinds = record.Kinds(0).With(record.KV).With(record.MonitoringSince)
 const DateField = record.OlderTimeField
 
 // Places returns the places of monitoring dates in Redis, in the order in which the app looks at them.
-func Places() []record.Place {
-	places := make([]record.Place, len(dated))
+func Places() []record.DatePlace {
+	places := make([]record.DatePlace, len(dated))
 	for i, l := range dated {
 		prefix := prefixes[l]
-		places[i] = record.Place{Name: "redis:" + prefix[:len(prefix)-1], ByUser: l.IsHash()}
+		places[i] = record.DatePlace{Name: "redis:" + prefix[:len(prefix)-1], UserWritable: l.IsHash()}
 	}
 	return places
 }
 
-// claims makes one item of what the keys say of a monitoring date, in the order of [Places]. It reports false where none exists.
-func claims(kind record.Kind, founds []Found) (record.Item, bool) {
+// dateValues makes one item of what the keys say of a monitoring date, in the order of [Places]. It reports false where none exists.
+func dateValues(kind record.Kind, founds []Found) (record.Item, bool) {
 	it := record.Item{Kind: kind}
 	for place, l := range dated {
 		for _, f := range founds {
 			if f.Layout == l && f.Exists() && !f.Foreign() {
-				it.Claims = append(it.Claims, f.claim(kind, place))
+				it.Dates = append(it.Dates, f.dateValue(kind, place))
 			}
 		}
 	}
-	return it, len(it.Claims) > 0
+	return it, len(it.Dates) > 0
 }
 
-func (f Found) claim(kind record.Kind, place int) record.Claim {
+func (f Found) dateValue(kind record.Kind, place int) record.DateValue {
 	_, id := Classify(f.Key)
-	c := record.Claim{Place: place, Has: true}
+	c := record.DateValue{Place: place, Has: true}
 	var valid bool
 	if c.User, valid = record.ParseUserID(id); !valid {
 		c.Name = id
@@ -71,23 +71,23 @@ type Dates struct {
 func DateSource(source record.Source) *Dates { return &Dates{source: source} }
 
 // Places returns [Places].
-func (*Dates) Places() []record.Place { return Places() }
+func (*Dates) Places() []record.DatePlace { return Places() }
 
 // Total returns about how many keys there are.
 func (d *Dates) Total(ctx context.Context) (int64, error) { return d.source.Total(ctx) }
 
-// Claims delivers what the keys say, a page of the source at a time. What follows the parts has no dates, but only once
+// Values delivers what the keys say, a page of the source at a time. What follows the parts has no dates, but only once
 // it was read it is certain that the source was whole.
-func (d *Dates) Claims(ctx context.Context, yield func([]record.Claim) error) error {
+func (d *Dates) Values(ctx context.Context, yield func([]record.DateValue) error) error {
 	parts, err := d.source.Parts(ctx)
 	if err != nil {
 		return err
 	}
 	for _, part := range parts {
 		err := part.Read(ctx, "", func(p record.Page) error {
-			var all []record.Claim
+			var all []record.DateValue
 			for _, it := range p.Items {
-				all = append(all, it.Claims...)
+				all = append(all, it.Dates...)
 			}
 			if len(all) == 0 {
 				return nil
@@ -98,5 +98,5 @@ func (d *Dates) Claims(ctx context.Context, yield func([]record.Claim) error) er
 			return err
 		}
 	}
-	return d.source.Rest(ctx, func(record.Page) error { return nil })
+	return d.source.Deferred(ctx, func(record.Page) error { return nil })
 }

@@ -18,7 +18,7 @@ type Request struct {
 	PreferUpstream bool
 
 	// Dates asks for what the keys say of monitoring dates, and for nothing else, whatever Kinds is: items have
-	// [record.Item.Claims] alone. Of a hash the field [DateField] is all that a reader needs to fetch, and nothing tells
+	// [record.Item.Dates] alone. Of a hash the field [DateField] is all that a reader needs to fetch, and nothing tells
 	// whether a key has a TTL.
 	Dates bool
 
@@ -76,7 +76,7 @@ func (w Wanted) Has(kind record.Kind, user record.UserID) bool {
 // absent. It reports false where none exists.
 func (w Wanted) Item(kind record.Kind, user record.UserID, founds []Found) (record.Item, bool) {
 	if w.Dates {
-		return claims(kind, founds)
+		return dateValues(kind, founds)
 	}
 	of := func(l Layout) Found { return Among(founds, l, user) }
 	switch kind {
@@ -95,7 +95,7 @@ func (w Wanted) Item(kind record.Kind, user record.UserID, founds []Found) (reco
 func (w Wanted) Damaged(f Found) (record.Item, bool) {
 	kind, ok := f.Layout.Kind()
 	if w.Dates && ok {
-		return claims(kind, []Found{f})
+		return dateValues(kind, []Found{f})
 	}
 	return Damaged(f)
 }

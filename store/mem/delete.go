@@ -7,7 +7,7 @@ import (
 )
 
 // Delete implements [record.Deleter].
-func (s *Store) Delete(ctx context.Context, documents []record.Document, keep record.KeepFunc) ([]record.Deletion, error) {
+func (s *Store) Delete(ctx context.Context, documents []record.Document, keep record.ArchiveFunc) ([]record.Deletion, error) {
 	if err := record.CheckDeletable(documents); err != nil {
 		return nil, err
 	}
@@ -46,7 +46,7 @@ func (s *Store) delete(was record.Document, tell bool) record.Deletion {
 	case !found:
 		return record.DeletionAbsent
 	case !was.Holds(doc.held(was.Kind, was.Identity())):
-		return record.DeletionMoved
+		return record.DeletionModified
 	case !tell:
 		delete(s.documents[was.Kind], was.Identity())
 	}

@@ -167,12 +167,12 @@ func (s *Documents) apply(step record.Step) record.StepResult {
 	}
 	switch {
 	case bytes.Equal(stands, step.After):
-		return record.StepAlready
+		return record.StepNoop
 	case !bytes.Equal(stands, step.Before):
 		if step.Before == nil {
-			return record.StepTaken
+			return record.StepDuplicate
 		}
-		return record.StepMoved
+		return record.StepModified
 	case step.After == nil:
 		delete(s.collections[c], step.ID)
 		s.writes++
@@ -185,7 +185,7 @@ func (s *Documents) apply(step record.Step) record.StepResult {
 	for _, field := range s.unique[c] {
 		for id, other := range s.collections[c] {
 			if id != step.ID && equalValues(other[field], doc[field]) {
-				return record.StepTaken
+				return record.StepDuplicate
 			}
 		}
 	}
@@ -240,7 +240,7 @@ func outline(c record.Collection, id string, doc map[string]any) record.Document
 		key, exists := doc["key"]
 		var ok bool
 		if d.Held.APIKey, ok = key.(string); !ok && exists {
-			d.Held.Junk = storable(key)
+			d.Held.Malformed = storable(key)
 		}
 	}
 	return d
@@ -259,7 +259,7 @@ func whole(c record.Collection, id string, doc map[string]any) record.Document {
 		fields, ok := kv.(map[string]any)
 		if !ok {
 			if exists {
-				d.Held.Junk = storable(kv)
+				d.Held.Malformed = storable(kv)
 			}
 			break
 		}

@@ -79,7 +79,7 @@ func TestASourceReadsTheSameEachTime(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if err := src.Rest(ctx, page); err != nil {
+		if err := src.Deferred(ctx, page); err != nil {
 			t.Fatal(err)
 		}
 		return users

@@ -29,7 +29,7 @@ func (h reader) Read(ctx context.Context, kind record.Kind, yield func([]record.
 func (h reader) Count(ctx context.Context, kind record.Kind) (int64, error) {
 	var n int64
 	for _, s := range h.documents(kind) {
-		if !s.Numeric && !s.Held.Hidden {
+		if !s.Numeric && !s.Held.Untyped {
 			n++
 		}
 	}

@@ -36,8 +36,8 @@ func (s *Source) Parts(context.Context) ([]record.Part, error) {
 	return parts, nil
 }
 
-// Rest implements [record.Source].
-func (s *Source) Rest(ctx context.Context, yield func(record.Page) error) error {
+// Deferred implements [record.Source].
+func (s *Source) Deferred(ctx context.Context, yield func(record.Page) error) error {
 	return part{name: restName, source: s, items: s.Last}.Read(ctx, "", yield)
 }
 
@@ -101,7 +101,7 @@ func (p part) Read(ctx context.Context, from string, yield func(record.Page) err
 		}
 		n := int64(end - at)
 		from = p.next(end)
-		if err := yield(record.Page{Items: slices.Clone(p.items[at:end]), Seen: record.Seen{Keys: n, Lanyard: n}, Next: from}); err != nil {
+		if err := yield(record.Page{Items: slices.Clone(p.items[at:end]), Seen: record.KeyCounts{Keys: n, Lanyard: n}, Next: from}); err != nil {
 			return err
 		}
 		at = end

@@ -121,13 +121,13 @@ func (s *Store) Everything(kind record.Kind) map[record.Identity]Document {
 func (s *Store) Limits() record.Limits { return s.opts.Limits }
 
 // Begin implements [record.Sink].
-func (s *Store) Begin(ctx context.Context, _ record.KeepFunc) error { return ctx.Err() }
+func (s *Store) Begin(ctx context.Context, _ record.ArchiveFunc) error { return ctx.Err() }
 
 // Finish implements [record.Sink].
-func (s *Store) Finish(ctx context.Context, _ record.KeepFunc) error { return ctx.Err() }
+func (s *Store) Finish(ctx context.Context, _ record.ArchiveFunc) error { return ctx.Err() }
 
 // Write implements [record.Sink].
-func (s *Store) Write(ctx context.Context, batch []record.Record, keep record.KeepFunc) ([]record.Outcome, error) {
+func (s *Store) Write(ctx context.Context, batch []record.Record, keep record.ArchiveFunc) ([]record.Outcome, error) {
 	outcomes := make([]record.Outcome, len(batch))
 	for i, r := range batch {
 		if err := ctx.Err(); err != nil {
@@ -142,7 +142,7 @@ func (s *Store) Write(ctx context.Context, batch []record.Record, keep record.Ke
 	return outcomes, nil
 }
 
-func (s *Store) write(r record.Record, keep record.KeepFunc) (record.Outcome, error) {
+func (s *Store) write(r record.Record, keep record.ArchiveFunc) (record.Outcome, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	existing := s.existing(r)
@@ -151,7 +151,7 @@ func (s *Store) write(r record.Record, keep record.KeepFunc) (record.Outcome, er
 	next := s.documents[r.Kind][r.Identity()].clone()
 	next.apply(r, d, now)
 	if rejects := s.opts.Limits.CheckSize(r, next.size(r)); d.Write && rejects != nil {
-		return record.Outcome{Column: record.Rejected, Rejects: rejects}, nil
+		return record.Outcome{Status: record.Rejected, Rejects: rejects}, nil
 	}
 	if s.opts.DryRun {
 		return d.Outcome(), nil
@@ -161,7 +161,7 @@ func (s *Store) write(r record.Record, keep record.KeepFunc) (record.Outcome, er
 			return record.Outcome{}, err
 		}
 	}
-	if d.TakeKey {
+	if d.RevokeOther {
 		delete(s.documents[r.Kind], record.ParseIdentity(existing.KeyOwner))
 	}
 	if d.Write {
@@ -188,8 +188,8 @@ func (s *Store) existing(r record.Record) record.Existing {
 // held returns what the document holds.
 func (d Document) held(kind record.Kind, id record.Identity) record.Held {
 	return record.Held{
-		Found: true, Written: record.StillWritten(d.record(kind, id), d.Mark),
-		APIKey: d.APIKey, Times: d.Times, Fields: d.Fields, Junk: d.Junk, Hidden: d.Hidden,
+		Found: true, Unmodified: record.Unmodified(d.record(kind, id), d.Mark),
+		APIKey: d.APIKey, Times: d.Times, Fields: d.Fields, Malformed: d.Junk, Untyped: d.Hidden,
 	}
 }
 

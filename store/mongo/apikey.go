@@ -25,9 +25,9 @@ func (*apiKeySchema) held(user record.UserID, doc bson.Raw) record.Held {
 	key := lookup(doc, "key")
 	var ok bool
 	if h.APIKey, ok = key.StringValueOK(); !ok && key.Type != 0 && key.Type != bson.TypeNull {
-		h.Junk = value(key)
+		h.Malformed = value(key)
 	}
-	h.Written = record.StillWritten(record.Record{Kind: record.APIKeys, User: user, APIKey: h.APIKey}, markOf(doc))
+	h.Unmodified = record.Unmodified(record.Record{Kind: record.APIKeys, User: user, APIKey: h.APIKey}, markOf(doc))
 	return h
 }
 
@@ -57,7 +57,7 @@ func (*apiKeySchema) join(f *fields, _ []record.Document, d record.Decision) {
 // Where such a document changed in between, it stays, and the record has to be decided anew.
 func (w *writing) takeKeys(ctx context.Context, changes []decided) (ready []decided, again []int, err error) {
 	for _, c := range changes {
-		if c.decision.TakeKey {
+		if c.decision.RevokeOther {
 			filter := append(w.identity(collectionName(w.kind), c.found.holder), bson.E{Key: "key", Value: c.decision.APIKey})
 			deleted, err := w.deleteOne(ctx, collectionName(w.kind), filter)
 			if err != nil {

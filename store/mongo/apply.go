@@ -99,16 +99,16 @@ func (a *applying) compare(ctx context.Context, pending []int) (ready []int, err
 		inserts, deletes := step.Before == nil, step.After == nil
 		switch {
 		case is == after || is == gone && deletes:
-			a.results[i] = record.StepAlready
+			a.results[i] = record.StepNoop
 			if a.sent[i] {
 				a.results[i] = record.StepDone
 			}
 		case is == before || is == gone && inserts:
 			ready = append(ready, i)
 		case inserts:
-			a.results[i] = record.StepTaken
+			a.results[i] = record.StepDuplicate
 		default:
-			a.results[i] = record.StepMoved
+			a.results[i] = record.StepModified
 		}
 	}
 	return ready, nil
@@ -188,7 +188,7 @@ func refusalResult(err error) record.StepResult {
 	var e mongo.BulkWriteError
 	if errors.As(err, &e) {
 		if _, ours := violated(e.WriteError); ours {
-			return record.StepTaken
+			return record.StepDuplicate
 		}
 	}
 	return record.StepRefused

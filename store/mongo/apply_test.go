@@ -93,13 +93,13 @@ func TestStepsMeetOthers(t *testing.T) {
 		then    storetest.Fields // what stands there meanwhile; nil for nothing
 		want    record.StepResult
 	}{
-		"changed":                 {"update", storetest.Fields{"_id": "x", "user_id": "7", "since": "text"}, record.StepMoved},
-		"a field more":            {"update", storetest.Fields{"_id": "x", "user_id": int64(7), "since": 5.0, "new": "x"}, record.StepMoved},
-		"removed":                 {"update", nil, record.StepMoved},
+		"changed":                 {"update", storetest.Fields{"_id": "x", "user_id": "7", "since": "text"}, record.StepModified},
+		"a field more":            {"update", storetest.Fields{"_id": "x", "user_id": int64(7), "since": 5.0, "new": "x"}, record.StepModified},
+		"removed":                 {"update", nil, record.StepModified},
 		"made what it shall be":   {"update", storetest.Fields{"_id": "x", "user_id": "7", "since": int64(1664641326), "new": "y"}, record.StepDone},
-		"inserted":                {"insert", storetest.Fields{"_id": "7", "user_id": "7"}, record.StepTaken},
+		"inserted":                {"insert", storetest.Fields{"_id": "7", "user_id": "7"}, record.StepDuplicate},
 		"removed what was to go":  {"delete", nil, record.StepDone},
-		"unlike what was written": {"update", storetest.Fields{"_id": "x", "user_id": int64(7), "since": int64(5)}, record.StepMoved},
+		"unlike what was written": {"update", storetest.Fields{"_id": "x", "user_id": int64(7), "since": int64(5)}, record.StepModified},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -176,7 +176,7 @@ func TestStepsOfLargeDocuments(t *testing.T) {
 	again(t, func() error {
 		results, err := d.Apply(context.Background(), steps)
 		for i, got := range results {
-			if got != record.StepDone && got != record.StepAlready {
+			if got != record.StepDone && got != record.StepNoop {
 				t.Errorf("step %d has the result %d", i, got)
 			}
 		}

@@ -137,5 +137,5 @@ func (w *writing) refuse(i int, number int32, index string) {
 }
 
 func (w *writing) reject(i int, detail string) {
-	w.outcomes[i] = record.Outcome{Column: record.Rejected, Rejects: w.batch[i].Rejects(record.RefusedByTarget, detail)}
+	w.outcomes[i] = record.Outcome{Status: record.Rejected, Rejects: w.batch[i].Rejects(record.RefusedByTarget, detail)}
 }

@@ -13,7 +13,7 @@ import (
 // Delete implements [record.Deleter]. A document that was read whole goes by a statement that is guarded by all that it
 // held then; FerretDB takes no such guard, and somebody else's write in between is lost there.
 func (s *Sink) Delete(
-	ctx context.Context, documents []record.Document, keep record.KeepFunc,
+	ctx context.Context, documents []record.Document, keep record.ArchiveFunc,
 ) ([]record.Deletion, error) {
 	if err := record.CheckDeletable(documents); err != nil {
 		return nil, err
@@ -48,9 +48,9 @@ func (s *Sink) Delete(
 	}
 	for n, result := range results {
 		switch result {
-		case record.StepDone, record.StepAlready:
-		case record.StepMoved:
-			deletions[of[n]] = record.DeletionMoved
+		case record.StepDone, record.StepNoop:
+		case record.StepModified:
+			deletions[of[n]] = record.DeletionModified
 		default:
 			return nil, fmt.Errorf("%s does not delete a document of %s", s.limits.Server, steps[n].Collection)
 		}
@@ -89,7 +89,7 @@ func (s *Sink) stillHeld(
 		case documents[i].Holds(is.Held):
 			found[i], deletions[i] = slices.Clone(doc), record.DeletionDone
 		case found[i] == nil:
-			deletions[i] = record.DeletionMoved
+			deletions[i] = record.DeletionModified
 		}
 	}
 	return found, nil

@@ -133,7 +133,7 @@ func (s *Store) findPair(ctx context.Context, u uniqueField, v bson.RawValue) (p
 
 // mergeDuplicate makes one document of a pair: ours is merged into theirs, and deleted. What loses is kept. It fails with
 // a [*DuplicatesError] where the documents are no such pair.
-func (s *Sink) mergeDuplicate(ctx context.Context, u uniqueField, v bson.RawValue, keep record.KeepFunc) error {
+func (s *Sink) mergeDuplicate(ctx context.Context, u uniqueField, v bson.RawValue, keep record.ArchiveFunc) error {
 	for range rounds {
 		p, err := s.findPair(ctx, u, v)
 		switch {
@@ -153,7 +153,7 @@ func (s *Sink) mergeDuplicate(ctx context.Context, u uniqueField, v bson.RawValu
 }
 
 // mergePair reports whether the pair is one document now. It is not where somebody changed one of the two meanwhile.
-func (s *Sink) mergePair(ctx context.Context, u uniqueField, p pair, keep record.KeepFunc) (bool, error) {
+func (s *Sink) mergePair(ctx context.Context, u uniqueField, p pair, keep record.ArchiveFunc) (bool, error) {
 	r, err := s.fromDocument(u.kind, p.ours)
 	if err != nil {
 		return false, err
@@ -190,7 +190,7 @@ func (s *Sink) mergePair(ctx context.Context, u uniqueField, p pair, keep record
 
 // mergeInto merges r into a document, and reports whether it still was what was read. Conflicts go to the document,
 // since the app has used it already.
-func (s *Sink) mergeInto(ctx context.Context, r record.Record, doc bson.Raw, keep record.KeepFunc) (bool, error) {
+func (s *Sink) mergeInto(ctx context.Context, r record.Record, doc bson.Raw, keep record.ArchiveFunc) (bool, error) {
 	w := writing{
 		Sink: s, kind: r.Kind, batch: []record.Record{r}, outcomes: make([]record.Outcome, 1),
 		keep: keep, policy: record.PreferTarget, met: make(map[int]string),
@@ -212,7 +212,7 @@ func (s *Sink) mergeInto(ctx context.Context, r record.Record, doc bson.Raw, kee
 			return false, err
 		}
 	}
-	if tooLarge || w.outcomes[0].Column == record.Rejected {
+	if tooLarge || w.outcomes[0].Status == record.Rejected {
 		return false, fmt.Errorf("merge the two documents of user %s in %s: the server cannot hold them as one; remove one of them, and run the same command again",
 			r.User, collectionName(r.Kind))
 	}

@@ -28,17 +28,17 @@ func (u uniqueField) secret() bool { return u.field == schemaOf(u.kind).about().
 func (u uniqueField) String() string { return collectionName(u.kind) + "." + u.field }
 
 // Begin implements [record.Sink]: it makes the indexes that have to be there before the first write.
-func (s *Sink) Begin(ctx context.Context, keep record.KeepFunc) error {
+func (s *Sink) Begin(ctx context.Context, keep record.ArchiveFunc) error {
 	return s.makeUnique(ctx, s.first, keep)
 }
 
 // Finish implements [record.Sink]: it makes the indexes of the collections that were empty before, which is faster after
 // the load.
-func (s *Sink) Finish(ctx context.Context, keep record.KeepFunc) error {
+func (s *Sink) Finish(ctx context.Context, keep record.ArchiveFunc) error {
 	return s.makeUnique(ctx, s.last, keep)
 }
 
-func (s *Sink) makeUnique(ctx context.Context, fields []uniqueField, keep record.KeepFunc) error {
+func (s *Sink) makeUnique(ctx context.Context, fields []uniqueField, keep record.ArchiveFunc) error {
 	if s.opts.DryRun {
 		return nil
 	}
@@ -181,7 +181,7 @@ func (x indexes) freeName(field string) string {
 
 // makeIndex makes the unique index on a field. Where somebody else wrote meanwhile, so that a user has two documents,
 // these are merged first.
-func (s *Sink) makeIndex(ctx context.Context, u uniqueField, keep record.KeepFunc) error {
+func (s *Sink) makeIndex(ctx context.Context, u uniqueField, keep record.ArchiveFunc) error {
 	for attempt := 1; ; attempt++ {
 		err := s.createIndex(ctx, u)
 		if err != nil && (ctx.Err() != nil || isAny(err, record.ErrUnavailable, ErrPermission, ErrIndexTime, ErrUnwritable)) {

@@ -30,7 +30,7 @@ func (w *writing) insertOnce(ctx context.Context, indexes []int, documents []bso
 		return nil, err
 	}
 	for _, i := range indexes {
-		w.outcomes[i].Column = record.Inserted
+		w.outcomes[i].Status = record.Inserted
 	}
 	for _, e := range failed {
 		i := indexes[e.Index]

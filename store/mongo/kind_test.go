@@ -23,10 +23,10 @@ func TestEveryKindIsReadAsItIsWritten(t *testing.T) {
 	for _, r := range records {
 		doc := mongo.NewDocument(r, storetest.Now)
 		stands := mongo.DocumentOf(r.Kind, doc)
-		if c := stands.Content(storetest.Now); stands.User != r.User || !c.Plain || c.Record.Digest() != r.Digest() {
+		if c := stands.Content(storetest.Now); stands.User != r.User || !c.Complete || c.Record.Digest() != r.Digest() {
 			t.Errorf("%s stands as %+v", r.Kind, stands)
 		}
-		if !r.Kind.Ordered() && !stands.Held.Written {
+		if !r.Kind.Ordered() && !stands.Held.Unmodified {
 			t.Errorf("%s does not look like lanyardctl's", r.Kind)
 		}
 		restored, err := mongo.Restored(r.Kind, doc, storetest.Now)

@@ -31,7 +31,7 @@ func (*kvSchema) held(user record.UserID, doc bson.Raw) record.Held {
 	pairs, ok := stands.DocumentOK()
 	if !ok {
 		if stands.Type != 0 {
-			h.Junk = value(stands)
+			h.Malformed = value(stands)
 		}
 		return h
 	}
@@ -41,7 +41,7 @@ func (*kvSchema) held(user record.UserID, doc bson.Raw) record.Held {
 		for name, v := range h.Fields {
 			content.Fields[name] = record.Field{Value: v}
 		}
-		h.Written = record.StillWritten(content, m)
+		h.Unmodified = record.Unmodified(content, m)
 	}
 	return h
 }

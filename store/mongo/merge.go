@@ -78,7 +78,7 @@ func (w *writing) decide(ctx context.Context, indexes []int) (changes []decided,
 	clear(w.met)
 	for _, i := range indexes {
 		c := w.decideOne(i, all[i])
-		if w.outcomes[i].Column == record.Updated && c.decision.Column == record.Unchanged {
+		if w.outcomes[i].Status == record.Updated && c.decision.Status == record.Unchanged {
 			continue // an earlier round of this call wrote it
 		}
 		if name, repeated := repeatedName(c.found.own); repeated && c.decision.Write {
@@ -91,7 +91,7 @@ func (w *writing) decide(ctx context.Context, indexes []int) (changes []decided,
 		}
 		if c.decision.Write {
 			if rejects := w.limits.CheckSize(w.batch[i], w.sizeAfter(c)); rejects != nil {
-				w.outcomes[i] = record.Outcome{Column: record.Rejected, Rejects: rejects}
+				w.outcomes[i] = record.Outcome{Status: record.Rejected, Rejects: rejects}
 				continue
 			}
 			changes = append(changes, c)

@@ -23,7 +23,7 @@ func (*metricsSchema) appendContent(doc []byte, r record.Record, now time.Time) 
 }
 
 func (*metricsSchema) held(_ record.UserID, doc bson.Raw) record.Held {
-	h := record.Held{Found: doc != nil, Hidden: doc != nil && !isGlobal(doc), Fields: make(map[string]record.Value)}
+	h := record.Held{Found: doc != nil, Untyped: doc != nil && !isGlobal(doc), Fields: make(map[string]record.Value)}
 	for _, e := range elementsOf(doc) {
 		if name := e.Key(); !record.ReservedCounter(name) {
 			h.Fields[name] = number(e.Value())

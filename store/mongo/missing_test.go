@@ -61,8 +61,8 @@ func TestDocumentsWithoutAKey(t *testing.T) {
 						t.Fatal(err)
 					}
 					k := &keeper{}
-					for i, want := range []record.Column{record.Updated, record.Unchanged} {
-						if o := f.write(sink, k, r)[0]; o.Column != want {
+					for i, want := range []record.Status{record.Updated, record.Unchanged} {
+						if o := f.write(sink, k, r)[0]; o.Status != want {
 							t.Errorf("write %d: %+v", i, o)
 						}
 					}

@@ -103,16 +103,16 @@ func TestReadingBackOddDocuments(t *testing.T) {
 		},
 		record.KV: {
 			{Held: record.Held{}},
-			{Name: record.NameOf("nobody"), Held: record.Held{Junk: record.Array{"list"}}},
-			{User: bob, Held: record.Held{Junk: "text"}},
+			{Name: record.NameOf("nobody"), Held: record.Held{Malformed: record.Array{"list"}}},
+			{User: bob, Held: record.Held{Malformed: "text"}},
 			{User: alice, Held: record.Held{Fields: values{"when": date, "n": int64(7)}}},
 			{User: alice, Held: record.Held{}},
 		},
 		record.APIKeys: {
 			{Name: record.NameOf(string(record.JSON(record.Opaque{Type: byte(bson.TypeObjectID), Data: oid[:]}))), Held: record.Held{APIKey: "k"}},
-			{User: alice, Held: record.Held{Junk: int64(5)}},
+			{User: alice, Held: record.Held{Malformed: int64(5)}},
 		},
-		record.Metrics: {{Held: record.Held{Hidden: true, Fields: values{"lanyard_2xx_responses": "12"}}}},
+		record.Metrics: {{Held: record.Held{Untyped: true, Fields: values{"lanyard_2xx_responses": "12"}}}},
 	} {
 		for i := range want {
 			want[i].Kind, want[i].Collection, want[i].Held.Found = kind, record.CollectionOf(kind), true

@@ -83,7 +83,7 @@ func TestWritesUnderACollation(t *testing.T) {
 	if err := sink.Finish(context.Background(), (&keeper{}).keep); err != nil {
 		t.Fatal(err)
 	}
-	if got := f.all(record.KV)[alice].Fields; outcomes[0].Column != record.Updated || got["a"] != "y" || got["app"] != "OLD" {
+	if got := f.all(record.KV)[alice].Fields; outcomes[0].Status != record.Updated || got["a"] != "y" || got["app"] != "OLD" {
 		t.Errorf("%+v, %v", outcomes[0], got)
 	}
 	for _, name := range []string{"kv", "monitoring", "last_seen", "api_keys"} {
@@ -136,7 +136,7 @@ func TestStepsUnderACollation(t *testing.T) {
 	results, err := documents.Apply(context.Background(), []record.Step{
 		{Collection: record.MonitoringCollection, ID: id, Before: encoded(t, before), After: encoded(t, after)},
 	})
-	if err != nil || results[0] != record.StepMoved {
+	if err != nil || results[0] != record.StepModified {
 		t.Errorf("%v, %v", results, err)
 	}
 	if doc := f.documents("monitoring")[0]; doc["note"] != "OLD" || doc["since"] != int64(5) {
@@ -177,10 +177,10 @@ func TestADocumentThatAValidatorRefuses(t *testing.T) {
 	f := onMongoDB(t)
 	f.create("kv", bson.E{Key: "validator", Value: bson.D{{Key: "kv.bad", Value: bson.D{{Key: "$exists", Value: false}}}}})
 	outcomes := f.write(f.sink(record.Kinds(0).With(record.KV)), &keeper{}, kv(alice, values{"bad": "secret"}), kv(bob, values{"good": "x"}))
-	if o := outcomes[0]; o.Column != record.Rejected || !strings.HasSuffix(o.Rejects[0].Detail, "error 121 DocumentValidationFailure") {
+	if o := outcomes[0]; o.Status != record.Rejected || !strings.HasSuffix(o.Rejects[0].Detail, "error 121 DocumentValidationFailure") {
 		t.Errorf("%+v", o)
 	}
-	if outcomes[1].Column != record.Inserted {
+	if outcomes[1].Status != record.Inserted {
 		t.Errorf("%+v", outcomes[1])
 	}
 }
@@ -196,11 +196,11 @@ func TestAForeignUniqueIndexRefusesOneOfTwo(t *testing.T) {
 	sink := f.sink(record.Kinds(0).With(record.KV))
 	outcomes := f.write(sink, &keeper{}, kv(alice, values{"f1": "secret"}))
 	outcomes = append(outcomes, f.write(sink, &keeper{}, kv(alice+1, values{"f1": "secret"}), kv(bob, values{"f1": "secret"}))...)
-	if outcomes[0].Column != record.Inserted {
+	if outcomes[0].Status != record.Inserted {
 		t.Errorf("%+v", outcomes[0])
 	}
 	for _, o := range outcomes[1:] { // an insert and an update
-		if o.Column != record.Rejected || o.Rejects[0].Reason != record.RefusedByTarget || !strings.Contains(o.Rejects[0].Detail, "index kv.f1_1 ") {
+		if o.Status != record.Rejected || o.Rejects[0].Reason != record.RefusedByTarget || !strings.Contains(o.Rejects[0].Detail, "index kv.f1_1 ") {
 			t.Errorf("%+v", o)
 		}
 	}
@@ -215,7 +215,7 @@ func TestTimesOfNoValueAreMended(t *testing.T) {
 		record.Record{Kind: record.MonitoringSince, User: alice, Time: 1664641326},
 		record.Record{Kind: record.LastSeen, User: alice, Time: 1775185650417})
 	for _, o := range outcomes {
-		if o.Column != record.Updated {
+		if o.Status != record.Updated {
 			t.Errorf("%+v", o)
 		}
 	}
@@ -233,7 +233,7 @@ func TestANameThatBeginsWithADollarStays(t *testing.T) {
 	f := onMongoDB(t)
 	f.insert("kv", bson.D{{Key: "user_id", Value: alice.String()}, {Key: "kv", Value: bson.D{{Key: "deep", Value: bson.D{{Key: "$x", Value: int64(1)}}}}}})
 	o := f.write(f.sink(record.Kinds(0).With(record.KV)), &keeper{}, kv(alice, values{"a": "b"}))[0]
-	if got := f.all(record.KV)[alice].Fields; o.Column != record.Updated || got["a"] != "b" || got["deep"].(record.Object)["$x"] != int64(1) {
+	if got := f.all(record.KV)[alice].Fields; o.Status != record.Updated || got["a"] != "b" || got["deep"].(record.Object)["$x"] != int64(1) {
 		t.Errorf("%+v, %v", o, got)
 	}
 }
@@ -245,7 +245,7 @@ func TestAFieldThatStandsTwiceStays(t *testing.T) {
 	f.insert("monitoring", bson.D{{Key: "_id", Value: "x"}, {Key: "user_id", Value: alice.String()}, {Key: "since", Value: 5.0}, {Key: "since", Value: 4.0}})
 	outcomes := f.write(f.sink(record.AllKinds), &keeper{}, kv(alice, values{"b": "x"}), record.Record{Kind: record.MonitoringSince, User: alice, Time: 1664641326})
 	for i, name := range []string{`"a"`, `"since"`} {
-		if o := outcomes[i]; o.Column != record.Rejected || !strings.Contains(o.Rejects[0].Detail, "holds the field "+name+" more than once") {
+		if o := outcomes[i]; o.Status != record.Rejected || !strings.Contains(o.Rejects[0].Detail, "holds the field "+name+" more than once") {
 			t.Errorf("%+v", o)
 		}
 	}

@@ -439,7 +439,7 @@ func TestAForeignUniqueIndexIsNamed(t *testing.T) {
 			proxy, open, _ := shownAs(t, mongoproxy.Options{Hook: duplicateOf("kv", "kv.f1_1", pattern)})
 			f := open(proxy.URI)
 			o := f.write(f.sink(record.Kinds(0).With(record.KV)), &keeper{}, r)[0]
-			if o.Column != record.Rejected || len(o.Rejects) != 1 || o.Rejects[0].Reason != record.RefusedByTarget ||
+			if o.Status != record.Rejected || len(o.Rejects) != 1 || o.Rejects[0].Reason != record.RefusedByTarget ||
 				!strings.Contains(o.Rejects[0].Detail, "the unique index kv.f1_1 has the value already") {
 				t.Errorf("%+v", o)
 			}
@@ -451,7 +451,7 @@ func TestAForeignUniqueIndexIsNamed(t *testing.T) {
 		proxy, open, _ := shownAs(t, mongoproxy.Options{Hook: duplicateOf("kv", "user_id_1", bson.D{{Key: "user_id", Value: int32(1)}})})
 		f := open(proxy.URI)
 		o := f.write(f.sink(record.Kinds(0).With(record.KV)), &keeper{}, r)[0]
-		if o.Column != record.Rejected || !strings.Contains(o.Rejects[0].Detail, "the unique index user_id_1 has the value already") {
+		if o.Status != record.Rejected || !strings.Contains(o.Rejects[0].Detail, "the unique index user_id_1 has the value already") {
 			t.Errorf("%+v", o)
 		}
 		if n := len(proxy.Commands("insert")); n < 10 {
@@ -472,7 +472,7 @@ func TestRejectsNameTheServersError(t *testing.T) {
 	}})
 	f := open(proxy.URI)
 	o := f.write(f.sink(record.Kinds(0).With(record.KV)), &keeper{}, record.Record{Kind: record.KV, User: alice, Fields: map[string]record.Field{"a": {Value: "b"}}})[0]
-	if o.Column != record.Rejected || !strings.HasSuffix(o.Rejects[0].Detail, "refused the document with error 2 BadValue") {
+	if o.Status != record.Rejected || !strings.HasSuffix(o.Rejects[0].Detail, "refused the document with error 2 BadValue") {
 		t.Errorf("%+v", o)
 	}
 }
@@ -622,7 +622,7 @@ func TestAForeignIndexIsMetBesideOurs(t *testing.T) {
 	f := open(proxy.URI)
 	f.insert("kv", bson.D{{Key: "user_id", Value: alice.String()}, {Key: "kv", Value: bson.D{}}})
 	o := f.write(f.sink(record.Kinds(0).With(record.KV)), &keeper{}, kv(alice, values{"a": "b"}))[0]
-	if o.Column != record.Updated {
+	if o.Status != record.Updated {
 		t.Errorf("%+v", o)
 	}
 }
@@ -633,7 +633,7 @@ func TestAForeignIndexIsMetByAnUpdate(t *testing.T) {
 	f := open(proxy.URI)
 	f.insert("kv", bson.D{{Key: "user_id", Value: alice.String()}, {Key: "kv", Value: bson.D{}}})
 	o := f.write(f.sink(record.Kinds(0).With(record.KV)), &keeper{}, kv(alice, values{"f1": "secret"}))[0]
-	if o.Column != record.Rejected || !strings.HasSuffix(o.Rejects[0].Detail, ": the unique index my index has the value already") {
+	if o.Status != record.Rejected || !strings.HasSuffix(o.Rejects[0].Detail, ": the unique index my index has the value already") {
 		t.Errorf("%+v", o)
 	}
 	if n := len(proxy.Commands("update")); n != 1 {
@@ -647,7 +647,7 @@ func TestAStepThatAUniqueIndexRefuses(t *testing.T) {
 		pattern bson.D
 		want    record.StepResult
 	}{
-		"ours":    {bson.D{{Key: "user_id", Value: int32(1)}}, record.StepTaken},
+		"ours":    {bson.D{{Key: "user_id", Value: int32(1)}}, record.StepDuplicate},
 		"foreign": {bson.D{{Key: "note", Value: int32(1)}}, record.StepRefused},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -684,13 +684,13 @@ func TestAFieldThatStandsTwiceIsNotWritten(t *testing.T) {
 		t.Fatal(err)
 	}
 	o := f.write(sink, &keeper{}, kv(alice, values{"b": "x"}))[0]
-	if o.Column != record.Rejected || !strings.Contains(o.Rejects[0].Detail, `holds the field "a" more than once`) {
+	if o.Status != record.Rejected || !strings.Contains(o.Rejects[0].Detail, `holds the field "a" more than once`) {
 		t.Errorf("%+v", o)
 	}
 	if n := len(proxy.Commands("update")); n > 0 {
 		t.Errorf("%d updates", n)
 	}
-	if o := f.write(sink, &keeper{}, kv(alice, values{"a": "2"}))[0]; o.Column != record.Unchanged {
+	if o := f.write(sink, &keeper{}, kv(alice, values{"a": "2"}))[0]; o.Status != record.Unchanged {
 		t.Errorf("without a change: %+v", o)
 	}
 }
@@ -726,8 +726,8 @@ func TestAMongoDBThatRefusesDollars(t *testing.T) {
 		t.Fatalf("%+v", f.store.Limits())
 	}
 	sink := f.sink(record.Kinds(0).With(record.KV))
-	for i, want := range []record.Column{record.Inserted, record.Updated} {
-		if o := f.write(sink, &keeper{}, kv(alice, values{"a": int64(i)}))[0]; o.Column != want {
+	for i, want := range []record.Status{record.Inserted, record.Updated} {
+		if o := f.write(sink, &keeper{}, kv(alice, values{"a": int64(i)}))[0]; o.Status != want {
 			t.Errorf("%+v", o)
 		}
 	}

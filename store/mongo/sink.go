@@ -76,7 +76,7 @@ const rounds = 20
 
 // Write implements [record.Sink]. A batch is one insert for each kind in it, and what the server reports as duplicates
 // is read back, merged and updated.
-func (s *Sink) Write(ctx context.Context, batch []record.Record, keep record.KeepFunc) ([]record.Outcome, error) {
+func (s *Sink) Write(ctx context.Context, batch []record.Record, keep record.ArchiveFunc) ([]record.Outcome, error) {
 	outcomes := make([]record.Outcome, len(batch))
 	var byKind [record.KindCount][]int
 	for i, r := range batch {
@@ -100,7 +100,7 @@ type writing struct {
 	kind     record.Kind
 	batch    []record.Record
 	outcomes []record.Outcome
-	keep     record.KeepFunc
+	keep     record.ArchiveFunc
 	policy   record.Policy
 	merging  bool // the target's documents were read: a duplicate that an insert meets now is none of them
 

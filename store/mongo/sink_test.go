@@ -173,9 +173,9 @@ func TestDocumentsOfTheAppAreMerged(t *testing.T) {
 		record.Record{Kind: record.MonitoringSince, User: bob, Time: 1690000000},
 		kv(alice, values{"a": 7.0, "b": "new"}),
 	)
-	for i, want := range []record.Column{record.Unchanged, record.Updated, record.Updated, record.Updated} {
-		if outcomes[i].Column != want {
-			t.Errorf("record %d is counted in column %d, want %d", i, outcomes[i].Column, want)
+	for i, want := range []record.Status{record.Unchanged, record.Updated, record.Updated, record.Updated} {
+		if outcomes[i].Status != want {
+			t.Errorf("record %d is counted in column %d, want %d", i, outcomes[i].Status, want)
 		}
 	}
 	for name, want := range map[string]string{
@@ -244,10 +244,10 @@ func TestAnotherDocumentUnderTheUsersID(t *testing.T) {
 	f := newFixture(t, mongoserver.URI(t))
 	f.insert("last_seen", bson.D{{Key: "_id", Value: alice.String()}, {Key: "user_id", Value: int64(alice)}})
 	sink := f.sink(record.AllKinds)
-	for i, want := range []record.Column{record.Inserted, record.Unchanged} {
+	for i, want := range []record.Status{record.Inserted, record.Unchanged} {
 		o := f.write(sink, &keeper{}, record.Record{Kind: record.LastSeen, User: alice, Time: 1775185650417})
-		if o[0].Column != want {
-			t.Errorf("write %d is counted in column %d", i, o[0].Column)
+		if o[0].Status != want {
+			t.Errorf("write %d is counted in column %d", i, o[0].Status)
 		}
 	}
 }
@@ -296,8 +296,8 @@ func TestDocumentThatTheServerRefuses(t *testing.T) {
 		if i == 13 {
 			want = record.Rejected
 		}
-		if o.Column != want {
-			t.Errorf("record %d is counted in column %d, want %d", i, o.Column, want)
+		if o.Status != want {
+			t.Errorf("record %d is counted in column %d, want %d", i, o.Status, want)
 		}
 	}
 	if rejects := outcomes[13].Rejects; len(rejects) != 2 || rejects[0].Reason != record.RefusedByTarget || rejects[0].Field != "n" {
@@ -314,7 +314,7 @@ func TestMergedDocumentOverTheLimit(t *testing.T) {
 	f.store.SetMaxDocument(1000)
 	f.put(record.KV, alice, mem.Document{Fields: values{"a": strings.Repeat("a", 600)}})
 	outcomes := f.write(f.sink(record.AllKinds), &keeper{}, kv(alice, values{"b": strings.Repeat("b", 600)}))
-	if o := outcomes[0]; o.Column != record.Rejected || o.Rejects[0].Reason != record.DocumentTooLarge || o.Rejects[0].Field != "b" {
+	if o := outcomes[0]; o.Status != record.Rejected || o.Rejects[0].Reason != record.DocumentTooLarge || o.Rejects[0].Field != "b" {
 		t.Errorf("%+v", o)
 	}
 }
@@ -371,9 +371,9 @@ func TestGuardsHoldAgainstOthers(t *testing.T) {
 	if len(changed) != record.KindCount {
 		t.Fatalf("changed %v only", changed)
 	}
-	for i, want := range []record.Column{record.Unchanged, record.Updated, record.Unchanged, record.Updated, record.Unchanged} {
-		if outcomes[i].Column != want {
-			t.Errorf("record %d is counted in column %d, want %d", i, outcomes[i].Column, want)
+	for i, want := range []record.Status{record.Unchanged, record.Updated, record.Unchanged, record.Updated, record.Unchanged} {
+		if outcomes[i].Status != want {
+			t.Errorf("record %d is counted in column %d, want %d", i, outcomes[i].Status, want)
 		}
 	}
 	if got := f.all(record.LastSeen)[alice].Times["timestamp"]; got != int64(1720000000000) {
@@ -408,7 +408,7 @@ func TestCutConnection(t *testing.T) {
 	for {
 		outcomes, err := sink.Write(context.Background(), []record.Record{r}, (&keeper{}).keep)
 		if err == nil {
-			if c := outcomes[0].Column; c != record.Inserted && c != record.Unchanged {
+			if c := outcomes[0].Status; c != record.Inserted && c != record.Unchanged {
 				t.Errorf("counted in column %d", c)
 			}
 			break
@@ -477,10 +477,10 @@ func TestValuesReadBack(t *testing.T) {
 		doc := mongo.NewDocument(r, storetest.Now)
 		held := mongo.HeldIn(doc, r)
 		d := record.Merge(r, record.Existing{Held: held}, record.TimeBounds(r.Kind, r.User, storetest.Now), record.FailOnConflict)
-		if d.Write || d.Column != record.Unchanged {
+		if d.Write || d.Status != record.Unchanged {
 			t.Errorf("a new document is not what was meant: %+v", d)
 		}
-		if (r.Kind == record.KV || r.Kind == record.APIKeys) && !held.Written {
+		if (r.Kind == record.KV || r.Kind == record.APIKeys) && !held.Unmodified {
 			t.Error("a new document is not known as lanyardctl's own")
 		}
 	})
@@ -585,7 +585,7 @@ func TestConflictFoundInASecondRound(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if outcomes[0].Column != record.Conflicted || len(outcomes[0].Rejects) != 1 || outcomes[1].Column != record.Updated {
+	if outcomes[0].Status != record.Conflicted || len(outcomes[0].Rejects) != 1 || outcomes[1].Status != record.Updated {
 		t.Errorf("%+v", outcomes)
 	}
 	if got := f.all(record.KV); got[alice].Fields["a"] != "app" || got[bob].Fields["a"] != "2" {
@@ -599,7 +599,7 @@ func TestKeyInADocumentWithANumericUserID(t *testing.T) {
 	const key = "lnyd_0123456789abcdef0123456789abcdef"
 	f.insert("api_keys", bson.D{{Key: "user_id", Value: int64(alice)}, {Key: "key", Value: key}})
 	outcomes := f.write(f.sink(record.AllKinds), &keeper{}, record.Record{Kind: record.APIKeys, User: alice, APIKey: key, Origin: record.Origin{Key: "api_key:" + key, Raw: alice.String()}})
-	if o := outcomes[0]; o.Column != record.Conflicted || !strings.Contains(o.Rejects[0].Detail, "number") {
+	if o := outcomes[0]; o.Status != record.Conflicted || !strings.Contains(o.Rejects[0].Detail, "number") {
 		t.Errorf("%+v", o)
 	}
 }
@@ -617,7 +617,7 @@ func TestKeyInADocumentOfNobody(t *testing.T) {
 			f := newFixture(t, uri)
 			f.insert("api_keys", doc)
 			outcomes := f.write(f.sink(record.AllKinds), &keeper{}, record.Record{Kind: record.APIKeys, User: alice, APIKey: key, Origin: record.Origin{Key: "api_key:" + key, Raw: alice.String()}})
-			if o := outcomes[0]; o.Column != record.Conflicted || !strings.Contains(o.Rejects[0].Detail, "nobody") {
+			if o := outcomes[0]; o.Status != record.Conflicted || !strings.Contains(o.Rejects[0].Detail, "nobody") {
 				t.Errorf("%+v", o)
 			}
 		})
@@ -717,8 +717,8 @@ func TestADocumentUnderAnotherIDIsFoundAmongMany(t *testing.T) {
 	sink := f.sink(record.AllKinds)
 	f.write(sink, &keeper{}, others...)
 	later := record.Record{Kind: record.LastSeen, User: alice, Time: 1775185650418}
-	if got := f.write(sink, &keeper{}, later); got[0].Column != record.Updated {
-		t.Errorf("column %d, want that it is updated", got[0].Column)
+	if got := f.write(sink, &keeper{}, later); got[0].Status != record.Updated {
+		t.Errorf("column %d, want that it is updated", got[0].Status)
 	}
 	for _, doc := range f.documents("last_seen") {
 		if doc["user_id"] == alice.String() && doc["timestamp"] != later.Time {
@@ -748,8 +748,8 @@ func TestFewOfManyRecordsAreLookedUp(t *testing.T) {
 		t.Helper()
 		finds, more = w.count("find"), w.count("getMore")
 		for _, o := range f.write(sink, &keeper{}, batch[:n]...) {
-			if o.Column != record.Unchanged {
-				t.Errorf("column %d", o.Column)
+			if o.Status != record.Unchanged {
+				t.Errorf("column %d", o.Status)
 			}
 		}
 		return w.count("find") - finds, w.count("getMore") - more

@@ -74,8 +74,8 @@ func TestLargeDocumentsBehindManySmallOnes(t *testing.T) {
 	again(t, func() error {
 		outcomes, err := sink.Write(context.Background(), small, (&keeper{}).keep)
 		for i, o := range outcomes {
-			if o.Column != record.Unchanged {
-				t.Errorf("record %d is counted in column %d", i, o.Column)
+			if o.Status != record.Unchanged {
+				t.Errorf("record %d is counted in column %d", i, o.Status)
 			}
 		}
 		return err

@@ -74,7 +74,7 @@ func openBytes(t testing.TB, content []byte) *rdb.File {
 // reading is all that a source delivers.
 type reading struct {
 	items []record.Item
-	seen  record.Seen
+	seen  record.KeyCounts
 	pages []record.Page
 }
 
@@ -106,7 +106,7 @@ func readFrom(src record.Source, from string) (r reading, err error) {
 			return r, fmt.Errorf("part %s: %w", p.Name(), err)
 		}
 	}
-	return r, src.Rest(ctx, r.take)
+	return r, src.Deferred(ctx, r.take)
 }
 
 // inOrder returns the items in an order that depends on them alone, without the sizes of what was not read: a server

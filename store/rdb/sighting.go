@@ -24,7 +24,7 @@ type group struct {
 type sighting struct {
 	entry
 	layout layout.Layout
-	seen   record.Seen
+	seen   record.KeyCounts
 	role   role
 	group  group
 
@@ -36,7 +36,7 @@ type sighting struct {
 // sight tells what a key is to the reading.
 func (s *source) sight(w *walker, v *values, e entry) (sighting, error) {
 	l, id := layout.Classify(string(e.key))
-	out := sighting{entry: e, layout: l, seen: record.Seen{Keys: 1}}
+	out := sighting{entry: e, layout: l, seen: record.KeyCounts{Keys: 1}}
 	kind, known := l.Kind()
 	out.group.kind = kind
 	switch {

@@ -37,8 +37,8 @@ type source struct {
 // Parts returns the file as the only part.
 func (s *source) Parts(context.Context) ([]record.Part, error) { return []record.Part{part{s}}, nil }
 
-// Rest delivers nothing: the part has delivered everything.
-func (s *source) Rest(context.Context, func(record.Page) error) error { return nil }
+// Deferred delivers nothing: the part has delivered everything.
+func (s *source) Deferred(context.Context, func(record.Page) error) error { return nil }
 
 // Total returns the number of keys in the database, those that have expired among them.
 func (s *source) Total(context.Context) (int64, error) { return s.file.info.Keys, nil }

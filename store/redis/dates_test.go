@@ -31,7 +31,7 @@ var dated = [][]any{
 	cmd("HSET", "lanyard:metrics_v1", "a", "1"), cmd("PEXPIRE", "monitoring:"+alice, "3600000"),
 }
 
-var datedClaims = []string{
+var dateValues = []string{
 	`redis:lanyard:user_kv 268473310986240001 1664641326`,
 	`redis:lanyard:user_kv 456226577798135808 ""`,
 	`redis:lanyard:user_kv 94490510688792576 "1664641326"`,
@@ -47,12 +47,12 @@ var datedClaims = []string{
 	`redis:user_monitoring_since 94490510688792576 "2022-10-01T16:22:06Z"`,
 }
 
-// claimed are all claims of a source, in order.
-func claimed(t testing.TB, d record.DateSource) []string {
+// valuesOf are all values of a source, in order.
+func valuesOf(t testing.TB, d record.DateSource) []string {
 	t.Helper()
 	var lines []string
-	err := d.Claims(context.Background(), func(claims []record.Claim) error {
-		for _, c := range claims {
+	err := d.Values(context.Background(), func(values []record.DateValue) error {
+		for _, c := range values {
 			who := c.User.String()
 			if c.User == 0 {
 				who = fmt.Sprintf("%q", c.Name)
@@ -79,7 +79,7 @@ func TestDatesAreReadFromEveryLayout(t *testing.T) {
 		d := layout.DateSource(open(t, redis.Options{URI: srv.URI}).Source(redis.SourceOptions{
 			Request: layout.Request{Dates: true, Now: now}, PageSize: page, Budget: page,
 		}))
-		if diff := gocmp.Diff(datedClaims, claimed(t, d)); diff != "" {
+		if diff := gocmp.Diff(dateValues, valuesOf(t, d)); diff != "" {
 			t.Errorf("pages of %d (-want +got):\n%s", page, diff)
 		}
 		if total, err := d.Total(t.Context()); err != nil || total != 20 {
@@ -96,7 +96,7 @@ func TestDatesAreReadFromACluster(t *testing.T) {
 		}
 	}
 	d := layout.DateSource(open(t, redis.Options{URI: cluster.URI}).Source(redis.SourceOptions{Request: layout.Request{Dates: true, Now: now}}))
-	if diff := gocmp.Diff(datedClaims, claimed(t, d)); diff != "" {
+	if diff := gocmp.Diff(dateValues, valuesOf(t, d)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
@@ -113,7 +113,7 @@ func TestALargeHashIsNotFetchedForItsDate(t *testing.T) {
 		cmd("HSET", "lanyard_kv:"+bob, layout.DateField, strings.Repeat("x", 33<<20)), cmd("SET", "monitoring:"+alice, "1", "EX", "3600"))
 	store := open(t, redis.Options{URI: srv.URI})
 	fill(t, c, cmd("CONFIG", "RESETSTAT"))
-	got := claimed(t, layout.DateSource(store.Source(redis.SourceOptions{Request: layout.Request{Dates: true, Now: now}})))
+	got := valuesOf(t, layout.DateSource(store.Source(redis.SourceOptions{Request: layout.Request{Dates: true, Now: now}})))
 	want := []string{
 		"redis:lanyard_kv 268473310986240001 document-too-large", `redis:lanyard_kv 94490510688792576 "1664641326"`, `redis:monitoring 94490510688792576 "1"`,
 	}

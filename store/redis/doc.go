@@ -12,7 +12,7 @@
 // is made or removed while it runs may be missed: the next run finds it.
 //
 // API keys are two halves, api_key:K → U and user_api_key:U → P. Halves that fit are delivered at once. What nothing
-// decides yet is held, by user; when all masters are read, [record.Source.Rest] reads the held ones again and decides
+// decides yet is held, by user; when all masters are read, [record.Source.Deferred] reads the held ones again and decides
 // by [layout.Pair]. So a key that is regenerated meanwhile is not brought back.
 //
 // # Points

@@ -33,7 +33,7 @@ func during(t *testing.T, ctx context.Context, src record.Source, act func()) (r
 	if err != nil {
 		return r, err
 	}
-	return r, src.Rest(ctx, r.take)
+	return r, src.Deferred(ctx, r.take)
 }
 
 func TestACutConnectionLosesNothing(t *testing.T) {

@@ -55,9 +55,9 @@ type firstLook struct {
 	ttl   *goredis.DurationCmd
 }
 
-// look finds out, in one round trip, which of the keys exist and how large they are. Strings up to firstBytes are loaded
+// probe finds out, in one round trip, which of the keys exist and how large they are. Strings up to firstBytes are loaded
 // by it. A second round trip follows for the few keys about which the first is not clear.
-func (s *Store) look(ctx context.Context, list []*probe, askTTL bool) error {
+func (s *Store) probe(ctx context.Context, list []*probe, askTTL bool) error {
 	for _, p := range list {
 		p.seen = true
 	}
@@ -96,9 +96,9 @@ func (s *Store) look(ctx context.Context, list []*probe, askTTL bool) error {
 	}
 	if len(refused) > 0 {
 		s.noMemory.Store(true)
-		return s.look(ctx, list, askTTL)
+		return s.probe(ctx, list, askTTL)
 	}
-	return s.lookAgain(ctx, unclear)
+	return s.reprobe(ctx, unclear)
 }
 
 type clarity uint8
@@ -147,8 +147,8 @@ func (l firstLook) take() clarity {
 	return isClear
 }
 
-// lookAgain asks about strings that are empty or absent, strings longer than firstBytes, and keys of a wrong type.
-func (s *Store) lookAgain(ctx context.Context, list []*probe) error {
+// reprobe asks about strings that are empty or absent, strings longer than firstBytes, and keys of a wrong type.
+func (s *Store) reprobe(ctx context.Context, list []*probe) error {
 	if len(list) == 0 {
 		return nil
 	}

@@ -308,7 +308,7 @@ func play(t *testing.T, s *scene, act, back func(), at int) played {
 			return err
 		}
 		p.read = int(count.Load())
-		return src.Rest(ctx, func(page record.Page) error {
+		return src.Deferred(ctx, func(page record.Page) error {
 			p.rest = append(p.rest, shown(page.Items)...)
 			return r.take(page)
 		})
@@ -456,7 +456,7 @@ func moves(t *testing.T, src record.Source, part int, act func()) (r reading, er
 			return r, err
 		}
 	}
-	return r, src.Rest(context.Background(), r.take)
+	return r, src.Deferred(context.Background(), r.take)
 }
 
 func TestAMasterOfAClusterThatMovesBetweenParts(t *testing.T) {

@@ -7,9 +7,9 @@ import (
 	"github.com/lanyardctl/lanyardctl/store/layout"
 )
 
-// halves are the halves of API keys that a page met.
-type halves struct {
-	claims  []*probe // api_key:K → U
+// keyPairs are the keyPairs of API keys that a page met.
+type keyPairs struct {
+	named   []*probe // api_key:K → U
 	current []half   // user_api_key:U → P
 }
 
@@ -27,14 +27,14 @@ func (r *reading) pair(ctx context.Context, emit bool) (held bool, err error) {
 		return false, err
 	}
 	for _, c := range undecided {
-		r.source.claims.hold(c.user, c.p.Key)
+		r.source.undecided.add(c.user, c.p.Key)
 	}
 	open, err := r.matchCurrent(ctx, emit)
 	if err != nil {
 		return false, err
 	}
 	for _, c := range open {
-		r.source.claims.hold(c.user, "")
+		r.source.undecided.add(c.user, "")
 	}
 	return len(undecided)+len(open) > 0, nil
 }
@@ -42,7 +42,7 @@ func (r *reading) pair(ctx context.Context, emit bool) (held bool, err error) {
 // ownedClaims returns the claims that name a user who was asked for.
 func (r *reading) ownedClaims() []half {
 	var owned []half
-	for _, p := range r.halves.claims {
+	for _, p := range r.keyPairs.named {
 		if user, ok := p.Owner(); ok && r.source.wanted.Has(record.APIKeys, user) {
 			owned = append(owned, half{user: user, p: p})
 		}
@@ -56,7 +56,7 @@ func (r *reading) matchClaims(ctx context.Context, claims []half, emit bool) (un
 	for i, c := range claims {
 		current[i] = r.probes.want(layout.UserAPIKey, layout.UserAPIKey.Key(c.user.String()))
 	}
-	if err := r.lookMore(ctx, current); err != nil {
+	if err := r.probeNew(ctx, current); err != nil {
 		return nil, err
 	}
 	type rival struct {
@@ -79,7 +79,7 @@ func (r *reading) matchClaims(ctx context.Context, claims []half, emit bool) (un
 			rivals, others = append(rivals, rival{claim: c, other: other}), append(others, other)
 		}
 	}
-	if err := r.lookMore(ctx, others); err != nil {
+	if err := r.probeNew(ctx, others); err != nil {
 		return nil, err
 	}
 	for _, v := range rivals {
@@ -97,7 +97,7 @@ func (r *reading) matchClaims(ctx context.Context, claims []half, emit bool) (un
 func (r *reading) matchCurrent(ctx context.Context, emit bool) (open []half, err error) {
 	var others []*probe
 	var asked []half
-	for _, c := range r.halves.current {
+	for _, c := range r.keyPairs.current {
 		switch {
 		case c.p.State == layout.WrongType:
 			if it, ok := layout.Damaged(c.p.Found); ok && emit {
@@ -111,7 +111,7 @@ func (r *reading) matchCurrent(ctx context.Context, emit bool) (open []half, err
 			others = append(others, r.probes.want(layout.APIKey, layout.APIKey.Key(c.p.Text)))
 		}
 	}
-	if err := r.lookMore(ctx, others); err != nil {
+	if err := r.probeNew(ctx, others); err != nil {
 		return nil, err
 	}
 	for i, c := range asked {
@@ -124,8 +124,8 @@ func (r *reading) matchCurrent(ctx context.Context, emit bool) (open []half, err
 
 func (p *probe) hasWholeText() bool { return p.State == layout.Present && p.loaded }
 
-// lookMore looks at those of the keys that were not looked at yet.
-func (r *reading) lookMore(ctx context.Context, list []*probe) error {
+// probeNew looks at those of the keys that were not looked at yet.
+func (r *reading) probeNew(ctx context.Context, list []*probe) error {
 	var fresh []*probe
 	for _, p := range list {
 		if !p.seen {
@@ -136,5 +136,5 @@ func (r *reading) lookMore(ctx context.Context, list []*probe) error {
 	if len(fresh) == 0 {
 		return nil
 	}
-	return r.source.store.look(ctx, fresh, r.source.askTTL)
+	return r.source.store.probe(ctx, fresh, r.source.askTTL)
 }

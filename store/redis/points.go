@@ -83,10 +83,10 @@ func (s *source) readUsers(
 	if s.wanted.Dates {
 		r.probes.narrow(layout.DateField)
 	}
-	if err := s.store.look(ctx, r.probes.list(), s.askTTL); err != nil {
+	if err := s.store.probe(ctx, r.probes.list(), s.askTTL); err != nil {
 		return nil, err
 	}
-	err := r.decide(ctx, holders, s.claimed, func(decided *reading, _ []string, items []record.Item) error {
+	err := r.decide(ctx, holders, s.candidates, func(decided *reading, _ []string, items []record.Item) error {
 		r.items = append(r.items, items...)
 		for key, p := range decided.probes {
 			r.probes[key] = p
@@ -139,7 +139,7 @@ type userPart struct{ *pointSource }
 // Name returns the store's address.
 func (p *userPart) Name() string { return p.store.addr }
 
-// Read implements [record.Part]. That nothing went away meanwhile is made certain by Rest.
+// Read implements [record.Part]. That nothing went away meanwhile is made certain by Deferred.
 func (p *userPart) Read(ctx context.Context, from string, yield func(record.Page) error) error {
 	users := p.users
 	if from != "" {

@@ -108,7 +108,7 @@ func unseen(it record.Item, c *goredis.Client) bool {
 }
 
 func inOrder(items []record.Item) []record.Item {
-	key := func(it record.Item) string { return show(it) + fmt.Sprint(it.Claims) }
+	key := func(it record.Item) string { return show(it) + fmt.Sprint(it.Dates) }
 	items = slices.Clone(items)
 	slices.SortFunc(items, func(a, b record.Item) int { return cmp.Compare(key(a), key(b)) })
 	return items
@@ -149,8 +149,8 @@ func TestPointsDeliverWhatAScanDelivers(t *testing.T) {
 		var want []record.Item
 		for _, it := range readAll(t, s.Source(o)).items {
 			user := it.User()
-			if len(it.Claims) > 0 {
-				user = it.Claims[0].User
+			if len(it.Dates) > 0 {
+				user = it.Dates[0].User
 			}
 			switch {
 			case user == 0:
@@ -225,7 +225,7 @@ func TestAClaimThatIsNamedIsLookedAt(t *testing.T) {
 	s := open(t, redis.Options{URI: srv.URI, Points: true})
 	r := readAll(t, s.Source(redis.SourceOptions{
 		Request: layout.Request{Now: now, Users: []record.UserID{a, b}}, Points: true,
-		Claims: map[record.UserID][]string{a: {"old", "new", "gone", "other"}, b: {"lone", "other"}},
+		Candidates: map[record.UserID][]string{a: {"old", "new", "gone", "other"}, b: {"lone", "other"}},
 	}))
 	want := []string{
 		`api_keys - 94490510688792576; stale-api-key`, "api_keys 268473310986240001 lone; [repaired]", "api_keys 94490510688792576 new",
@@ -324,7 +324,7 @@ func TestPointsOfASourceThatMovesEndWithAnError(t *testing.T) {
 				t.Fatal(err)
 			}
 			act(t, c)
-			err := src.Rest(context.Background(), r.take)
+			err := src.Deferred(context.Background(), r.take)
 			if moved := errors.Is(err, record.ErrSourceMoved); moved != (name != "nothing") || !moved && err != nil {
 				t.Errorf("after %d items: %v", len(r.items), err)
 			}

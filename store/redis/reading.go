@@ -10,13 +10,13 @@ import (
 
 // reading turns one page of SCAN's answer into items.
 type reading struct {
-	source  *source
-	probes  probes
-	jobs    []job
-	halves  halves
-	generic []*probe // under generic prefixes; what they are shows once they were looked at
-	seen    record.Seen
-	items   []record.Item
+	source   *source
+	probes   probes
+	jobs     []job
+	keyPairs keyPairs
+	generic  []*probe // under generic prefixes; what they are shows once they were looked at
+	seen     record.KeyCounts
+	items    []record.Item
 
 	// points tells that only a user's own keys are looked at, so that of the API keys that name the user it is for the
 	// user's own to say which: what another user's names is met by chance.
@@ -46,7 +46,7 @@ func (r *reading) page(ctx context.Context, keys []string, flush func([]record.I
 		r.probes.narrow(layout.DateField)
 	}
 	store := r.source.store
-	if err := store.look(ctx, r.probes.list(), r.source.askTTL); err != nil {
+	if err := store.probe(ctx, r.probes.list(), r.source.askTTL); err != nil {
 		return false, err
 	}
 	r.countGeneric()
@@ -63,7 +63,7 @@ func (r *reading) claimsOnly(ctx context.Context, keys []string) (held bool, err
 			r.sort(key)
 		}
 	}
-	if err := r.source.store.look(ctx, r.probes.list(), false); err != nil {
+	if err := r.source.store.probe(ctx, r.probes.list(), false); err != nil {
 		return false, err
 	}
 	return r.pair(ctx, false)
@@ -92,7 +92,7 @@ func (r *reading) sort(key string) {
 	case l == layout.APIKey:
 		p := r.probes.want(l, key)
 		r.generic = append(r.generic, p)
-		r.halves.claims = append(r.halves.claims, p)
+		r.keyPairs.named = append(r.keyPairs.named, p)
 		return
 	case l == layout.Counters:
 		r.seen.Lanyard++
@@ -118,7 +118,7 @@ func (r *reading) sort(key string) {
 		}
 	case !r.source.wanted.Has(kind, user):
 	case l == layout.UserAPIKey:
-		r.halves.current = append(r.halves.current, half{user: user, p: r.probes.want(l, key)})
+		r.keyPairs.current = append(r.keyPairs.current, half{user: user, p: r.probes.want(l, key)})
 	default:
 		r.add(l, key, id, user)
 	}

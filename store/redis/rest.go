@@ -8,10 +8,10 @@ import (
 	"github.com/lanyardctl/lanyardctl/store/layout"
 )
 
-// Rest decides the API keys that were held, by what Redis holds of their users now. Each page goes out only once it is
+// Deferred decides the API keys that were held, by what Redis holds of their users now. Each page goes out only once it is
 // certain that no server has lost or replaced its data since the start, and so does the end.
-func (s *source) Rest(ctx context.Context, yield func(record.Page) error) error {
-	users, held := s.claims.list()
+func (s *source) Deferred(ctx context.Context, yield func(record.Page) error) error {
+	users, held := s.undecided.list()
 	sure := func(r *reading, met []string, items []record.Item) error {
 		if err := s.store.countGone(ctx, "look up keys in redis", met, r.probes); err != nil {
 			return err
@@ -30,10 +30,10 @@ func (s *source) Rest(ctx context.Context, yield func(record.Page) error) error 
 }
 
 // decide hands the items of the users' API keys to deliver, of all users together, or of one at a time, each in a reading
-// of its own, where their current keys exceed the budget. Claims are keys that may name the user, beside the current one;
+// of its own, where their current keys exceed the budget. Candidates are keys that may name the user, beside the current one;
 // those of the users are handed on as met.
 func (r *reading) decide(
-	ctx context.Context, users []record.UserID, claims map[record.UserID][]string,
+	ctx context.Context, users []record.UserID, candidates map[record.UserID][]string,
 	deliver func(r *reading, met []string, items []record.Item) error,
 ) error {
 	s := r.source
@@ -41,7 +41,7 @@ func (r *reading) decide(
 	for i, u := range users {
 		current[i] = r.probes.want(layout.UserAPIKey, layout.UserAPIKey.Key(u.String()))
 	}
-	if err := r.lookMore(ctx, current); err != nil {
+	if err := r.probeNew(ctx, current); err != nil {
 		return err
 	}
 	var size int64
@@ -50,7 +50,7 @@ func (r *reading) decide(
 	}
 	if size > int64(s.budget) && len(users) > 1 {
 		for i := range users {
-			if err := newReading(s).decide(ctx, users[i:i+1], claims, deliver); err != nil {
+			if err := newReading(s).decide(ctx, users[i:i+1], candidates, deliver); err != nil {
 				return err
 			}
 		}
@@ -64,7 +64,7 @@ func (r *reading) decide(
 	var met []string
 	named := make(map[record.UserID][]string, len(users))
 	for i, u := range users {
-		keys := claims[u]
+		keys := candidates[u]
 		met = append(met, keys...)
 		if current[i].State == layout.Present {
 			keys = append(slices.Clip(keys), layout.APIKey.Key(current[i].Text))
@@ -74,7 +74,7 @@ func (r *reading) decide(
 		}
 		named[u] = keys
 	}
-	if err := r.lookMore(ctx, halves); err != nil {
+	if err := r.probeNew(ctx, halves); err != nil {
 		return err
 	}
 	byUser := make(map[record.UserID][]layout.Found)

@@ -43,7 +43,7 @@ func readFrom(t *testing.T, s *redis.Store, o redis.SourceOptions, from string, 
 	if err != nil {
 		t.Fatalf("read from %q: %v", from, err)
 	}
-	if err := src.Rest(ctx, r.take); err != nil {
+	if err := src.Deferred(ctx, r.take); err != nil {
 		t.Fatalf("rest: %v", err)
 	}
 	return at, r, true
@@ -126,7 +126,7 @@ func TestAKeyThatIsRegeneratedDuringTheScanIsNotBroughtBack(t *testing.T) {
 	}
 	fill(t, c, cmd("DEL", "api_key:old"), cmd("SET", "api_key:new", alice), cmd("SET", "user_api_key:"+alice, "new"))
 	fill(t, c, cmd("DEL", "user_api_key:"+bob))
-	if err := src.Rest(ctx, r.take); err != nil {
+	if err := src.Deferred(ctx, r.take); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff([]string{"api_keys 94490510688792576 new"}, shown(r.items)); diff != "" {
@@ -169,7 +169,7 @@ func TestNothingIsLostWhileRedisRehashes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := src.Rest(ctx, r.take); err != nil {
+	if err := src.Deferred(ctx, r.take); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(want, slices.Compact(shown(r.items))); diff != "" {

@@ -68,7 +68,7 @@ func open(t testing.TB, o redis.Options) *redis.Store {
 // reading is all that a source delivers.
 type reading struct {
 	items []record.Item
-	seen  record.Seen
+	seen  record.KeyCounts
 	pages int
 }
 
@@ -92,7 +92,7 @@ func readAll(t testing.TB, src record.Source) reading {
 			t.Fatalf("read part %s: %v", p.Name(), err)
 		}
 	}
-	if err := src.Rest(ctx, r.take); err != nil {
+	if err := src.Deferred(ctx, r.take); err != nil {
 		t.Fatalf("rest: %v", err)
 	}
 	return r

@@ -20,9 +20,9 @@ type SourceOptions struct {
 	// not find.
 	Points bool
 
-	// Claims are API keys that a reading of points looks at beside the users' current ones, such as those that a target
+	// Candidates are API keys that a reading of points looks at beside the users' current ones, such as those that a target
 	// has of them.
-	Claims map[record.UserID][]string
+	Candidates map[record.UserID][]string
 
 	PageSize int // keys that SCAN is asked for at a time; zero means 1000
 	Budget   int // bytes of values fetched at a time; zero means 32 MiB
@@ -44,19 +44,19 @@ func (s *Store) Source(o SourceOptions) record.Source {
 }
 
 func (s *Store) source(o SourceOptions) *source {
-	claimed := make(map[record.UserID][]string, len(o.Claims))
-	for user, keys := range o.Claims {
+	candidates := make(map[record.UserID][]string, len(o.Candidates))
+	for user, keys := range o.Candidates {
 		for _, key := range keys {
-			claimed[user] = append(claimed[user], layout.APIKey.Key(key))
+			candidates[user] = append(candidates[user], layout.APIKey.Key(key))
 		}
 	}
 	return &source{
-		claimed:  claimed,
-		store:    s,
-		wanted:   layout.NewWanted(o.Request),
-		pageSize: cmp.Or(max(o.PageSize, 0), DefaultPageSize),
-		budget:   cmp.Or(max(o.Budget, 0), DefaultBudget),
-		askTTL:   s.info.Expires && !o.Dates,
+		candidates: candidates,
+		store:      s,
+		wanted:     layout.NewWanted(o.Request),
+		pageSize:   cmp.Or(max(o.PageSize, 0), DefaultPageSize),
+		budget:     cmp.Or(max(o.Budget, 0), DefaultBudget),
+		askTTL:     s.info.Expires && !o.Dates,
 	}
 }
 
@@ -66,8 +66,8 @@ type source struct {
 	wanted           layout.Wanted
 	pageSize, budget int
 	askTTL           bool
-	claims           claims
-	claimed          map[record.UserID][]string // whole Redis keys of API keys that points look at beside
+	undecided        undecided
+	candidates       map[record.UserID][]string // whole Redis keys of API keys that points look at beside
 }
 
 // Parts returns a part for each master.

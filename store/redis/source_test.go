@@ -64,97 +64,97 @@ func TestEveryKindIsReadFromEveryLayout(t *testing.T) {
 		rule     string
 		commands [][]any
 		want     []string
-		seen     record.Seen
+		seen     record.KeyCounts
 	}{
-		{"an empty database has nothing", [][]any{cmd("PING")}, nil, record.Seen{}},
+		{"an empty database has nothing", [][]any{cmd("PING")}, nil, record.KeyCounts{}},
 		{"key-value pairs of upstream", [][]any{cmd("HSET", "lanyard_kv:"+alice, "a", "7", "b", "\xff", "", "x")},
 			[]string{`kv 94490510688792576 ="x" a="7"; invalid-utf8 lanyard_kv:94490510688792576 [b] "\xff"`},
-			record.Seen{Keys: 1, Lanyard: 1}},
+			record.KeyCounts{Keys: 1, Lanyard: 1}},
 		{"key-value pairs of the fork", [][]any{cmd("HSET", "lanyard:user_kv:"+alice, "a", "7", "b", "text")},
-			[]string{`kv 94490510688792576 a=7 b="text"; [not_json]`}, record.Seen{Keys: 1, Lanyard: 1}},
+			[]string{`kv 94490510688792576 a=7 b="text"; [not_json]`}, record.KeyCounts{Keys: 1, Lanyard: 1}},
 		{"both layouts are one record", [][]any{
 			cmd("HSET", "lanyard:user_kv:"+alice, "a", `"1"`), cmd("HSET", "lanyard_kv:"+alice, "a", "2", "b", "3"),
 		}, []string{`kv 94490510688792576 a="1" b="3"; superseded lanyard_kv:94490510688792576 [a] "2"; [both_layouts superseded]`},
-			record.Seen{Keys: 2, Lanyard: 2}},
+			record.KeyCounts{Keys: 2, Lanyard: 2}},
 		{"last seen is the later", [][]any{
 			cmd("SET", "lanyard:user_last_seen:"+alice, "1700000000000"), cmd("SET", "lanyard_last_seen:"+alice, "1700000000001"),
 			cmd("SET", "lanyard_last_seen:"+bob, "1700000000"),
 		}, []string{"last_seen 268473310986240001 1700000000000; [normalised]", "last_seen 94490510688792576 1700000000001"},
-			record.Seen{Keys: 3, Lanyard: 3}},
+			record.KeyCounts{Keys: 3, Lanyard: 3}},
 		{"monitoring is the earliest of three", [][]any{
 			cmd("SET", "lanyard:user_monitoring_since:"+alice, "1700000000"), cmd("SET", "user_monitoring_since:"+alice, "1664641326"),
 			cmd("SET", "monitoring:"+alice, "1680000000"), cmd("SET", "monitoring:"+bob, "1680000000"),
 		}, []string{"monitoring_since 268473310986240001 1680000000", "monitoring_since 94490510688792576 1664641326"},
-			record.Seen{Keys: 4, Lanyard: 4}},
+			record.KeyCounts{Keys: 4, Lanyard: 4}},
 		{"counters", [][]any{cmd("HSET", "lanyard:metrics_v1", "lanyard_2xx_responses", "12", "x", "1.5", "bad", "NaN")},
 			[]string{`metrics 0 lanyard_2xx_responses=12 x=1.5; not-a-counter lanyard:metrics_v1 [bad] "NaN"`},
-			record.Seen{Keys: 1, Lanyard: 1}},
+			record.KeyCounts{Keys: 1, Lanyard: 1}},
 		{"counters of a wrong type", [][]any{cmd("SET", "lanyard:metrics_v1", "12")},
-			[]string{`metrics -; wrong-type lanyard:metrics_v1 a string`}, record.Seen{Keys: 1, Lanyard: 1}},
+			[]string{`metrics -; wrong-type lanyard:metrics_v1 a string`}, record.KeyCounts{Keys: 1, Lanyard: 1}},
 		{"halves that fit are one API key", [][]any{cmd("SET", "api_key:k1", alice), cmd("SET", "user_api_key:"+alice, "k1")},
-			[]string{"api_keys 94490510688792576 k1"}, record.Seen{Keys: 2, Lanyard: 2}},
+			[]string{"api_keys 94490510688792576 k1"}, record.KeyCounts{Keys: 2, Lanyard: 2}},
 		{"beside the current key, another is stale", [][]any{
 			cmd("SET", "api_key:k1", alice), cmd("SET", "user_api_key:"+alice, "k1"), cmd("SET", "api_key:k0", alice),
 		}, []string{"api_keys -; stale-api-key api_key:k0 \"94490510688792576\"", "api_keys 94490510688792576 k1"},
-			record.Seen{Keys: 3, Lanyard: 3}},
+			record.KeyCounts{Keys: 3, Lanyard: 3}},
 		{"a single key that authenticates is repaired", [][]any{
 			cmd("SET", "api_key:k1", alice), cmd("SET", "user_api_key:"+alice, "gone"), cmd("SET", "api_key:k2", bob),
 		}, []string{`api_keys -; unpaired-api-key user_api_key:94490510688792576 "gone"`,
 			"api_keys 268473310986240001 k2; [repaired]", "api_keys 94490510688792576 k1; [repaired]"},
-			record.Seen{Keys: 3, Lanyard: 3}},
+			record.KeyCounts{Keys: 3, Lanyard: 3}},
 		{"several without a current one are ambiguous", [][]any{cmd("SET", "api_key:k1", alice), cmd("SET", "api_key:k2", alice)},
 			[]string{`api_keys -; ambiguous-api-key api_key:k1 "94490510688792576"`,
-				`api_keys -; ambiguous-api-key api_key:k2 "94490510688792576"`}, record.Seen{Keys: 2, Lanyard: 2}},
+				`api_keys -; ambiguous-api-key api_key:k2 "94490510688792576"`}, record.KeyCounts{Keys: 2, Lanyard: 2}},
 		{"a current key that does not authenticate is unpaired", [][]any{cmd("SET", "user_api_key:"+alice, "gone")},
-			[]string{`api_keys -; unpaired-api-key user_api_key:94490510688792576 "gone"`}, record.Seen{Keys: 1, Lanyard: 1}},
+			[]string{`api_keys -; unpaired-api-key user_api_key:94490510688792576 "gone"`}, record.KeyCounts{Keys: 1, Lanyard: 1}},
 		{"a key that is another user's does not authenticate", [][]any{
 			cmd("SET", "user_api_key:"+alice, "k1"), cmd("SET", "api_key:k1", bob), cmd("SET", "user_api_key:"+bob, "k1"),
 		}, []string{`api_keys -; unpaired-api-key user_api_key:94490510688792576 "k1"`, "api_keys 268473310986240001 k1"},
-			record.Seen{Keys: 3, Lanyard: 3}},
+			record.KeyCounts{Keys: 3, Lanyard: 3}},
 		{"a current key of a wrong type", [][]any{cmd("HSET", "user_api_key:"+alice, "a", "b"), cmd("SET", "api_key:k1", alice)},
 			[]string{"api_keys -; wrong-type user_api_key:94490510688792576 a hash", "api_keys 94490510688792576 k1; [repaired]"},
-			record.Seen{Keys: 2, Lanyard: 2}},
+			record.KeyCounts{Keys: 2, Lanyard: 2}},
 		{"a current key longer than any", [][]any{
 			cmd("SET", "user_api_key:"+alice, strings.Repeat("k", 5000)), cmd("SET", "api_key:"+strings.Repeat("k", 5000), alice),
-		}, []string{"api_keys 94490510688792576 " + strings.Repeat("k", 5000)}, record.Seen{Keys: 2, Lanyard: 2}},
+		}, []string{"api_keys 94490510688792576 " + strings.Repeat("k", 5000)}, record.KeyCounts{Keys: 2, Lanyard: 2}},
 		{"an invalid user id under Lanyard's prefixes is rejected", [][]any{
 			cmd("HSET", "lanyard_kv:007", "a", "1", "b", "2"), cmd("SET", "lanyard:user_last_seen:x", "1"),
 			cmd("SET", "user_api_key:"+nobody, "k"), cmd("SET", "lanyard:user_monitoring_since:0", ""),
 		}, []string{`api_keys -; invalid-user-id user_api_key:18446744073709551616 "k"`,
 			`kv -; invalid-user-id lanyard_kv:007 [a] "1"; invalid-user-id lanyard_kv:007 [b] "2"`,
 			`last_seen -; invalid-user-id lanyard:user_last_seen:x "1"`,
-			`monitoring_since -; invalid-user-id lanyard:user_monitoring_since:0 ""`}, record.Seen{Keys: 4, Lanyard: 4}},
+			`monitoring_since -; invalid-user-id lanyard:user_monitoring_since:0 ""`}, record.KeyCounts{Keys: 4, Lanyard: 4}},
 		{"a wrong type under Lanyard's prefixes is rejected", [][]any{
 			cmd("SET", "lanyard_kv:"+alice, "x"), cmd("HSET", "lanyard:user_kv:"+alice, "a", "1"), cmd("SADD", "lanyard:user_kv:"+bob, "x"),
 			cmd("LPUSH", "lanyard_last_seen:"+alice, "x"), cmd("HSET", "lanyard:user_monitoring_since:"+alice, "a", "1"),
 		}, []string{"kv -; wrong-type lanyard:user_kv:268473310986240001 a set",
 			"kv 94490510688792576 a=1; wrong-type lanyard_kv:94490510688792576 a string",
 			"last_seen -; wrong-type lanyard_last_seen:94490510688792576 a list",
-			"monitoring_since -; wrong-type lanyard:user_monitoring_since:94490510688792576 a hash"}, record.Seen{Keys: 5, Lanyard: 5}},
+			"monitoring_since -; wrong-type lanyard:user_monitoring_since:94490510688792576 a hash"}, record.KeyCounts{Keys: 5, Lanyard: 5}},
 		{"the same under generic prefixes is foreign", [][]any{
 			cmd("SET", "api_key:abc", "not a user"), cmd("HSET", "api_key:def", "secret", "1"), cmd("SET", "monitoring:cpu", "99"),
 			cmd("HSET", "monitoring:"+alice, "a", "1"), cmd("SET", "user_monitoring_since:x", "1"), cmd("ZADD", "user_monitoring_since:"+alice, 1, "x"),
 			cmd("SET", "api_key:empty", ""), cmd("SET", "api_key:long", strings.Repeat("9", 5000)),
-		}, nil, record.Seen{Keys: 8, Foreign: 8}},
+		}, nil, record.KeyCounts{Keys: 8, Foreign: 8}},
 		{"a foreign sibling does not hide Lanyard's own", [][]any{
 			cmd("ZADD", "user_monitoring_since:"+alice, 1, "x"), cmd("SET", "monitoring:"+alice, "1680000000"),
-		}, []string{"monitoring_since 94490510688792576 1680000000"}, record.Seen{Keys: 2, Foreign: 1, Lanyard: 1}},
+		}, []string{"monitoring_since 94490510688792576 1680000000"}, record.KeyCounts{Keys: 2, Foreign: 1, Lanyard: 1}},
 		{"what is nobody's is ignored, old analytics are counted", [][]any{
 			cmd("SET", "sessions:1", "x"), cmd("HSET", "lanyard_analytics:"+alice+":spotify:track:1", "plays", 1), cmd("SET", "lanyard:x", "1"),
-		}, nil, record.Seen{Keys: 3, Ignored: 2, Analytics: 1}},
+		}, nil, record.KeyCounts{Keys: 3, Ignored: 2, Analytics: 1}},
 		{"an empty text is a value", [][]any{cmd("SET", "lanyard:user_last_seen:"+alice, ""), cmd("SET", "lanyard_last_seen:"+alice, "1700000000000")},
 			[]string{`last_seen 94490510688792576 1700000000000; not-a-timestamp lanyard:user_last_seen:94490510688792576 ""`},
-			record.Seen{Keys: 2, Lanyard: 2}},
+			record.KeyCounts{Keys: 2, Lanyard: 2}},
 		{"a long text is rejected whole", [][]any{cmd("SET", "lanyard_last_seen:"+alice, strings.Repeat("x", 4096)), cmd("SET", "lanyard_last_seen:"+bob, strings.Repeat("x", 4097))},
 			[]string{fmt.Sprintf("last_seen -; not-a-timestamp lanyard_last_seen:268473310986240001 %q", strings.Repeat("x", 4097)),
 				fmt.Sprintf("last_seen -; not-a-timestamp lanyard_last_seen:94490510688792576 %q", strings.Repeat("x", 4096))},
-			record.Seen{Keys: 2, Lanyard: 2}},
+			record.KeyCounts{Keys: 2, Lanyard: 2}},
 		{"keys with a TTL are noted", [][]any{
 			cmd("HSET", "lanyard_kv:"+alice, "a", "1"), cmd("EXPIRE", "lanyard_kv:"+alice, 1000), cmd("HSET", "lanyard_kv:"+bob, "a", "1"),
 			cmd("SET", "api_key:k1", alice, "EX", 1000), cmd("SET", "user_api_key:"+alice, "k1"),
 			cmd("SET", "monitoring:"+alice, "1680000000", "EX", 1000),
 		}, []string{"api_keys 94490510688792576 k1; [expiring]", `kv 268473310986240001 a="1"`, `kv 94490510688792576 a="1"; [expiring]`,
-			"monitoring_since 94490510688792576 1680000000; [expiring]"}, record.Seen{Keys: 5, Lanyard: 5}},
+			"monitoring_since 94490510688792576 1680000000; [expiring]"}, record.KeyCounts{Keys: 5, Lanyard: 5}},
 	} {
 		t.Run(tc.rule, func(t *testing.T) {
 			t.Parallel()
@@ -242,7 +242,7 @@ func TestOnlyTheUsersAskedForAreRead(t *testing.T) {
 	if diff := cmp.Diff(shown(want), shown(r.items)); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
-	all.seen.Add(record.Seen{Keys: 1, Lanyard: 1})
+	all.seen.Add(record.KeyCounts{Keys: 1, Lanyard: 1})
 	if r.seen != all.seen {
 		t.Errorf("the counts of keys are %+v, without the filter %+v", r.seen, all.seen)
 	}

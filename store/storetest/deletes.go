@@ -80,7 +80,7 @@ func deletes(t *testing.T, open Open) {
 			switch {
 			case got[i] == record.DeletionDone && there != o.DryRun:
 				rt.Errorf("%s of %s is gone: %v", s.Kind, s.User, !there)
-			case got[i] == record.DeletionMoved && (!there || s.Holds(now.Held)):
+			case got[i] == record.DeletionModified && (!there || s.Holds(now.Held)):
 				rt.Errorf("%s of %s was changed, and there is %+v", s.Kind, s.User, now)
 			case got[i] == record.DeletionAbsent:
 				rt.Errorf("%s of %s was not there", s.Kind, s.User)
@@ -92,7 +92,7 @@ func deletes(t *testing.T, open Open) {
 		// Once more: what is gone is absent, and what was changed still is.
 		again, keptAgain := deleteAll(rt, target, read)
 		for i, first := range got {
-			if second := again[i]; first == record.DeletionDone && second != record.DeletionAbsent || first == record.DeletionMoved && second != first {
+			if second := again[i]; first == record.DeletionDone && second != record.DeletionAbsent || first == record.DeletionModified && second != first {
 				rt.Errorf("%s of %s: first %v, then %v", read[i].Kind, read[i].User, first, second)
 			}
 		}
@@ -163,7 +163,7 @@ func changedMeanwhile(t *testing.T, open Open) {
 		target.Put(record.KV, bob, app)
 		return nil
 	})
-	want := []record.Deletion{record.DeletionDone, record.DeletionMoved, record.DeletionDone}
+	want := []record.Deletion{record.DeletionDone, record.DeletionModified, record.DeletionDone}
 	if err != nil || !slices.Equal(deletions, want) {
 		t.Errorf("%v, want %v; error %v", deletions, want, err)
 	}

@@ -20,7 +20,7 @@ type Faulty struct {
 }
 
 // Write implements [record.Sink].
-func (f *Faulty) Write(ctx context.Context, batch []record.Record, keep record.KeepFunc) ([]record.Outcome, error) {
+func (f *Faulty) Write(ctx context.Context, batch []record.Record, keep record.ArchiveFunc) ([]record.Outcome, error) {
 	call := f.calls.Add(1)
 	if f.Before != nil {
 		if err := f.Before(call); err != nil {

@@ -154,7 +154,7 @@ func joins(t *testing.T, target DocumentsTarget) {
 			}
 			once := record.StepDone
 			if len(ids) > 0 && cmp.Equal(step.Before, step.After) {
-				once = record.StepAlready
+				once = record.StepNoop
 			}
 			target.apply(t, once, step)
 			if d := cmp.Diff(want, target.All(j.collection)[step.ID]); d != "" {
@@ -180,7 +180,7 @@ func joins(t *testing.T, target DocumentsTarget) {
 		const c = record.MonitoringCollection
 		theirs := target.Put(c, Fields{"_id": alice.String(), "user_id": bob.String()})
 		r := record.Join{Collection: c, User: alice, Decision: record.Decision{Write: true, Time: 1664641326}}
-		target.apply(t, record.StepTaken, target.Documents.Joined(r))
+		target.apply(t, record.StepDuplicate, target.Documents.Joined(r))
 		r.OtherID = true
 		step := target.Documents.Joined(r)
 		if step.ID == theirs {

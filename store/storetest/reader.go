@@ -79,8 +79,8 @@ func heldIn(d mem.Document, kind record.Kind, user record.UserID) record.Held {
 		content.Fields[name] = record.Field{Value: v}
 	}
 	return record.Held{
-		Found: true, Written: record.StillWritten(content, d.Mark),
-		APIKey: d.APIKey, Times: d.Times, Fields: d.Fields, Junk: d.Junk, Hidden: d.Hidden,
+		Found: true, Unmodified: record.Unmodified(content, d.Mark),
+		APIKey: d.APIKey, Times: d.Times, Fields: d.Fields, Malformed: d.Junk, Untyped: d.Hidden,
 	}
 }
 
@@ -98,19 +98,19 @@ func checkNothingIsLeftToDo(t failer, target Target, batch []record.Record, outc
 	for kind, users := range last {
 		documents := readBack(t, target, kind)
 		for user, i := range users {
-			if outcomes[i].Column == record.Conflicted || kind == record.APIKeys && o.Policy == record.PreferTarget && outcomes[i].Superseded > 0 {
+			if outcomes[i].Status == record.Conflicted || kind == record.APIKeys && o.Policy == record.PreferTarget && outcomes[i].Superseded > 0 {
 				continue
 			}
 			s, exists := documents[user]
 			if !exists {
-				t.Errorf("%s of user %s is in column %d, and not there", kind, user, outcomes[i].Column)
+				t.Errorf("%s of user %s is in column %d, and not there", kind, user, outcomes[i].Status)
 				continue
 			}
 			if found := record.Compare(batch[i], s, o).Differences; len(found) > 0 {
-				t.Errorf("%s of user %s is in column %d, and differs: %v", kind, user, outcomes[i].Column, found)
+				t.Errorf("%s of user %s is in column %d, and differs: %v", kind, user, outcomes[i].Status, found)
 			}
 			if c := s.Content(o.Now); c.Mistyped && kind != record.Metrics { // another counter may be
-				t.Errorf("%s of user %s is in column %d, and in a type that the app cannot read", kind, user, outcomes[i].Column)
+				t.Errorf("%s of user %s is in column %d, and in a type that the app cannot read", kind, user, outcomes[i].Status)
 			}
 		}
 	}
@@ -126,10 +126,10 @@ func foundAgain(t *testing.T, open Open) {
 		checkNothingIsLeftToDo(rt, target, batch, got.Outcomes, record.CompareOptions{Policy: o.Policy, Now: Now, Exact: true})
 		for _, r := range batch {
 			s := readBack(rt, target, r.Kind)[r.User]
-			if c := s.Content(Now); !c.Plain || c.Record.Digest() != r.Digest() {
-				rt.Errorf("%s of user %s has another digest, or is not plain (%v)", r.Kind, r.User, c.Plain)
+			if c := s.Content(Now); !c.Complete || c.Record.Digest() != r.Digest() {
+				rt.Errorf("%s of user %s has another digest, or is not plain (%v)", r.Kind, r.User, c.Complete)
 			}
-			if !r.Kind.Ordered() && !s.Held.Written {
+			if !r.Kind.Ordered() && !s.Held.Unmodified {
 				rt.Errorf("%s of user %s is not known as what was written", r.Kind, r.User)
 			}
 		}

@@ -50,7 +50,7 @@ type rule struct {
 	before  map[record.Kind]map[record.UserID]mem.Document
 	writes  []record.Record // one batch each
 	between func(Target)    // after the first write
-	columns []record.Column
+	columns []record.Status
 	kind    record.Kind
 	user    record.UserID
 	want    mem.Document // times of creation and marks are not compared
@@ -70,34 +70,34 @@ var allRules = []rule{
 	{
 		name:    "a later last-seen time wins, an earlier one changes nothing",
 		writes:  []record.Record{seen(alice, 1700000000000), seen(alice, 1600000000000), seen(alice, 1710000000000)},
-		columns: []record.Column{record.Inserted, record.Unchanged, record.Updated},
+		columns: []record.Status{record.Inserted, record.Unchanged, record.Updated},
 		kind:    record.LastSeen, user: alice, want: mem.Document{Times: map[string]any{"timestamp": int64(1710000000000)}}, lost: 1,
 	},
 	{
 		name:    "the earliest monitoring date of both fields wins, and text becomes an integer",
 		before:  before(record.MonitoringSince, alice, mem.Document{Times: map[string]any{"since": "1700000000", "monitoring_since": int64(1650000000)}}),
 		writes:  []record.Record{since(alice, 1690000000), since(alice, 1690000000)},
-		columns: []record.Column{record.Updated, record.Unchanged},
+		columns: []record.Status{record.Updated, record.Unchanged},
 		kind:    record.MonitoringSince, user: alice, want: mem.Document{Times: map[string]any{"since": int64(1650000000), "monitoring_since": int64(1650000000)}},
 	},
 	{
 		name:    "a double becomes the integer that the app needs, also where nothing else changes",
 		before:  before(record.MonitoringSince, alice, mem.Document{Times: map[string]any{"since": 1650000000.0}}),
 		writes:  []record.Record{since(alice, 1690000000), since(alice, 1690000000)},
-		columns: []record.Column{record.Updated, record.Unchanged},
+		columns: []record.Status{record.Updated, record.Unchanged},
 		kind:    record.MonitoringSince, user: alice, want: mem.Document{Times: map[string]any{"since": int64(1650000000)}},
 	},
 	{
 		name:    "a date before the account was made never wins",
 		before:  before(record.MonitoringSince, bob, mem.Document{Times: map[string]any{"since": int64(1230768000)}}),
 		writes:  []record.Record{since(bob, 1690000000)},
-		columns: []record.Column{record.Updated},
+		columns: []record.Status{record.Updated},
 		kind:    record.MonitoringSince, user: bob, want: mem.Document{Times: map[string]any{"since": int64(1690000000)}}, lost: 1,
 	},
 	{
 		name:    "what lanyardctl wrote follows the source, removed fields too",
 		writes:  []record.Record{kv(alice, values{"a": "1", "b": "2"}), kv(alice, values{"a": "3"}), kv(alice, values{"a": "3"})},
-		columns: []record.Column{record.Inserted, record.Updated, record.Unchanged},
+		columns: []record.Status{record.Inserted, record.Updated, record.Unchanged},
 		kind:    record.KV, user: alice, want: mem.Document{Fields: values{"a": "3"}},
 	},
 	{
@@ -106,97 +106,97 @@ var allRules = []rule{
 		between: func(t Target) {
 			t.Put(record.KV, alice, mem.Document{Fields: values{"a": "app", "b": "2", "d": "app"}})
 		},
-		columns: []record.Column{record.Inserted, record.Conflicted},
+		columns: []record.Status{record.Inserted, record.Conflicted},
 		kind:    record.KV, user: alice, want: mem.Document{Fields: values{"a": "app", "b": "2", "c": "new", "d": "app"}},
 	},
 	{
 		name: "the source wins a conflict where told so", policy: record.PreferSource,
 		before:  before(record.KV, alice, mem.Document{Fields: values{"a": "app", "d": "app"}}),
 		writes:  []record.Record{kv(alice, values{"a": "1"}), kv(alice, values{"a": "1"})},
-		columns: []record.Column{record.Updated, record.Unchanged},
+		columns: []record.Status{record.Updated, record.Unchanged},
 		kind:    record.KV, user: alice, want: mem.Document{Fields: values{"a": "1", "d": "app"}},
 	},
 	{
 		name: "the target wins a conflict where told so", policy: record.PreferTarget,
 		before:  before(record.KV, alice, mem.Document{Fields: values{"a": "app"}}),
 		writes:  []record.Record{kv(alice, values{"a": "1"})},
-		columns: []record.Column{record.Unchanged},
+		columns: []record.Status{record.Unchanged},
 		kind:    record.KV, user: alice, want: mem.Document{Fields: values{"a": "app"}}, lost: 1, kept: 1,
 	},
 	{
 		name: "of several fields the target wins those that differ", policy: record.PreferTarget,
 		before:  before(record.KV, alice, mem.Document{Fields: values{"a": "app", "b": "app", "c": "same"}}),
 		writes:  []record.Record{kv(alice, values{"a": "1", "b": "2", "c": "same", "d": "new"})},
-		columns: []record.Column{record.Updated}, short: []string{"d missing"},
+		columns: []record.Status{record.Updated}, short: []string{"d missing"},
 		kind: record.KV, user: alice, want: mem.Document{Fields: values{"a": "app", "b": "app", "c": "same", "d": "new"}}, lost: 2, kept: 2,
 	},
 	{
 		name: "a key of the app's stays where the target wins", policy: record.PreferTarget,
 		before:  before(record.APIKeys, alice, mem.Document{APIKey: keyB}),
 		writes:  []record.Record{apiKey(alice, keyA)},
-		columns: []record.Column{record.Unchanged},
+		columns: []record.Status{record.Unchanged},
 		kind:    record.APIKeys, user: alice, want: mem.Document{APIKey: keyB}, lost: 1, kept: 1,
 	},
 	{
 		name:    "text in place of all fields gives way to fields",
 		before:  before(record.KV, alice, mem.Document{Junk: "text"}),
 		writes:  []record.Record{kv(alice, values{"a": "1"})},
-		columns: []record.Column{record.Updated}, short: []string{"a missing"},
+		columns: []record.Status{record.Updated}, short: []string{"a missing"},
 		kind: record.KV, user: alice, want: mem.Document{Fields: values{"a": "1"}}, lost: 1,
 	},
 	{
 		name:    "counters that the app does not find are made to be found, though all are right",
 		before:  before(record.Metrics, 0, mem.Document{Hidden: true, Fields: values{"x": int64(5), "other": "stays"}}),
 		writes:  []record.Record{counters(values{"x": int64(5)}), counters(values{"x": int64(5)})},
-		columns: []record.Column{record.Updated, record.Unchanged}, short: []string{"type different"},
+		columns: []record.Status{record.Updated, record.Unchanged}, short: []string{"type different"},
 		kind: record.Metrics, want: mem.Document{Fields: values{"x": int64(5), "other": "stays"}},
 	},
 	{
 		name:    "counters that the app does not find are merged as others are",
 		before:  before(record.Metrics, 0, mem.Document{Hidden: true, Fields: values{"x": int64(5), "y": int64(7)}}),
 		writes:  []record.Record{counters(values{"x": int64(6), "y": int64(6), "z": int64(1)})},
-		columns: []record.Column{record.Updated}, short: []string{"type different", "x different", "z missing"},
+		columns: []record.Status{record.Updated}, short: []string{"type different", "x different", "z missing"},
 		kind: record.Metrics, want: mem.Document{Fields: values{"x": int64(6), "y": int64(7), "z": int64(1)}}, lost: 1,
 	},
 	{
 		name:    "dots and dollars aside, any name and type is kept",
 		writes:  []record.Record{kv(alice, values{"": "empty", "a b\n": nil, "ключ": record.Object{"x": record.Array{int64(1), 1.5, false}}, "big": int64(1)<<62 + 1})},
-		columns: []record.Column{record.Inserted},
+		columns: []record.Status{record.Inserted},
 		kind:    record.KV, user: alice,
 		want: mem.Document{Fields: values{"": "empty", "a b\n": nil, "ключ": record.Object{"x": record.Array{int64(1), 1.5, false}}, "big": int64(1)<<62 + 1}},
 	},
 	{
 		name:    "a key that was regenerated in the source does not live on",
 		writes:  []record.Record{apiKey(alice, keyA), apiKey(alice, keyA), apiKey(alice, keyB)},
-		columns: []record.Column{record.Inserted, record.Unchanged, record.Updated},
+		columns: []record.Status{record.Inserted, record.Unchanged, record.Updated},
 		kind:    record.APIKeys, user: alice, want: mem.Document{APIKey: keyB}, lost: 1,
 	},
 	{
 		name:    "a key that the app gave is not overwritten",
 		before:  before(record.APIKeys, alice, mem.Document{APIKey: keyB}),
 		writes:  []record.Record{apiKey(alice, keyA)},
-		columns: []record.Column{record.Conflicted},
+		columns: []record.Status{record.Conflicted},
 		kind:    record.APIKeys, user: alice, want: mem.Document{APIKey: keyB},
 	},
 	{
 		name:    "a key of another user in the target is a conflict",
 		before:  before(record.APIKeys, bob, mem.Document{APIKey: keyA}),
 		writes:  []record.Record{apiKey(alice, keyA)},
-		columns: []record.Column{record.Conflicted},
+		columns: []record.Status{record.Conflicted},
 		kind:    record.APIKeys, user: bob, want: mem.Document{APIKey: keyA},
 	},
 	{
 		name: "a key of another user moves where the source wins", policy: record.PreferSource,
 		before:  before(record.APIKeys, bob, mem.Document{APIKey: keyA}),
 		writes:  []record.Record{apiKey(alice, keyA), apiKey(alice, keyA)},
-		columns: []record.Column{record.Inserted, record.Unchanged},
+		columns: []record.Status{record.Inserted, record.Unchanged},
 		kind:    record.APIKeys, user: alice, want: mem.Document{APIKey: keyA},
 	},
 	{
 		name:    "the larger counter wins, whatever its number type",
 		before:  before(record.Metrics, 0, mem.Document{Fields: values{"x": int64(5), "y": 7.0, "z": "many", "other": "stays"}}),
 		writes:  []record.Record{counters(values{"x": 5.5, "y": int64(6), "z": int64(1), "w": int64(0)})},
-		columns: []record.Column{record.Updated},
+		columns: []record.Status{record.Updated},
 		kind:    record.Metrics, want: mem.Document{Fields: values{"x": 5.5, "y": 7.0, "z": int64(1), "w": int64(0), "other": "stays"}}, lost: 2,
 	},
 }
@@ -211,7 +211,7 @@ func rulesOfNoKey() []rule {
 				name: name + " gives way to an API key, policy " + policy.String(), policy: policy,
 				before:  before(record.APIKeys, alice, d),
 				writes:  []record.Record{apiKey(alice, keyA)},
-				columns: []record.Column{record.Updated}, short: []string{"key missing"},
+				columns: []record.Status{record.Updated}, short: []string{"key missing"},
 				kind: record.APIKeys, user: alice, want: mem.Document{APIKey: keyA},
 			}
 			if d.Junk != nil {
@@ -260,7 +260,7 @@ func rules(t *testing.T, open Open) {
 			var last written
 			for i, rec := range r.writes {
 				last = write(t, target, []record.Record{rec})
-				if got := last.Outcomes[0].Column; got != r.columns[i] {
+				if got := last.Outcomes[0].Status; got != r.columns[i] {
 					t.Errorf("write %d is counted in column %d, want %d", i, got, r.columns[i])
 				}
 				if i == 0 && r.between != nil {
@@ -293,10 +293,10 @@ func dryRun(t *testing.T, open Open) {
 	got := write(t, target, []record.Record{
 		kv(alice, values{"a": "1"}), kv(bob, values{"a": "1"}), seen(alice, 1700000000000), seen(alice, 1710000000000), apiKey(alice, keyA),
 	})
-	want := []record.Column{record.Conflicted, record.Inserted, record.Unchanged, record.Updated, record.Inserted}
+	want := []record.Status{record.Conflicted, record.Inserted, record.Unchanged, record.Updated, record.Inserted}
 	for i, o := range got.Outcomes {
-		if o.Column != want[i] {
-			t.Errorf("record %d is counted in column %d, want %d", i, o.Column, want[i])
+		if o.Status != want[i] {
+			t.Errorf("record %d is counted in column %d, want %d", i, o.Status, want[i])
 		}
 	}
 	if d := difference(was, contentsOf(target)); d != "" {

@@ -43,7 +43,7 @@ func stepsAndBack(t *testing.T, target DocumentsTarget) {
 	if d := cmp.Diff(want, after); d != "" {
 		t.Fatalf("after the steps (-want +got):\n%s", d)
 	}
-	target.apply(t, record.StepAlready, steps...)
+	target.apply(t, record.StepNoop, steps...)
 	if d := cmp.Diff(after, target.Dump(c)); d != "" {
 		t.Errorf("after the same steps again (-want +got):\n%s", d)
 	}
@@ -51,7 +51,7 @@ func stepsAndBack(t *testing.T, target DocumentsTarget) {
 	if d := cmp.Diff(before, target.Dump(c)); d != "" {
 		t.Errorf("taken back (-want +got):\n%s", d)
 	}
-	target.apply(t, record.StepAlready, undo...)
+	target.apply(t, record.StepNoop, undo...)
 	if d := cmp.Diff(before, target.Dump(c)); d != "" {
 		t.Errorf("taken back twice (-want +got):\n%s", d)
 	}
@@ -67,10 +67,10 @@ func retypes(t *testing.T, target DocumentsTarget) {
 	if got := target.All(c)[id]["since"]; got != int64(1664641326) {
 		t.Errorf("since is %T %v", got, got)
 	}
-	target.apply(t, record.StepAlready, step)
-	target.apply(t, record.StepMoved, record.Step{Collection: c, ID: id, Before: step.Before}) // a double, and to be removed
+	target.apply(t, record.StepNoop, step)
+	target.apply(t, record.StepModified, record.Step{Collection: c, ID: id, Before: step.Before}) // a double, and to be removed
 	target.apply(t, record.StepDone, step.Undo())
-	target.apply(t, record.StepAlready, step.Undo())
+	target.apply(t, record.StepNoop, step.Undo())
 	if d := cmp.Diff(before, target.Dump(c)); d != "" {
 		t.Errorf("taken back (-want +got):\n%s", d)
 	}
@@ -91,10 +91,10 @@ func movedSteps(t *testing.T, target DocumentsTarget) {
 			id := target.Put(c, Fields{"_id": "first", "user_id": "7", "since": int32(1), "a": "x"})
 			change := target.dateStep(t, 7, id, 1664641326)
 			remove := record.Step{Collection: c, ID: id, Before: change.Before}
-			removed := record.StepMoved
+			removed := record.StepModified
 			if now == nil {
 				target.Remove(c, id)
-				removed = record.StepAlready
+				removed = record.StepNoop
 			} else {
 				fields := Fields{"_id": "first"}
 				for name, v := range now {
@@ -103,9 +103,9 @@ func movedSteps(t *testing.T, target DocumentsTarget) {
 				target.Put(c, fields)
 			}
 			before := target.Dump(c)
-			target.apply(t, record.StepMoved, change)
+			target.apply(t, record.StepModified, change)
 			target.apply(t, removed, remove)
-			target.apply(t, record.StepMoved, change.Undo())
+			target.apply(t, record.StepModified, change.Undo())
 			if d := cmp.Diff(before, target.Dump(c)); d != "" {
 				t.Errorf("it was changed (-before +after):\n%s", d)
 			}
@@ -118,7 +118,7 @@ func takenIDs(t *testing.T, target DocumentsTarget) {
 	insert := target.dateStep(t, alice, "", 1664641326)
 	target.Put(c, Fields{"_id": alice.String(), "user_id": bob.String()})
 	before := target.Dump(c)
-	target.apply(t, record.StepTaken, insert)
+	target.apply(t, record.StepDuplicate, insert)
 	if d := cmp.Diff(before, target.Dump(c)); d != "" {
 		t.Errorf("it was changed (-before +after):\n%s", d)
 	}
@@ -135,7 +135,7 @@ func takenValues(t *testing.T, target DocumentsTarget) {
 	rename := target.dateStep(t, alice, number, 5)
 	insert := target.dateStep(t, alice, "", 5)
 	before := target.Dump(c)
-	target.apply(t, record.StepTaken, rename, insert)
+	target.apply(t, record.StepDuplicate, rename, insert)
 	if d := cmp.Diff(before, target.Dump(c)); d != "" {
 		t.Errorf("it was changed (-before +after):\n%s", d)
 	}
@@ -146,7 +146,7 @@ func takenValues(t *testing.T, target DocumentsTarget) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d := cmp.Diff([]record.StepResult{record.StepTaken, record.StepDone, record.StepTaken}, results); d != "" {
+	if d := cmp.Diff([]record.StepResult{record.StepDuplicate, record.StepDone, record.StepDuplicate}, results); d != "" {
 		t.Errorf("results (-want +got):\n%s", d)
 	}
 	target.Remove(c, text)
@@ -177,7 +177,7 @@ func mixedSteps(t *testing.T, target DocumentsTarget) {
 	elsewhere := record.Step{Collection: record.UsersCollection, ID: heavier, Before: target.one(t, record.UsersCollection, heavier).Raw}
 
 	want := []record.StepResult{
-		record.StepRefused, record.StepDone, record.StepAlready, record.StepMoved, record.StepDone, record.StepTaken, record.StepDone,
+		record.StepRefused, record.StepDone, record.StepNoop, record.StepModified, record.StepDone, record.StepDuplicate, record.StepDone,
 		record.StepDone,
 	}
 	got, err := target.Documents.Apply(context.Background(), []record.Step{large, done, already, moved, inserted, taken, removed, elsewhere})
@@ -222,7 +222,7 @@ func manySteps(t *testing.T, target DocumentsTarget) {
 		remove[i] = record.Step{Collection: c, ID: update[i].ID, Before: update[i].After}
 	}
 	target.apply(t, record.StepDone, update...)
-	target.apply(t, record.StepAlready, update...)
+	target.apply(t, record.StepNoop, update...)
 	target.apply(t, record.StepDone, remove...)
 	if all := target.All(c); len(all) > 0 {
 		t.Errorf("%d documents are left", len(all))

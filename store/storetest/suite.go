@@ -120,7 +120,7 @@ func difference[T interface{ lines() []string }](want, got T) string {
 func (w written) lines() []string {
 	var lines []string
 	for i, o := range w.Outcomes {
-		lines = append(lines, fmt.Sprintf("record %d: column %d, %d conflicts, %d superseded", i, o.Column, o.Conflicts, o.Superseded))
+		lines = append(lines, fmt.Sprintf("record %d: column %d, %d conflicts, %d superseded", i, o.Status, o.Conflicts, o.Superseded))
 		for _, r := range o.Rejects {
 			lines = append(lines, fmt.Sprintf("record %d: %s", i, text(r)))
 		}

@@ -9,24 +9,24 @@ import (
 	"github.com/lanyardctl/lanyardctl/record"
 )
 
-// tally is the first pass: both sides, summed up.
-type tally struct {
+// summary is the first pass: both sides, summed up.
+type summary struct {
 	buckets        buckets
-	source, target *side
+	source, target *bucketSet
 
 	mu      sync.Mutex
-	seen    record.Seen
+	seen    record.KeyCounts
 	rejects map[int]*figures         // by bucket
 	noted   [record.KindCount]Counts // of documents: Mistyped and Numeric
 }
 
-func newTally(n buckets) *tally {
-	return &tally{buckets: n, source: newSide(n), target: newSide(n), rejects: make(map[int]*figures)}
+func newSummary(n buckets) *summary {
+	return &summary{buckets: n, source: newBucketSet(n), target: newBucketSet(n), rejects: make(map[int]*figures)}
 }
 
-// takeTally reads both sides at the same time. Also after an error the tally is what was read until then.
-func (j *Job) takeTally(ctx context.Context) (*tally, error) {
-	t := newTally(buckets(j.opts.Buckets))
+// summarize reads both sides at the same time. Also after an error the summary is what was read until then.
+func (j *Job) summarize(ctx context.Context) (*summary, error) {
+	t := newSummary(buckets(j.opts.Buckets))
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return j.readSource(ctx, t.page) })
 	group.Go(func() error {
@@ -36,11 +36,11 @@ func (j *Job) takeTally(ctx context.Context) (*tally, error) {
 }
 
 // page sums up a page of the source. It is safe for concurrent use, as documents is.
-func (t *tally) page(p record.Page) {
+func (t *summary) page(p record.Page) {
 	entries := make([]entry, 0, len(p.Items))
 	for _, it := range p.Items {
-		e := entry{bucket: t.buckets.item(it), kind: it.Kind, cost: costOf(it), held: it.Record != nil}
-		if e.held {
+		e := entry{bucket: t.buckets.item(it), kind: it.Kind, cost: costOf(it), isRecord: it.Record != nil}
+		if e.isRecord {
 			e.digest = it.Record.Digest()
 		}
 		entries = append(entries, e)
@@ -50,7 +50,7 @@ func (t *tally) page(p record.Page) {
 }
 
 // countRejects counts a page's keys, and what is rejected of its items.
-func (t *tally) countRejects(p record.Page) {
+func (t *summary) countRejects(p record.Page) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.seen.Add(p.Seen)
@@ -69,13 +69,13 @@ func (t *tally) countRejects(p record.Page) {
 // odd is added to the digest of a document of which the digest does not say all, so that its bucket is looked into.
 var odd = record.ValueDigest("odd")
 
-func (t *tally) documents(documents []record.Document, o record.CompareOptions) {
+func (t *summary) documents(documents []record.Document, o record.CompareOptions) {
 	entries := make([]entry, 0, len(documents))
 	var noted [record.KindCount]Counts
 	for _, s := range documents {
 		c := s.Content(o.Now)
-		e := entry{bucket: t.buckets.document(s), kind: s.Kind, digest: c.Record.Digest(), held: true}
-		if !c.Plain {
+		e := entry{bucket: t.buckets.document(s), kind: s.Kind, digest: c.Record.Digest(), isRecord: true}
+		if !c.Complete {
 			for i := range e.digest {
 				e.digest[i] ^= odd[i]
 			}
@@ -97,7 +97,7 @@ func (t *tally) documents(documents []record.Document, o record.CompareOptions) 
 }
 
 // differing returns the buckets in which the sides differ, in order.
-func (t *tally) differing() []int {
+func (t *summary) differing() []int {
 	var list []int
 	for b := range t.source.buckets {
 		if !t.source.buckets[b].same(&t.target.buckets[b]) {
@@ -107,8 +107,8 @@ func (t *tally) differing() []int {
 	return list
 }
 
-// settled returns what is known from the buckets that do not differ.
-func (t *tally) settled() figures {
+// agreeing returns what is known from the buckets that do not differ.
+func (t *summary) agreeing() figures {
 	var f figures
 	for b := range t.source.buckets {
 		if !t.source.buckets[b].same(&t.target.buckets[b]) {

@@ -23,11 +23,11 @@ func scope(source, options string) string {
 // start is how a run begins.
 type start struct {
 	resume   *record.Checkpoint // nil: from the beginning
-	obsolete []string           // IDs of checkpoints that nobody will go on with
+	obsolete []string           // IDs of checkpoints that nobody will resume
 	why      string             // for people; empty where there is nothing to tell
 }
 
-// chooseStart decides whether a run goes on where an earlier one of the same scope stopped. living tells which owners
+// chooseStart decides whether a run resumes an earlier one of the same scope. living tells which owners
 // still run; target is the identity of the target's collections now.
 func chooseStart(found []record.Checkpoint, target map[string]string, restart bool, now time.Time, living func(record.Checkpoint) bool) start {
 	var s start
@@ -58,7 +58,7 @@ func chooseStart(found []record.Checkpoint, target map[string]string, restart bo
 	return s
 }
 
-// resumeWithin is how old an interrupted run may be that is gone on with: what it had read is not read again, and a
+// resumeWithin is how old an interrupted run may be that is resumed: what it had read is not read again, and a
 // running Lanyard changes it.
 const resumeWithin = 24 * time.Hour
 

@@ -15,10 +15,10 @@ type expected struct {
 
 // details are what the kinds without a time need.
 type details struct {
-	key     record.Digest // of the API key
-	claims  []record.Digest
-	fields  []field
-	leftOut *record.LeftOut
+	key          record.Digest // of the API key
+	rejectedKeys []record.Digest
+	fields       []field
+	omitted      *record.Omitted
 }
 
 type field struct {
@@ -45,7 +45,7 @@ func costOf(it record.Item) int64 {
 			cost += costOfField + int64(len(name))
 		}
 	}
-	if l := it.LeftOut(); l != nil {
+	if l := it.Omitted(); l != nil {
 		for _, name := range l.Names {
 			cost += costOfField + int64(len(name))
 		}
@@ -53,8 +53,8 @@ func costOf(it record.Item) int64 {
 	return cost
 }
 
-// standIn returns what stands for a value of the kind: itself where one value is better than another.
-func standIn(kind record.Kind, v record.Value) record.Value {
+// digested returns what stands for a value of the kind: itself where one value is better than another.
+func digested(kind record.Kind, v record.Value) record.Value {
 	if kind.Ordered() {
 		return v
 	}
@@ -62,7 +62,7 @@ func standIn(kind record.Kind, v record.Value) record.Value {
 	return record.Opaque{Data: digest[:]}
 }
 
-func keyStandIn(key string) string {
+func digestedKey(key string) string {
 	if key == "" {
 		return ""
 	}
@@ -82,9 +82,9 @@ func (e *expected) take(it record.Item) {
 		e.more = new(details)
 	}
 	if it.APIKey != "" {
-		e.more.claims = append(e.more.claims, record.ValueDigest(it.APIKey))
+		e.more.rejectedKeys = append(e.more.rejectedKeys, record.ValueDigest(it.APIKey))
 	}
-	e.more.leftOut = it.LeftOut()
+	e.more.omitted = it.Omitted()
 	if it.Record == nil {
 		return
 	}
@@ -95,11 +95,11 @@ func (e *expected) take(it record.Item) {
 	}
 	e.more.fields = make([]field, 0, len(it.Record.Fields))
 	for name, f := range it.Record.Fields {
-		e.more.fields = append(e.more.fields, field{name, standIn(it.Kind, f.Value)})
+		e.more.fields = append(e.more.fields, field{name, digested(it.Kind, f.Value)})
 	}
 }
 
-// record returns the record, with stand-ins in place of values.
+// record returns the record, with digests in place of values.
 func (e *expected) record(kind record.Kind, id record.Identity) record.Record {
 	r := record.Record{Kind: kind, User: id.User, Name: id.Name, Time: e.time}
 	if e.more == nil {
@@ -109,7 +109,7 @@ func (e *expected) record(kind record.Kind, id record.Identity) record.Record {
 		r.APIKey = string(e.more.key[:])
 		return r
 	}
-	r.LeftOut = e.more.leftOut
+	r.Omitted = e.more.omitted
 	r.Fields = make(map[string]record.Field, len(e.more.fields))
 	for _, f := range e.more.fields {
 		r.Fields[f.name] = record.Field{Value: f.value}
@@ -117,29 +117,29 @@ func (e *expected) record(kind record.Kind, id record.Identity) record.Record {
 	return r
 }
 
-// claims reports whether the source has the document's API key, though it does not go on.
-func (e *expected) claims(s record.Document) bool {
+// hasRejectedKey reports whether the source has the document's API key, though it does not go on.
+func (e *expected) hasRejectedKey(s record.Document) bool {
 	if e.more == nil {
 		return false
 	}
-	for _, claim := range e.more.claims {
-		if claim == record.ValueDigest(s.Held.APIKey) {
+	for _, key := range e.more.rejectedKeys {
+		if key == record.ValueDigest(s.Held.APIKey) {
 			return true
 		}
 	}
 	return false
 }
 
-// withStandIns returns the document with stand-ins in place of values.
-func withStandIns(s record.Document) record.Document {
+// withDigests returns the document with digests in place of values.
+func withDigests(s record.Document) record.Document {
 	switch {
 	case s.Kind.Ordered():
 	case s.Kind.Shape() == record.TextShape:
-		s.Held.APIKey = keyStandIn(s.Held.APIKey)
+		s.Held.APIKey = digestedKey(s.Held.APIKey)
 	default:
 		fields := make(map[string]record.Value, len(s.Held.Fields))
 		for name, v := range s.Held.Fields {
-			fields[name] = standIn(s.Kind, v)
+			fields[name] = digested(s.Kind, v)
 		}
 		s.Held.Fields = fields
 	}

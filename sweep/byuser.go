@@ -9,9 +9,9 @@ import (
 	"github.com/lanyardctl/lanyardctl/record"
 )
 
-// walk goes through the sorted entries user by user.
-func (j *Job) walk(ctx context.Context, s *sorter) error {
-	var p person
+// byUser goes through the sorted entries user by user.
+func (j *Job) byUser(ctx context.Context, s *sorter) error {
+	var p userState
 	var e entry
 	var last []byte
 	lastOf := entry{group: math.MaxUint16} // no entry's
@@ -53,7 +53,7 @@ func (j *Job) walk(ctx context.Context, s *sorter) error {
 }
 
 // finish decides what is to be done for a user of whom all is known.
-func (j *Job) finish(ctx context.Context, p *person) error {
+func (j *Job) finish(ctx context.Context, p *userState) error {
 	if p.user == 0 {
 		return nil
 	}
@@ -73,7 +73,7 @@ func (j *Job) finish(ctx context.Context, p *person) error {
 	return nil
 }
 
-func (j *Job) finishDate(ctx context.Context, p *person) error {
+func (j *Job) finishDate(ctx context.Context, p *userState) error {
 	w, ok := p.winner(j.opts.UserDates)
 	if !ok {
 		j.report.Users++
@@ -85,8 +85,8 @@ func (j *Job) finishDate(ctx context.Context, p *person) error {
 	}
 	t := task{collection: record.MonitoringCollection, user: p.user, winner: w, before: p.before}
 	switch {
-	case p.right(w.date):
-		j.settle(&change{task: t})
+	case p.canonical(w.date):
+		j.count(&change{task: t})
 		return nil
 	case p.many[record.MonitoringCollection]:
 		j.leave(t, LeftMany)
@@ -99,7 +99,7 @@ func (j *Job) finishDate(ctx context.Context, p *person) error {
 // examples is how many users are named who have several documents, or a number.
 const examples = 5
 
-func (j *Job) finishDuplicates(ctx context.Context, p *person, c record.Collection) error {
+func (j *Job) finishDuplicates(ctx context.Context, p *userState, c record.Collection) error {
 	figures := &j.report.Collections[c]
 	docs := p.documents[c]
 	var number, empty bool
@@ -125,7 +125,7 @@ func (j *Job) finishDuplicates(ctx context.Context, p *person, c record.Collecti
 }
 
 // ids returns the IDs of the user's documents in a collection.
-func (p *person) ids(c record.Collection) []string {
+func (p *userState) ids(c record.Collection) []string {
 	var ids []string
 	for _, d := range p.documents[c] {
 		ids = append(ids, d.id)

@@ -24,15 +24,15 @@ func (j *Job) nobodys(e entry) {
 		j.report.Places[i].Documents++
 		j.report.Places[i].Nobodys++
 	}
-	if e.group < firstClaim {
+	if e.group < firstPlace {
 		j.report.Collections[e.group].Documents++
 		j.report.Collections[e.group].Nobodys++
 	}
 }
 
 // implausible counts what never wins.
-func (j *Job) implausible(user record.UserID, f find) {
-	figures, fault := &j.report.Places[f.place], j.faults[f.fault-1]
+func (j *Job) implausible(user record.UserID, f foundDate) {
+	figures, fault := &j.report.Places[f.place], j.defects[f.defect-1]
 	if figures.Implausible == nil {
 		figures.Implausible = make(map[record.Reason]int64)
 	}
@@ -45,11 +45,11 @@ func (j *Job) implausible(user record.UserID, f find) {
 	}
 }
 
-// settle counts a change that was made, or that there is none to make.
-func (j *Job) settle(c *change) {
-	t, r := c.task, c.ruling
+// count counts a change that was made, or that there is none to make.
+func (j *Job) count(c *change) {
+	t, r := c.task, c.plan
 	if t.collection != record.MonitoringCollection {
-		j.settleDuplicates(t, r)
+		j.countDuplicates(t, r)
 		return
 	}
 	j.dated(t, t.winner.date)
@@ -74,7 +74,7 @@ func (j *Job) dated(t task, after int64) {
 	j.report.Users++
 	figures := &j.report.Places[t.winner.place]
 	figures.Won++
-	if figures.Place.ByUser {
+	if figures.Place.UserWritable {
 		j.report.ByUsers++
 	}
 	if t.before != 0 {
@@ -85,7 +85,7 @@ func (j *Job) dated(t task, after int64) {
 	}
 }
 
-func (j *Job) settleDuplicates(t task, r ruling) {
+func (j *Job) countDuplicates(t task, r plan) {
 	figures := &j.report.Collections[t.collection]
 	figures.Removed += int64(r.emptied)
 	switch {

@@ -7,25 +7,25 @@ import (
 	"github.com/lanyardctl/lanyardctl/record"
 )
 
-// fault is why what stands at a place is no date.
-type fault struct {
+// defect is why what stands at a place is no date.
+type defect struct {
 	reason record.Reason
 	detail string
 }
 
-// gather reads every source once, and turns what bears on dates into entries.
-type gather struct {
-	job    *Job
-	sorter *sorter
-	buffer []byte
-	faults []fault
-	known  map[fault]uint16
+// collector reads every source once, and turns what bears on dates into entries.
+type collector struct {
+	job     *Job
+	sorter  *sorter
+	buffer  []byte
+	defects []defect
+	known   map[defect]uint16
 
 	keyless string // the ID of the first document without a key
 }
 
 // run reads all sources.
-func (g *gather) run(ctx context.Context) error {
+func (g *collector) run(ctx context.Context) error {
 	for _, c := range record.UserCollections {
 		err := g.job.retry.Do(ctx, func() error { return g.collection(ctx, c) })
 		if err != nil {
@@ -41,7 +41,7 @@ func (g *gather) run(ctx context.Context) error {
 }
 
 // collection reads a collection. What an earlier attempt read comes twice then, and is counted once.
-func (g *gather) collection(ctx context.Context, c record.Collection) error {
+func (g *collector) collection(ctx context.Context, c record.Collection) error {
 	g.job.phase("reading "+c.String(), g.job.expected[c], unitDocuments)
 	return g.job.opts.Documents.Outline(ctx, c, func(page []record.Document) error {
 		for _, doc := range page {
@@ -54,15 +54,15 @@ func (g *gather) collection(ctx context.Context, c record.Collection) error {
 	})
 }
 
-func (g *gather) source(ctx context.Context, i int, source record.DateSource) error {
+func (g *collector) source(ctx context.Context, i int, source record.DateSource) error {
 	total, err := source.Total(ctx)
 	if err != nil {
 		return err
 	}
 	g.job.phase("reading "+nameOf(source), total, unitEntries)
-	return source.Claims(ctx, func(page []record.Claim) error {
+	return source.Values(ctx, func(page []record.DateValue) error {
 		for _, c := range page {
-			if err := g.claim(g.job.places.of[i][c.Place], c); err != nil {
+			if err := g.value(g.job.places.of[i][c.Place], c); err != nil {
 				return err
 			}
 		}
@@ -80,12 +80,12 @@ func nameOf(source record.DateSource) string {
 	return fmt.Sprintf("%d places beside MongoDB", len(list))
 }
 
-func (g *gather) add(e entry) error {
+func (g *collector) add(e entry) error {
 	g.buffer = e.append(g.buffer[:0])
 	return g.sorter.add(g.buffer)
 }
 
-func (g *gather) document(doc record.Document) error {
+func (g *collector) document(doc record.Document) error {
 	if doc.User == 0 {
 		return g.add(entry{group: uint16(doc.Collection), id: doc.ID})
 	}
@@ -94,7 +94,7 @@ func (g *gather) document(doc record.Document) error {
 	if doc.Numeric {
 		e.flags |= numeric
 	}
-	if doc.Collection == record.APIKeysCollection && doc.Held.APIKey == "" && doc.Held.Junk == nil {
+	if doc.Collection == record.APIKeysCollection && doc.Held.APIKey == "" && doc.Held.Malformed == nil {
 		e.flags |= keyless
 		if g.keyless == "" {
 			g.keyless = doc.ID
@@ -104,51 +104,51 @@ func (g *gather) document(doc record.Document) error {
 	bounds := g.job.bounds(doc.User)
 	for i, p := range record.PlacesIn(doc.Collection) {
 		if v, ok := doc.Held.Times[p.Field]; ok {
-			e.finds = append(e.finds, g.find(uint16(from+i), v, bounds))
+			e.dates = append(e.dates, g.find(uint16(from+i), v, bounds))
 		}
 	}
 	if doc.Collection == record.MonitoringCollection {
-		e.right, _ = doc.Held.Times[record.TimeField(record.MonitoringSince)].(int64)
+		e.canonical, _ = doc.Held.Times[record.TimeField(record.MonitoringSince)].(int64)
 	}
 	return g.add(e)
 }
 
-func (g *gather) claim(place uint16, c record.Claim) error {
+func (g *collector) value(place uint16, c record.DateValue) error {
 	if c.User == 0 {
 		return g.add(entry{group: g.job.places.group(place), id: c.Name})
 	}
 	e := entry{user: c.User, group: g.job.places.group(place)}
 	switch {
 	case c.Reason != "":
-		e.finds = []find{{place: place, fault: g.fault(c.Reason, c.Detail)}}
+		e.dates = []foundDate{{place: place, defect: g.defect(c.Reason, c.Detail)}}
 	case c.Has:
-		e.finds = []find{g.find(place, c.Value, g.job.bounds(c.User))}
+		e.dates = []foundDate{g.find(place, c.Value, g.job.bounds(c.User))}
 	}
 	return g.add(e)
 }
 
-func (g *gather) find(place uint16, v any, bounds record.Bounds) find {
+func (g *collector) find(place uint16, v any, bounds record.Bounds) foundDate {
 	m, reason, detail := record.Timestamp(record.MonitoringSince, v, bounds)
 	if reason != "" {
-		return find{place: place, fault: g.fault(reason, detail)}
+		return foundDate{place: place, defect: g.defect(reason, detail)}
 	}
-	return find{place: place, date: m.Time}
+	return foundDate{place: place, date: m.Time}
 }
 
-// mostFaults bounds the different details that are kept apart; further ones lose theirs.
-const mostFaults = 1000
+// mostDefects bounds the different details that are kept apart; further ones lose theirs.
+const mostDefects = 1000
 
-// fault returns the index of a fault, from 1.
-func (g *gather) fault(reason record.Reason, detail string) uint16 {
-	f := fault{reason, detail}
+// defect returns the index of a defect, from 1.
+func (g *collector) defect(reason record.Reason, detail string) uint16 {
+	f := defect{reason, detail}
 	if i, ok := g.known[f]; ok {
 		return i
 	}
-	if len(g.faults) >= mostFaults && detail != "" {
-		return g.fault(reason, "")
+	if len(g.defects) >= mostDefects && detail != "" {
+		return g.defect(reason, "")
 	}
-	g.faults = append(g.faults, f)
-	i := uint16(len(g.faults))
+	g.defects = append(g.defects, f)
+	i := uint16(len(g.defects))
 	g.known[f] = i
 	return i
 }

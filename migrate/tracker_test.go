@@ -20,7 +20,7 @@ func TestOpenPagesAreBounded(t *testing.T) {
 		"large values": {record.Item{Kind: record.KV, Record: written.Record, Rejects: []record.Reject{large}}, 4},
 	} {
 		t.Run(name, func(t *testing.T) {
-			l := newLedger(&lines{path: filepath.Join(t.TempDir(), "rejects.ndjson")}, nil)
+			l := newTracker(&ndjsonFile{path: filepath.Join(t.TempDir(), "rejects.ndjson")}, nil)
 			defer l.rejects.close()
 			part := l.part("part", "")
 			b := &batch{}
@@ -29,7 +29,7 @@ func TestOpenPagesAreBounded(t *testing.T) {
 				if full != (n == c.bound) {
 					t.Fatalf("full is %v after %d pages", full, n)
 				}
-				if err := l.dealt(pg); err != nil {
+				if err := l.batched(pg); err != nil {
 					t.Fatal(err)
 				}
 				b.records, b.from = append(b.records, *c.item.Record), append(b.from, origin{page: pg})

@@ -7,23 +7,23 @@ import (
 	"github.com/lanyardctl/lanyardctl/record"
 )
 
-// closer is a pass over some buckets in which records are compared one by one. The source's are held; the target's pass
+// drillDown is a pass over some buckets in which records are compared one by one. The source's are held; the target's pass
 // by.
-type closer struct {
+type drillDown struct {
 	compare record.CompareOptions
 	buckets buckets
 	wanted  map[int]*figures // by bucket
 
 	mu       sync.Mutex
-	seen     record.Seen
+	seen     record.KeyCounts
 	expected [record.KindCount]map[record.Identity]*expected // made as needed
 	found    *differences
 	differ   map[int]bool // buckets with a difference
 }
 
-// lookCloser reads the source and then the target.
-func (j *Job) lookCloser(ctx context.Context, list []int) (*closer, error) {
-	c := &closer{
+// drillDown reads the source and then the target.
+func (j *Job) drillDown(ctx context.Context, list []int) (*drillDown, error) {
+	c := &drillDown{
 		compare: j.opts.Compare,
 		buckets: buckets(j.opts.Buckets),
 		wanted:  make(map[int]*figures, len(list)),
@@ -43,7 +43,7 @@ func (j *Job) lookCloser(ctx context.Context, list []int) (*closer, error) {
 	return c, nil
 }
 
-func (c *closer) page(p record.Page) {
+func (c *drillDown) page(p record.Page) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.seen.Add(p.Seen)
@@ -66,7 +66,7 @@ func (c *closer) page(p record.Page) {
 	}
 }
 
-func (c *closer) documents(documents []record.Document) {
+func (c *drillDown) documents(documents []record.Document) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, s := range documents {
@@ -78,7 +78,7 @@ func (c *closer) documents(documents []record.Document) {
 }
 
 // judge compares one document of the target with what is expected.
-func (c *closer) judge(s record.Document, bucket int, counts *Counts) {
+func (c *drillDown) judge(s record.Document, bucket int, counts *Counts) {
 	counts.Target++
 	id := s.Identity()
 	var e *expected
@@ -98,7 +98,7 @@ func (c *closer) judge(s record.Document, bucket int, counts *Counts) {
 		return
 	}
 	e.met = true
-	r, s := e.record(s.Kind, id), withStandIns(s)
+	r, s := e.record(s.Kind, id), withDigests(s)
 	found := record.Compare(r, s, c.compare)
 	if len(found.Differences) > 0 {
 		counts.Different++
@@ -117,27 +117,27 @@ func (c *closer) judge(s record.Document, bucket int, counts *Counts) {
 // mindsExtra reports whether an unmatched document of the target counts as a difference: always for a second document of
 // a record that the source knows, since the app reads either, and for one that lets somebody in and the source does not
 // have; otherwise only where equality is asked for, and what stands there is not of values that were only rejected.
-func (c *closer) mindsExtra(s record.Document, e *expected) bool {
+func (c *drillDown) mindsExtra(s record.Document, e *expected) bool {
 	switch {
 	case e != nil && e.met:
 		return true
 	case s.Kind.Admits():
-		return c.compare.Exact || e == nil || !e.claims(s)
+		return c.compare.Exact || e == nil || !e.hasRejectedKey(s)
 	case c.compare.Exact && e != nil && e.more != nil:
 		id := s.Identity()
-		nothing := record.Record{Kind: s.Kind, User: id.User, Name: id.Name, LeftOut: e.more.leftOut}
+		nothing := record.Record{Kind: s.Kind, User: id.User, Name: id.Name, Omitted: e.more.omitted}
 		return len(record.Compare(nothing, s, c.compare).Differences) > 0
 	}
 	return c.compare.Exact
 }
 
-func (c *closer) add(bucket int, found ...record.Difference) {
+func (c *drillDown) add(bucket int, found ...record.Difference) {
 	c.differ[bucket] = true
 	c.found.add(found...)
 }
 
 // finish tells of the records that met no document.
-func (c *closer) finish() {
+func (c *drillDown) finish() {
 	for kind, records := range c.expected {
 		for id, e := range records {
 			if !e.present {

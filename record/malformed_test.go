@@ -9,12 +9,12 @@ import (
 func TestADocumentWithoutAKeyIsNobodysChoice(t *testing.T) {
 	r := Record{Kind: APIKeys, User: user, APIKey: "lnyd_1"}
 	for _, policy := range []Policy{FailOnConflict, PreferSource, PreferTarget} {
-		for name, held := range map[string]Held{"none": {Found: true}, "a number": {Found: true, Junk: int64(7)}} {
+		for name, held := range map[string]Held{"none": {Found: true}, "a number": {Found: true, Malformed: int64(7)}} {
 			d, then := merge(r, Existing{Held: held}, policy)
-			if !d.Write || d.APIKey != r.APIKey || d.Column != Updated || len(d.Rejects) > 0 || d.Kept != 0 {
+			if !d.Write || d.APIKey != r.APIKey || d.Status != Updated || len(d.Rejects) > 0 || d.Kept != 0 {
 				t.Errorf("%s, %s: %+v", name, policy, d)
 			}
-			if lost := len(d.Superseded); lost != 0 && held.Junk == nil || lost != 1 && held.Junk != nil {
+			if lost := len(d.Superseded); lost != 0 && held.Malformed == nil || lost != 1 && held.Malformed != nil {
 				t.Errorf("%s, %s: %d values are kept", name, policy, lost)
 			}
 			if d, _ := merge(r, then, policy); d.Write {
@@ -26,12 +26,12 @@ func TestADocumentWithoutAKeyIsNobodysChoice(t *testing.T) {
 
 func TestCountersThatTheAppDoesNotFindAreWritten(t *testing.T) {
 	r := Record{Kind: Metrics, Fields: map[string]Field{"c": {Value: int64(1)}}}
-	held := Held{Found: true, Hidden: true, Fields: map[string]Value{"c": int64(1)}}
-	if d, _ := merge(r, Existing{Held: held}, FailOnConflict); !d.Write || d.Column != Updated || len(d.Set) > 0 {
+	held := Held{Found: true, Untyped: true, Fields: map[string]Value{"c": int64(1)}}
+	if d, _ := merge(r, Existing{Held: held}, FailOnConflict); !d.Write || d.Status != Updated || len(d.Set) > 0 {
 		t.Errorf("%+v", d)
 	}
 	s := Document{Kind: Metrics, Held: held}
-	if c := s.Content(now); c.Plain {
+	if c := s.Content(now); c.Complete {
 		t.Error("a hidden document is as good as another")
 	}
 	for _, exact := range []bool{false, true} {
@@ -40,7 +40,7 @@ func TestCountersThatTheAppDoesNotFindAreWritten(t *testing.T) {
 			t.Errorf("exact %t: %v", exact, c.Differences)
 		}
 	}
-	held.Hidden = false
+	held.Untyped = false
 	if d, _ := merge(r, Existing{Held: held}, FailOnConflict); d.Write {
 		t.Errorf("%+v", d)
 	}
@@ -64,7 +64,7 @@ func TestValuesThatThePolicyLetsTheTargetKeepAreCounted(t *testing.T) {
 
 func TestARejectedCounterIsNotGone(t *testing.T) {
 	it := Item{Kind: Metrics, Rejects: []Reject{Reject{Kind: Metrics, Reason: NotACounter}.At("c", Origin{})}}
-	if !it.LeftOut().Has("c") || it.LeftOut().Has("d") {
-		t.Errorf("%+v", it.LeftOut())
+	if !it.Omitted().Has("c") || it.Omitted().Has("d") {
+		t.Errorf("%+v", it.Omitted())
 	}
 }

@@ -15,13 +15,13 @@ import (
 	"github.com/lanyardctl/lanyardctl/record"
 )
 
-// saver saves a run's checkpoints. A nil saver saves nothing.
-type saver struct {
+// checkpointer saves a run's checkpoints. A nil checkpointer saves nothing.
+type checkpointer struct {
 	store   record.Checkpoints
 	retry   retry.Policy
 	every   time.Duration
 	resumed bool
-	ledger  *ledger
+	tracker *tracker
 
 	mu   sync.Mutex
 	last record.Checkpoint
@@ -31,7 +31,7 @@ type saver struct {
 var errTakenOver = errors.New("another run has gone on with this one's progress, which had not been saved for a while; let that one finish")
 
 // position returns where a part is to be read from.
-func (s *saver) position(part string) string {
+func (s *checkpointer) position(part string) string {
 	if s == nil {
 		return ""
 	}
@@ -41,7 +41,7 @@ func (s *saver) position(part string) string {
 }
 
 // start saves a checkpoint every now and then until the returned function is called.
-func (s *saver) start(ctx context.Context, group *errgroup.Group) (stop func()) {
+func (s *checkpointer) start(ctx context.Context, group *errgroup.Group) (stop func()) {
 	if s == nil {
 		return func() {}
 	}
@@ -65,8 +65,8 @@ func (s *saver) start(ctx context.Context, group *errgroup.Group) (stop func()) 
 	return cancel
 }
 
-// save writes the checkpoint of what is settled now.
-func (s *saver) save(ctx context.Context) error {
+// save writes the checkpoint of what is committed now.
+func (s *checkpointer) save(ctx context.Context) error {
 	if s == nil {
 		return nil
 	}
@@ -74,8 +74,8 @@ func (s *saver) save(ctx context.Context) error {
 	defer s.mu.Unlock()
 	// The order matters: figures first, then the files that hold what the figures count, then the collections, which
 	// exist once something in them was acknowledged.
-	stats, positions := s.ledger.settled()
-	if err := s.ledger.flush(); err != nil {
+	stats, positions := s.tracker.committed()
+	if err := s.tracker.flush(); err != nil {
 		return err
 	}
 	target, err := s.store.Target(ctx)
@@ -94,7 +94,7 @@ func (s *saver) save(ctx context.Context) error {
 		}
 	}
 	c.Positions = positions
-	if used := s.ledger.rejects.used(); used != "" {
+	if used := s.tracker.rejects.used(); used != "" {
 		if c.RejectsFile, err = filepath.Abs(used); err != nil {
 			return fmt.Errorf("find the rejects file's folder: %w", err)
 		}
@@ -110,8 +110,8 @@ func (s *saver) save(ctx context.Context) error {
 	return nil
 }
 
-// end removes the checkpoint: a run that came to its end is not gone on with.
-func (s *saver) end(ctx context.Context) error {
+// end removes the checkpoint: a run that came to its end is not resumed.
+func (s *checkpointer) end(ctx context.Context) error {
 	if s == nil {
 		return nil
 	}

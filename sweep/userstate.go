@@ -7,8 +7,8 @@ import (
 // mostDocuments is how many documents a user may have in a collection for a change of them.
 const mostDocuments = record.MaxSteps
 
-// person is all that is known of one user.
-type person struct {
+// userState is all that is known of one user.
+type userState struct {
 	user record.UserID
 
 	// best and users are the earliest candidates, of the places that users cannot write and of those that they can.
@@ -44,13 +44,13 @@ func earlier(a, b candidate) candidate {
 
 // reference is a document of a user's.
 type reference struct {
-	id    string
-	flags byte
-	right int64
+	id        string
+	flags     byte
+	canonical int64
 }
 
 // winner returns the date that the user's should be. It reports false where there is none.
-func (p *person) winner(policy UserDates) (candidate, bool) {
+func (p *userState) winner(policy UserDates) (candidate, bool) {
 	switch {
 	case policy == NeverUserDates, policy == LastResortUserDates && p.best.date != 0:
 		return p.best, p.best.date != 0
@@ -62,44 +62,44 @@ func (p *person) winner(policy UserDates) (candidate, bool) {
 	return c, c.date != 0
 }
 
-// right reports whether the documents say the date in the one form that the app reads.
-func (p *person) right(date int64) bool {
+// canonical reports whether the documents say the date in the one form that the app reads.
+func (p *userState) canonical(date int64) bool {
 	docs := p.documents[record.MonitoringCollection]
-	return len(docs) == 1 && docs[0].flags&numeric == 0 && docs[0].right == date
+	return len(docs) == 1 && docs[0].flags&numeric == 0 && docs[0].canonical == date
 }
 
 // take adds what an entry tells, and counts it.
-func (p *person) take(j *Job, e entry) {
+func (p *userState) take(j *Job, e entry) {
 	from, to := j.places.in(e.group)
 	for i := from; i < to; i++ {
 		j.report.Places[i].Documents++
 		p.dated = true
 	}
-	for _, f := range e.finds {
+	for _, f := range e.dates {
 		figures := &j.report.Places[f.place]
-		if f.fault != 0 {
+		if f.defect != 0 {
 			j.implausible(p.user, f)
 			continue
 		}
 		figures.Candidates++
 		c := candidate{f.date, f.place}
-		if figures.Place.ByUser {
+		if figures.Place.UserWritable {
 			p.users = earlier(p.users, c)
 		} else {
 			p.best = earlier(p.best, c)
 		}
 	}
-	if e.group >= firstClaim {
+	if e.group >= firstPlace {
 		return
 	}
 	p.takeDocument(j, e)
-	if record.Collection(e.group) == record.MonitoringCollection && e.flags&numeric == 0 && len(e.finds) > 0 && e.finds[0].fault == 0 {
+	if record.Collection(e.group) == record.MonitoringCollection && e.flags&numeric == 0 && len(e.dates) > 0 && e.dates[0].defect == 0 {
 		// The app reads the first field that is there; of several documents nobody knows which, so the earliest counts.
-		p.before = earlier(candidate{date: p.before}, candidate{date: e.finds[0].date}).date
+		p.before = earlier(candidate{date: p.before}, candidate{date: e.dates[0].date}).date
 	}
 }
 
-func (p *person) takeDocument(j *Job, e entry) {
+func (p *userState) takeDocument(j *Job, e entry) {
 	figures := &j.report.Collections[e.group]
 	figures.Documents++
 	if e.flags&keyless != 0 {
@@ -109,17 +109,17 @@ func (p *person) takeDocument(j *Job, e entry) {
 		figures.Numeric++
 	}
 	if docs := &p.documents[e.group]; len(*docs) < mostDocuments {
-		*docs = append(*docs, reference{e.id, e.flags, e.right})
+		*docs = append(*docs, reference{e.id, e.flags, e.canonical})
 	} else {
 		p.many[e.group] = true
 	}
 }
 
 // reset makes p that of another user, keeping its memory.
-func (p *person) reset(user record.UserID) {
+func (p *userState) reset(user record.UserID) {
 	documents := p.documents
 	for i := range documents {
 		documents[i] = documents[i][:0]
 	}
-	*p = person{user: user, documents: documents}
+	*p = userState{user: user, documents: documents}
 }
