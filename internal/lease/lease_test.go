@@ -247,3 +247,28 @@ func TestWhoIsAlive(t *testing.T) {
 		}
 	}
 }
+
+// absent is a store that cannot be asked whether a lease is kept.
+type absent struct{ record.Leases }
+
+func (absent) KeepLease(context.Context, record.Lease) (bool, error) {
+	return false, record.ErrUnavailable
+}
+
+func TestATargetThatIsAwayTakesNoLease(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := new(mem.Leases)
+		ctx, held := take(t, absent{store}, "a")
+		time.Sleep(time.Hour)
+		if ctx.Err() != nil || held.Lost(ctx) {
+			t.Errorf("lost: %v", context.Cause(ctx))
+		}
+		// The first sign of life is that of the taking.
+		if l, found, err := store.Lease(t.Context(), "a"); err != nil || !found || time.Since(l.Heartbeat) != time.Hour {
+			t.Errorf("%+v, %t, %v", l, found, err)
+		}
+		if err := held.Release(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+}
