@@ -19,8 +19,8 @@ type File struct {
 	Write func(Verification, io.Writer) error
 }
 
-// Forms are the forms of a report by the ending of the file's name.
-var Forms = map[string]func(Verification, io.Writer) error{
+// writers are what writes a report, by the ending of the file's name.
+var writers = map[string]func(Verification, io.Writer) error{
 	".json": Verification.WriteJSON,
 	".xml":  Verification.WriteJUnit,
 	".md":   Verification.WriteMarkdown,
@@ -32,13 +32,13 @@ func ParseFiles(paths []string) ([]File, error) {
 	var files []File
 	var known []string
 	for _, path := range paths {
-		form, ok := Forms[strings.ToLower(filepath.Ext(path))]
+		form, ok := writers[strings.ToLower(filepath.Ext(path))]
 		if !ok {
 			return nil, exit.WrongUse(fmt.Sprintf("--report: %q has no ending of a known form", path), forms)
 		}
-		target, err := PathOf(path)
+		target, err := pathOf(path)
 		if err != nil {
-			return nil, CannotWrite(path, err)
+			return nil, cannotWrite(path, err)
 		}
 		if slices.Contains(known, target) {
 			return nil, exit.WrongUse(fmt.Sprintf("--report: %s is named twice", path), "give each file once")
@@ -49,8 +49,8 @@ func ParseFiles(paths []string) ([]File, error) {
 	return files, nil
 }
 
-// PathOf returns where the file really is, behind links.
-func PathOf(path string) (string, error) {
+// pathOf returns where the file really is, behind links.
+func pathOf(path string) (string, error) {
 	target, err := filepath.EvalSymlinks(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		folder, err := filepath.EvalSymlinks(filepath.Dir(path))
@@ -65,8 +65,8 @@ func PathOf(path string) (string, error) {
 	return filepath.Abs(target)
 }
 
-// CannotWrite says why a report cannot be written. It names the file as it was typed, and no other.
-func CannotWrite(path string, err error) error {
+// cannotWrite says why a report cannot be written. It names the file as it was typed, and no other.
+func cannotWrite(path string, err error) error {
 	if failed, ok := errors.AsType[*os.PathError](err); ok {
 		err = failed.Err
 	} else if failed, ok := errors.AsType[*os.LinkError](err); ok {
@@ -79,7 +79,7 @@ func CannotWrite(path string, err error) error {
 func CheckFiles(files []File) error {
 	for _, f := range files {
 		if err := f.replace(func(*os.File) error { return errOnlyTried }); !errors.Is(err, errOnlyTried) {
-			return CannotWrite(f.Path, err)
+			return cannotWrite(f.Path, err)
 		}
 	}
 	return nil
@@ -95,7 +95,7 @@ func (v Verification) Write(files []File) error {
 	var failed []error
 	for _, f := range files {
 		if err := f.replace(func(file *os.File) error { return f.Write(v, file) }); err != nil {
-			failed = append(failed, CannotWrite(f.Path, err))
+			failed = append(failed, cannotWrite(f.Path, err))
 		}
 	}
 	return errors.Join(failed...)
@@ -104,7 +104,7 @@ func (v Verification) Write(files []File) error {
 // replace gives the file the content that fill writes: all of it, or after an error none, so that nobody ever reads
 // half a report. A report holds no secret and is made for others to read, whatever files the process makes otherwise.
 func (f File) replace(fill func(*os.File) error) (err error) {
-	path, err := PathOf(f.Path)
+	path, err := pathOf(f.Path)
 	if err != nil {
 		return err
 	}

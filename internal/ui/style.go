@@ -24,12 +24,12 @@ func TerminalWidth(w io.Writer) (int, bool) {
 // StyleOf returns how a text for w is laid out.
 func StyleOf(w io.Writer, env func(string) string) Style {
 	width, terminal := TerminalWidth(w)
-	return Style{Width: width, Colour: wantsColour(w, env), Blocks: terminal && DrawsBlocks(env)}
+	return Style{Width: width, Colour: wantsColour(w, env), Blocks: terminal && drawsBlocks(env)}
 }
 
-// DrawsBlocks tells whether the locale's encoding has block elements, as UTF-8 has, and the terminal is likely to have
+// drawsBlocks tells whether the locale's encoding has block elements, as UTF-8 has, and the terminal is likely to have
 // them.
-func DrawsBlocks(env func(string) string) bool {
+func drawsBlocks(env func(string) string) bool {
 	locale := cmp.Or(env("LC_ALL"), env("LC_CTYPE"), env("LANG"))
 	encoding := strings.ReplaceAll(strings.ToLower(locale), "-", "")
 	return strings.Contains(encoding, "utf8") && env("TERM") != "dumb"

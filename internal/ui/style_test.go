@@ -15,7 +15,7 @@ func TestBlocksAreForTerminalsThatHaveThem(t *testing.T) {
 		"Latin": {variables("LANG", "de_DE.ISO8859-1"), false}, "the first counts": {variables("LC_ALL", "C", "LANG", "en_US.UTF-8"), false},
 		"characters": {variables("LC_CTYPE", "C.UTF-8", "LANG", "C"), true}, "a terminal that can nothing": {variables("LANG", "C.UTF-8", "TERM", "dumb"), false},
 	} {
-		if got := DrawsBlocks(test.env); got != test.want {
+		if got := drawsBlocks(test.env); got != test.want {
 			t.Errorf("%s: %t", name, got)
 		}
 	}
