@@ -180,3 +180,23 @@ func TestDatabaseIsTheAppsOwn(t *testing.T) {
 	_, _, err := ResolveDatabase("", "mongodb://h", exittest.Environment("MONGODB_DATABASE", "hunter2@h"))
 	exittest.WrongUse(t, err, "hunter2", "MONGODB_DATABASE")
 }
+
+func TestTheNameOfASchemeAloneIsNoURI(t *testing.T) {
+	for _, uri := range []string{"embedded", "rdb", "redis", "mongodb"} {
+		_, sourceErr := Default().ResolveSource(uri, exittest.Environment())
+		exittest.WrongUse(t, sourceErr, "", "--redis is no valid URI", "rdb:FILE")
+		_, targetErr := Default().ResolveTarget(uri, exittest.Environment())
+		exittest.WrongUse(t, targetErr, "", "--mongo is no valid URI", "embedded:DIR")
+	}
+}
+
+func TestTheCaseOfASchemeIsNothing(t *testing.T) {
+	for _, uri := range []string{"embedded:dir", "EMBEDDED:dir", "Embedded://dir"} {
+		if _, err := Default().ResolveTarget(uri, exittest.Environment()); err != nil || EmbeddedFolder(uri) != "dir" {
+			t.Errorf("%s: %q, %v", uri, EmbeddedFolder(uri), err)
+		}
+	}
+	if _, err := Default().ResolveSource("RDB:dump.rdb", exittest.Environment()); err != nil {
+		t.Error(err)
+	}
+}
