@@ -94,7 +94,7 @@ func (s *checkpointer) save(ctx context.Context) error {
 		}
 	}
 	c.Positions = positions
-	if used := s.tracker.rejects.used(); used != "" {
+	if used, _ := s.tracker.rejects.Used(); used != "" {
 		if c.RejectsFile, err = filepath.Abs(used); err != nil {
 			return fmt.Errorf("find the rejects file's folder: %w", err)
 		}

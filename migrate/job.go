@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/lanyardctl/lanyardctl/internal/lease"
+	"github.com/lanyardctl/lanyardctl/internal/rejectsfile"
 	"github.com/lanyardctl/lanyardctl/internal/retry"
 	"github.com/lanyardctl/lanyardctl/record"
 )
@@ -40,7 +41,7 @@ func (j *Job) Snapshot() Snapshot { return j.tracker.snapshot() }
 // Run.
 func (j *Job) Prepare(ctx context.Context) (resumed bool, err error) {
 	j.report = Report{Only: j.opts.Only, DryRun: j.opts.DryRun, StartedAt: time.Now()}
-	rejects := &ndjsonFile{path: j.opts.RejectsFile}
+	path := j.opts.RejectsFile
 	checkpoint, err := j.takeCheckpoint(ctx)
 	if err != nil {
 		return false, err
@@ -48,11 +49,15 @@ func (j *Job) Prepare(ctx context.Context) (resumed bool, err error) {
 	switch {
 	case checkpoint.RejectsFile == "" || checkpoint.RejectsFile == j.opts.RejectsFile:
 	case !j.opts.RejectsGiven && checkpoint.Owner.Host == j.self.Host:
-		rejects.path = checkpoint.RejectsFile
+		path = checkpoint.RejectsFile
 	default:
 		j.opts.Notify(fmt.Sprintf("the rejects of the run's first part are in %s on host %s", checkpoint.RejectsFile, checkpoint.Owner.Host))
 	}
-	superseded := &ndjsonFile{path: SupersededPath(rejects.path)}
+	run := rejectsfile.Run{ID: j.self.Run, Time: j.report.StartedAt}
+	if checkpoint.ID != "" {
+		run.ID = checkpoint.ID // the lines of a run that is resumed belong together
+	}
+	rejects, superseded := rejectsfile.NewWriter(path, run), rejectsfile.NewWriter(rejectsfile.SupersededPath(path), run)
 	if j.opts.DryRun {
 		superseded = nil
 	}
@@ -73,9 +78,10 @@ func (j *Job) Prepare(ctx context.Context) (resumed bool, err error) {
 		}
 		j.tracker.live.Keys = j.tracker.base.Seen.Keys
 		j.tracker.live.Rejects = j.tracker.base.Rejects()
-		same := rejects.path == checkpoint.RejectsFile
-		rejects.resumed, rejects.any = same, same && j.tracker.base.Rejects() > 0
-		superseded.resumed, superseded.any = same, same && j.tracker.base.Superseded > 0
+		if path == checkpoint.RejectsFile {
+			rejects.Resume(j.tracker.base.Rejects() > 0)
+			superseded.Resume(j.tracker.base.Superseded > 0)
+		}
 	}
 	j.checkpointer.tracker = j.tracker
 	return j.checkpointer.resumed, nil
@@ -88,17 +94,17 @@ func (j *Job) Run(ctx context.Context) (*Report, error) {
 		// Without room for these lines the report still is what there is to tell.
 		_ = j.tracker.closeOpen()
 	}
-	if closeErr := j.tracker.rejects.close(); err == nil {
+	if closeErr := j.tracker.rejects.Close(); err == nil {
 		err = closeErr
 	}
 	if j.tracker.superseded != nil {
-		if closeErr := j.tracker.superseded.close(); err == nil {
+		if closeErr := j.tracker.superseded.Close(); err == nil {
 			err = closeErr
 		}
-		j.report.SupersededFile = j.tracker.superseded.used()
+		j.report.SupersededFile, j.report.EarlierSuperseded = j.tracker.superseded.Used()
 	}
 	j.report.Statistics = j.tracker.total()
-	j.report.RejectsFile = j.tracker.rejects.used()
+	j.report.RejectsFile, j.report.EarlierRejects = j.tracker.rejects.Used()
 	j.report.Duration = time.Since(j.report.StartedAt)
 	return &j.report, err
 }

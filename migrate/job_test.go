@@ -101,6 +101,11 @@ func readLines(t testing.TB, path string) []map[string]any {
 		if err := json.Unmarshal(scan.Bytes(), &line); err != nil {
 			t.Fatalf("%s: %v: %q", path, err, scan.Text())
 		}
+		if line["run"] == nil || line["time"] == nil {
+			t.Errorf("%s: a line without its run: %q", path, scan.Text())
+		}
+		delete(line, "run")
+		delete(line, "time")
 		list = append(list, line)
 	}
 	return list

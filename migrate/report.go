@@ -129,8 +129,12 @@ type Report struct {
 	ResumedFrom    time.Time // when that run had saved its progress last; what it had read until then was not read again
 	RejectsFile    string
 	SupersededFile string
-	StartedAt      time.Time
-	Duration       time.Duration
+
+	// EarlierRejects and EarlierSuperseded are how many lines of other runs are in the files.
+	EarlierRejects, EarlierSuperseded int64
+
+	StartedAt time.Time
+	Duration  time.Duration
 }
 
 // Snapshot is a run's progress at one moment.

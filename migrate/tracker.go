@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sync"
 
+	"github.com/lanyardctl/lanyardctl/internal/rejectsfile"
 	"github.com/lanyardctl/lanyardctl/record"
 )
 
@@ -39,8 +40,8 @@ type partTracker struct {
 
 // tracker tracks what of a run is done. Its methods may be called from any goroutine.
 type tracker struct {
-	rejects    *ndjsonFile
-	superseded *ndjsonFile // nil in a dry run
+	rejects    *rejectsfile.Writer
+	superseded *rejectsfile.Writer // nil in a dry run
 
 	mu      sync.Mutex
 	changed sync.Cond // a page was committed
@@ -51,7 +52,7 @@ type tracker struct {
 	live    Snapshot
 }
 
-func newTracker(rejects, superseded *ndjsonFile) *tracker {
+func newTracker(rejects, superseded *rejectsfile.Writer) *tracker {
 	t := &tracker{rejects: rejects, superseded: superseded}
 	t.changed.L = &t.mu
 	return t
@@ -162,7 +163,7 @@ func (t *tracker) commit(p *partTracker) error {
 	for ; n < len(p.open) && p.open[n].read && p.open[n].pending == 0; n++ {
 		pg := p.open[n]
 		for _, r := range pg.rejects {
-			if err := t.rejects.add(r); err != nil {
+			if err := t.rejects.Add(r); err != nil {
 				return err
 			}
 		}
@@ -193,7 +194,7 @@ func (t *tracker) keep(values []record.Superseded) error {
 	if err != nil || t.superseded == nil {
 		return err
 	}
-	return t.superseded.flush()
+	return t.superseded.Flush()
 }
 
 func (t *tracker) keepLocked(values []record.Superseded) error {
@@ -201,7 +202,7 @@ func (t *tracker) keepLocked(values []record.Superseded) error {
 		return nil
 	}
 	for _, s := range values {
-		if err := t.superseded.add(s); err != nil {
+		if err := t.superseded.AddSuperseded(s); err != nil {
 			return err
 		}
 	}
@@ -270,7 +271,7 @@ func (t *tracker) closeOpen() error {
 		for _, pg := range p.open {
 			t.cut.Add(pg.stats)
 			for _, r := range pg.rejects {
-				if err := t.rejects.add(r); err != nil {
+				if err := t.rejects.Add(r); err != nil {
 					return err
 				}
 			}
@@ -296,8 +297,8 @@ func (t *tracker) snapshot() Snapshot {
 }
 
 func (t *tracker) flush() error {
-	if err := t.rejects.flush(); err != nil || t.superseded == nil {
+	if err := t.rejects.Flush(); err != nil || t.superseded == nil {
 		return err
 	}
-	return t.superseded.flush()
+	return t.superseded.Flush()
 }

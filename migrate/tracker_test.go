@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/lanyardctl/lanyardctl/internal/rejectsfile"
 	"github.com/lanyardctl/lanyardctl/record"
 )
 
@@ -20,8 +21,8 @@ func TestOpenPagesAreBounded(t *testing.T) {
 		"large values": {record.Item{Kind: record.KV, Record: written.Record, Rejects: []record.Reject{large}}, 4},
 	} {
 		t.Run(name, func(t *testing.T) {
-			l := newTracker(&ndjsonFile{path: filepath.Join(t.TempDir(), "rejects.ndjson")}, nil)
-			defer l.rejects.close()
+			l := newTracker(rejectsfile.NewWriter(filepath.Join(t.TempDir(), "rejects.ndjson"), rejectsfile.Run{}), nil)
+			defer l.rejects.Close()
 			part := l.part("part", "")
 			b := &batch{}
 			for n := 1; n <= c.bound; n++ {

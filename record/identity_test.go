@@ -110,13 +110,3 @@ func TestATargetOfUsersAloneRejectsNames(t *testing.T) {
 		t.Errorf("%+v", it)
 	}
 }
-
-func TestALineOfANamedRecordShowsItsKeyOrItsName(t *testing.T) {
-	line := Reject{Kind: KV, Name: NameOf("row"), Reason: TooDeep}
-	for key, want := range map[string]string{"table/row": `{"key":"table/row","kind":"kv","user_id":null,`, "": `{"key":"row","kind":"kv","user_id":null,`} {
-		line.Key = key
-		if text, err := line.MarshalJSON(); err != nil || !strings.HasPrefix(string(text), want) {
-			t.Errorf("%s: %v", text, err)
-		}
-	}
-}

@@ -1,12 +1,5 @@
 package record
 
-import (
-	"cmp"
-	"encoding/base64"
-	"encoding/json"
-	"unicode/utf8"
-)
-
 // Reason says why a value was not written. Reasons are part of the rejects file's format.
 type Reason string
 
@@ -69,50 +62,3 @@ type Superseded Reject
 
 // SupersededReason stands where a reject has its reason.
 const SupersededReason Reason = "superseded"
-
-// line is the NDJSON form of a reject. The order of fields is the order in the file.
-type line struct {
-	Key         string  `json:"key"`
-	Kind        Kind    `json:"kind"`
-	UserID      *string `json:"user_id"`
-	Field       *string `json:"field"`
-	Reason      Reason  `json:"reason"`
-	Detail      string  `json:"detail"`
-	ValueBase64 *string `json:"value_base64"`
-	Type        string  `json:"type,omitempty"`
-	Size        int64   `json:"size,omitempty"`
-	KeyBase64   string  `json:"key_base64,omitempty"`
-	FieldBase64 string  `json:"field_base64,omitempty"`
-}
-
-// MarshalJSON returns the reject as one line of the rejects file. What is not valid UTF-8 stands beside its nearest
-// text as base64.
-func (r Reject) MarshalJSON() ([]byte, error) {
-	key := cmp.Or(r.Key, r.Name.String())
-	l := line{Key: key, Kind: r.Kind, Reason: r.Reason, Detail: r.Detail, Type: r.Value.Type, Size: r.Value.Size}
-	if r.User != 0 {
-		id := r.User.String()
-		l.UserID = &id
-	}
-	if !utf8.ValidString(key) {
-		l.KeyBase64 = base64.StdEncoding.EncodeToString([]byte(key))
-	}
-	if r.HasField {
-		l.Field = &r.Field
-		if !utf8.ValidString(r.Field) {
-			l.FieldBase64 = base64.StdEncoding.EncodeToString([]byte(r.Field))
-		}
-	}
-	if r.Value.Present {
-		v := base64.StdEncoding.EncodeToString([]byte(r.Value.Data))
-		l.ValueBase64 = &v
-	}
-	return json.Marshal(l)
-}
-
-// MarshalJSON returns the value as one line of the superseded file.
-func (s Superseded) MarshalJSON() ([]byte, error) {
-	r := Reject(s)
-	r.Reason = SupersededReason
-	return r.MarshalJSON()
-}

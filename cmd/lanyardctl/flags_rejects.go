@@ -8,42 +8,48 @@ import (
 	"time"
 
 	"github.com/lanyardctl/lanyardctl/internal/exit"
-	"github.com/lanyardctl/lanyardctl/migrate"
+	"github.com/lanyardctl/lanyardctl/internal/ownfile"
+	"github.com/lanyardctl/lanyardctl/internal/rejectsfile"
 )
 
-// defaultRejectsFile returns the name of the rejects file of a run that begins now.
-func defaultRejectsFile(now time.Time) string {
-	return "lanyardctl-rejects-" + now.UTC().Format("20060102T150405.000Z") + ".ndjson"
+// newFileName returns the name of a file that a run which begins now makes, such as "lanyardctl-rejects-TIME.ndjson".
+func newFileName(what string, now time.Time) string {
+	return "lanyardctl-" + what + "-" + now.UTC().Format("20060102T150405.000Z") + ".ndjson"
 }
 
 // checkRejectsFile returns an error where the rejects file or its sibling for superseded values cannot be written. It
 // leaves no file behind that was not there before.
 func checkRejectsFile(path string) error {
-	for _, path := range []string{path, migrate.SupersededPath(path)} {
+	for _, path := range []string{path, rejectsfile.SupersededPath(path)} {
 		if err := checkWritable(path); err != nil {
-			return exit.Failure(fmt.Errorf("the rejects file cannot be written: %w", err), "name another with --rejects FILE")
+			return exit.Failure(fmt.Errorf("the rejects file cannot be written: %w", err), fileHint(err, "--rejects"))
 		}
 	}
 	return nil
 }
 
-func checkWritable(path string) error {
-	info, err := os.Stat(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-		if err != nil {
-			return err
-		}
-		return errors.Join(file.Close(), os.Remove(path))
-	case err != nil:
-		return err
-	case !info.Mode().IsRegular():
-		return fmt.Errorf("%s is no regular file", path)
+// fileHint returns what to do about a file that cannot be written, which the flag names.
+func fileHint(err error, flag string) string {
+	if errors.Is(err, ownfile.ErrNotOwn) {
+		return "values that hold API keys are written to a file of your own alone, and never through a link: name another with " +
+			flag + " FILE, or remove that one"
 	}
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
+	return "name another with " + flag + " FILE"
+}
+
+func checkWritable(path string) error {
+	if err := ownfile.Check(path); err != nil {
+		return err
+	}
+	_, err := os.Lstat(path)
+	isNew := errors.Is(err, fs.ErrNotExist)
+	file, err := ownfile.Append(path)
 	if err != nil {
 		return err
 	}
-	return file.Close()
+	err = file.Close()
+	if isNew {
+		err = errors.Join(err, os.Remove(path))
+	}
+	return err
 }

@@ -97,7 +97,7 @@ type migrateOptions struct {
 func (f migrateFlags) options(p program, now time.Time, flags *pflag.FlagSet) (migrateOptions, error) {
 	o := migrateOptions{
 		dryRun: f.dryRun, restart: f.restart, batchSize: f.batchSize, workers: f.workers,
-		rejectsFile: cmp.Or(f.rejects, defaultRejectsFile(now)), rejectsGiven: f.rejects != "",
+		rejectsFile: cmp.Or(f.rejects, newFileName("rejects", now)), rejectsGiven: f.rejects != "",
 	}
 	var err error
 	if o.pairOptions, err = f.pairFlags.options(p, now, flags, invocation.Migrate); err != nil {

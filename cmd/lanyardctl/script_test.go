@@ -79,6 +79,12 @@ func TestScripts(t *testing.T) {
 			e.Values[theServer{}] = sync.OnceValue(func() *mongoserver.Server { return mongoserver.Start(e.T().(testing.TB)) })
 			return err
 		},
+		Condition: func(name string) (bool, error) {
+			if name != "root" {
+				return false, fmt.Errorf("unknown condition %q", name)
+			}
+			return os.Geteuid() == 0, nil
+		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"redis": startRedis, "certs": makeCertificates, "tlsredis": startTLSRedis, "tlsmongo": startTLSMongo, "seed": seedRedis, "mongo": makeDatabase, "ferretdb": startFerretDB, "insert": insertDocuments,
 			"set": setFields, "delete": deleteDocuments, "count": countDocuments, "discord": startDiscord, "lease": takeLease,

@@ -4,13 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/lanyardctl/lanyardctl/internal/exit"
+	"github.com/lanyardctl/lanyardctl/internal/ownfile"
 )
 
 // File is a file that a report is written to.
@@ -49,20 +49,13 @@ func ParseFiles(paths []string) ([]File, error) {
 	return files, nil
 }
 
-// pathOf returns where the file really is, behind links.
+// pathOf returns where the file really is, whatever links lead to its folder. A link in place of the file itself is none.
 func pathOf(path string) (string, error) {
-	target, err := filepath.EvalSymlinks(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		folder, err := filepath.EvalSymlinks(filepath.Dir(path))
-		if err != nil {
-			return "", err
-		}
-		return filepath.Abs(filepath.Join(folder, filepath.Base(path)))
-	}
+	folder, err := filepath.EvalSymlinks(filepath.Dir(path))
 	if err != nil {
 		return "", err
 	}
-	return filepath.Abs(target)
+	return filepath.Abs(filepath.Join(folder, filepath.Base(path)))
 }
 
 // cannotWrite says why a report cannot be written. It names the file as it was typed, and no other.
@@ -72,7 +65,11 @@ func cannotWrite(path string, err error) error {
 	} else if failed, ok := errors.AsType[*os.LinkError](err); ok {
 		err = failed.Err
 	}
-	return exit.Failure(fmt.Errorf("the report %s cannot be written: %w", path, err), "name another file with --report FILE, in a folder that exists")
+	hint := "name another file with --report FILE, in a folder that exists"
+	if errors.Is(err, ownfile.ErrNotOwn) {
+		hint = "a report replaces a file of your own alone, and never through a link: name another with --report FILE, or remove that one"
+	}
+	return exit.Failure(fmt.Errorf("the report %s cannot be written: %w", path, err), hint)
 }
 
 // CheckFiles returns an error where a report cannot be written. It leaves nothing behind.
@@ -84,8 +81,6 @@ func CheckFiles(files []File) error {
 	}
 	return nil
 }
-
-var errNotRegular = errors.New("it is no regular file")
 
 // errOnlyTried ends a writing that was only tried.
 var errOnlyTried = errors.New("only tried")
@@ -108,8 +103,8 @@ func (f File) replace(fill func(*os.File) error) (err error) {
 	if err != nil {
 		return err
 	}
-	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
-		return errNotRegular
+	if err := ownfile.Check(f.Path); err != nil {
+		return err
 	}
 	file, err := os.CreateTemp(filepath.Dir(path), ".lanyardctl-report-*")
 	if err != nil {

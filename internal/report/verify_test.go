@@ -268,11 +268,11 @@ func TestAVerificationIsOKExactlyWhenTheExitCodeIsZero(t *testing.T) {
 
 func TestReportFilesAreWholeOrNotThere(t *testing.T) {
 	t.Chdir(t.TempDir())
-	if err := errors.Join(os.Mkdir("real", 0o755), os.WriteFile("real/old.md", []byte("old"), 0o600), os.Symlink("real/old.md", "link.md")); err != nil {
+	if err := errors.Join(os.Mkdir("real", 0o755), os.WriteFile("real/old.md", []byte("old"), 0o600), os.Symlink("real/old.md", "link.md"), os.Symlink("real", "folder")); err != nil {
 		t.Fatal(err)
 	}
 	boom := errors.New("boom")
-	half := File{Path: "link.md", Write: func(_ Verification, w io.Writer) error {
+	half := File{Path: "folder/old.md", Write: func(_ Verification, w io.Writer) error {
 		_, err := io.WriteString(w, "half of it")
 		return errors.Join(err, boom)
 	}}
@@ -282,7 +282,7 @@ func TestReportFilesAreWholeOrNotThere(t *testing.T) {
 	if text, err := os.ReadFile("real/old.md"); err != nil || string(text) != "old" {
 		t.Errorf("after a failure the file holds %q, %v", text, err)
 	}
-	files, err := ParseFiles([]string{"link.md", "new.json"})
+	files, err := ParseFiles([]string{"folder/old.md", "new.json"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -290,10 +290,14 @@ func TestReportFilesAreWholeOrNotThere(t *testing.T) {
 		t.Fatal(err)
 	}
 	if text, err := os.ReadFile("real/old.md"); err != nil || !strings.HasPrefix(string(text), "## lanyardctl verify") {
-		t.Errorf("the file behind the link holds %q, %v", text, err)
+		t.Errorf("the file in the folder behind the link holds %q, %v", text, err)
 	}
-	if info, err := os.Lstat("link.md"); err != nil || info.Mode()&os.ModeSymlink == 0 {
-		t.Errorf("the link is gone: %v, %v", info, err)
+	link, err := ParseFiles([]string{"link.md"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := CheckFiles(link); err == nil || !strings.Contains(err.Error(), "link.md is a symbolic link to real/old.md") {
+		t.Errorf("through a link: %v", err)
 	}
 	if info, err := os.Stat("new.json"); err != nil || info.Mode().Perm() != 0o644 {
 		t.Errorf("others cannot read the report: %v, %v", info, err)

@@ -19,7 +19,7 @@ func deleteAll(t failer, target Target, documents []record.Document) ([]record.D
 	var kept []string
 	deletions, err := target.Deleter.Delete(context.Background(), documents, func(values []record.Superseded) error {
 		for _, v := range values {
-			kept = append(kept, text(v))
+			kept = append(kept, text(record.Reject(v)))
 		}
 		return nil
 	})
