@@ -40,7 +40,8 @@ type redisSource struct {
 }
 
 func openRedis(ctx context.Context, o SourceOptions) (Source, error) {
-	byUser := len(o.Request.Users) > 0 && len(o.Request.Users) <= mostPointUsers
+	users, keys, byUser := o.Request.Named()
+	byUser = byUser && len(users)+len(keys) <= mostPointUsers
 	store, err := redis.Open(ctx, redis.Options{
 		URI: o.URI, Timeout: o.Timeout, IPv6: o.IPv6, TLS: o.TLS,
 		RetryFor: o.RetryFor, AllowShrinking: o.AllowShrinking, Notify: o.Notify, Points: byUser,
@@ -92,7 +93,8 @@ func (s redisUsers) ReadingWith(keys map[record.UserID][]string) record.Source {
 
 // HasUsers implements [ByUser].
 func (s redisUsers) HasUsers(ctx context.Context) (bool, error) {
-	return s.Store.HasUsers(ctx, s.request.Users)
+	users, _, _ := s.request.Named()
+	return s.Store.HasUsers(ctx, users)
 }
 
 // Scan implements [ByUser].

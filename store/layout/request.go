@@ -14,6 +14,9 @@ type Request struct {
 	// are keys with an invalid user id.
 	Users []record.UserID
 
+	// Selection is all that is read, as far as Kinds has it, where it is not nil. Then Users does not matter.
+	Selection *Selection
+
 	// PreferUpstream lets upstream's key-value pair win where both layouts have the field; else the fork's wins.
 	PreferUpstream bool
 
@@ -31,7 +34,7 @@ type Wanted struct {
 	Now    time.Time
 	Dates  bool
 	kinds  record.Kinds
-	users  map[record.UserID]bool // nil for all
+	users  map[record.UserID]record.Kinds // nil for all
 	prefer Layout
 }
 
@@ -50,10 +53,13 @@ func NewWanted(r Request) Wanted {
 	if r.PreferUpstream {
 		w.prefer = UpstreamKV
 	}
-	if len(r.Users) > 0 {
-		w.users = make(map[record.UserID]bool, len(r.Users))
+	switch {
+	case r.Selection != nil:
+		w.users = r.Selection.Records
+	case len(r.Users) > 0:
+		w.users = make(map[record.UserID]record.Kinds, len(r.Users))
 		for _, u := range r.Users {
-			w.users[u] = true
+			w.users[u] = record.AllKinds
 		}
 	}
 	return w
@@ -61,15 +67,23 @@ func NewWanted(r Request) Wanted {
 
 // Kinds returns the kinds that were asked for, without the counters where users were.
 func (w Wanted) Kinds() record.Kinds {
-	if w.users != nil {
+	if !w.users[0].Has(record.Metrics) && w.users != nil {
 		return w.kinds &^ record.Kinds(0).With(record.Metrics)
 	}
 	return w.kinds
 }
 
+// Named returns the users who were asked for, and the keys of nobody's. It reports false where all were.
+func (r Request) Named() (users []record.UserID, keys []string, ok bool) {
+	if r.Selection != nil {
+		return r.Selection.Users(), r.Selection.Keys, true
+	}
+	return r.Users, nil, len(r.Users) > 0
+}
+
 // Has reports whether what the user has of the kind was asked for; zero is nobody.
 func (w Wanted) Has(kind record.Kind, user record.UserID) bool {
-	return w.kinds.Has(kind) && (w.users == nil || w.users[user])
+	return w.kinds.Has(kind) && (w.users == nil || w.users[user].Has(kind))
 }
 
 // Item makes the item of a user's keys of one kind, which has a family of layouts. Keys that are not among founds are

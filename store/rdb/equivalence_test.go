@@ -189,6 +189,14 @@ func TestAFileReadsAsItsServer(t *testing.T) {
 			user, _ := record.ParseUserID(id)
 			users = append(users, user)
 		}
+		var selection *layout.Selection
+		if rapid.IntRange(0, 3).Draw(rt, "selected records") == 0 {
+			selection = layout.NewSelection()
+			selection.Records[0] = record.Kinds(rapid.IntRange(0, int(record.AllKinds)).Draw(rt, "of nobody"))
+			for _, user := range users {
+				selection.Records[user] = record.Kinds(rapid.IntRange(1, int(record.AllKinds)).Draw(rt, "of a user"))
+			}
+		}
 		upstream := rapid.Bool().Draw(rt, "prefer upstream")
 		dates := rapid.Bool().Draw(rt, "dates")
 		f, err := rdb.Open(context.Background(), rdb.Options{Path: path})
@@ -197,7 +205,7 @@ func TestAFileReadsAsItsServer(t *testing.T) {
 		}
 		defer f.Close()
 		compare := func(when string, at time.Time) {
-			request := layout.Request{Kinds: kinds, Users: users, PreferUpstream: upstream, Dates: dates, Now: at}
+			request := layout.Request{Kinds: kinds, Users: users, Selection: selection, PreferUpstream: upstream, Dates: dates, Now: at}
 			want := live(t, srv.URI, redis.SourceOptions{Request: request})
 			src := f.Source(rdb.SourceOptions{Request: request, PageSize: rapid.IntRange(1, 9).Draw(rt, "page")})
 			for _, again := range []string{"", ", read again"} {

@@ -72,12 +72,15 @@ func (s *source) readUsers(
 			kind, _ := l.Kind()
 			switch family := l.Family(); {
 			case !s.wanted.Has(kind, user):
+				continue
 			case family == nil:
+				r.seen.Keys++ // the key that the current one names
 				r.probes.want(l, l.Key(id))
 				holders = append(holders, user)
 			case family[0] == l:
 				r.add(l, l.Key(id), id, user)
 			}
+			r.seen.Keys++
 		}
 	}
 	if s.wanted.Dates {
@@ -113,14 +116,14 @@ func (s *source) readUsers(
 			r.seen.Lanyard++
 		}
 	}
-	r.seen.Keys = int64(len(users) * keysOfUser(kinds))
 	return r.probes, yield(record.Page{Items: r.items, Seen: r.seen, Next: next})
 }
 
 // pointSource reads the users' own keys in place of a scan.
 type pointSource struct {
 	*source
-	users []record.UserID // in ascending order
+	users  []record.UserID // in ascending order
+	others []string        // keys of nobody's
 }
 
 // Parts returns one part: a user's keys lie on any node.
@@ -130,7 +133,7 @@ func (s *pointSource) Parts(context.Context) ([]record.Part, error) {
 
 // Total returns how many keys are looked at.
 func (s *pointSource) Total(context.Context) (int64, error) {
-	return int64(len(s.users) * keysOfUser(s.wanted.Kinds())), nil
+	return int64(len(s.users)*keysOfUser(s.wanted.Kinds()) + len(s.others)), nil
 }
 
 // userPart reads the users. Its positions are the last user read.
@@ -167,6 +170,15 @@ func (p *userPart) Read(ctx context.Context, from string, yield func(record.Page
 		// Which node of a Cluster holds a key only the Cluster knows; what befalls one shows in INFO alone.
 		if p.store.single && (p.askTTL || !p.store.info.Expires) {
 			p.store.nodes[0].witness(met.keys(), met)
+		}
+	}
+	for keys := range slices.Chunk(slices.Clone(p.others), p.pageSize) {
+		r := newReading(p.source)
+		if _, err := r.page(ctx, keys, func(items []record.Item) error { return yield(record.Page{Items: items, Next: from}) }); err != nil {
+			return err
+		}
+		if err := yield(record.Page{Items: r.items, Seen: r.seen, Next: from}); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -331,3 +331,50 @@ func TestPointsOfASourceThatMovesEndWithAnError(t *testing.T) {
 		})
 	}
 }
+
+// TestRejectedRecordsAreReadAgainAsAScanReadsThem selects some of what a scan rejected, and reads it by its keys and by a
+// scan: both deliver the records of the selection, and nothing else.
+func TestRejectedRecordsAreReadAgainAsAScanReadsThem(t *testing.T) {
+	srv := redisserver.Start(t)
+	c := client(t, srv.URI)
+	read := 0
+	for seed := range uint64(20) {
+		rng := rand.New(rand.NewPCG(seed, 1))
+		fill(t, c, cmd("FLUSHALL"))
+		fill(t, c, quirks(rng)...)
+		fill(t, c, cmd("HSET", "lanyard_kv:nobody", "a", "1"), cmd("SET", "lanyard_last_seen:-5", "1"), cmd("HSET", "lanyard:metrics_v1", "bad", "-1", "good", "2"))
+		s := open(t, redis.Options{URI: srv.URI, Points: true})
+		all := readAll(t, s.Source(redis.SourceOptions{Request: layout.Request{Now: now}})).items
+		selection := layout.NewSelection()
+		for _, it := range all {
+			for _, r := range it.Rejects {
+				selection.Add(r, rng.IntN(2) == 0)
+			}
+		}
+		var want []string
+		for _, it := range all {
+			if len(it.Rejects) > 0 && it.User() == 0 && it.Kind != record.Metrics && !slices.Contains(selection.Keys, it.Rejects[0].Key) {
+				continue
+			}
+			// Of what a run wrote, only a scan finds the API keys that nothing was wrong with.
+			if selection.Records[it.User()].Has(it.Kind) && !(len(it.Rejects) == 0 && unseen(it, c)) {
+				want = append(want, show(it))
+			}
+		}
+		slices.Sort(want)
+		points := readAll(t, s.Source(redis.SourceOptions{Request: layout.Request{Now: now, Selection: selection}, Points: true, PageSize: 7}))
+		if d := diff.Diff(want, shown(points.items), cmpopts.EquateEmpty()); d != "" {
+			t.Fatalf("seed %d: -scan +points:\n%s", seed, d)
+		}
+		read += len(want)
+		scan := shown(readAll(t, s.Source(redis.SourceOptions{Request: layout.Request{Now: now, Selection: selection}})).items)
+		for _, line := range want {
+			if !slices.Contains(scan, line) {
+				t.Errorf("seed %d: a scan of the selection lacks %s", seed, line)
+			}
+		}
+	}
+	if read < 100 {
+		t.Errorf("%d records were read again: the test says little", read)
+	}
+}

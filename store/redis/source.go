@@ -16,7 +16,7 @@ import (
 type SourceOptions struct {
 	layout.Request
 
-	// Points lets the source read the keys of Users one by one, in place of a scan. See [Store.Points] for what that does
+	// Points lets the source read the keys that the request names one by one, in place of a scan. See [Store.Points] for what that does
 	// not find.
 	Points bool
 
@@ -38,17 +38,24 @@ const (
 func (s *Store) Source(o SourceOptions) record.Source {
 	src := s.source(o)
 	if o.Points {
-		return &pointSource{source: src, users: distinct(o.Users)}
+		users, others, _ := o.Named()
+		return &pointSource{source: src, users: distinct(users), others: others}
 	}
 	return src
 }
 
 func (s *Store) source(o SourceOptions) *source {
 	candidates := make(map[record.UserID][]string, len(o.Candidates))
-	for user, keys := range o.Candidates {
-		for _, key := range keys {
-			candidates[user] = append(candidates[user], layout.APIKey.Key(key))
+	add := func(named map[record.UserID][]string) {
+		for user, keys := range named {
+			for _, key := range keys {
+				candidates[user] = append(candidates[user], layout.APIKey.Key(key))
+			}
 		}
+	}
+	add(o.Candidates)
+	if o.Selection != nil {
+		add(o.Selection.APIKeys)
 	}
 	return &source{
 		candidates: candidates,

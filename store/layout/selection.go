@@ -1,0 +1,48 @@
+package layout
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/lanyardctl/lanyardctl/record"
+)
+
+// Selection is the records that rejected values are of, so that they can be read again.
+type Selection struct {
+	// Records are the kinds of each user. With nobody (zero) come the kinds whose keys with an invalid user id are
+	// selected, and the counters.
+	Records map[record.UserID]record.Kinds
+
+	// Keys are the keys of nobody's that are selected, in ascending order. A reader that looks at every key may take
+	// others of the same kind for selected.
+	Keys []string
+
+	// APIKeys are the API keys that named a user when the values were rejected: which of them goes on is decided by all.
+	APIKeys map[record.UserID][]string
+}
+
+// NewSelection returns an empty selection.
+func NewSelection() *Selection {
+	return &Selection{Records: make(map[record.UserID]record.Kinds), APIKeys: make(map[record.UserID][]string)}
+}
+
+// Add looks at a reject of a run, each of which has to be given, and selects its record where wanted says so. They come in
+// any order, and may repeat.
+func (s *Selection) Add(r record.Reject, wanted bool) {
+	l, id := Classify(r.Key)
+	if l == APIKey && !slices.Contains(s.APIKeys[r.User], id) {
+		s.APIKeys[r.User] = append(s.APIKeys[r.User], id)
+	}
+	if !wanted {
+		return
+	}
+	s.Records[r.User] = s.Records[r.User].With(r.Kind)
+	if i, found := slices.BinarySearch(s.Keys, r.Key); r.User == 0 && l != Other && !found {
+		s.Keys = slices.Insert(s.Keys, i, r.Key)
+	}
+}
+
+// Users returns the users of whom something is selected, in ascending order.
+func (s *Selection) Users() []record.UserID {
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(s.Records)), func(u record.UserID) bool { return u == 0 })
+}
