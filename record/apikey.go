@@ -37,7 +37,7 @@ func (*apiKeyKind) merge(m merging) Decision {
 		holder, _ := ParseUserID(m.keyOwner) // a user_id that is none is in the detail alone
 		m.d.RevokeOther = true
 		m.d.Superseded = append(m.d.Superseded, Superseded{
-			Kind: r.Kind, User: holder, Field: "key", HasField: true, Value: Raw(r.APIKey),
+			Kind: r.Kind, User: holder, Field: "key", HasField: true, Value: targetBytes(r.APIKey),
 			Detail: "the target's value of user " + m.keyOwner +
 				", text as it is; the key goes to user " + r.Identity().String(),
 		})

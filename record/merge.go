@@ -140,14 +140,27 @@ func (m *merging) reject(line Reject) {
 
 // targetGaveWay keeps a value of the target that is overwritten or removed.
 func (m *merging) targetGaveWay(field string, v any) {
-	raw, ok := v.(string)
+	value := targetBytes(v)
 	detail := "the target's value, text as it is"
-	if !ok {
-		raw, detail = string(JSON(Storable(v))), "the target's value, as JSON"
+	if value.Form != TextForm {
+		detail = "the target's value, as JSON"
 	}
 	m.d.Superseded = append(m.d.Superseded, Superseded{
-		Kind: m.r.Kind, User: m.r.User, Name: m.r.Name, Field: field, HasField: true, Detail: detail, Value: Raw(raw),
+		Kind: m.r.Kind, User: m.r.User, Name: m.r.Name, Field: field, HasField: true, Detail: detail, Value: value,
 	})
+}
+
+// targetBytes returns a value of the target as it is kept.
+func targetBytes(v any) Bytes {
+	text, ok := v.(string)
+	switch stored := Storable(v); {
+	case ok:
+		return Bytes{Data: text, Present: true, Form: TextForm}
+	case hasJSON(stored):
+		return Bytes{Data: string(JSON(stored)), Present: true, Form: JSONForm}
+	default:
+		return Bytes{Data: string(JSON(stored)), Present: true, Form: ShownForm}
+	}
 }
 
 // sourceGaveWay keeps a value of the source that the target's replaces.

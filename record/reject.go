@@ -31,7 +31,19 @@ type Bytes struct {
 	Present bool
 	Type    string // the source's own name of its type, where Present is false
 	Size    int64  // in bytes, where Present is false
+	Form    Form   // what Data is
 }
+
+// Form says what the bytes of a value are.
+type Form string
+
+// The forms.
+const (
+	SourceForm Form = ""          // as the source holds them
+	TextForm   Form = "text"      // text that the target holds
+	JSONForm   Form = "json"      // the JSON of a value that the target holds
+	ShownForm  Form = "json_like" // JSON that shows a value of the target which JSON cannot hold
+)
 
 // Raw returns data as present bytes.
 func Raw(data string) Bytes { return Bytes{Data: data, Present: true} }

@@ -103,6 +103,25 @@ func compareFloatInt(f float64, i int64) int {
 	return 1
 }
 
+// hasJSON reports whether v is what its JSON says.
+func hasJSON(v Value) bool {
+	switch v := v.(type) {
+	case float64:
+		return !math.IsNaN(v) && !math.IsInf(v, 0)
+	case Array:
+		return !slices.ContainsFunc(v, func(e Value) bool { return !hasJSON(e) })
+	case Object:
+		for _, e := range v {
+			if !hasJSON(e) {
+				return false
+			}
+		}
+	case Opaque:
+		return false
+	}
+	return true
+}
+
 // JSON returns v as JSON text, for people and for files that keep a value of the target. An Opaque becomes
 // {"$type": number, "$base64": text}; a number that JSON cannot hold becomes a string.
 func JSON(v Value) []byte { return appendJSON(nil, v) }

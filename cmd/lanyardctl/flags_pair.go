@@ -76,11 +76,15 @@ const (
 	preferUpstream = "upstream"
 )
 
-// bindPlaces adds the flags that say where to read and what. Does is what the command does with it: "copy".
-func (f *pairFlags) bindPlaces(cmd *cobra.Command, does, target string) {
-	flags := cmd.Flags()
-	flags.StringVar(&f.redis, "redis", "", "`URI` to read from: redis://, rediss://, unix:// or rdb:FILE")
+// bindPlaces adds the flags that say where to read.
+func (f *pairFlags) bindPlaces(cmd *cobra.Command, target string) {
+	cmd.Flags().StringVar(&f.redis, "redis", "", "`URI` to read from: redis://, rediss://, unix:// or rdb:FILE")
 	f.bindTarget(cmd, target)
+}
+
+// bindParts adds the flags that say what to read. Does is what the command does with it: "copy".
+func (f *pairFlags) bindParts(cmd *cobra.Command, does string) {
+	flags := cmd.Flags()
 	flags.StringSliceVar(&f.only, "only", nil, "`kinds` to "+does+", with commas between (default all)")
 	completeKinds(cmd, "only")
 	flags.StringSliceVar(&f.users, "user", nil, does+" this user `ID` alone; can be repeated")

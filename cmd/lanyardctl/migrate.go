@@ -67,13 +67,14 @@ func newMigrateRedisToMongo(p program) *cobra.Command {
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			s := p.of(cmd)
-			o, err := f.options(s.program, time.Now(), cmd.Flags())
+			o, err := f.options(s.program, time.Now(), cmd.Flags(), invocation.Migrate)
 			return runMigrate(cmd.Context(), o, s, err)
 		},
 	}
 	flags := cmd.Flags()
 	flags.SortFlags = false
-	f.bindPlaces(cmd, "copy", "write to")
+	f.bindPlaces(cmd, "write to")
+	f.bindParts(cmd, "copy")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "report what would be done, and write nothing")
 	f.bindRules(cmd, "`who` wins over others: source, target or fail")
 	flags.Var(&f.batchSize, "batch-size", "`records` in a batch, 1 to 100000")
@@ -91,16 +92,18 @@ type migrateOptions struct {
 	batchSize, workers autoInt
 	rejectsFile        string
 	rejectsGiven       bool // a person chose the file
+
+	retried *report.Retried // the rejects that are migrated again, and nothing else; nil for none
 }
 
 // options checks everything that can be checked before a server is asked.
-func (f migrateFlags) options(p program, now time.Time, flags *pflag.FlagSet) (migrateOptions, error) {
+func (f migrateFlags) options(p program, now time.Time, flags *pflag.FlagSet, command string) (migrateOptions, error) {
 	o := migrateOptions{
 		dryRun: f.dryRun, restart: f.restart, batchSize: f.batchSize, workers: f.workers,
 		rejectsFile: cmp.Or(f.rejects, newFileName("rejects", now)), rejectsGiven: f.rejects != "",
 	}
 	var err error
-	if o.pairOptions, err = f.pairFlags.options(p, now, flags, invocation.Migrate); err != nil {
+	if o.pairOptions, err = f.pairFlags.options(p, now, flags, command); err != nil {
 		return o, err
 	}
 	o.target.ReadOnly = f.dryRun
@@ -157,7 +160,7 @@ func (r *migrationRun) migrate(ctx context.Context, source location.Source, targ
 		RetryFor: o.target.RetryFor, RejectsFile: o.rejectsFile, RejectsGiven: o.rejectsGiven,
 		Notify: func(message string) { r.log.Info(message) },
 	}
-	if !o.dryRun {
+	if !o.dryRun && o.retried == nil { // a few records are retried from the start
 		opts.Checkpoints = target.Checkpoints()
 	}
 	job := migrate.New(opts)
@@ -184,6 +187,7 @@ func migrationProgress(s migrate.Snapshot) ui.Progress {
 // preflight says what is going to be done.
 func (o migrateOptions) preflight(source location.SourceFacts, target location.TargetFacts, documents map[record.Kind]int64, resumed bool) report.Preflight {
 	p := o.pairOptions.preflight("merge", source, target, documents)
+	p.Retried = o.retried
 	switch o.policy {
 	case record.PreferSource:
 		p.Rules = append(p.Rules, "where the target holds another value: Redis wins; the target's value goes to the superseded file")
@@ -211,7 +215,7 @@ func (r *migrationRun) report(result *migrate.Report, runErr error) error {
 			result.ResumedFrom.UTC().Format("2006-01-02 15:04:05 MST")))
 	}
 	r.doubtClock(result.Future, result.Kinds[record.LastSeen].Read+result.Kinds[record.MonitoringSince].Read)
-	m := report.Migration{Report: *result, Pair: r.facts(runErr)}
+	m := report.Migration{Report: *result, Pair: r.facts(runErr), Retried: r.options.retried}
 	err := runErr
 	switch {
 	case errors.Is(runErr, record.ErrInterrupted):
@@ -235,7 +239,7 @@ func (r *migrationRun) report(result *migrate.Report, runErr error) error {
 
 // early returns the report of a run that ended before there was anything to copy.
 func (r *migrationRun) early(ended *exit.Error) report.Report {
-	m := report.Migration{Pair: r.facts(ended.Err)}
+	m := report.Migration{Pair: r.facts(ended.Err), Retried: r.options.retried}
 	m.Report.Only, m.Report.DryRun, m.Report.StartedAt = r.only, r.options.dryRun, time.Now()
 	m.Exit = ended.Code
 	return m

@@ -78,7 +78,8 @@ func newVerify(p program) *cobra.Command {
 
 func (f *verifyFlags) bindAll(cmd *cobra.Command) {
 	flags := cmd.Flags()
-	f.bindPlaces(cmd, "compare", "compare with")
+	f.bindPlaces(cmd, "compare with")
+	f.bindParts(cmd, "compare")
 	f.bindRules(cmd, "`who` wins, as for migrate: source, target, fail")
 	flags.BoolVar(&f.exact, "exact", false, "ask for equality: a target that is ahead, or has more, differs")
 	flags.BoolVar(&f.countsOnly, "counts-only", false, "compare numbers of records and documents alone")

@@ -10,6 +10,11 @@ const (
 	SweepList = Sweep + " list"
 	SweepShow = Sweep + " show"
 	SweepUndo = Sweep + " undo"
+
+	RejectsShow       = "rejects show"
+	RejectsRetry      = "rejects retry"
+	SupersededShow    = "superseded show"
+	SupersededRestore = "superseded restore"
 )
 
 // The flags by which one command goes on with what another did: with its target, with how it spoke TLS to Redis, and
@@ -17,5 +22,6 @@ const (
 var (
 	TargetFlags   = []string{"mongo", "database", "timeout", "retry-for", "mongo-server-name"}
 	RedisTLSFlags = []string{"redis-ca", "redis-cert", "redis-key", "redis-server-name"}
+	RetryFlags    = slices.Concat([]string{"redis", "on-conflict", "kv-prefer", "allow-empty", "allow-shrinking"}, RedisTLSFlags, TargetFlags)
 	PairFlags     = slices.Concat([]string{"redis", "only", "user", "on-conflict", "kv-prefer", "allow-empty", "allow-shrinking"}, RedisTLSFlags, TargetFlags)
 )

@@ -31,7 +31,8 @@ type Run struct {
 // Line is a line of a file. In a superseded file its reason is [record.SupersededReason].
 type Line struct {
 	record.Reject
-	Run Run
+	Run    Run
+	Number int64 // of the line in its file, from 1; zero before it is in one
 }
 
 // line is the JSON form of a [Line]. The order of its members is the order in the file.
@@ -43,6 +44,7 @@ type line struct {
 	Reason      record.Reason `json:"reason"`
 	Detail      string        `json:"detail"`
 	ValueBase64 *string       `json:"value_base64"`
+	Form        record.Form   `json:"form,omitempty"`
 	Type        string        `json:"type,omitempty"`
 	Size        int64         `json:"size,omitempty"`
 	KeyBase64   string        `json:"key_base64,omitempty"`
@@ -56,7 +58,7 @@ func (l Line) MarshalJSON() ([]byte, error) {
 	key := cmp.Or(l.Key, l.Name.String())
 	out := line{
 		Key: key, Kind: l.Kind.String(), Reason: l.Reason, Detail: l.Detail,
-		Type: l.Value.Type, Size: l.Value.Size, KeyBase64: base64Of(key), Run: l.Run.ID,
+		Form: l.Value.Form, Type: l.Value.Type, Size: l.Value.Size, KeyBase64: base64Of(key), Run: l.Run.ID,
 	}
 	if !l.Run.Time.IsZero() {
 		out.Time = l.Run.Time.UTC().Format(time.RFC3339)
@@ -106,7 +108,7 @@ func (l *Line) UnmarshalJSON(text []byte) error {
 	*l = Line{Run: Run{ID: in.Run}}
 	l.Reject = record.Reject{
 		Key: in.Key, Kind: kinds.List()[0], Reason: in.Reason, Detail: in.Detail,
-		Value: record.Bytes{Type: in.Type, Size: in.Size},
+		Value: record.Bytes{Type: in.Type, Size: in.Size, Form: in.Form},
 	}
 	if in.Time != "" {
 		if l.Run.Time, err = time.Parse(time.RFC3339, in.Time); err != nil {

@@ -29,6 +29,7 @@ func lines() *rapid.Generator[Line] {
 		}
 		if rapid.Bool().Draw(t, "present") {
 			l.Value = record.Raw(anything.Draw(t, "value"))
+			l.Value.Form = rapid.SampledFrom([]record.Form{record.SourceForm, record.TextForm, record.JSONForm}).Draw(t, "form")
 		} else {
 			l.Value = record.Bytes{Type: "list", Size: rapid.Int64Min(0).Draw(t, "size")}
 		}

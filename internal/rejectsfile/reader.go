@@ -116,7 +116,7 @@ func (f *File) Lines(run Run, yield func(Line) error) error {
 func (f *File) each(yield func(Line) error) (damaged int64, err error) {
 	in := bufio.NewScanner(io.NewSectionReader(f.file, 0, 1<<62))
 	in.Buffer(make([]byte, 0, 64<<10), longestLine)
-	for in.Scan() {
+	for number := int64(1); in.Scan(); number++ {
 		if len(in.Bytes()) == 0 {
 			continue
 		}
@@ -125,6 +125,7 @@ func (f *File) each(yield func(Line) error) (damaged int64, err error) {
 			damaged++
 			continue
 		}
+		l.Number = number
 		if err := yield(l); err != nil {
 			return damaged, err
 		}
@@ -141,6 +142,12 @@ type Filter struct {
 	Kinds   record.Kinds    // none means all
 	Users   []record.UserID // none means all
 	Fields  []string        // none means all
+	Numbers []int64         // of lines; none means all
+}
+
+// All reports whether every line is meant.
+func (f Filter) All() bool {
+	return len(f.Reasons)+len(f.Users)+len(f.Fields)+len(f.Numbers) == 0 && f.Kinds == 0
 }
 
 // Has reports whether the line is meant.
@@ -148,5 +155,6 @@ func (f Filter) Has(l Line) bool {
 	return (len(f.Reasons) == 0 || slices.Contains(f.Reasons, l.Reason)) &&
 		(f.Kinds == 0 || f.Kinds.Has(l.Kind)) &&
 		(len(f.Users) == 0 || slices.Contains(f.Users, l.User)) &&
-		(len(f.Fields) == 0 || l.HasField && slices.Contains(f.Fields, l.Field))
+		(len(f.Fields) == 0 || l.HasField && slices.Contains(f.Fields, l.Field)) &&
+		(len(f.Numbers) == 0 || slices.Contains(f.Numbers, l.Number))
 }

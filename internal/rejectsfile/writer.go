@@ -47,7 +47,7 @@ const flushAt = 1 << 20
 func (w *Writer) Add(r record.Reject) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	text, err := Line{r, w.run}.MarshalJSON()
+	text, err := Line{Reject: r, Run: w.run}.MarshalJSON()
 	if err != nil {
 		return fmt.Errorf("encode a line of %s: %w", w.path, err)
 	}

@@ -13,7 +13,8 @@ import (
 // Migration is everything that a report of a migration shows. Its texts hold no secret.
 type Migration struct {
 	Pair
-	Report migrate.Report
+	Report  migrate.Report
+	Retried *Retried // the rejects that were migrated again, and nothing else; nil for none
 }
 
 // Text returns m for people. It ends with a newline.
@@ -22,6 +23,9 @@ func (m Migration) Text(l ui.Style) string {
 	t.Line("%s", m.title(l))
 	t.Line("  from  %s", m.Source)
 	t.Line("  to    %s, database %s", m.Target, m.Database)
+	if m.Retried != nil {
+		t.Wrap("  what  ", m.Retried.text())
+	}
 	t.Line("")
 	t.counts(m.Report)
 	t.fields(m.Report)
@@ -38,6 +42,9 @@ func (m Migration) Text(l ui.Style) string {
 
 func (m Migration) title(l ui.Style) string {
 	verb := "Migrated"
+	if m.Retried != nil {
+		verb = "Migrated again what was left out"
+	}
 	switch {
 	case m.Err != nil && m.interrupted():
 		return l.Paint(ui.Yellow, "Interrupted. What was done until then:")
@@ -113,6 +120,7 @@ func (t *builder) rejects(r migrate.Report) {
 	} else {
 		t.List("Left out:", ui.ItemsOf(r.Reasons, reasonTexts))
 	}
+	t.earlier(r.EarlierRejects, r.RejectsFile)
 	if r.SupersededFile != "" {
 		t.Line("")
 		gaveWay := "values gave way to others and are kept in"
@@ -120,6 +128,14 @@ func (t *builder) rejects(r migrate.Report) {
 			gaveWay = "value gave way to another and is kept in"
 		}
 		t.Wrap("", fmt.Sprintf("%s %s %s.", ui.Thousands(r.Superseded), gaveWay, ui.PrintableLine(r.SupersededFile)))
+		t.earlier(r.EarlierSuperseded, r.SupersededFile)
+	}
+}
+
+// earlier tells of lines that other runs wrote to the file.
+func (t *builder) earlier(n int64, file string) {
+	if n > 0 {
+		t.Wrap("", ui.Plural(n, "line")+" of earlier runs "+be(n)+" in "+ui.PrintableLine(file)+", too.")
 	}
 }
 
@@ -138,6 +154,8 @@ func (t *builder) next(m Migration) {
 		t.command("Next: see that Redis holds all its data; the same command then starts from the beginning:", cmd.Without("restart"))
 	case m.Err != nil:
 		t.command("Next: mend what the error names; the same command then takes up the work again:", cmd.Without("restart"))
+	case m.Retried != nil:
+		t.nextRetry(m)
 	case r.DryRun && r.RejectsFile != "":
 		t.lookAt(r)
 		t.command("Then migrate, with the same command without --dry-run:", cmd.Without("dry-run"))
@@ -145,16 +163,15 @@ func (t *builder) next(m Migration) {
 		t.command("Next: migrate, with the same command without --dry-run:", cmd.Without("dry-run"))
 	case r.Rejects() > 0:
 		t.lookAt(r)
-		if r.Reasons[record.ConflictReason] > 0 {
-			t.command("Decide the conflicts by running it again with --on-conflict source (Redis wins) or target "+
-				"(MongoDB wins; nothing is overwritten), such as:", cmd.Without("restart", "on-conflict").With("on-conflict", "target"))
-		}
+		t.decide(r, cmd)
 		if r.Rejects() > r.Reasons[record.ConflictReason] {
-			mend := "Then mend in Redis what is worth it and run it again; it only writes what has changed:"
 			if m.Still {
-				mend = "Then mend in Redis what is worth it, take a new dump and run it again; it only writes what has changed:"
+				t.command("Then mend in Redis what is worth it, take a new dump and run it again; it only writes what has changed:",
+					cmd.Without("restart"))
+			} else {
+				t.command("Then mend in Redis what is worth it, and migrate these records again, without a look at all the others:",
+					retry(cmd, r.RejectsFile))
 			}
-			t.command(mend, cmd.Without("restart"))
 		}
 	default:
 		t.command("Next: see whether anything is missing:",
@@ -177,8 +194,7 @@ func (t *builder) lookAt(r migrate.Report) {
 	if r.RejectsFile == "" {
 		return
 	}
-	t.Wrap("", "Next: look at what was left out (this shows the values themselves, API keys included):")
-	t.Line("  jq -c '{reason, kind, user_id, field, detail, value: (.value_base64 // \"\" | @base64d | .[0:80])}' %s", invocation.Quote(r.RejectsFile))
+	t.command("Next: look at what was left out:", invocation.Invocation{Name: invocation.RejectsShow + " " + invocation.Quote(r.RejectsFile)})
 }
 
 func rate(r migrate.Report) string {

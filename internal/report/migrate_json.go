@@ -23,13 +23,25 @@ type migrationJSON struct {
 	AnalyticsKeys  int64                   `json:"analytics_keys"`
 	RejectsFile    *string                 `json:"rejects_file"`
 	SupersededFile *string                 `json:"superseded_file"`
+	EarlierRejects int64                   `json:"earlier_rejects"`    // lines of other runs in the file
+	EarlierKept    int64                   `json:"earlier_superseded"` // the same of the superseded file
 	Reasons        map[record.Reason]int64 `json:"reasons"`
+	Retried        *retriedJSON            `json:"retried,omitempty"`
 	Warnings       []string                `json:"warnings"`
 	Now            string                  `json:"now"` // by which dates were judged
 	StartedAt      string                  `json:"started_at"`
 	DurationMS     int64                   `json:"duration_ms"`
 	OK             bool                    `json:"ok"`
 	Error          string                  `json:"error,omitempty"`
+}
+
+// retriedJSON is which rejects were migrated again.
+type retriedJSON struct {
+	File     string `json:"file"`
+	Run      string `json:"run"`
+	RunLines int64  `json:"run_lines"`
+	Lines    int64  `json:"lines"`
+	Records  int    `json:"records"`
 }
 
 // WriteJSON writes m as one indented JSON object. Every text in it is already without secrets.
@@ -41,9 +53,14 @@ func (m Migration) WriteJSON(w io.Writer) error {
 		Kinds:       byKind[migrate.Counts]{only: r.Only, counts: r.Kinds},
 		IgnoredKeys: r.Seen.Ignored, ForeignKeys: r.Seen.Foreign, AnalyticsKeys: r.Seen.Analytics,
 		RejectsFile: orNull(r.RejectsFile), SupersededFile: orNull(r.SupersededFile),
+		EarlierRejects: r.EarlierRejects, EarlierKept: r.EarlierSuperseded,
 		Reasons: orEmpty(r.Reasons), Warnings: append([]string{}, m.Warnings...),
 		Now: utc(m.Now), StartedAt: utc(r.StartedAt), DurationMS: r.Duration.Milliseconds(),
 		OK: m.Exit == exit.Done, Error: errorText(m.Err),
+	}
+	if m.Retried != nil {
+		out.Command = invocation.RejectsRetry
+		out.Retried = &retriedJSON{m.Retried.File, m.Retried.Run.ID, m.Retried.Run.Lines, m.Retried.Lines, m.Retried.Selected}
 	}
 	for kind := range out.Kinds.counts {
 		out.Kinds.counts[kind].Notes = orEmpty(out.Kinds.counts[kind].Notes)

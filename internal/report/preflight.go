@@ -24,6 +24,7 @@ type Preflight struct {
 	Users    []record.UserID
 	Policy   record.Policy
 	KVPrefer string
+	Retried  *Retried // in place of Users; nil for none
 	Rules    []string // a line each
 	Mode     string   // a last line, which stands out; may be empty
 	Log      []any    // what a log has beside
@@ -81,6 +82,9 @@ func (p Preflight) standing() string {
 
 func (p Preflight) plan() string {
 	kinds := strings.Join(ui.Names(p.Only.List()), ", ")
+	if p.Retried != nil {
+		return p.Verb + " again what was left out: " + p.Retried.text()
+	}
 	if len(p.Users) == 0 {
 		return p.Verb + " " + kinds + " of all users"
 	}

@@ -46,3 +46,14 @@ func (s *Selection) Add(r record.Reject, wanted bool) {
 func (s *Selection) Users() []record.UserID {
 	return slices.DeleteFunc(slices.Sorted(maps.Keys(s.Records)), func(u record.UserID) bool { return u == 0 })
 }
+
+// Size returns how many records are selected: of a user and kind, the counters, and a key of nobody's each.
+func (s *Selection) Size() int {
+	n := len(s.Keys)
+	for user, kinds := range s.Records {
+		if user != 0 {
+			n += len(kinds.List())
+		}
+	}
+	return n
+}

@@ -160,7 +160,8 @@ func (s *Sink) mergePair(ctx context.Context, u uniqueField, p pair, keep record
 	}
 	if u.secret() {
 		err = keep([]record.Superseded{{
-			Kind: u.kind, User: r.User, Field: u.field, HasField: true, Value: record.Raw(r.APIKey),
+			Kind: u.kind, User: r.User, Field: u.field, HasField: true,
+			Value:  record.Bytes{Data: r.APIKey, Present: true, Form: record.TextForm},
 			Detail: "the same API key came to another user in the target meanwhile",
 		}})
 	} else {

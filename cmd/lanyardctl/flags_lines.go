@@ -1,0 +1,107 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/lanyardctl/lanyardctl/internal/exit"
+	"github.com/lanyardctl/lanyardctl/internal/rejectsfile"
+	"github.com/lanyardctl/lanyardctl/internal/report"
+	"github.com/lanyardctl/lanyardctl/record"
+)
+
+// lineFlags say which lines of a rejects or superseded file are meant, as they were typed.
+type lineFlags struct {
+	run                           string
+	reasons, kinds, users, fields []string
+	numbers                       []int64
+}
+
+// bind adds the flags. Does is what the command does with the lines: "show".
+func (f *lineFlags) bind(cmd *cobra.Command, does string) {
+	flags := cmd.Flags()
+	flags.StringVar(&f.run, "run", "", "`ID` of the run whose lines are meant (default the last one in the file)")
+	flags.StringSliceVar(&f.kinds, "kind", nil, does+" lines of these `kinds` alone, with commas between")
+	completeKinds(cmd, "kind")
+	flags.StringSliceVar(&f.users, "user", nil, does+" lines of this user `ID` alone; can be repeated")
+	flags.StringArrayVar(&f.fields, "field", nil, does+" lines of the field of this `name` alone; can be repeated")
+	flags.Int64SliceVar(&f.numbers, "line", nil, does+" the lines with these `numbers` in the file alone")
+}
+
+// bindReason adds the flag about reasons, which superseded values do not have.
+func (f *lineFlags) bindReason(cmd *cobra.Command, does string) {
+	cmd.Flags().StringSliceVar(&f.reasons, "reason", nil, does+" lines with these `reasons` alone, with commas between")
+	completeValues(cmd, "reason", report.Reasons()...)
+}
+
+// filter checks the flags.
+func (f lineFlags) filter() (rejectsfile.Filter, error) {
+	asked := rejectsfile.Filter{Fields: f.fields, Numbers: f.numbers}
+	for _, reason := range f.reasons {
+		if !slices.Contains(report.Reasons(), reason) {
+			return asked, exit.WrongUse(fmt.Sprintf("--reason: unknown reason %q", reason), "known are "+strings.Join(report.Reasons(), ", "))
+		}
+		asked.Reasons = append(asked.Reasons, record.Reason(reason))
+	}
+	var err error
+	if len(f.kinds) > 0 {
+		if asked.Kinds, err = record.ParseKinds(f.kinds); err != nil {
+			return asked, exit.WrongUse("--kind: "+err.Error(), "such as --kind kv,last_seen")
+		}
+	}
+	if asked.Users, err = parseUsers(f.users); err != nil {
+		return asked, err
+	}
+	for _, n := range f.numbers {
+		if n < 1 {
+			return asked, exit.WrongUse(fmt.Sprintf("--line: %d is no number of a line", n), "the first line is 1; lanyardctl rejects show FILE and superseded show FILE number them")
+		}
+	}
+	return asked, nil
+}
+
+// lineFile is an open file, and a run whose lines are meant.
+type lineFile struct {
+	*rejectsfile.File
+	run   rejectsfile.RunLines
+	asked rejectsfile.Filter
+}
+
+// openLines opens the file. Its errors know the next step.
+func openLines(path, run string, asked rejectsfile.Filter) (lineFile, error) {
+	file, err := rejectsfile.Open(path)
+	if err != nil {
+		hint := "name a rejects file, or a superseded file, as lanyardctl migrate writes them"
+		if errors.Is(err, fs.ErrNotExist) {
+			hint = "is the path right? A run without rejects makes no file; the report of a run names its files"
+		}
+		return lineFile{}, exit.Failure(err, hint)
+	}
+	l := lineFile{File: file, asked: asked}
+	if len(file.Runs) == 0 && run == "" {
+		return l, nil // an empty file
+	}
+	if l.run, err = file.Run(run); err != nil {
+		var ids []string
+		for _, r := range file.Runs {
+			ids = append(ids, r.ID)
+		}
+		return l, errors.Join(exit.Failure(fmt.Errorf("--run: %w", err), "the file holds the runs "+strings.Join(ids, ", ")), file.Close())
+	}
+	return l, nil
+}
+
+// each hands the lines that are meant to yield.
+func (l lineFile) each(yield func(rejectsfile.Line) error) error {
+	return l.Lines(l.run.Run, func(line rejectsfile.Line) error {
+		if !l.asked.Has(line) {
+			return nil
+		}
+		return yield(line)
+	})
+}

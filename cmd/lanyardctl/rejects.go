@@ -1,0 +1,115 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/lanyardctl/lanyardctl/internal/exit"
+	"github.com/lanyardctl/lanyardctl/internal/invocation"
+	"github.com/lanyardctl/lanyardctl/internal/report"
+	"github.com/lanyardctl/lanyardctl/internal/ui"
+)
+
+func newRejects(p program) *cobra.Command {
+	return newGroup("rejects", "Show what a migration left out, and migrate it again",
+		"Commands about the rejects file, in which a migration keeps what it could not write.\n\n"+exitStatus,
+		newRejectsShow(p), newRejectsRetry(p))
+}
+
+func newSuperseded(p program) *cobra.Command {
+	return newGroup("superseded", "Show values that another value replaced, and restore them",
+		"Commands about the superseded file, in which a migration keeps the values that another\nvalue replaced.\n\n"+exitStatus,
+		newSupersededShow(p), newSupersededRestore(p))
+}
+
+const linesLong = `The lines of the last run are shown, unless --run names another. Control characters
+are escaped, long values are cut, and API keys and passwords are hidden: an API key
+becomes a fingerprint. --reveal shows them.
+
+` + exitStatus
+
+func newRejectsShow(p program) *cobra.Command {
+	return newShowLines(p, invocation.RejectsShow, &cobra.Command{
+		Short: "Show what a migration left out, and why",
+		Long: `Show a rejects file: how many values were left out for which reason, and each of
+them with its key in Redis, its user, its field and its value.
+
+` + linesLong,
+		Example: `  lanyardctl rejects show lanyardctl-rejects-20261124T030730.123Z.ndjson
+  lanyardctl rejects show rejects.ndjson --reason implausible-timestamp,not-a-timestamp
+  lanyardctl rejects show rejects.ndjson --user 94490510688792576 --reveal --output json`,
+	})
+}
+
+func newSupersededShow(p program) *cobra.Command {
+	return newShowLines(p, invocation.SupersededShow, &cobra.Command{
+		Short: "Show the values that other values replaced",
+		Long: `Show a superseded file: the values of MongoDB that a migration overwrote or removed,
+and the values of Redis for which another one was written.
+
+` + linesLong,
+		Example: `  lanyardctl superseded show lanyardctl-rejects-20261124T030730.123Z.superseded.ndjson
+  lanyardctl superseded show rejects.superseded.ndjson --user 94490510688792576`,
+	})
+}
+
+// newShowLines returns a command that shows lines of a file.
+func newShowLines(p program, name string, cmd *cobra.Command) *cobra.Command {
+	var f lineFlags
+	most, reveal, output := 0, false, outputText
+	cmd.Use = "show FILE"
+	cmd.Args = oneFile
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if err := oneOf("--output", output, outputText, outputJSON); err != nil {
+			return err
+		}
+		if most < 0 {
+			return exit.WrongUse(fmt.Sprintf("--max-lines: %d is negative", most), "give 0 to show all")
+		}
+		asked, err := f.filter()
+		if err != nil {
+			return err
+		}
+		file, err := openLines(args[0], f.run, asked)
+		if err != nil {
+			return err
+		}
+		s := p.of(cmd)
+		lines := report.Lines{
+			Command: name, File: args[0], Run: file.run, Runs: file.Runs, Damaged: file.Damaged,
+			Most: most, Reveal: reveal, Each: file.each,
+		}
+		out := bufio.NewWriter(s.out)
+		if output == outputJSON {
+			err = lines.WriteJSON(out)
+		} else {
+			err = lines.WriteText(out, ui.StyleOf(s.out, s.env))
+		}
+		return errors.Join(err, out.Flush(), file.Close())
+	}
+	flags := cmd.Flags()
+	flags.SortFlags = false
+	if name == invocation.RejectsShow {
+		f.bindReason(cmd, "show")
+	}
+	f.bind(cmd, "show")
+	flags.IntVar(&most, "max-lines", 100, "`number` of lines to show; 0 for all")
+	flags.BoolVar(&reveal, "reveal", false, "show API keys and passwords as they are")
+	flags.StringVar(&output, "output", outputText, "`format` of the report: text or json")
+	completeValues(cmd, "output", outputText, outputJSON)
+	return cmd
+}
+
+// oneFile says what is wrong where a command is not given exactly one file.
+func oneFile(cmd *cobra.Command, args []string) error {
+	switch len(args) {
+	case 1:
+		return nil
+	case 0:
+		return exit.WrongUse(cmd.CommandPath()+": no file named", "name the file: "+cmd.CommandPath()+" FILE")
+	}
+	return exit.WrongUse(cmd.CommandPath()+": several files named", "name one file: "+cmd.CommandPath()+" FILE")
+}

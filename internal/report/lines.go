@@ -1,0 +1,320 @@
+package report
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/lanyardctl/lanyardctl/internal/invocation"
+	"github.com/lanyardctl/lanyardctl/internal/redact"
+	"github.com/lanyardctl/lanyardctl/internal/rejectsfile"
+	"github.com/lanyardctl/lanyardctl/internal/ui"
+	"github.com/lanyardctl/lanyardctl/record"
+)
+
+// Lines is what is shown of a rejects file, or of a superseded file: a run's lines, as far as they are asked for.
+type Lines struct {
+	Command string // "rejects show"
+	File    string
+	Run     rejectsfile.RunLines
+	Runs    []rejectsfile.RunLines // all that are in the file
+	Damaged int64                  // lines of the file that cannot be read
+	Most    int                    // lines to show; 0 for all
+	Reveal  bool                   // API keys and passwords as they are
+
+	// Each hands the lines to yield that are asked for. It can be called again.
+	Each func(yield func(rejectsfile.Line) error) error
+}
+
+// count returns how many lines are asked for, by reason.
+func (l Lines) count() (reasons map[record.Reason]int64, total int64, err error) {
+	reasons = map[record.Reason]int64{}
+	err = l.Each(func(line rejectsfile.Line) error {
+		reasons[record.Reason(ui.PrintableLine(string(line.Reason)))]++ // somebody else may have written it
+		total++
+		return nil
+	})
+	return reasons, total, err
+}
+
+// earlier returns how many lines of other runs are in the file.
+func (l Lines) earlier() int64 {
+	var n int64
+	for _, r := range l.Runs {
+		if r.ID != l.Run.ID {
+			n += r.Lines
+		}
+	}
+	return n
+}
+
+func (l Lines) superseded() bool { return l.Command == invocation.SupersededShow }
+
+// shownLine is a line without secrets, unless they are asked for. Its texts are not fit for a terminal yet.
+type shownLine struct {
+	key, field, detail, value string
+	hidden                    bool // something of it is not shown
+}
+
+// shown hides the secrets of a line: API keys, wherever they are, and passwords in URIs.
+func (l Lines) shown(line rejectsfile.Line) shownLine {
+	s := shownLine{line.Key, line.Field, line.Detail, line.Value.Data, false}
+	if l.Reveal {
+		return s
+	}
+	plain := s
+	if line.Kind == record.APIKeys {
+		const prefix = "api_key:"
+		if key, ok := strings.CutPrefix(s.key, prefix); ok {
+			s.key = prefix + record.Fingerprint(key)
+		}
+		if _, user := record.ParseUserID(s.value); !user && s.value != "" {
+			s.value = record.Fingerprint(s.value)
+		}
+	}
+	s.key, s.field, s.detail, s.value = redact.HideText(s.key), redact.HideText(s.field), redact.HideText(s.detail), redact.HideText(s.value)
+	s.hidden = s != plain
+	return s
+}
+
+// WriteText writes l for people.
+func (l Lines) WriteText(w io.Writer, look ui.Style) error {
+	reasons, total, err := l.count()
+	if err != nil {
+		return err
+	}
+	t := newBuilder(look)
+	name := ui.PrintableLine(l.File)
+	switch {
+	case len(l.Runs) == 0:
+		t.Line("%s holds no lines.", name)
+	default:
+		t.Line("%s", t.Paint(ui.Bold, name))
+		t.Row("", runText(l.Run)+": "+ui.Plural(l.Run.Lines, "line")+".")
+	}
+	if n := l.earlier(); n > 0 {
+		t.Row("", ui.Plural(n, "line")+" of other runs "+be(n)+" in this file, too. --run ID shows those of "+runsText(l.Runs, l.Run.ID)+".")
+	}
+	if l.Damaged > 0 {
+		t.Row("", t.Paint(ui.Yellow, ui.Plural(l.Damaged, "line")+" cannot be read: a run that was killed leaves half a line."))
+	}
+	if total != l.Run.Lines {
+		t.Row("", ui.Plural(total, "line")+" of the run "+be(total)+" asked for.")
+	}
+	if !l.superseded() {
+		t.List("By reason:", ui.ItemsOf(reasons, reasonTexts))
+	}
+	if total > 0 {
+		t.Line("")
+	}
+	if _, err := io.WriteString(w, t.String()); err != nil {
+		return err
+	}
+	shown, hidden := int64(0), false
+	err = l.shownLines(func(line rejectsfile.Line) error {
+		shown++
+		s := l.shown(line)
+		hidden = hidden || s.hidden
+		t := newBuilder(look)
+		t.line(line, s)
+		_, err := io.WriteString(w, t.String())
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	t = newBuilder(look)
+	l.next(t, total, shown, hidden)
+	_, err = io.WriteString(w, t.String())
+	return err
+}
+
+func be(n int64) string {
+	if n == 1 {
+		return "is"
+	}
+	return "are"
+}
+
+func runText(r rejectsfile.RunLines) string {
+	text := "run of an older version"
+	if r.ID != "" {
+		text = "run " + ui.ShownName(r.ID)
+	}
+	if !r.Time.IsZero() {
+		text += " of " + ClockTime(r.Time)
+	}
+	return text
+}
+
+// runsText names the last of the other runs.
+func runsText(runs []rejectsfile.RunLines, but string) string {
+	const most = 3
+	var names []string
+	for _, r := range slices.Backward(runs) {
+		switch {
+		case r.ID == but || r.ID == "":
+		case len(names) == most:
+			return strings.Join(names, ", ") + " and others"
+		default:
+			names = append(names, ui.ShownName(r.ID))
+		}
+	}
+	return strings.Join(names, ", ")
+}
+
+// line writes a line of a file: what and whose it is, where it stood, and what it is.
+func (t *builder) line(line rejectsfile.Line, s shownLine) {
+	what := []string{line.Kind.String()}
+	if line.User != 0 {
+		what = append(what, line.User.String())
+	}
+	if line.HasField {
+		what = append(what, ui.ShownName(s.field))
+	}
+	if line.Reason != record.SupersededReason {
+		what = append(what, "("+ui.PrintableLine(string(line.Reason))+")")
+	}
+	t.Wrap("  "+t.Paint(ui.Bold, fmt.Sprintf("%5d", line.Number))+"  ", strings.Join(what, " "))
+	value := "a " + ui.ShownName(line.Value.Type)
+	if line.Value.Size > 0 {
+		value += " of " + ui.Bytes(line.Value.Size)
+	}
+	if line.Value.Present {
+		value = ui.QuotedName(s.value)
+	}
+	if s.key != "" {
+		value = ui.ShownName(s.key) + " = " + value
+	}
+	const indent = "         "
+	t.Line("%s%s", indent, value)
+	t.Wrap(indent, ui.PrintableLine(s.detail))
+}
+
+// next says what to type now.
+func (l Lines) next(t *builder, total, shown int64, hidden bool) {
+	if total > shown {
+		t.Line("  … and %s more (--max-lines 0 shows all)", ui.Thousands(total-shown))
+	}
+	if total == 0 {
+		return
+	}
+	t.Line("")
+	if hidden {
+		t.Wrap("", "API keys are shown as fingerprints; --reveal shows them as they are.")
+	}
+	file := " " + invocation.Quote(l.File)
+	if l.superseded() {
+		t.command("To write values back into MongoDB, name them by the number before them, such as:",
+			invocation.Invocation{Name: invocation.SupersededRestore + file}.With("line", "1"))
+		return
+	}
+	t.command("Next: mend in Redis what is worth it, then migrate these records alone, with the same --redis and --mongo:",
+		invocation.Invocation{Name: invocation.RejectsRetry + file})
+}
+
+// lineJSON is a line of a file. What is no text is escaped in key, field and value.
+type lineJSON struct {
+	Line        int64         `json:"line"`
+	Kind        string        `json:"kind"`
+	UserID      *string       `json:"user_id"`
+	Key         string        `json:"key"`
+	Field       *string       `json:"field"`
+	Reason      record.Reason `json:"reason"`
+	Detail      string        `json:"detail"`
+	Value       *string       `json:"value"`
+	Form        record.Form   `json:"form,omitempty"`
+	Type        string        `json:"type,omitempty"`
+	Size        int64         `json:"size,omitempty"`
+	Hidden      bool          `json:"hidden"`
+	ValueBase64 *string       `json:"value_base64,omitempty"`
+}
+
+// WriteJSON writes l as one JSON object, a line of the list at a time.
+func (l Lines) WriteJSON(w io.Writer) error {
+	reasons, total, err := l.count()
+	if err != nil {
+		return err
+	}
+	began := ""
+	if !l.Run.Time.IsZero() {
+		began = utc(l.Run.Time)
+	}
+	head, err := indented(object{
+		{"command", l.Command}, {"file", l.File}, {"run", orNull(l.Run.ID)}, {"time", orNull(began)},
+		{"other_lines", l.earlier()}, {"damaged_lines", l.Damaged}, {"lines", total}, {"reasons", reasons},
+		{"list_truncated", l.Most > 0 && total > int64(l.Most)},
+	})
+	if err != nil {
+		return err
+	}
+	if _, err := fmt.Fprintf(w, "%s,\n  \"list\": [", bytes.TrimSuffix(head, []byte("\n}\n"))); err != nil {
+		return err
+	}
+	separator, end := "", "]"
+	err = l.shownLines(func(line rejectsfile.Line) error {
+		text, err := json.Marshal(l.lineJSON(line))
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(w, "%s\n    %s", separator, escapeUnprintable(text))
+		separator, end = ",", "\n  ]"
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	_, err = io.WriteString(w, end+"\n}\n")
+	return err
+}
+
+// shownLines hands the first lines to yield, as many as are shown.
+func (l Lines) shownLines(yield func(rejectsfile.Line) error) error {
+	n := 0
+	return l.Each(func(line rejectsfile.Line) error {
+		n++
+		if l.Most > 0 && n > l.Most {
+			return nil
+		}
+		return yield(line)
+	})
+}
+
+func (l Lines) lineJSON(line rejectsfile.Line) lineJSON {
+	s := l.shown(line)
+	out := lineJSON{
+		Line: line.Number, Kind: line.Kind.String(), Key: ui.PrintableLine(s.key), Reason: line.Reason, Detail: s.detail,
+		Form: line.Value.Form, Type: line.Value.Type, Size: line.Value.Size, Hidden: s.hidden,
+	}
+	if line.User != 0 {
+		user := line.User.String()
+		out.UserID = &user
+	}
+	if line.HasField {
+		field := ui.PrintableLine(s.field)
+		out.Field = &field
+	}
+	if line.Value.Present {
+		value := ui.PrintableLine(s.value)
+		out.Value = &value
+		if l.Reveal {
+			raw := base64.StdEncoding.EncodeToString([]byte(line.Value.Data))
+			out.ValueBase64 = &raw
+		}
+	}
+	return out
+}
+
+// Reasons returns the reasons that a line can have, in alphabetical order.
+func Reasons() []string {
+	var list []string
+	for _, reason := range slices.Sorted(maps.Keys(reasonTexts)) {
+		list = append(list, string(reason))
+	}
+	return list
+}

@@ -1,0 +1,60 @@
+package report
+
+import (
+	"fmt"
+
+	"github.com/lanyardctl/lanyardctl/internal/invocation"
+	"github.com/lanyardctl/lanyardctl/internal/rejectsfile"
+	"github.com/lanyardctl/lanyardctl/internal/ui"
+	"github.com/lanyardctl/lanyardctl/migrate"
+	"github.com/lanyardctl/lanyardctl/record"
+)
+
+// Retried says which rejects were migrated again.
+type Retried struct {
+	File     string
+	Run      rejectsfile.RunLines
+	Lines    int64 // that were asked for
+	Selected int   // records that they are of: of a user and kind, or of a key that names no user
+}
+
+func (r Retried) text() string {
+	of := ""
+	if r.Lines != r.Run.Lines {
+		of = "of the " + ui.Plural(r.Run.Lines, "line") + " "
+	}
+	return fmt.Sprintf("%s %sof %s in %s, which %s of %s", ui.Plural(r.Lines, "line"), of, runText(r.Run), ui.PrintableLine(r.File), be(r.Lines),
+		ui.Plural(int64(r.Selected), "record"))
+}
+
+// retry returns the command that migrates again what a run left out, with the source and the target of another command.
+func retry(cmd invocation.Invocation, file string) invocation.Invocation {
+	return cmd.As(invocation.RejectsRetry+" "+invocation.Quote(file), invocation.RetryFlags...)
+}
+
+// nextRetry says what to type after a retry that came to its end.
+func (t *builder) nextRetry(m Migration) {
+	r, cmd := m.Report, m.Again
+	switch {
+	case r.DryRun:
+		t.lookAt(r)
+		t.command("Next: migrate them, with the same command without --dry-run:", cmd.Without("dry-run"))
+	case r.Rejects() > 0:
+		t.lookAt(r)
+		t.decide(r, cmd)
+		if r.Rejects() > r.Reasons[record.ConflictReason] {
+			t.command("Then mend in Redis what is worth it, and migrate these again:", retry(cmd, r.RejectsFile))
+		}
+	default:
+		t.command("Next: see whether anything is missing:", cmd.As(invocation.Verify, invocation.PairFlags...))
+	}
+}
+
+// decide says how to decide conflicts, where there are any.
+func (t *builder) decide(r migrate.Report, cmd invocation.Invocation) {
+	if r.Reasons[record.ConflictReason] == 0 {
+		return
+	}
+	t.command("Decide the conflicts with --on-conflict source (Redis wins) or target (MongoDB wins; nothing is overwritten), such as:",
+		retry(cmd.Without("on-conflict"), r.RejectsFile).With("reason", string(record.ConflictReason)).With("on-conflict", "target"))
+}
