@@ -60,6 +60,10 @@ type Documents interface {
 	// [ErrTooMuch] where the documents are of more than most bytes.
 	Whole(ctx context.Context, c Collection, ids []string, most int) ([]Document, error)
 
+	// OfUsers returns the kind's documents of the users, as Whole does: those whose user id is text, each of them where a
+	// user has several.
+	OfUsers(ctx context.Context, kind Kind, users []UserID, most int) ([]Document, error)
+
 	// Contents returns about how many documents each collection holds.
 	Contents(ctx context.Context) (map[Collection]int64, error)
 

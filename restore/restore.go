@@ -15,19 +15,13 @@ import (
 // MaxValues is how many values can be written back at a time.
 const MaxValues = record.MaxSteps
 
-// Target is what values are written back into.
-type Target interface {
-	record.TargetPointReader
-	Documents() record.Documents
-}
-
 // Options say what is written back, and where.
 type Options struct {
-	Target Target
-	Values []record.Record // of kv with one pair, of api_keys with the key; at most MaxValues
-	DryRun bool
-	Keep   record.ArchiveFunc // for what is overwritten
-	Retry  retry.Policy
+	Documents record.Documents // of the target
+	Values    []record.Record  // of kv with one pair, of api_keys with the key; at most MaxValues
+	DryRun    bool
+	Keep      record.ArchiveFunc // for what is overwritten
+	Retry     retry.Policy
 }
 
 // Status is what became of a value.
@@ -63,7 +57,7 @@ func Run(ctx context.Context, o Options) ([]Result, error) {
 	w := work{Options: o, results: make([]Result, len(o.Values))}
 	byRecord := make(map[of][]int)
 	for i, v := range o.Values {
-		if it := o.Target.Documents().Limits().Apply(record.Item{Kind: v.Kind, Record: &v}); len(it.Rejects) > 0 {
+		if it := o.Documents.Limits().Apply(record.Item{Kind: v.Kind, Record: &v}); len(it.Rejects) > 0 {
 			w.results[i] = refused(string(it.Rejects[0].Reason) + ": " + it.Rejects[0].Detail)
 			continue
 		}
@@ -118,7 +112,7 @@ func (w *work) round(ctx context.Context, byRecord map[of][]int) (again map[of][
 		if len(changes) == 0 {
 			continue
 		}
-		steps, whose, changing[who] = append(steps, w.Target.Documents().Joined(join)), append(whose, who), changes
+		steps, whose, changing[who] = append(steps, w.Documents.Joined(join)), append(whose, who), changes
 		lost = append(lost, overwritten...)
 	}
 	if len(steps) == 0 || w.DryRun {
@@ -132,7 +126,7 @@ func (w *work) round(ctx context.Context, byRecord map[of][]int) (again map[of][
 	}
 	var became []record.StepResult
 	err = w.Retry.Do(ctx, func() (err error) {
-		became, err = w.Target.Documents().Apply(ctx, steps)
+		became, err = w.Documents.Apply(ctx, steps)
 		return err
 	})
 	if err != nil {
@@ -164,17 +158,8 @@ func (w *work) read(ctx context.Context, byRecord map[of][]int) (map[of][]record
 	found := make(map[of][]record.Document)
 	for kind, list := range users {
 		var whole []record.Document
-		err := w.Retry.Do(ctx, func() error {
-			var ids []string
-			err := w.Target.ReadUsers(ctx, kind, list, func(documents []record.Document) error {
-				for _, d := range documents {
-					ids = append(ids, d.ID)
-				}
-				return nil
-			})
-			if err == nil {
-				whole, err = w.Target.Documents().Whole(ctx, record.CollectionOf(kind), ids, mostBytes)
-			}
+		err := w.Retry.Do(ctx, func() (err error) {
+			whole, err = w.Documents.OfUsers(ctx, kind, list, mostBytes)
 			return err
 		})
 		if err != nil {

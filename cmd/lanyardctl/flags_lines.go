@@ -30,7 +30,7 @@ func (f *lineFlags) bind(cmd *cobra.Command, does string) {
 	completeKinds(cmd, "kind")
 	flags.StringSliceVar(&f.users, "user", nil, does+" lines of this user `ID` alone; can be repeated")
 	flags.StringArrayVar(&f.fields, "field", nil, does+" lines of the field of this `name` alone; can be repeated")
-	flags.Int64SliceVar(&f.numbers, "line", nil, does+" the lines with these `numbers` in the file alone")
+	flags.Int64SliceVar(&f.numbers, "line", nil, does+" the lines with these `numbers` in the file alone, of whatever run")
 }
 
 // bindReason adds the flag about reasons, which superseded values do not have.
@@ -68,8 +68,9 @@ func (f lineFlags) filter() (rejectsfile.Filter, error) {
 // lineFile is an open file, and a run whose lines are meant.
 type lineFile struct {
 	*rejectsfile.File
-	run   rejectsfile.RunLines
-	asked rejectsfile.Filter
+	run      rejectsfile.RunLines
+	asked    rejectsfile.Filter
+	ofAnyRun bool // lines are named by their numbers in the file
 }
 
 // openLines opens the file. Its errors know the next step.
@@ -82,7 +83,7 @@ func openLines(path, run string, asked rejectsfile.Filter) (lineFile, error) {
 		}
 		return lineFile{}, exit.Failure(err, hint)
 	}
-	l := lineFile{File: file, asked: asked}
+	l := lineFile{File: file, asked: asked, ofAnyRun: run == "" && len(asked.Numbers) > 0}
 	if len(file.Runs) == 0 && run == "" {
 		return l, nil // an empty file
 	}
@@ -98,7 +99,11 @@ func openLines(path, run string, asked rejectsfile.Filter) (lineFile, error) {
 
 // each hands the lines that are meant to yield.
 func (l lineFile) each(yield func(rejectsfile.Line) error) error {
-	return l.Lines(l.run.Run, func(line rejectsfile.Line) error {
+	lines := func(yield func(rejectsfile.Line) error) error { return l.Lines(l.run.Run, yield) }
+	if l.ofAnyRun {
+		lines = l.All
+	}
+	return lines(func(line rejectsfile.Line) error {
 		if !l.asked.Has(line) {
 			return nil
 		}

@@ -23,6 +23,7 @@ type pairFlags struct {
 	redis                 string
 	redisTLS              location.RedisTLS
 	only, users           []string
+	parts                 bool // the command has --only and --user
 	onlyGiven, usersGiven bool // also where what was given is empty
 	onConflict, kvPrefer  string
 	sourceFlags
@@ -84,6 +85,7 @@ func (f *pairFlags) bindPlaces(cmd *cobra.Command, target string) {
 
 // bindParts adds the flags that say what to read. Does is what the command does with it: "copy".
 func (f *pairFlags) bindParts(cmd *cobra.Command, does string) {
+	f.parts = true
 	flags := cmd.Flags()
 	flags.StringSliceVar(&f.only, "only", nil, "`kinds` to "+does+", with commas between (default all)")
 	completeKinds(cmd, "only")
@@ -121,7 +123,7 @@ type pairOptions struct {
 
 // options checks everything that can be checked before a server is asked. The flags are those of the command as typed.
 func (f pairFlags) options(p program, now time.Time, flags *pflag.FlagSet, command string) (pairOptions, error) {
-	f.usersGiven, f.onlyGiven = flags.Changed("user"), flags.Changed("only")
+	f.usersGiven, f.onlyGiven = f.parts && flags.Changed("user"), f.parts && flags.Changed("only")
 	o := pairOptions{kvPrefer: f.kvPrefer, sourceFlags: f.sourceFlags}
 	var err, targetErr error
 	o.targetOptions, targetErr = f.targetFlags.options(p, now, flags, command)
@@ -200,7 +202,7 @@ func (o pairOptions) preflight(verb string, source location.SourceFacts, target 
 		Database: o.target.Database, Documents: documents,
 		Verb: verb, Only: o.only, Users: o.users, Policy: o.policy, KVPrefer: o.kvPrefer,
 	}
-	if source.ByUser && o.only.Has(record.APIKeys) {
+	if source.ByUser && o.only.Has(record.APIKeys) && o.source.Request.Selection == nil {
 		p.Rules = append(p.Rules, "only these users' own keys are looked up: an api_key: of theirs that is not the current one of user_api_key: "+
 			"is found by a run without --user")
 	}

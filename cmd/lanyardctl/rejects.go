@@ -88,7 +88,13 @@ func newShowLines(p program, name string, cmd *cobra.Command) *cobra.Command {
 		} else {
 			err = lines.WriteText(out, ui.StyleOf(s.out, s.env))
 		}
-		return errors.Join(err, out.Flush(), file.Close())
+		if err == nil {
+			err = out.Flush()
+		}
+		if err != nil {
+			err = fmt.Errorf("print the report: %w", err)
+		}
+		return errors.Join(err, file.Close())
 	}
 	flags := cmd.Flags()
 	flags.SortFlags = false

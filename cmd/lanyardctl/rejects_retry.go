@@ -97,12 +97,14 @@ func (f retryFlags) options(p program, now time.Time, flags *pflag.FlagSet, path
 // selection returns the records that the lines are of.
 func (l lineFile) selection() (*layout.Selection, report.Retried, error) {
 	selection, retried := layout.NewSelection(), report.Retried{Run: l.run}
-	err := l.Lines(l.run.Run, func(line rejectsfile.Line) error {
+	asked := l.asked
+	l.asked = rejectsfile.Filter{}
+	err := l.each(func(line rejectsfile.Line) error {
 		if line.Reason == record.SupersededReason {
 			return exit.Failure(errors.New("this is a superseded file"), "its rejects file has the same name without .superseded; "+
 				"lanyardctl superseded restore writes superseded values back")
 		}
-		wanted := l.asked.Has(line)
+		wanted := asked.Has(line)
 		if wanted {
 			retried.Lines++
 		}

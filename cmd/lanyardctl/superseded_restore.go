@@ -167,7 +167,7 @@ func (o restoreOptions) work(ctx context.Context, r *targetRun, told func(error)
 	defer closeTarget()
 	kept := rejectsfile.NewWriter(o.path, rejectsfile.Run{ID: lease.Self().Run, Time: o.now})
 	results, err := restore.Run(ctx, restore.Options{
-		Target: target, Values: o.ready, DryRun: o.dryRun,
+		Documents: target.Documents(), Values: o.ready, DryRun: o.dryRun,
 		Keep: func(values []record.Superseded) error {
 			for _, v := range values {
 				if err := kept.AddSuperseded(v); err != nil {

@@ -16,7 +16,7 @@ func pairOf(args []string, env ...string) (pairOptions, error) {
 	var f pairFlags
 	cmd := newVerify(programOf())
 	cmd.ResetFlags()
-	f.bindPlaces(cmd, "compare", "compare with")
+	f.bindPlaces(cmd, "compare with")
 	f.bindRules(cmd, "`who` wins")
 	f.bindRun(cmd)
 	if err := cmd.ParseFlags(args); err != nil {

@@ -80,8 +80,13 @@ func (s redisUsers) Remarks() []string {
 		if n == 1 {
 			have = "has"
 		}
-		list = append(list, fmt.Sprintf("%s of the named users %s no current API key that authenticates; where an api_key: entry names "+
-			"one of them all the same, only a run without --user finds it", ui.Thousands(int64(n)), have))
+		text := "%s of the named users %s no current API key that authenticates; where an api_key: entry names one of them all the same, " +
+			"only a run without --user finds it"
+		if s.request.Selection != nil {
+			text = "%s of the users %s no current API key that authenticates: of theirs only the api_key: entries in the rejects file were " +
+				"looked at; a migration of all users looks at every one"
+		}
+		list = append(list, fmt.Sprintf(text, ui.Thousands(int64(n)), have))
 	}
 	return list
 }

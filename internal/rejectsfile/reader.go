@@ -100,16 +100,20 @@ func (f *File) Run(id string) (RunLines, error) {
 	return meant[0], nil
 }
 
-// Lines hands the run's lines to yield, in the file's order, and returns yield's error as it is. A line that repeats
-// the one before it, as a run does that was killed and resumed, comes each time.
+// All hands the lines of all runs to yield, in the file's order, and returns yield's error as it is.
+func (f *File) All(yield func(Line) error) error {
+	_, err := f.each(yield)
+	return err
+}
+
+// Lines hands the run's lines to yield as [File.All] does. A run that was killed and resumed may have written a line twice.
 func (f *File) Lines(run Run, yield func(Line) error) error {
-	_, err := f.each(func(l Line) error {
+	return f.All(func(l Line) error {
 		if l.Run.ID != run.ID {
 			return nil
 		}
 		return yield(l)
 	})
-	return err
 }
 
 // each hands every line that can be read to yield, and counts the others.

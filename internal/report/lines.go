@@ -8,6 +8,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/lanyardctl/lanyardctl/internal/invocation"
@@ -94,17 +95,16 @@ func (l Lines) WriteText(w io.Writer, look ui.Style) error {
 	case len(l.Runs) == 0:
 		t.Line("%s holds no lines.", name)
 	default:
-		t.Line("%s", t.Paint(ui.Bold, name))
-		t.Row("", runText(l.Run)+": "+ui.Plural(l.Run.Lines, "line")+".")
+		t.Wrap("", t.Paint(ui.Bold, name)+": "+ui.Plural(l.Run.Lines, "line")+" of "+runText(l.Run)+".")
 	}
 	if n := l.earlier(); n > 0 {
-		t.Row("", ui.Plural(n, "line")+" of other runs "+be(n)+" in this file, too. --run ID shows those of "+runsText(l.Runs, l.Run.ID)+".")
+		t.Wrap("", ui.Plural(n, "line")+" of other runs "+be(n)+" in this file, too. --run ID shows those of "+runsText(l.Runs, l.Run.ID)+".")
 	}
 	if l.Damaged > 0 {
-		t.Row("", t.Paint(ui.Yellow, ui.Plural(l.Damaged, "line")+" cannot be read: a run that was killed leaves half a line."))
+		t.Wrap("", t.Paint(ui.Yellow, ui.Plural(l.Damaged, "line")+" cannot be read: a run that was killed leaves half a line."))
 	}
 	if total != l.Run.Lines {
-		t.Row("", ui.Plural(total, "line")+" of the run "+be(total)+" asked for.")
+		t.Wrap("", ui.Plural(total, "line")+" of the run "+be(total)+" asked for.")
 	}
 	if !l.superseded() {
 		t.List("By reason:", ui.ItemsOf(reasons, reasonTexts))
@@ -115,9 +115,11 @@ func (l Lines) WriteText(w io.Writer, look ui.Style) error {
 	if _, err := io.WriteString(w, t.String()); err != nil {
 		return err
 	}
-	shown, hidden := int64(0), false
+	shown, first, hidden := int64(0), int64(0), false
 	err = l.shownLines(func(line rejectsfile.Line) error {
-		shown++
+		if shown++; first == 0 {
+			first = line.Number
+		}
 		s := l.shown(line)
 		hidden = hidden || s.hidden
 		t := newBuilder(look)
@@ -129,7 +131,7 @@ func (l Lines) WriteText(w io.Writer, look ui.Style) error {
 		return err
 	}
 	t = newBuilder(look)
-	l.next(t, total, shown, hidden)
+	l.next(t, total, shown, first, hidden)
 	_, err = io.WriteString(w, t.String())
 	return err
 }
@@ -168,6 +170,9 @@ func runsText(runs []rejectsfile.RunLines, but string) string {
 	return strings.Join(names, ", ")
 }
 
+// longestValue is how many characters of a value are shown.
+const longestValue = 60
+
 // line writes a line of a file: what and whose it is, where it stood, and what it is.
 func (t *builder) line(line rejectsfile.Line, s shownLine) {
 	what := []string{line.Kind.String()}
@@ -186,10 +191,10 @@ func (t *builder) line(line rejectsfile.Line, s shownLine) {
 		value += " of " + ui.Bytes(line.Value.Size)
 	}
 	if line.Value.Present {
-		value = ui.QuotedName(s.value)
+		value = ui.Quoted(s.value, longestValue)
 	}
 	if s.key != "" {
-		value = ui.ShownName(s.key) + " = " + value
+		value = ui.PrintableLine(s.key) + " = " + value
 	}
 	const indent = "         "
 	t.Line("%s%s", indent, value)
@@ -197,7 +202,7 @@ func (t *builder) line(line rejectsfile.Line, s shownLine) {
 }
 
 // next says what to type now.
-func (l Lines) next(t *builder, total, shown int64, hidden bool) {
+func (l Lines) next(t *builder, total, shown, first int64, hidden bool) {
 	if total > shown {
 		t.Line("  … and %s more (--max-lines 0 shows all)", ui.Thousands(total-shown))
 	}
@@ -211,7 +216,7 @@ func (l Lines) next(t *builder, total, shown int64, hidden bool) {
 	file := " " + invocation.Quote(l.File)
 	if l.superseded() {
 		t.command("To write values back into MongoDB, name them by the number before them, such as:",
-			invocation.Invocation{Name: invocation.SupersededRestore + file}.With("line", "1"))
+			invocation.Invocation{Name: invocation.SupersededRestore + file}.With("line", strconv.FormatInt(first, 10)))
 		return
 	}
 	t.command("Next: mend in Redis what is worth it, then migrate these records alone, with the same --redis and --mongo:",

@@ -30,7 +30,11 @@ func (m Migration) Text(l ui.Style) string {
 	t.counts(m.Report)
 	t.fields(m.Report)
 	t.notes(m.Report)
-	t.keys(m.Pair, m.Report.Seen)
+	of := namedUsersText
+	if m.Retried != nil {
+		of = "these records"
+	}
+	t.keys(m.Pair, of, m.Report.Seen)
 	t.rejects(m.Report)
 	t.warnings(m.Warnings)
 	t.Line("")

@@ -13,11 +13,15 @@ type builder struct{ ui.Text }
 
 func newBuilder(l ui.Style) *builder { return &builder{ui.Text{Style: l}} }
 
-func (t *builder) keys(p Pair, s record.KeyCounts) {
+// namedUsersText is whose keys are looked up for --user.
+const namedUsersText = "the named users"
+
+// keys tells how many keys were read. Of is whose keys were looked up, where not every key was looked at.
+func (t *builder) keys(p Pair, of string, s record.KeyCounts) {
 	t.Line("")
 	switch {
 	case p.ByUser:
-		t.Line("%s of the named users looked up, of which %s are there.", ui.Plural(s.Keys, "key"), ui.Thousands(s.Lanyard))
+		t.Line("%s of %s looked up, of which %s are there.", ui.Plural(s.Keys, "key"), of, ui.Thousands(s.Lanyard))
 	case p.Err == nil:
 		t.Line("%s in the source, of which %s are Lanyard's.", ui.Plural(s.Keys, "key"), ui.Thousands(s.Lanyard))
 	default:

@@ -29,7 +29,7 @@ func (v Verification) Text(l ui.Style) string {
 	}
 	t.differences(v)
 	t.List("Notes:", v.notes())
-	t.keys(v.Pair, v.Report.Seen)
+	t.keys(v.Pair, namedUsersText, v.Report.Seen)
 	t.List("Rejected, and so not expected in the target:", ui.ItemsOf(v.Report.Reasons, reasonTexts))
 	t.warnings(v.Warnings)
 	t.Line("")

@@ -52,13 +52,17 @@ func ShownName(name string) string {
 }
 
 // QuotedName returns the name in quotation marks, with escapes for all that is no visible character. A long one is cut.
-func QuotedName(name string) string {
+func QuotedName(name string) string { return Quoted(name, longestName) }
+
+// Quoted returns the text in quotation marks, with escapes for all that is no visible character. Of one that is longer
+// than so many characters it returns the beginning, and the length.
+func Quoted(text string, most int) string {
 	n := 0
-	for i := range name {
-		if n == longestName {
-			return fmt.Sprintf("%s… (%s)", strconv.Quote(name[:i]), Plural(int64(len(name)), "byte"))
+	for i := range text {
+		if n == most {
+			return fmt.Sprintf("%s… (%s)", strconv.Quote(text[:i]), Plural(int64(len(text)), "byte"))
 		}
 		n++
 	}
-	return strconv.Quote(name)
+	return strconv.Quote(text)
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"slices"
 	"sync"
 
 	"github.com/lanyardctl/lanyardctl/record"
@@ -140,6 +141,20 @@ func (s *Documents) Whole(ctx context.Context, c record.Collection, ids []string
 		}
 	}
 	return list, ctx.Err()
+}
+
+// OfUsers implements [record.Documents].
+func (s *Documents) OfUsers(ctx context.Context, kind record.Kind, users []record.UserID, most int) ([]record.Document, error) {
+	c := record.CollectionOf(kind)
+	s.mu.Lock()
+	var ids []string
+	for id, doc := range s.collections[c] {
+		if d := outline(c, id, doc); !d.Numeric && d.User != 0 && slices.Contains(users, d.User) {
+			ids = append(ids, id)
+		}
+	}
+	s.mu.Unlock()
+	return s.Whole(ctx, c, ids, most)
 }
 
 // Apply implements [record.Documents].

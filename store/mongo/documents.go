@@ -34,31 +34,61 @@ func (d *Documents) Contents(ctx context.Context) (map[record.Collection]int64, 
 
 // Whole implements [record.Documents].
 func (d *Documents) Whole(ctx context.Context, c record.Collection, ids []string, most int) ([]record.Document, error) {
-	var whole []record.Document
-	at := make(map[string]int, len(ids))
-	size := 0
-	err := d.byIDs(ctx, c.String(), ids, func(id string, doc bson.Raw) error {
-		if size += len(doc); size > most {
-			return record.ErrTooMuch
+	w := newWhole(c, most)
+	if err := d.byIDs(ctx, c.String(), ids, func(_ string, doc bson.Raw) error { return w.add(doc) }); err != nil {
+		return nil, d.wholeError(c, err)
+	}
+	return w.documents, nil
+}
+
+// OfUsers implements [record.Documents].
+func (d *Documents) OfUsers(ctx context.Context, kind record.Kind, users []record.UserID, most int) ([]record.Document, error) {
+	w := newWhole(record.CollectionOf(kind), most)
+	for doc, err := range d.documentsOf(ctx, kind, users, nil) {
+		if err == nil {
+			err = w.add(doc)
 		}
-		found := document(c, doc)
-		found.Held, found.Raw = content(c, found.User, doc), slices.Clone(doc)
-		_, found.Repeated = repeatedName(doc)
-		if i, again := at[id]; again { // it was changed while it was read
-			whole[i] = found
-			return nil
+		if err != nil {
+			return nil, d.wholeError(w.collection, err)
 		}
-		at[id] = len(whole)
-		whole = append(whole, found)
-		return nil
-	})
+	}
+	return w.documents, nil
+}
+
+func (d *Documents) wholeError(c record.Collection, err error) error {
 	if errors.Is(err, record.ErrTooMuch) {
-		return nil, err
+		return err
 	}
-	if err != nil {
-		return nil, d.wrap("read single documents of "+c.String(), err)
+	return d.wrap("read single documents of "+c.String(), err)
+}
+
+// whole gathers whole documents, of at most so many bytes.
+type whole struct {
+	collection record.Collection
+	left       int // bytes
+	documents  []record.Document
+	at         map[string]int // by identity
+}
+
+func newWhole(c record.Collection, most int) *whole {
+	return &whole{collection: c, left: most, at: make(map[string]int)}
+}
+
+// add adds a document, or replaces it where it was changed while it was read.
+func (w *whole) add(doc bson.Raw) error {
+	if w.left -= len(doc); w.left < 0 {
+		return record.ErrTooMuch
 	}
-	return whole, nil
+	found := document(w.collection, doc)
+	found.Held, found.Raw = content(w.collection, found.User, doc), slices.Clone(doc)
+	_, found.Repeated = repeatedName(doc)
+	if i, again := w.at[found.ID]; again {
+		w.documents[i] = found
+		return nil
+	}
+	w.at[found.ID] = len(w.documents)
+	w.documents = append(w.documents, found)
+	return nil
 }
 
 // byIDs calls found with those documents of a collection that have the IDs, each of which is good until the call returns.

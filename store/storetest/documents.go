@@ -210,6 +210,11 @@ func outlines(t *testing.T, target DocumentsTarget) {
 		for _, d := range found {
 			size += len(d.Raw)
 		}
+		for _, kind := range record.AllKinds.List() {
+			if kind.OfUsers() && record.CollectionOf(kind) == c {
+				ofUsers(t, target, kind, got)
+			}
+		}
 		if _, err := target.Documents.Whole(ctx, c, ids, size); err != nil {
 			t.Errorf("as many bytes as may be held: %v", err)
 		}
@@ -224,6 +229,32 @@ func outlines(t *testing.T, target DocumentsTarget) {
 	for _, c := range record.UserCollections {
 		if want := int64(len(owners) + len(outlinedDocuments[c])); contents[c] != want {
 			t.Errorf("%d documents of %s are counted, want %d", contents[c], c, want)
+		}
+	}
+}
+
+// ofUsers checks that the documents of users, by text, are those among all.
+func ofUsers(t *testing.T, target DocumentsTarget, kind record.Kind, all map[string]record.Document) {
+	t.Helper()
+	for _, users := range [][]record.UserID{{alice}, {bob, alice}, {7}} {
+		want, got := map[string]record.Document{}, map[string]record.Document{}
+		for id, d := range all {
+			if !d.Numeric && slices.Contains(users, d.User) {
+				want[id] = d
+			}
+		}
+		found, err := target.Documents.OfUsers(context.Background(), kind, users, record.DefaultMaxDocument)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range found {
+			got[d.ID] = d
+		}
+		if d := cmp.Diff(want, got, cmpopts.EquateEmpty()); d != "" || len(found) != len(got) {
+			t.Errorf("%s of %v (-want +got):\n%s", kind, users, d)
+		}
+		if len(want) == 0 && users[0] != 7 {
+			t.Errorf("no %s of %v: the test says nothing", kind, users)
 		}
 	}
 }
