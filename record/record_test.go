@@ -1,14 +1,10 @@
 package record_test
 
 import (
-	"encoding/base64"
-	"encoding/json"
 	"math"
 	"strings"
 	"testing"
 	"time"
-
-	"pgregory.net/rapid"
 
 	. "github.com/lanyardctl/lanyardctl/record"
 )
@@ -238,45 +234,6 @@ func TestLimitsTakeOutWhatCannotBeHeld(t *testing.T) {
 	if it := (Limits{}).Apply(Item{Kind: Metrics, Record: &counters}); it.Record != nil || it.Rejects[0].Reason != InvalidFieldName {
 		t.Errorf("%+v", it)
 	}
-}
-
-func TestRejectLines(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		raw := func(name string) string { return string(rapid.SliceOf(rapid.Byte()).Draw(t, name)) }
-		r := Reject{Key: raw("key"), Kind: KV, User: 7, Field: raw("field"), HasField: true, Reason: InvalidUTF8, Value: Raw(raw("value"))}
-		b, err := json.Marshal(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var got struct {
-			Key         string
-			KeyBase64   string `json:"key_base64"`
-			Field       string
-			FieldBase64 string `json:"field_base64"`
-			ValueBase64 string `json:"value_base64"`
-		}
-		if err := json.Unmarshal(b, &got); err != nil {
-			t.Fatal(err)
-		}
-		for _, c := range []struct{ name, want, text, encoded string }{
-			{"key", r.Key, got.Key, got.KeyBase64}, {"field", r.Field, got.Field, got.FieldBase64},
-		} {
-			back := c.text
-			if c.encoded != "" {
-				decoded, err := base64.StdEncoding.DecodeString(c.encoded)
-				if err != nil {
-					t.Fatal(err)
-				}
-				back = string(decoded)
-			}
-			if back != c.want {
-				t.Errorf("%s reads back as %q, want %q", c.name, back, c.want)
-			}
-		}
-		if v, err := base64.StdEncoding.DecodeString(got.ValueBase64); err != nil || string(v) != r.Value.Data {
-			t.Errorf("value reads back as %q, %v", v, err)
-		}
-	})
 }
 
 func TestFingerprintShowsNoKey(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -17,31 +18,30 @@ import (
 
 // lineFlags say which lines of a rejects or superseded file are meant, as they were typed.
 type lineFlags struct {
-	run                           string
-	reasons, kinds, users, fields []string
-	numbers                       []int64
+	run                                    string
+	reasons, kinds, users, fields, numbers []string
 }
 
 // bind adds the flags. Does is what the command does with the lines: "show".
 func (f *lineFlags) bind(cmd *cobra.Command, does string) {
 	flags := cmd.Flags()
-	flags.StringVar(&f.run, "run", "", "`ID` of the run whose lines are meant (default the last one in the file)")
-	flags.StringSliceVar(&f.kinds, "kind", nil, does+" lines of these `kinds` alone, with commas between")
+	flags.StringVar(&f.run, "run", "", "`ID` of a run in the file (default the last one)")
+	flags.StringSliceVar(&f.kinds, "kind", nil, does+" lines of these `kinds` alone")
 	completeKinds(cmd, "kind")
 	flags.StringSliceVar(&f.users, "user", nil, does+" lines of this user `ID` alone; can be repeated")
-	flags.StringArrayVar(&f.fields, "field", nil, does+" lines of the field of this `name` alone; can be repeated")
-	flags.Int64SliceVar(&f.numbers, "line", nil, does+" the lines with these `numbers` in the file alone, of whatever run")
+	flags.StringArrayVar(&f.fields, "field", nil, does+" lines of this field `name` alone; can be repeated")
+	flags.StringSliceVar(&f.numbers, "line", nil, does+" the lines with these `numbers` alone")
 }
 
 // bindReason adds the flag about reasons, which superseded values do not have.
 func (f *lineFlags) bindReason(cmd *cobra.Command, does string) {
-	cmd.Flags().StringSliceVar(&f.reasons, "reason", nil, does+" lines with these `reasons` alone, with commas between")
+	cmd.Flags().StringSliceVar(&f.reasons, "reason", nil, does+" lines with these `reasons` alone")
 	completeValues(cmd, "reason", report.Reasons()...)
 }
 
 // filter checks the flags.
 func (f lineFlags) filter() (rejectsfile.Filter, error) {
-	asked := rejectsfile.Filter{Fields: f.fields, Numbers: f.numbers}
+	asked := rejectsfile.Filter{Fields: f.fields}
 	for _, reason := range f.reasons {
 		if !slices.Contains(report.Reasons(), reason) {
 			return asked, exit.WrongUse(fmt.Sprintf("--reason: unknown reason %q", reason), "known are "+strings.Join(report.Reasons(), ", "))
@@ -57,10 +57,13 @@ func (f lineFlags) filter() (rejectsfile.Filter, error) {
 	if asked.Users, err = parseUsers(f.users); err != nil {
 		return asked, err
 	}
-	for _, n := range f.numbers {
-		if n < 1 {
-			return asked, exit.WrongUse(fmt.Sprintf("--line: %d is no number of a line", n), "the first line is 1; lanyardctl rejects show FILE and superseded show FILE number them")
+	for _, text := range f.numbers {
+		n, err := strconv.ParseInt(strings.TrimSpace(text), 10, 64)
+		if err != nil || n < 1 {
+			return asked, exit.WrongUse(fmt.Sprintf("--line: %q is no number of a line", text),
+				"give the numbers that rejects show and superseded show print, such as --line 1,4")
 		}
+		asked.Numbers = append(asked.Numbers, n)
 	}
 	return asked, nil
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -122,6 +123,7 @@ func TestANamedUserIsFoundByAFewReads(t *testing.T) {
 		if err != nil && !os.IsNotExist(err) {
 			t.Fatal(err)
 		}
+		text = regexp.MustCompile(`,"run":"[A-Z0-9]+","time":"[^"]+"}`).ReplaceAll(text, []byte("}"))
 		return slices.Sorted(strings.Lines(string(text)))
 	}
 	dir := t.TempDir()

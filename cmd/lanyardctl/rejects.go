@@ -15,43 +15,43 @@ import (
 
 func newRejects(p program) *cobra.Command {
 	return newGroup("rejects", "Show what a migration left out, and migrate it again",
-		"Commands about the rejects file, in which a migration keeps what it could not write.\n\n"+exitStatus,
+		"Commands about the rejects file, in which a migration keeps what it could not\nwrite.\n\n"+exitStatus,
 		newRejectsShow(p), newRejectsRetry(p))
 }
 
 func newSuperseded(p program) *cobra.Command {
 	return newGroup("superseded", "Show values that another value replaced, and restore them",
-		"Commands about the superseded file, in which a migration keeps the values that another\nvalue replaced.\n\n"+exitStatus,
+		"Commands about the superseded file, in which a migration keeps the values that\nanother value replaced.\n\n"+exitStatus,
 		newSupersededShow(p), newSupersededRestore(p))
 }
 
-const linesLong = `The lines of the last run are shown, unless --run names another. Control characters
-are escaped, long values are cut, and API keys and passwords are hidden: an API key
-becomes a fingerprint. --reveal shows them.
+const linesLong = `The lines of the last run are shown, unless --run names another, or --line single
+lines. Control characters are escaped, long values are cut, and API keys and
+passwords are hidden: an API key becomes a fingerprint. --reveal shows them.
 
 ` + exitStatus
 
 func newRejectsShow(p program) *cobra.Command {
 	return newShowLines(p, invocation.RejectsShow, &cobra.Command{
 		Short: "Show what a migration left out, and why",
-		Long: `Show a rejects file: how many values were left out for which reason, and each of
-them with its key in Redis, its user, its field and its value.
+		Long: `Show a rejects file: how many values were left out for which reason, and each
+of them with its key in Redis, its user, its field and its value.
 
 ` + linesLong,
 		Example: `  lanyardctl rejects show lanyardctl-rejects-20261124T030730.123Z.ndjson
-  lanyardctl rejects show rejects.ndjson --reason implausible-timestamp,not-a-timestamp
-  lanyardctl rejects show rejects.ndjson --user 94490510688792576 --reveal --output json`,
+  lanyardctl rejects show rejects.ndjson --reason not-a-timestamp --max-lines 0
+  lanyardctl rejects show rejects.ndjson --user 94490510688792576 --reveal`,
 	})
 }
 
 func newSupersededShow(p program) *cobra.Command {
 	return newShowLines(p, invocation.SupersededShow, &cobra.Command{
 		Short: "Show the values that other values replaced",
-		Long: `Show a superseded file: the values of MongoDB that a migration overwrote or removed,
-and the values of Redis for which another one was written.
+		Long: `Show a superseded file: the values of MongoDB that a migration overwrote or
+removed, and the values of Redis for which another one was written.
 
 ` + linesLong,
-		Example: `  lanyardctl superseded show lanyardctl-rejects-20261124T030730.123Z.superseded.ndjson
+		Example: `  lanyardctl superseded show rejects.superseded.ndjson
   lanyardctl superseded show rejects.superseded.ndjson --user 94490510688792576`,
 	})
 }

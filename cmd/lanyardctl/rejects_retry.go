@@ -15,11 +15,11 @@ import (
 	"github.com/lanyardctl/lanyardctl/store/layout"
 )
 
-const rejectsRetryLong = `Migrate again the records that the last run of a rejects file left out, after they
-were mended in Redis, or to decide conflicts. Each record is read from Redis as it
-is now and merged as migrate redis-to-mongo does it. No other record is looked at,
-so ten values take no longer in a Redis of millions of keys. What is left out again
-goes to a new rejects file; FILE stays as it is.
+const rejectsRetryLong = `Migrate again the records of which the last run in a rejects file left something
+out: after that was mended in Redis, or to decide conflicts. Each record is read
+from Redis as it is now, and merged as migrate redis-to-mongo does it. No other
+record is looked at, so ten values take no longer in a Redis of millions of keys.
+What is left out again goes to a new rejects file; FILE stays as it is.
 
 ` + environmentHelp + `
 Exit status
@@ -41,7 +41,7 @@ func newRejectsRetry(p program) *cobra.Command {
 		Use:   "retry FILE",
 		Short: "Migrate again what a migration left out",
 		Long:  rejectsRetryLong,
-		Example: `  lanyardctl rejects retry rejects.ndjson --redis redis://localhost:6379 --mongo embedded:./try
+		Example: `  lanyardctl rejects retry rejects.ndjson
   lanyardctl rejects retry rejects.ndjson --user 94490510688792576 --dry-run
   lanyardctl rejects retry rejects.ndjson --reason conflict --on-conflict source`,
 		Args: oneFile,

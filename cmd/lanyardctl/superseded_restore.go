@@ -22,10 +22,10 @@ import (
 	"github.com/lanyardctl/lanyardctl/store/layout"
 )
 
-const supersededRestoreLong = `Write single values of a superseded file back into MongoDB: key-value pairs and API
-keys, named by the number of their line, or by their user and field. What stands in
-their place is added to FILE first, as a run of its own, so that it can be restored
-in turn. A document that somebody changes meanwhile is read again.
+const supersededRestoreLong = `Write single values of a superseded file back into MongoDB: key-value pairs and
+API keys, named by the number of their line, or by their user and field. What
+stands in their place is added to FILE first, as a run of its own, so that it can
+be restored in turn. A document that somebody changes meanwhile is read again.
 
 Times, dates and counters are not restored: the next migration would replace them
 again, since it keeps the later time, the earlier date and the larger counter.
@@ -52,7 +52,7 @@ func newSupersededRestore(p program) *cobra.Command {
 		Short: "Write superseded values back into MongoDB",
 		Long:  supersededRestoreLong,
 		Example: `  lanyardctl superseded restore rejects.superseded.ndjson --line 1,4 --dry-run
-  lanyardctl superseded restore rejects.superseded.ndjson --user 94490510688792576 --field city`,
+  lanyardctl superseded restore rejects.superseded.ndjson --user 94490510688792576`,
 		Args: oneFile,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s := p.of(cmd)
