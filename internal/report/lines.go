@@ -36,7 +36,8 @@ type Lines struct {
 func (l Lines) count() (reasons map[record.Reason]int64, total int64, err error) {
 	reasons = map[record.Reason]int64{}
 	err = l.Each(func(line rejectsfile.Line) error {
-		reasons[record.Reason(ui.PrintableLine(string(line.Reason)))]++ // somebody else may have written it
+		reason, _ := shortened(string(line.Reason), longestShown) // somebody else may have written it
+		reasons[record.Reason(reason)]++
 		total++
 		return nil
 	})
@@ -173,6 +174,21 @@ func runsText(runs []rejectsfile.RunLines, but string) string {
 // longestValue is how many characters of a value are shown.
 const longestValue = 60
 
+// longestShown is how many characters are shown of what is no value, and of all in a report for scripts.
+const longestShown = 200
+
+// shortened returns the text as one line that is fit for a terminal, and whether it was cut.
+func shortened(text string, most int) (string, bool) {
+	n := 0
+	for i := range text {
+		if n == most {
+			return ui.PrintableLine(text[:i]) + "…", true
+		}
+		n++
+	}
+	return ui.PrintableLine(text), false
+}
+
 // line writes a line of a file: what and whose it is, where it stood, and what it is.
 func (t *builder) line(line rejectsfile.Line, s shownLine) {
 	what := []string{line.Kind.String()}
@@ -183,7 +199,8 @@ func (t *builder) line(line rejectsfile.Line, s shownLine) {
 		what = append(what, ui.ShownName(s.field))
 	}
 	if line.Reason != record.SupersededReason {
-		what = append(what, "("+ui.PrintableLine(string(line.Reason))+")")
+		reason, _ := shortened(string(line.Reason), longestShown)
+		what = append(what, "("+reason+")")
 	}
 	t.Wrap("  "+t.Paint(ui.Bold, fmt.Sprintf("%5d", line.Number))+"  ", strings.Join(what, " "))
 	value := "a " + ui.ShownName(line.Value.Type)
@@ -193,12 +210,19 @@ func (t *builder) line(line rejectsfile.Line, s shownLine) {
 	if line.Value.Present {
 		value = ui.Quoted(s.value, longestValue)
 	}
-	if s.key != "" {
-		value = ui.PrintableLine(s.key) + " = " + value
+	key, long := shortened(s.key, longestShown)
+	if long {
+		key += fmt.Sprintf(" (%s)", ui.Plural(int64(len(s.key)), "byte"))
+	}
+	if key != "" {
+		value = key + " = " + value
 	}
 	const indent = "         "
 	t.Line("%s%s", indent, value)
-	t.Wrap(indent, ui.PrintableLine(s.detail))
+	if s.detail != "" {
+		detail, _ := shortened(s.detail, longestShown)
+		t.Wrap(indent, detail)
+	}
 }
 
 // next says what to type now.
@@ -236,7 +260,8 @@ type lineJSON struct {
 	Form        record.Form   `json:"form,omitempty"`
 	Type        string        `json:"type,omitempty"`
 	Size        int64         `json:"size,omitempty"`
-	Hidden      bool          `json:"hidden"`
+	Hidden      bool          `json:"hidden"` // a secret is shown as a fingerprint
+	Cut         bool          `json:"cut"`    // a long text is cut; value_base64 is whole
 	ValueBase64 *string       `json:"value_base64,omitempty"`
 }
 
@@ -293,19 +318,21 @@ func (l Lines) shownLines(yield func(rejectsfile.Line) error) error {
 func (l Lines) lineJSON(line rejectsfile.Line) lineJSON {
 	s := l.shown(line)
 	out := lineJSON{
-		Line: line.Number, Kind: line.Kind.String(), Key: ui.PrintableLine(s.key), Reason: line.Reason, Detail: s.detail,
+		Line: line.Number, Kind: line.Kind.String(), UserID: userOrNull(line.User), Reason: line.Reason,
 		Form: line.Value.Form, Type: line.Value.Type, Size: line.Value.Size, Hidden: s.hidden,
 	}
-	if line.User != 0 {
-		user := line.User.String()
-		out.UserID = &user
+	short := func(text string) string {
+		text, long := shortened(text, longestShown)
+		out.Cut = out.Cut || long
+		return text
 	}
+	out.Key, out.Detail = short(s.key), short(s.detail)
 	if line.HasField {
-		field := ui.PrintableLine(s.field)
+		field := short(s.field)
 		out.Field = &field
 	}
 	if line.Value.Present {
-		value := ui.PrintableLine(s.value)
+		value := short(s.value)
 		out.Value = &value
 		if l.Reveal {
 			raw := base64.StdEncoding.EncodeToString([]byte(line.Value.Data))
