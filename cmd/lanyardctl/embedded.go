@@ -58,9 +58,6 @@ signal ends it at once, with 130.`,
 
 // serveEmbedded serves until ctx is cancelled.
 func serveEmbedded(ctx context.Context, opts embedded.Options, stdout, stderr io.Writer) error {
-	if opts.Listen == "" {
-		return exit.WrongUse("--listen is empty", listenHint)
-	}
 	if opts.Listen == "unix" {
 		opts.Listen = ""
 	}

@@ -20,12 +20,10 @@ import (
 // pairFlags are the flags, as they were typed, of every command that reads a source and a target.
 type pairFlags struct {
 	targetFlags
-	redis                 string
-	redisTLS              location.RedisTLS
-	only, users           []string
-	parts                 bool // the command has --only and --user
-	onlyGiven, usersGiven bool // also where what was given is empty
-	onConflict, kvPrefer  string
+	redis                string
+	redisTLS             location.RedisTLS
+	only, users          []string
+	onConflict, kvPrefer string
 	sourceFlags
 }
 
@@ -85,7 +83,6 @@ func (f *pairFlags) bindPlaces(cmd *cobra.Command, target string) {
 
 // bindParts adds the flags that say what to read. Does is what the command does with it: "copy".
 func (f *pairFlags) bindParts(cmd *cobra.Command, does string) {
-	f.parts = true
 	flags := cmd.Flags()
 	flags.StringSliceVar(&f.only, "only", nil, "`kinds` to "+does+", with commas between (default all)")
 	completeKinds(cmd, "only")
@@ -123,7 +120,6 @@ type pairOptions struct {
 
 // options checks everything that can be checked before a server is asked. The flags are those of the command as typed.
 func (f pairFlags) options(p program, now time.Time, flags *pflag.FlagSet, command string) (pairOptions, error) {
-	f.usersGiven, f.onlyGiven = f.parts && flags.Changed("user"), f.parts && flags.Changed("only")
 	o := pairOptions{kvPrefer: f.kvPrefer, sourceFlags: f.sourceFlags}
 	var err, targetErr error
 	o.targetOptions, targetErr = f.targetFlags.options(p, now, flags, command)
@@ -135,9 +131,6 @@ func (f pairFlags) options(p program, now time.Time, flags *pflag.FlagSet, comma
 	}
 	if o.users, err = parseUsers(f.users); err != nil {
 		return o, err
-	}
-	if f.usersGiven && len(o.users) == 0 {
-		return o, exit.WrongUse("--user: no user id given", "give one, or leave --user out for all users")
 	}
 	if o.only, err = f.kinds(); err != nil {
 		return o, err
@@ -164,7 +157,7 @@ func oneOf(flag, value string, known ...string) error {
 
 // kinds returns what to read. The counters belong to no user.
 func (f pairFlags) kinds() (record.Kinds, error) {
-	if !f.onlyGiven {
+	if len(f.only) == 0 {
 		only := record.AllKinds
 		if len(f.users) > 0 {
 			only &^= record.Kinds(0).With(record.Metrics)

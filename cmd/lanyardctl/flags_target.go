@@ -53,8 +53,8 @@ func (f *targetFlags) bindTarget(cmd *cobra.Command, target string) {
 // bindTimeout adds the flags about servers.
 func (f *targetFlags) bindTimeout(cmd *cobra.Command) {
 	flags := cmd.Flags()
-	flags.DurationVar(&f.timeout, "timeout", 10*time.Second, "how long to wait for a server at the start")
-	flags.DurationVar(&f.retryFor, "retry-for", retry.DefaultFor, "how long to try a server that is away")
+	flags.Var(durationOf(&f.timeout, 10*time.Second), "timeout", "how long to wait for a server at the start")
+	flags.Var(durationOf(&f.retryFor, retry.DefaultFor), "retry-for", "how long to try a server that is away")
 }
 
 // bindMongoTLS adds the flag about TLS.
@@ -84,11 +84,6 @@ func (f targetFlags) options(p program, now time.Time, flags *pflag.FlagSet, com
 	}
 	if err := f.outputFlags.check(); err != nil {
 		return o, err
-	}
-	for name, value := range map[string]string{"mongo": f.mongo, "database": f.database, "mongo-server-name": f.mongoName} {
-		if flags.Changed(name) && value == "" {
-			return o, exit.WrongUse("--"+name+" is empty", "give a value, or leave --"+name+" out for what the variables name")
-		}
 	}
 	var err error
 	if o.target.Location, err = p.places.ResolveTarget(f.mongo, p.env); err != nil {

@@ -59,6 +59,8 @@ func newRoot(p program) *cobra.Command {
 	root.SetHelpCommand(newHelp())
 	root.InitDefaultHelpCmd()
 	markRun(root)
+	checkGiven(root)
+	checkArguments(root)
 	return root
 }
 
@@ -152,19 +154,6 @@ func typedRedactor(args []string) ui.Sanitizer {
 		red.HideTyped(arg, value)
 	}
 	return red
-}
-
-// calledWrong makes a usage error of an error from cobra.
-func calledWrong(root, cmd *cobra.Command, args []string, err error) error {
-	if _, ok := errors.AsType[*exit.Error](err); ok {
-		return err // it is one of ours, which knows the next step
-	}
-	if cmd == root {
-		if found, rest, findErr := root.Find(args); findErr != nil && found == root && len(rest) > 0 {
-			return unknownCommand(root, firstName(rest))
-		}
-	}
-	return exit.WrongUse(err.Error(), helpHint(cmd))
 }
 
 // firstName returns the first argument that is no flag.

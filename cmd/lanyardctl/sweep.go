@@ -63,7 +63,7 @@ type sweepFlags struct {
 	redisTLS              location.RedisTLS
 	guilds, members       []string
 	dryRun, check, dedupe bool
-	memory                int // MiB
+	memory                size
 	tempDir, discordAPI   string
 	sourceFlags
 }
@@ -115,7 +115,8 @@ func (f *sweepFlags) bind(cmd *cobra.Command) {
 	flags.BoolVar(&f.dryRun, "dry-run", false, "report what would be done, and write nothing")
 	flags.BoolVar(&f.check, "check", false, "a dry run that ends with 4 where a sweep would change something")
 	flags.BoolVar(&f.dedupe, "dedupe", false, "also merge several documents of a user, and mend numeric user ids")
-	flags.IntVar(&f.memory, "memory", sweep.DefaultMemory>>20, "`MiB` for what is sorted at a time, about")
+	f.memory = sizeOf(sweep.DefaultMemory, sweep.MostMemory)
+	flags.Var(&f.memory, "memory", "`size` of what is sorted at a time, about")
 	flags.StringVar(&f.tempDir, "temp-dir", "", "`folder` for what does not fit (default TMPDIR)")
 	flags.StringVar(&f.discordAPI, "discord-api", "", "`URL` of Discord's API, where it is another")
 	f.bindTimeout(cmd)
@@ -148,7 +149,7 @@ type sweepOptions struct {
 func (f sweepFlags) options(p program, now time.Time, flags *pflag.FlagSet) (sweepOptions, error) {
 	o := sweepOptions{
 		dryRun: f.dryRun || f.check, check: f.check, dedupe: f.dedupe,
-		memory: f.memory << 20, tempDir: f.tempDir, sourceFlags: f.sourceFlags,
+		memory: int(f.memory.bytes), tempDir: f.tempDir, sourceFlags: f.sourceFlags,
 	}
 	var err error
 	if o.targetOptions, err = f.targetFlags.options(p, now, flags, invocation.Sweep); err != nil {
@@ -157,9 +158,6 @@ func (f sweepFlags) options(p program, now time.Time, flags *pflag.FlagSet) (swe
 	o.target.ReadOnly = o.dryRun
 	if o.userDates, err = sweep.ParseUserDates(f.kvDates); err != nil {
 		return o, exit.WrongUse("--kv-dates: "+err.Error(), "give count, last-resort or never")
-	}
-	if most := sweep.MostMemory >> 20; f.memory < 1 || f.memory > most {
-		return o, exit.WrongUse(fmt.Sprintf("--memory: %d MiB cannot be", f.memory), fmt.Sprintf("give 1 to %d", most))
 	}
 	if err := o.readRedis(f, p, flags); err != nil {
 		return o, err
@@ -181,9 +179,6 @@ func (o *sweepOptions) readRedis(f sweepFlags, p program, flags *pflag.FlagSet) 
 	flag := f.redis
 	if !flags.Changed("redis") {
 		return f.redisTLS.Alone(flags.Changed)
-	}
-	if flag == "" {
-		return exit.WrongUse("--redis is empty", "give a URI, rdb:FILE, or env for what Lanyard's variables name; leave --redis out to read no Redis")
 	}
 	if flag == redisFromEnvironment {
 		flag = ""
@@ -213,10 +208,6 @@ func (o *sweepOptions) readDiscord(f sweepFlags, env func(string) string, flags 
 	slices.Sort(o.discord.Guilds)
 	o.discord.Guilds = slices.Compact(o.discord.Guilds)
 	switch {
-	case flags.Changed("guild") && len(o.discord.Guilds) == 0:
-		return exit.WrongUse("--guild: no guild id given", "give one, or leave --guild out")
-	case slices.Contains(f.members, ""):
-		return exit.WrongUse("--members: no file named", "give one, or leave --members out")
 	case len(o.discord.Guilds) > 0 && o.discord.Token == "":
 		return exit.WrongUse("--guild needs the token of a Discord bot, and "+location.TokenVariable+" is not set",
 			"set "+location.TokenVariable+" (there is no flag, since everybody on the machine can read flags), or give --members FILE")

@@ -172,8 +172,9 @@ func parseSweep(t *testing.T, p program, args ...string) (sweepOptions, error) {
 	var f sweepFlags
 	cmd := &cobra.Command{}
 	f.bind(cmd)
+	checkGiven(cmd)
 	if err := cmd.Flags().Parse(append([]string{"--mongo", "embedded:x"}, args...)); err != nil {
-		t.Fatal(err)
+		return sweepOptions{}, calledWrong(cmd, cmd, args, err)
 	}
 	return f.options(p, time.Now(), cmd.Flags())
 }
@@ -188,7 +189,7 @@ func TestFlagsOfASweep(t *testing.T) {
 	if o, err = parseSweep(t, p, "--redis", "env"); err != nil || o.redis == nil || o.redis.From != "REDIS_URI" {
 		t.Errorf("--redis env: %+v, %v", o.redis, err)
 	}
-	if o, err = parseSweep(t, p, "--redis", "rdb:x", "--kv-dates", "last-resort", "--memory", "3", "--check"); err != nil ||
+	if o, err = parseSweep(t, p, "--redis", "rdb:x", "--kv-dates", "last-resort", "--memory", "3MiB", "--check"); err != nil ||
 		o.redis.URI != "rdb:x" || o.userDates != sweep.LastResortUserDates || o.memory != 3<<20 || !o.check || !o.dryRun || !o.target.ReadOnly {
 		t.Errorf("%+v, %v", o, err)
 	}
@@ -223,11 +224,9 @@ func TestFlagsOfASweepThatCannotBe(t *testing.T) {
 		"--redis http://h":                     {exit.Usage, "unknown scheme"},
 		"--guild 1":                            {exit.Usage, location.TokenVariable},
 		"--guild one":                          {exit.Usage, "no Discord guild id"},
-		"--guild=":                             {exit.Usage, "guild id"},
-		"--members=":                           {exit.Usage, "no file named"},
 		"--kv-dates some":                      {exit.Usage, "count, last-resort or never"},
-		"--memory 0":                           {exit.Usage, "--memory: 0 MiB"},
-		"--memory 9999999":                     {exit.Usage, "--memory"},
+		"--memory 0":                           {exit.Usage, "--memory: \"0\" has no unit"},
+		"--memory 2GiB":                        {exit.Usage, "--memory"},
 		"--timeout 0s":                         {exit.Usage, "--timeout"},
 		"--quiet --verbose":                    {exit.Usage, "contradict"},
 		"--discord-api https://h":              {exit.Usage, "--discord-api without --guild"},

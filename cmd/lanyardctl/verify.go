@@ -52,7 +52,7 @@ type verifyFlags struct {
 	recheck           int
 	recheckDelay      time.Duration
 	maxDifferences    int
-	memory            int // MiB
+	memory            size
 	reports           []string
 }
 
@@ -84,9 +84,10 @@ func (f *verifyFlags) bindAll(cmd *cobra.Command) {
 	flags.BoolVar(&f.exact, "exact", false, "ask for equality: a target that is ahead, or has more, differs")
 	flags.BoolVar(&f.countsOnly, "counts-only", false, "compare numbers of records and documents alone")
 	flags.IntVar(&f.recheck, "recheck", 2, "`times` to read what differs again (of an RDB file: 0)")
-	flags.DurationVar(&f.recheckDelay, "recheck-delay", 2*time.Second, "how long to wait before that")
+	flags.Var(durationOf(&f.recheckDelay, 2*time.Second), "recheck-delay", "how long to wait before that")
 	flags.IntVar(&f.maxDifferences, "max-differences", 100, "`number` of differences to list; all are counted")
-	flags.IntVar(&f.memory, "memory", verify.DefaultMemory>>20, "`MiB` for records that are compared one by one, about")
+	f.memory = sizeOf(verify.DefaultMemory, mostMemory)
+	flags.Var(&f.memory, "memory", "`size` of records that are compared one by one, about")
 	flags.StringArrayVar(&f.reports, "report", nil, "`file` for the report: .json, .xml (JUnit) or .md; can be repeated")
 	completeFiles(cmd, "report", "json", "xml", "md")
 	f.bindRun(cmd)
@@ -107,7 +108,7 @@ type verifyOptions struct {
 func (f verifyFlags) options(p program, now time.Time, flags *pflag.FlagSet) (verifyOptions, error) {
 	o := verifyOptions{
 		exact: f.exact, countsOnly: f.countsOnly, recheck: f.recheck, recheckDelay: f.recheckDelay,
-		maxDifferences: f.maxDifferences, memory: int64(f.memory) << 20,
+		maxDifferences: f.maxDifferences, memory: f.memory.bytes,
 	}
 	var err error
 	if o.pairOptions, err = f.pairFlags.options(p, now, flags, invocation.Verify); err != nil {
@@ -141,8 +142,8 @@ func (f verifyFlags) options(p program, now time.Time, flags *pflag.FlagSet) (ve
 	return o, nil
 }
 
-// mostMemory bounds --memory, in MiB.
-const mostMemory = 1 << 20
+// mostMemory bounds --memory, in bytes.
+const mostMemory = 1 << 40
 
 func (f verifyFlags) checkNumbers() error {
 	switch {
@@ -152,8 +153,6 @@ func (f verifyFlags) checkNumbers() error {
 		return exit.WrongUse(fmt.Sprintf("--recheck-delay: %s is no time to wait", f.recheckDelay), "give a duration such as 2s")
 	case f.maxDifferences < 0:
 		return exit.WrongUse(fmt.Sprintf("--max-differences: %d is less than nothing", f.maxDifferences), "give 0 to list none")
-	case f.memory < 1 || f.memory > mostMemory:
-		return exit.WrongUse(fmt.Sprintf("--memory: %d MiB cannot be", f.memory), fmt.Sprintf("give 1 to %d", mostMemory))
 	}
 	return nil
 }

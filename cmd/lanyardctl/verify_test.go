@@ -29,8 +29,9 @@ func parseVerify(t *testing.T, args ...string) (verifyOptions, error) {
 	var f verifyFlags
 	cmd := &cobra.Command{}
 	f.bindAll(cmd)
+	checkGiven(cmd)
 	if err := cmd.ParseFlags(args); err != nil {
-		t.Fatal(err)
+		return verifyOptions{}, calledWrong(cmd, cmd, args, err)
 	}
 	return f.options(programOf("REDIS_URI", "redis://h", "MONGODB_URI", "mongodb://h"), time.Now(), cmd.Flags())
 }
@@ -38,20 +39,20 @@ func parseVerify(t *testing.T, args ...string) (verifyOptions, error) {
 func TestVerifyCalledWrong(t *testing.T) {
 	t.Chdir(t.TempDir())
 	for line, parts := range map[string][]string{
-		"--recheck -1":         {"--recheck", "give 0"},
-		"--recheck-delay -1s":  {"--recheck-delay"},
-		"--max-differences -1": {"--max-differences", "give 0"},
-		"--memory 0":           {"--memory", "give 1 to"},
-		"--memory -5":          {"--memory"},
-		"--memory 99999999":    {"--memory"},
-		"--report verify.txt":  {`"verify.txt"`, ".json, .xml (JUnit) or .md"},
-		"--report verify":      {".json"},
+		"--recheck -1":                              {"--recheck", "give 0"},
+		"--recheck-delay -1s":                       {"--recheck-delay"},
+		"--max-differences -1":                      {"--max-differences", "give 0"},
+		"--memory 0MB":                              {"--memory", "give 1MB to 1TiB"},
+		"--memory -5MB":                             {"--memory"},
+		"--memory 9999TiB":                          {"--memory"},
+		"--report verify.txt":                       {`"verify.txt"`, ".json, .xml (JUnit) or .md"},
+		"--report verify":                           {".json"},
 		"--report a.md --report b.md --report a.md": {"a.md is named twice"},
 		"--report a.md --report ./x/../a.md":        {"named twice"},
 		"--counts-only --recheck 1":                 {"--counts-only and --recheck contradict"},
 		"--counts-only --recheck-delay 1s":          {"--counts-only and --recheck-delay contradict"},
 		"--counts-only --max-differences 1":         {"--counts-only and --max-differences contradict"},
-		"--counts-only --memory 1":                  {"--counts-only and --memory contradict"},
+		"--counts-only --memory 1MB":                {"--counts-only and --memory contradict"},
 		"--counts-only --on-conflict source":        {"--counts-only and --on-conflict contradict"},
 		"--exact --on-conflict source":              {"--exact and --on-conflict contradict"},
 		"--exact --on-conflict fail":                {"--exact and --on-conflict contradict"},

@@ -75,8 +75,6 @@ func (f RedisTLS) Resolve(p Location, env func(string) string, changed func(flag
 // check fails where the flag cannot be meant.
 func (s TLSSetting) check(p Location, secure bool) error {
 	switch {
-	case *s.Value == "":
-		return exit.WrongUse("--"+s.Flag+" is empty", "give a value, or leave --"+s.Flag+" out for what "+s.Variable+" says")
 	case redact.Scheme(p.URI) == "rdb":
 		return exit.WrongUse("--"+s.Flag+" is about TLS, and "+p.From+" names a file", "leave --"+s.Flag+" out")
 	case !secure:
