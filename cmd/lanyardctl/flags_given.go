@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/lanyardctl/lanyardctl/internal/exit"
+	"github.com/lanyardctl/lanyardctl/internal/location"
 	"github.com/lanyardctl/lanyardctl/internal/redact"
 	"github.com/lanyardctl/lanyardctl/internal/ui"
 )
@@ -51,6 +52,9 @@ type givenList struct {
 // Set implements [pflag.Value].
 func (g givenValue) Set(text string) error {
 	flag := "--" + g.name
+	if named, _ := pflag.UnquoteUsage(g.flags.Lookup(g.name)); named == "URI" || named == "URL" {
+		text = location.Tidied(text)
+	}
 	elements := []string{text}
 	if g.Type() == "stringSlice" {
 		elements = strings.Split(text, ",")

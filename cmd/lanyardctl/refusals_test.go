@@ -54,8 +54,8 @@ var allRefusals = map[string]refusal{
 		deploy: filled("--rename-command", "SCAN", "OTHERSCAN"), says: "scan redis ADDR: ERR unknown command 'scan'", hint: knownAgain("SCAN"),
 	},
 	"no such database": {
-		deploy: at("/99"), says: "open redis ADDR: the server has no database of this number: ERR DB index is out of range",
-		hint: "name another database in REDIS_URI (redis://HOST:PORT/N): there are as many as CONFIG GET databases says",
+		deploy: at("/99"), says: "open redis ADDR: the server has no database of this number",
+		hint: "name another in REDIS_URI (redis://HOST:PORT/N): most servers have 0 to 15, and CONFIG GET databases says how many there are",
 	},
 	"slots that nobody serves, so that none is answered": {
 		deploy: clustered("yes", false), says: "open redis ADDR: not all slots of the Cluster are served: only 12483 of the Cluster's 16384 slots are served", hint: mendCluster,

@@ -53,6 +53,11 @@ var secretPlaces = []secretPlace{
 	{in: mongoPlaces, form: "mongodb://writer:word@127.0.0.1:1/%?authSource=admin", sign: "@"},
 	{in: mongoPlaces, form: "mongodb://writer:word@127.0.0.1:1/?appName=%", sign: "@"},
 	{in: mongoPlaces, form: "mongodb://:%@127.0.0.1:1"},
+	{in: mongoPlaces, form: " 'mongodb://writer:%@127.0.0.1:1'\n"},
+	{in: redisPlaces, form: "\"redis://:%@127.0.0.1:1\" ", with: closedMongo},
+	{in: redisPlaces, form: "\"redis://:%@127.0.0.1:1", with: closedMongo},
+	{in: redisPlaces, form: "redis://:%@127.0.0.1:70000", with: closedMongo},
+	{in: []string{"--memory"}, form: "mongodb://writer:%@127.0.0.1:1", with: closedMongo},
 	{in: mongoPlaces, form: "writer:%@127.0.0.1:1"},
 	{in: mongoPlaces, form: "%://127.0.0.1:1"},
 	{in: mongoPlaces, form: "%"},
@@ -138,7 +143,7 @@ func checkNothingIsShown(t rapid.TB, shape string, c choices) {
 
 	command := pick([]string{"migrate redis-to-mongo", "verify", "sweep", "sweep list"}, c.command)
 	switch {
-	case in == "--discord-api", in == "--members", in == "--temp-dir":
+	case in == "--discord-api", in == "--members", in == "--temp-dir", in == "--memory":
 		command = "sweep"
 	case in == "--batch-size":
 		command = "migrate redis-to-mongo"

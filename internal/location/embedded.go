@@ -16,10 +16,11 @@ var embeddedScheme = TargetScheme{
 	Scheme: Scheme{
 		Schemes: []string{"embedded"}, Forms: []string{"embedded:DIR"}, Local: true,
 		Check: func(at Location) error {
-			if EmbeddedFolder(at.URI) == "" {
+			folder := EmbeddedFolder(at.URI)
+			if folder == "" {
 				return exit.WrongUse(at.From+": embedded: names no folder", "give the folder, such as embedded:./lanyard-data")
 			}
-			return nil
+			return checkPath(at, folder)
 		},
 	},
 	Open:    openEmbedded,

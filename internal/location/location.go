@@ -2,8 +2,12 @@ package location
 
 import (
 	"fmt"
+	"math"
 	"net"
+	"slices"
+	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/lanyardctl/lanyardctl/internal/exit"
 	"github.com/lanyardctl/lanyardctl/internal/redact"
@@ -43,13 +47,13 @@ const (
 
 // ResolveSource returns the source: the flag's, else what Lanyard's own variables name, in Lanyard's order.
 func (r Registry) ResolveSource(flag string, env func(string) string) (Location, error) {
-	p := Location{URI: flag, From: "--redis"}
+	p := Location{URI: Tidied(flag), From: "--redis"}
 	for _, name := range redisVariables {
 		if p.URI == "" {
-			p = Location{URI: env(name), From: name}
+			p = Location{URI: Tidied(env(name)), From: name}
 		}
 	}
-	if host := env(redisHost); p.URI == "" && host != "" {
+	if host := Tidied(env(redisHost)); p.URI == "" && host != "" {
 		p = Location{URI: "redis://" + net.JoinHostPort(strings.Trim(host, "[]"), "6379"), From: redisHost}
 		if u, err := redact.Parse(p.URI); err != nil || "redis://"+u.Hosts != p.URI {
 			return p, exit.WrongUse("REDIS_HOST is no name of a host (it is not shown: it may hold a password)",
@@ -73,9 +77,9 @@ func ForceIPv6(env func(string) string) bool { return env(redisIPv6) == "true" }
 // ResolveTarget returns the target: the flag's, else MONGODB_URI's. There is no default, since writing into the wrong
 // database is worse than a question.
 func (r Registry) ResolveTarget(flag string, env func(string) string) (Location, error) {
-	p := Location{URI: flag, From: "--mongo"}
+	p := Location{URI: Tidied(flag), From: "--mongo"}
 	if p.URI == "" {
-		p = Location{URI: env(mongoVariable), From: mongoVariable}
+		p = Location{URI: Tidied(env(mongoVariable)), From: mongoVariable}
 	}
 	if p.URI == "" {
 		return Location{}, exit.WrongUse("no MongoDB is named",
@@ -95,6 +99,11 @@ func parseURI(at Location, form string) (redact.URI, error) {
 		return u, badURI(at, "escape @ : / ? # in a user name or password: write @ as %40, : as %3A, / as %2F, ? as %3F, # as %23 "+
 			"and % as %25; the form is "+form)
 	}
+	for host := range strings.SplitSeq(u.Hosts, ",") {
+		if number, err := strconv.Atoi(host[strings.LastIndexByte(host, ':')+1:]); err == nil && strings.Contains(host, ":") && number > math.MaxUint16 {
+			return u, exit.WrongUse(at.From+": the number of the port is too large", fmt.Sprintf("a port is at most %d; the form is %s", math.MaxUint16, form))
+		}
+	}
 	return u, nil
 }
 
@@ -105,6 +114,9 @@ func badURI(p Location, hint string) error {
 
 // DefaultDatabase is the name of the app's database.
 const DefaultDatabase = "lanyard"
+
+// serversDatabases are MongoDB's own: what is written there can disappear, or stop the server.
+var serversDatabases = []string{"admin", "config", "local"}
 
 // ResolveDatabase returns the database: the flag's, else MONGODB_DATABASE's, else "lanyard", as the app does. The
 // database that the URI names is ignored by the app, so the warning says where it is another.
@@ -118,9 +130,13 @@ func ResolveDatabase(flag, mongoURI string, env func(string) string) (database, 
 	}
 	// A "@" is refused, too, though MongoDB takes it: it is the sign of a URI in the wrong place, which no report may
 	// show.
-	if len(database) > 63 || strings.ContainsAny(database, "/\\. \"$*<>:|?@\x00") {
+	if len(database) > 63 || strings.ContainsFunc(database, unicode.IsControl) || strings.ContainsAny(database, "/\\. \"$*<>:|?@") {
 		return "", "", exit.WrongUse(from+" cannot be the name of a MongoDB database (it is not shown: it may hold a password)",
-			`at most 63 bytes, without any of / \ . " $ * < > : | ? @ and space`)
+			`at most 63 bytes, without any of / \ . " $ * < > : | ? @, spaces and control characters`)
+	}
+	if slices.Contains(serversDatabases, strings.ToLower(database)) {
+		return "", "", exit.WrongUse(fmt.Sprintf("%s: the database %q is MongoDB's own", from, database),
+			fmt.Sprintf("name Lanyard's, which is %q unless MONGODB_DATABASE says otherwise; a user that admin knows needs authSource=admin in the URI", DefaultDatabase))
 	}
 	u, _ := redact.Parse(mongoURI) // that of an embedded database names none
 	if named := u.Database(); named != "" && named != database {

@@ -1,6 +1,7 @@
 package location
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -66,10 +67,13 @@ func TestWrongRedisIsAUsageError(t *testing.T) {
 		"a database of nothing":          {"rdb:dump.rdb?db=", nil, "", []string{`""`}},
 		"a slash in the password":        {"redis://:12/hunter2@h", nil, "hunter2", []string{"%2F"}},
 		"a percent sign in the password": {"redis://:hunter2%zz@h", nil, "hunter2", []string{"%25"}},
+		"a port that is too large":       {"redis://u:hunter2@h:65536", nil, "hunter2", []string{"the number of the port is too large", "at most 65535"}},
+		"a path that ends with a blank":  {"rdb:./dump.rdb\n", nil, "", []string{"begins or ends with a blank or a line break"}},
+		"a path in the home folder":      {"rdb:~/dump.rdb", nil, "", []string{"the shell does not replace ~ after rdb:", "$HOME"}},
 		"a port that is none":            {"redis://:pw@h:hunter2", nil, "hunter2", []string{"no valid URI"}},
 		"a database with a name":         {"redis://:pw@h/hunter2", nil, "hunter2", []string{"no valid URI", "redis://USER:PASSWORD@HOST:PORT/N"}},
 		"an at in the password":          {"redis://:12@hunter2@h", nil, "hunter2", []string{"--redis is no valid URI (it is not shown: it may hold a password)", "escape @ : / ? # in"}},
-		"a password as a scheme":         {"hunter2://h", nil, "hunter2", []string{"no valid URI", "known are redis://"}},
+		"a password as a scheme":         {"hunter2://h", nil, "hunter2", []string{"no valid URI", "it begins with redis://"}},
 		"a URI as a host":                {"", []string{"REDIS_HOST", "redis://:hunter2@h"}, "hunter2", []string{"REDIS_HOST", "not shown", "REDIS_URI"}},
 		"a user in a host":               {"", []string{"REDIS_HOST", "hunter2@h"}, "hunter2", []string{"REDIS_HOST", "not shown"}},
 		"a port in a host":               {"", []string{"REDIS_HOST", "u:hunter2"}, "hunter2", []string{"REDIS_HOST", "not shown"}},
@@ -132,6 +136,10 @@ func TestWrongMongoIsAUsageError(t *testing.T) {
 		"a slash in the password": {"mongodb://u:12/hunter2@h", "hunter2", []string{"%2F"}},
 		"an at in the password":   {"mongodb://u:12@hunter2@h", "hunter2", []string{"%40"}},
 		"a colon in the password": {"mongodb://u:12:hunter2@h", "hunter2", []string{"%3A"}},
+		"a large port":            {"mongodb://h1:1,h2:70000/?authSource=admin", "", []string{"the number of the port is too large"}},
+		"a blank before a path":   {"embedded: ./data", "", []string{"begins or ends with a blank or a line break"}},
+		"a blank after a path":    {"embedded:./data\n", "", []string{"begins or ends with a blank or a line break"}},
+		"the home folder":         {"embedded:~/data", "", []string{"the shell does not replace ~ after embedded:", "$HOME", "./~"}},
 		"a bad escape":            {"mongodb://u:hunter2%zz@h", "hunter2", []string{"%25"}},
 		"no host":                 {"mongodb://", "", []string{"names no host"}},
 		"a word for a port":       {"mongodb://u:hunter2", "hunter2", []string{"no valid URI"}},
@@ -172,13 +180,45 @@ func TestDatabaseIsTheAppsOwn(t *testing.T) {
 		})
 	}
 	for _, bad := range []string{
-		"hunter2/b", "hunter2 b", "hunter2.b", "$hunter2", strings.Repeat("hunter2", 10), "mongodb://u:hunter2@h", "u:hunter2", "hunter2@h",
+		"hunter2/b", "hunter2 b", "hunter2.b", "$hunter2", strings.Repeat("hunter2", 10), "mongodb://u:hunter2@h", "u:hunter2", "hunter2@h", "hunter2\n", "hunter2\x1b",
 	} {
 		_, _, err := ResolveDatabase(bad, "mongodb://h", exittest.Environment())
 		exittest.WrongUse(t, err, "hunter2", "--database")
 	}
+	for _, own := range []string{"admin", "Admin", "local", "config"} {
+		_, _, err := ResolveDatabase(own, "mongodb://h", exittest.Environment())
+		exittest.WrongUse(t, err, "", fmt.Sprintf("--database: the database %q is MongoDB's own", own), `which is "lanyard"`)
+		_, _, err = ResolveDatabase("", "mongodb://h", exittest.Environment("MONGODB_DATABASE", own))
+		exittest.WrongUse(t, err, "", "MONGODB_DATABASE: the database")
+	}
 	_, _, err := ResolveDatabase("", "mongodb://h", exittest.Environment("MONGODB_DATABASE", "hunter2@h"))
 	exittest.WrongUse(t, err, "hunter2", "MONGODB_DATABASE")
+}
+
+func TestBlanksAndQuotationMarksAroundAURIAreNothing(t *testing.T) {
+	for _, around := range []string{"", " ", "\n", "\t", "\r\n", "\ufeff", "\u00a0", "\u200b"} {
+		for _, form := range []string{"%s", `"%s"`, "'%s'", "`%s`", "<%s>", "“%s”", "‘%s’", `'"%s"'`, `" %s "`} {
+			text := around + fmt.Sprintf(form, "redis://:hunter2@h:6379/1") + around
+			got, err := Default().ResolveSource(text, exittest.Environment())
+			if err != nil || got.URI != "redis://:hunter2@h:6379/1" {
+				t.Errorf("%q: %+v, %v", text, got, err)
+			}
+			if got, err = Default().ResolveSource("", exittest.Environment("REDIS_URI", text)); err != nil || got.URI != "redis://:hunter2@h:6379/1" {
+				t.Errorf("REDIS_URI=%q: %+v, %v", text, got, err)
+			}
+			text = around + fmt.Sprintf(form, "mongodb://u:hunter2@h/") + around
+			if got, err = Default().ResolveTarget("", exittest.Environment("MONGODB_URI", text)); err != nil || got.URI != "mongodb://u:hunter2@h/" {
+				t.Errorf("MONGODB_URI=%q: %+v, %v", text, got, err)
+			}
+		}
+	}
+	if got, err := Default().ResolveTarget(` "embedded:./my data"`, exittest.Environment()); err != nil || got.URI != "embedded:./my data" {
+		t.Errorf("%+v, %v", got, err)
+	}
+	for _, text := range []string{`"redis://:hunter2@h`, "redis://:hunter2@h'\"", `"`, "'redis://:hunter2@h\"", `\"redis://:hunter2@h\"`} {
+		_, err := Default().ResolveSource(text, exittest.Environment())
+		exittest.WrongUse(t, err, "hunter2", "no valid URI")
+	}
 }
 
 func TestTheNameOfASchemeAloneIsNoURI(t *testing.T) {

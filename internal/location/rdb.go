@@ -20,8 +20,11 @@ var rdbScheme = SourceScheme{
 	Scheme: Scheme{
 		Schemes: []string{"rdb"}, Forms: []string{rdbForm}, Local: true,
 		Check: func(at Location) error {
-			_, err := parseRDB(at)
-			return err
+			place, err := parseRDB(at)
+			if err != nil {
+				return err
+			}
+			return checkPath(at, place.path)
 		},
 	},
 	Still:   true,

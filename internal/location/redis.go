@@ -9,8 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/dustin/go-humanize/english"
-
 	"github.com/lanyardctl/lanyardctl/internal/exit"
 	"github.com/lanyardctl/lanyardctl/internal/ui"
 	"github.com/lanyardctl/lanyardctl/record"
@@ -19,12 +17,10 @@ import (
 )
 
 var redisScheme = SourceScheme{
-	Scheme:  Scheme{Schemes: []string{"redis", "rediss", "unix"}, Forms: redisForms, Check: checkRedis},
+	Scheme:  Scheme{Schemes: []string{"redis", "rediss", "unix"}, Forms: []string{"redis://", "rediss:// (TLS)", "unix://"}, Check: checkRedis},
 	Open:    openRedis,
 	Explain: explainRedis,
 }
-
-var redisForms = []string{"redis://", "rediss:// (TLS)", "unix://"}
 
 const redisForm = "redis://USER:PASSWORD@HOST:PORT/N"
 
@@ -131,8 +127,12 @@ func explainRedis(err error, at SourceOptions) error {
 	switch {
 	case errors.Is(err, redis.ErrTLSFile):
 		return exit.Failure(err, "check the files that --redis-ca, --redis-cert and --redis-key name, or REDIS_CA, REDIS_CERT and REDIS_KEY")
-	case errors.Is(err, redis.ErrScheme), errors.Is(err, redis.ErrURI):
-		return exit.WrongUse(fmt.Sprintf("%s: %v", from, err), "known are "+english.WordSeries(append(redisForms, rdbForm), "and"))
+	case errors.Is(err, redis.ErrURI):
+		text := err.Error()
+		if own, ok := errors.AsType[*redis.Error](err); ok && own.Addr == "" {
+			text = own.Detail
+		}
+		return exit.WrongUse(from+": "+text, "the form is "+redisForm+"; a Sentinel has ?master_name=NAME after it, and a Cluster ?addr=HOST:PORT")
 	case errors.Is(err, redis.ErrUnreachable):
 		return exit.Failure(err, fmt.Sprintf("is the server running, and is %s right? (waited at most %s; --timeout waits longer)", from, at.Timeout))
 	case errors.Is(err, redis.ErrAuth):
@@ -149,7 +149,7 @@ func explainRedis(err error, at SourceOptions) error {
 		return exit.Failure(err, fmt.Sprintf("is %s renamed or switched off (rename-command)? Let it be known again, or read a dump (--redis rdb:FILE)",
 			strings.ToUpper(redis.RefusedCommand(err))))
 	case errors.Is(err, redis.ErrDatabase):
-		return exit.Failure(err, "name another database in "+from+" (redis://HOST:PORT/N): there are as many as CONFIG GET databases says")
+		return exit.Failure(err, "name another in "+from+" (redis://HOST:PORT/N): most servers have 0 to 15, and CONFIG GET databases says how many there are")
 	case errors.Is(err, redis.ErrSlots):
 		return exit.Failure(err, "bring the Cluster in order (redis-cli --cluster check HOST:PORT), then run the same command again")
 	case errors.Is(err, redis.ErrMasterDown):

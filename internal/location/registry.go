@@ -133,7 +133,7 @@ func schemeOf[F any](at Location, known []F, of func(F) Scheme) (found F, err er
 		}
 		forms = append(forms, s.Forms...)
 	}
-	hint := "known are " + english.WordSeries(forms, "and")
+	hint := "it begins with " + english.WordSeries(forms, "or")
 	if certain == "" {
 		return found, badURI(at, hint)
 	}

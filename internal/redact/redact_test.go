@@ -150,7 +150,7 @@ func TestRedactionKeepsWhatIsNoSecret(t *testing.T) {
 		"such as mongodb://USER:PASSWORD@HOST:27017/?authSource=admin",
 		"(redis://USER:PASSWORD@HOST:PORT/N; without a user redis://:PASSWORD@HOST:PORT)",
 		"write redis://SENTINEL:26379?master_name=NAME",
-		"known are redis://, rediss:// (TLS), unix:// and rdb:FILE",
+		"it begins with redis://, rediss:// (TLS), unix:// or rdb:FILE",
 		"ObjectID 507f1f77bcf86cd799439011",
 		"run 7KXD3RX2PSQ4LIAHNQOXKGUUF5",
 		"",

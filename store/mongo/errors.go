@@ -146,7 +146,11 @@ func badURI(uri redact.URI, err error) error {
 	if errors.As(err, &lookup) {
 		return fmt.Errorf("%w: %s", ErrUnreachable, uri.Reason(err))
 	}
-	return fmt.Errorf("%w: %s", ErrURI, uri.Reason(err))
+	_, reason, found := strings.Cut(uri.Reason(err), " uri: ") // after "error parsing" or "error validating"
+	if !found {
+		reason = uri.Reason(err)
+	}
+	return fmt.Errorf("%w: %s", ErrURI, reason)
 }
 
 // unreachable sorts the errors of the first command.

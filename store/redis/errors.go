@@ -96,6 +96,8 @@ func diagnose(addr string, secure bool, err error) error {
 	switch {
 	case errors.As(err, &own):
 		return err
+	case reasonOf(err) == ErrDatabase:
+		return failure(addr, ErrDatabase, "") // which says all
 	case reasonOf(err) != nil:
 		return failure(addr, reasonOf(err), plain(err))
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &netErr) && netErr.Timeout():

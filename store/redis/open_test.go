@@ -228,7 +228,7 @@ func TestWhatCannotBeOpenedHasAClearError(t *testing.T) {
 		{"a web server", strings.Replace(web.URL, "http://", "redis://:"+password+"@", 1), redis.ErrNotRedis, ""},
 		{"a Sentinel", sentinel.URI, redis.ErrSentinel, "master_name"},
 		{"a name the Sentinel does not know", sentinel.URI + "?master_name=other", redis.ErrURI, "knows no master"},
-		{"a database that does not exist", bare.URI + "/99", redis.ErrDatabase, "DB index"},
+		{"a database that does not exist", bare.URI + "/99", redis.ErrDatabase, "no database of this number"},
 		{"an unknown scheme", "http://:" + password + "@127.0.0.1", redis.ErrScheme, ""},
 		{"no scheme", "127.0.0.1:6379", redis.ErrScheme, ""},
 		{"no URI", "", redis.ErrScheme, ""},
