@@ -82,7 +82,7 @@ const mostNear = 3
 func flagsNear(cmd *cobra.Command, typed string) []string {
 	plain := strings.NewReplacer("-", "", "_", "", "–", "", "—", "", "−", "", "‒", "", "‐", "", "‑", "")
 	names := map[string]string{}
-	nearest := &cobra.Command{SuggestionsMinimumDistance: suggestionDistance}
+	nearest := &cobra.Command{}
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
 		names[plain.Replace(f.Name)] = "--" + f.Name
 		nearest.AddCommand(&cobra.Command{Use: plain.Replace(f.Name), Run: func(*cobra.Command, []string) {}})
@@ -92,8 +92,11 @@ func flagsNear(cmd *cobra.Command, typed string) []string {
 		return []string{flag}
 	}
 	var near []string
-	for _, found := range nearest.SuggestionsFor(name) {
-		near = append(near, names[found])
+	for nearest.SuggestionsMinimumDistance < suggestionDistance && len(near) == 0 {
+		nearest.SuggestionsMinimumDistance++
+		for _, found := range nearest.SuggestionsFor(name) {
+			near = append(near, names[found])
+		}
 	}
 	if name == "" || len(near) > mostNear {
 		return nil

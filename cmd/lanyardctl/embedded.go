@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
+	"os"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -26,7 +29,7 @@ func newEmbedded() *cobra.Command {
 }
 
 func newEmbeddedServe() *cobra.Command {
-	opts := embedded.Options{}
+	opts, create := embedded.Options{}, false
 	cmd := &cobra.Command{
 		Use:   "serve DIR",
 		Short: "Serve an embedded folder to MongoDB clients",
@@ -34,8 +37,8 @@ func newEmbeddedServe() *cobra.Command {
 
 The server's URI is the only line on stdout. The server has no authentication, so
 it listens on loopback addresses only, where every user of this machine can
-connect; with --listen unix it listens on a socket that only you can reach. A
-missing folder is made. The folder is locked meanwhile.
+connect; with --listen unix it listens on a socket that only you can reach. The
+folder has to exist, unless --create makes it. It is locked meanwhile.
 
 ` + exitStatus + `
 
@@ -49,10 +52,14 @@ signal ends it at once, with 130.`,
 			if opts.Dir = args[0]; redact.MayHoldUser(opts.Dir) {
 				return exit.WrongUse("DIR is no folder (it is not shown: it may hold a password)", "give the path of a folder; ./ before it makes certain that it is one")
 			}
+			if _, err := os.Stat(opts.Dir); errors.Is(err, fs.ErrNotExist) && !create {
+				return exit.Failure(fmt.Errorf("the embedded folder %s does not exist", opts.Dir), "is the path right? --create makes the folder")
+			}
 			return serveEmbedded(cmd.Context(), opts, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
 	cmd.Flags().StringVar(&opts.Listen, "listen", "127.0.0.1:0", "loopback `address` (port 0: a free one) or unix")
+	cmd.Flags().BoolVar(&create, "create", false, "make the folder where there is none")
 	return cmd
 }
 
@@ -63,7 +70,7 @@ func serveEmbedded(ctx context.Context, opts embedded.Options, stdout, stderr io
 	}
 	server, err := embedded.Start(ctx, opts)
 	if err != nil {
-		return explainListen(err)
+		return explainListen(err, opts.Listen)
 	}
 	fmt.Fprintf(stderr, "serving %s; connect with any MongoDB client, stop with Ctrl-C\n", ui.PrintableLine(opts.Dir))
 	if _, err := fmt.Fprintln(stdout, server.URI()); err != nil {
@@ -74,11 +81,20 @@ func serveEmbedded(ctx context.Context, opts embedded.Options, stdout, stderr io
 }
 
 // explainListen gives an error of embedded.Start its exit code and the next step, where it is about --listen.
-func explainListen(err error) error {
-	if _, ok := errors.AsType[*net.AddrError](err); ok || errors.Is(err, embedded.ErrNotLoopback) {
+func explainListen(err error, listen string) error {
+	_, badAddress := errors.AsType[*net.AddrError](err)
+	_, unknown := errors.AsType[*net.DNSError](err)
+	_, failed := errors.AsType[*net.OpError](err)
+	switch {
+	case errors.Is(err, embedded.ErrNotLoopback):
 		return exit.WrongUse(err.Error(), listenHint)
-	}
-	if _, ok := errors.AsType[*net.OpError](err); ok {
+	case badAddress, unknown:
+		return exit.WrongUse("--listen: "+typedText(listen)+" is no address of this machine with a port", "such as --listen 127.0.0.1:27017; "+listenHint)
+	case errors.Is(err, syscall.EADDRINUSE):
+		return exit.Failure(fmt.Errorf("another program listens on %s already", listen), listenHint)
+	case errors.Is(err, syscall.EACCES):
+		return exit.Failure(fmt.Errorf("the system does not let you listen on %s", listen), listenHint)
+	case failed:
 		return exit.Failure(err, listenHint)
 	}
 	return location.ExplainEmbedded(err)

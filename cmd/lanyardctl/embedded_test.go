@@ -37,6 +37,10 @@ func TestServingAFolderThatCannotBeServed(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	foreign := t.TempDir()
+	if err := os.WriteFile(filepath.Join(foreign, "WiredTiger"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	running := ferretdb.Start(t)
 	port := strings.Trim(strings.TrimPrefix(running.URI, "mongodb://"), "/")
 	for name, c := range map[string]struct {
@@ -45,10 +49,12 @@ func TestServingAFolderThatCannotBeServed(t *testing.T) {
 		text string
 	}{
 		"a file":            {[]string{file}, exit.Failed, "lanyardctl: embedded folder " + file},
+		"none":              {[]string{filepath.Join(t.TempDir(), "none")}, exit.Failed, "/none does not exist\nhint: is the path right? --create makes the folder"},
+		"somebody else's":   {[]string{foreign}, exit.Failed, `it is not empty, and no lanyardctl has made it: it holds "WiredTiger"`},
 		"in use":            {[]string{running.Dir}, exit.Failed, "lanyardctl: embedded folder " + running.Dir + ": in use"},
 		"on a taken port":   {[]string{t.TempDir(), "--listen", port}, exit.Failed, port},
 		"for all to see":    {[]string{t.TempDir(), "--listen", "0.0.0.0:0"}, exit.Usage, "not a loopback address"},
-		"on no address":     {[]string{t.TempDir(), "--listen", "nonsense"}, exit.Usage, "listen on nonsense"},
+		"on no address":     {[]string{t.TempDir(), "--listen", "nonsense"}, exit.Usage, `"nonsense" is no address of this machine with a port`},
 		"on somebody's URI": {[]string{t.TempDir(), "--listen", "192.0.2.1:27017"}, exit.Usage, "not a loopback address"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -77,7 +83,7 @@ func serve(t *testing.T, flags ...string) (cmd *exec.Cmd, uri string, streams fu
 		t.Fatal(err)
 	}
 	defer errs.Close()
-	cmd = exec.Command(ferretdb.Build(t), append([]string{"embedded", "serve", filepath.Join(dir, "data")}, flags...)...)
+	cmd = exec.Command(ferretdb.Build(t), append([]string{"embedded", "serve", filepath.Join(dir, "data"), "--create"}, flags...)...)
 	cmd.Stdout, cmd.Stderr = out, errs
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)

@@ -48,7 +48,7 @@ func TestAnOutputThatCannotBeWrittenIsAnError(t *testing.T) {
 		{"help"},
 		{"verify", "--help"},
 		{"--version"},
-		{"embedded", "serve", "served"},
+		{"embedded", "serve", "served", "--create"},
 	} {
 		for name, script := range map[string]string{
 			"full":   `"$@" > /dev/full`,

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/lanyardctl/lanyardctl/internal/exit"
@@ -98,7 +99,10 @@ func ExplainEmbedded(err error) error {
 	case errors.Is(err, embedded.ErrNotIncluded):
 		return exit.Failure(err, "or give the URI of a MongoDB server")
 	}
-	if _, ok := errors.AsType[*embedded.FolderError](err); ok {
+	if folder, ok := errors.AsType[*embedded.FolderError](err); ok {
+		if errors.Is(err, embedded.ErrForeign) {
+			return exit.Failure(err, "name a folder that is empty or does not exist yet, such as "+filepath.Join(folder.Dir, "lanyardctl-data"))
+		}
 		return exit.Failure(err, "name a folder that can be made and written")
 	}
 	return err

@@ -5,7 +5,8 @@
 //
 // A folder that does not exist is made, for its owner alone, and so is an empty one closed to others: the files hold
 // API keys. Two processes on one folder corrupt it, so a server holds a lock on the file lanyardctl.lock in it. The
-// system drops that lock with the process, however it ends; the file stays.
+// system drops that lock with the process, however it ends; the file stays. A folder that holds other files and no such
+// lock is refused, so that nothing is written into the data of a mongod, say.
 //
 // # Who can connect
 //

@@ -17,6 +17,9 @@ var (
 	// ErrInUse says that another server, most likely in another process, has the folder.
 	ErrInUse = errors.New("in use by another lanyardctl")
 
+	// ErrForeign says that the folder holds something else than a database of ours.
+	ErrForeign = errors.New("it is not empty, and no lanyardctl has made it")
+
 	// ErrNotLoopback says that Options.Listen is no address that is confined to this machine.
 	ErrNotLoopback = errors.New("not a loopback address (the embedded server has no authentication)")
 
@@ -24,7 +27,7 @@ var (
 	ErrNotIncluded = errors.New("built without the embedded server (build it without -tags noembedded)")
 )
 
-// FolderError says why a folder cannot be used. [ErrInUse] is among the errors it wraps.
+// FolderError says why a folder cannot be used. [ErrInUse] and [ErrForeign] are among the errors it wraps.
 type FolderError struct {
 	Dir string // as in Options
 	Err error

@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/gofrs/flock"
@@ -43,6 +45,9 @@ func lockFolder(dir string) (*folder, error) {
 	if i := strings.IndexAny(path, `%?#*[\`); i >= 0 {
 		return nil, fmt.Errorf("the embedded server cannot use a path that contains %q", path[i])
 	}
+	if err := checkOurs(path); err != nil {
+		return nil, err
+	}
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return nil, fmt.Errorf("make the folder: %w", err)
 	}
@@ -62,6 +67,45 @@ func lockFolder(dir string) (*folder, error) {
 	}
 	return &folder{path: path, lock: lock}, nil
 }
+
+// checkOurs fails where the folder holds something else than a database of ours: files of both would be mixed. Every
+// folder of ours holds the lock, whatever else somebody put there; one that was copied without it holds nothing but
+// databases.
+func checkOurs(path string) error {
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return nil // what is the matter with it, those who make it and write to it say
+	case !info.IsDir():
+		return errors.New("it is no folder")
+	}
+	entries, err := os.ReadDir(path)
+	if err != nil {
+		return fmt.Errorf("read the folder: %w", err)
+	}
+	foreign := ""
+	for _, entry := range entries {
+		switch name := entry.Name(); {
+		case name == lockName:
+			return nil
+		case foreign == "" && !databaseFile.MatchString(name) && !slices.Contains(emptyFolder, name):
+			foreign = name
+		}
+	}
+	if foreign != "" {
+		return fmt.Errorf("%w: it holds %q", ErrForeign, foreign)
+	}
+	return nil
+}
+
+var (
+	// databaseFile matches the names of SQLite's files, and of a file that was made to try whether the folder can be
+	// written to.
+	databaseFile = regexp.MustCompile(`^[^.].*\.sqlite(?:-(?:wal|shm|journal))?$|^\.lanyardctl-probe-`)
+
+	// emptyFolder are the names of what stands in a folder that people call empty.
+	emptyFolder = []string{"lost+found", ".DS_Store", ".gitkeep"}
+)
 
 // closeToOthers takes everybody else's rights from a folder that is still empty. One with files is left as it is: its
 // owner has decided.

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -224,6 +225,68 @@ func TestAFolderThatCannotBeUsedIsRefused(t *testing.T) {
 			runtime.GC()
 			runtime.GC()
 		})
+	}
+}
+
+func TestAFolderThatHoldsSomethingElseIsRefused(t *testing.T) {
+	for rule, c := range map[string]struct {
+		files   []string
+		refused string // the file that is named
+	}{
+		"the data of a mongod":                  {[]string{"WiredTiger", "WiredTiger.lock", "collection-0.wt"}, "WiredTiger"},
+		"a home folder":                         {[]string{".bashrc"}, ".bashrc"},
+		"a working folder":                      {[]string{"dump.rdb", "lanyard.sqlite"}, "dump.rdb"},
+		"a hidden database":                     {[]string{".sqlite"}, ".sqlite"},
+		"nothing":                               {nil, ""},
+		"the lock alone, as after a start":      {[]string{"lanyardctl.lock"}, ""},
+		"the lock, and what somebody put there": {[]string{"lanyardctl.lock", "notes.txt"}, ""},
+		"a start that was killed":               {[]string{".lanyardctl-probe-123"}, ""},
+		"a new file system":                     {[]string{"lost+found"}, ""},
+	} {
+		t.Run(rule, func(t *testing.T) {
+			dir := t.TempDir()
+			for _, name := range c.files {
+				if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			server, err := embedded.Start(t.Context(), embedded.Options{Dir: dir})
+			if c.refused == "" {
+				if err != nil {
+					t.Fatal(err)
+				}
+				insert(t, server.URI(), "x")
+				if err := server.Close(); err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			entries, _ := os.ReadDir(dir)
+			if !errors.Is(err, embedded.ErrForeign) || !strings.Contains(err.Error(), strconv.Quote(c.refused)) || len(entries) != len(c.files) {
+				t.Errorf("Start: %v; then the folder holds %v", err, entries)
+			}
+		})
+	}
+}
+
+func TestACopyOfAFolderWithoutItsLockIsServed(t *testing.T) {
+	dir := t.TempDir()
+	server := start(t, embedded.Options{Dir: dir})
+	insert(t, server.URI(), "x")
+	for _, name := range []string{"lanyardctl.lock", "lanyard.sqlite-journal", "lanyard.sqlite-wal"} {
+		if err := server.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Remove(filepath.Join(dir, "lanyardctl.lock")); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		server = start(t, embedded.Options{Dir: dir})
+		if n := count(t, server.URI()); n != 1 {
+			t.Errorf("%d documents", n)
+		}
 	}
 }
 

@@ -49,7 +49,7 @@ func StartIn(t testing.TB, dir string) *Server {
 	t.Helper()
 	t.Attr(Attribute, OnFerretDB)
 	s := &Server{Dir: dir, stderr: new(bytes.Buffer), exited: make(chan struct{})}
-	s.cmd = exec.Command(Build(t), "embedded", "serve", dir, "--listen", "127.0.0.1:0")
+	s.cmd = exec.Command(Build(t), "embedded", "serve", dir, "--create", "--listen", "127.0.0.1:0")
 	s.cmd.Stderr = s.stderr
 	s.cmd.SysProcAttr = endWithParent()
 	stdout, stdoutWriter, err := os.Pipe()
