@@ -155,7 +155,7 @@ func (r *migrationRun) migrate(ctx context.Context, source location.Source, targ
 	r.warn(warnings...)
 	workers, batchSize := target.WriteHints()
 	opts := migrate.Options{
-		Source: source.Reading(), Sink: sink, Scope: o.scope(), Only: o.only, DryRun: o.dryRun,
+		Source: r.named.watch(source.Reading()), Sink: sink, Scope: o.scope(), Only: o.only, DryRun: o.dryRun,
 		Restart: o.restart, BatchSize: o.batchSize.or(batchSize), Workers: o.workers.or(workers),
 		RetryFor: o.target.RetryFor, RejectsFile: o.rejectsFile, RejectsGiven: o.rejectsGiven,
 		Notify: func(message string) { r.log.Info(message) },
@@ -214,10 +214,16 @@ func (r *migrationRun) report(result *migrate.Report, runErr error) error {
 			"among what that one had read, is not in it; run the same command once more before you switch over",
 			result.ResumedFrom.UTC().Format("2006-01-02 15:04:05 MST")))
 	}
+	// An earlier part of the run may have read something of those whom this part has not met.
+	if runErr == nil && !result.Resumed {
+		runErr = r.foundNobody("anything to copy")
+	}
 	r.doubtClock(result.Future, result.Kinds[record.LastSeen].Read+result.Kinds[record.MonitoringSince].Read)
 	m := report.Migration{Report: *result, Pair: r.facts(runErr), Retried: r.options.retried}
 	err := runErr
+	_, explained := errors.AsType[*exit.Error](runErr)
 	switch {
+	case explained:
 	case errors.Is(runErr, record.ErrInterrupted):
 		hint := "the same command takes up the work again"
 		if result.DryRun {

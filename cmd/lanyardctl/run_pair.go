@@ -13,10 +13,11 @@ type pairRun struct {
 	*targetRun
 	pairOptions
 	byUser bool // the source tells of the named users alone
+	named  *namedUsers
 }
 
 func newPairRun(o pairOptions, s streams) *pairRun {
-	r := &pairRun{targetRun: newTargetRun(o.targetOptions, s, ui.NewSanitizer(o.source.URI, o.target.URI)), pairOptions: o}
+	r := &pairRun{targetRun: newTargetRun(o.targetOptions, s, ui.NewSanitizer(o.source.URI, o.target.URI)), pairOptions: o, named: newNamedUsers(o.users)}
 	r.red.HideTyped(o.source.TLS.CA, o.source.TLS.Cert, o.source.TLS.Key)
 	return r
 }

@@ -314,6 +314,11 @@ func (r *sweepRun) do(ctx context.Context) error {
 	result, err := job.Run(ctx)
 	stop(err == nil)
 	r.warnOfSources(err)
+	if err == nil {
+		for _, d := range dates.members {
+			r.warn(d.Remarks()...)
+		}
+	}
 	return r.report(result, err)
 }
 
@@ -325,6 +330,7 @@ func sweepProgress(s sweep.Snapshot) ui.Progress {
 type openedDates struct {
 	sources []record.DateSource
 	said    []report.Endpoint // what they are, for people
+	members []location.DateSource
 }
 
 // openDates opens the sources of dates. The caller closes them by the returned function.
@@ -354,6 +360,7 @@ func (r *sweepRun) openDates(ctx context.Context) (opened openedDates, closeAll 
 		closeAll()
 		return opened, nil, err
 	}
+	opened.members = dates
 	for _, d := range dates {
 		if d.DateSource != nil {
 			opened.sources = append(opened.sources, d.DateSource)

@@ -192,7 +192,7 @@ func (r *verifyRun) verify(ctx context.Context, source location.Source, target l
 		reading = func() record.Source { return users.ReadingWith(keys) }
 	}
 	job := verify.New(verify.Options{
-		Source: reading, Named: r.byUser, Target: target.Reader(o.users), Kinds: o.only,
+		Source: func() record.Source { return r.named.watch(reading()) }, Named: r.byUser, Target: target.Reader(o.users), Kinds: o.only,
 		Compare:    record.CompareOptions{Policy: o.policy, Exact: o.exact, Now: o.now},
 		CountsOnly: o.countsOnly, Recheck: o.recheck, RecheckDelay: o.recheckDelay,
 		MaxDifferences: o.maxDifferences, Memory: o.memory, RetryFor: o.target.RetryFor,
@@ -285,11 +285,11 @@ func (r *verifyRun) report(result *verify.Report, runErr error) error {
 // foundNothing returns an error where the source had nothing of what was to be compared, so that to be found in the
 // target says nothing.
 func (r *verifyRun) foundNothing(result *verify.Report) error {
-	if r.allowEmpty {
-		return nil
-	}
-	if result.Seen.Known() == 0 && !r.byUser {
+	if !r.allowEmpty && result.Seen.Known() == 0 && !r.byUser {
 		return verify.ErrEmptied // there was a key of Lanyard's at the start
+	}
+	if err := r.foundNobody(toCompare); err != nil || r.allowEmpty || len(r.users) > 0 {
+		return err
 	}
 	var total verify.Counts
 	for _, counts := range result.Kinds {
@@ -298,22 +298,14 @@ func (r *verifyRun) foundNothing(result *verify.Report) error {
 	if total.Source > 0 || result.Rejects() > 0 {
 		return nil
 	}
-	hint := "--allow-empty goes on without anything to compare"
-	if r.byUser && r.only.Has(record.APIKeys) {
-		hint += "; an api_key: entry that no user_api_key: names is found without --user alone"
-	}
-	switch {
-	case len(r.users) > 0:
-		user, id := "user", "is the id"
-		if len(r.users) > 1 {
-			user, id = "users", "are the ids"
-		}
-		return exit.Failure(fmt.Errorf("the source has nothing of %s %s (%s): %s right?", user, report.SomeUsers(r.users), strings.Join(ui.Names(r.only.List()), ", "), id), hint)
-	case r.only != record.AllKinds:
-		return exit.Failure(fmt.Errorf("the source has nothing of %s: is it the right database?", strings.Join(ui.Names(r.only.List()), ", ")), hint)
+	if r.only != record.AllKinds {
+		return exit.Failure(fmt.Errorf("the source has nothing of %s: is it the right database?", strings.Join(ui.Names(r.only.List()), ", ")), r.emptyHint(toCompare))
 	}
 	return nil
 }
+
+// toCompare is what a source without anything has nothing of.
+const toCompare = "anything to compare"
 
 // outcome returns the error that a comparison ends with.
 func (r *verifyRun) outcome(result *verify.Report, runErr error) error {

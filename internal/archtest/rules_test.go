@@ -32,7 +32,7 @@ var rooms = []room{
 		module + "internal/lease", module + "internal/location", module + "internal/ownfile", module + "internal/process",
 		module + "internal/redact", module + "internal/rejectsfile", module + "internal/report", module + "internal/retry", module + "internal/ui", module + "migrate", module + "record", module + "restore",
 		module + "store/embedded", module + "store/layout", module + "sweep", module + "testdata", module + "verify",
-		"github.com/spf13/cobra", "github.com/spf13/pflag",
+		"github.com/dustin/go-humanize/...", "github.com/spf13/cobra", "github.com/spf13/pflag",
 	}},
 	{"record", nil},
 	{"internal/descriptors", nil},

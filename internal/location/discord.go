@@ -32,6 +32,23 @@ type Discord struct {
 type DateSource struct {
 	record.DateSource // nil where another entry reads it
 	Shown, Is         string
+
+	members *discord.Members // where it is a file
+}
+
+// Remarks returns what a person should know of what was read.
+func (d DateSource) Remarks() []string {
+	if d.members == nil {
+		return nil
+	}
+	switch entries, nameless := d.members.Counts(); {
+	case entries == 0:
+		return []string{"the file of members " + d.Shown + " has no entry: is it the right one?"}
+	case nameless > 0:
+		return []string{fmt.Sprintf("%s of %s in the file of members %s have no user with an id, and count for nothing",
+			ui.Thousands(nameless), ui.Plural(entries, "entry"), d.Shown)}
+	}
+	return nil
 }
 
 func (d Discord) options(notify func(message string)) discord.Options {
@@ -80,7 +97,7 @@ func (d Discord) Open(notify func(message string)) (sources []DateSource, closeA
 			if err != nil {
 				return nil, closeAll, ExplainDiscord(err)
 			}
-			sources = append(sources, DateSource{guild, "guild " + id.String(), "when its members joined, by Discord's API"})
+			sources = append(sources, DateSource{DateSource: guild, Shown: "guild " + id.String(), Is: "when its members joined, by Discord's API"})
 		}
 	}
 	var files memberFiles
@@ -91,7 +108,7 @@ func (d Discord) Open(notify func(message string)) (sources []DateSource, closeA
 		}
 		closing = append(closing, file.Close)
 		files = append(files, file)
-		sources = append(sources, DateSource{nil, ui.PrintableLine(path), "a file of guild members"})
+		sources = append(sources, DateSource{Shown: ui.PrintableLine(path), Is: "a file of guild members", members: file})
 	}
 	if len(files) > 0 {
 		sources[len(sources)-1].DateSource = files

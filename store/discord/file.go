@@ -20,6 +20,8 @@ type Members struct {
 	file *os.File
 	once bool // what was read of it is gone, as of a pipe
 	read bool
+
+	entries, nameless int64 // of the last reading that came to its end; see [Members.Counts]
 }
 
 // OpenMembers opens a file that holds a JSON array of guild members, or one member a line. A file that begins otherwise
@@ -75,10 +77,15 @@ func (m *Members) Close() error { return m.failed(m.file.Close()) }
 // Places returns the only place.
 func (*Members) Places() []record.DatePlace { return []record.DatePlace{{Name: "members"}} }
 
+// Counts returns how many entries the file has, and how many of them name no user, as the last reading found that came
+// to its end.
+func (m *Members) Counts() (entries, nameless int64) { return m.entries, m.nameless }
+
 // Total returns zero: a file does not tell.
 func (*Members) Total(context.Context) (int64, error) { return 0, nil }
 
-// Values delivers when each member joined. A pipe can be read once. Its error is an [*Error], or wraps the operating
+// Values delivers when each member joined. A pipe can be read once. A file without a single member among its entries,
+// such as a log, is an error at its end. The error is an [*Error], or wraps the operating
 // system's or the context's.
 func (m *Members) Values(ctx context.Context, yield func([]record.DateValue) error) error {
 	if m.read && m.once {
@@ -94,6 +101,7 @@ func (m *Members) Values(ctx context.Context, yield func([]record.DateValue) err
 	if err != nil {
 		return m.failed(err)
 	}
+	var nameless int64
 	for values := make([]record.DateValue, 0, chunk); ; {
 		if ctx.Err() != nil {
 			return m.failed(context.Cause(ctx))
@@ -104,6 +112,9 @@ func (m *Members) Values(ctx context.Context, yield func([]record.DateValue) err
 		}
 		if more {
 			values = append(values, c)
+			if c.User == 0 && c.Name == unnamed {
+				nameless++
+			}
 		}
 		if len(values) == chunk || !more && len(values) > 0 {
 			if err := yield(values); err != nil {
@@ -112,6 +123,10 @@ func (m *Members) Values(ctx context.Context, yield func([]record.DateValue) err
 			values = make([]record.DateValue, 0, chunk)
 		}
 		if !more {
+			m.entries, m.nameless = list.count, nameless
+			if nameless > 0 && nameless == list.count {
+				return m.failed(faultf("none of its entries (%d) has a user with an id", nameless))
+			}
 			return nil
 		}
 	}

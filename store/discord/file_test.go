@@ -82,8 +82,8 @@ func TestAMemberSaysWhenItJoined(t *testing.T) {
 		`{"members": 5}`:                       {Name: "no user"},
 		`{"user": {"id": "1"}, "members": []}`: {User: 1},
 	} {
-		got, err := readFile(t.Context(), put(t, content))
-		if d := cmp.Diff([]record.DateValue{want}, got); err != nil || d != "" {
+		got, err := readFile(t.Context(), put(t, `{"user": {"id": "5"}}`+content))
+		if d := cmp.Diff([]record.DateValue{{User: 5}, want}, got); err != nil || d != "" {
 			t.Errorf("%s: %v\n%s", content, err, d)
 		}
 	}
@@ -92,6 +92,9 @@ func TestAMemberSaysWhenItJoined(t *testing.T) {
 func TestAFileThatIsNoListOfMembersSaysWhere(t *testing.T) {
 	const member = `{"user": {"id": "1"}}`
 	for _, tc := range []struct{ content, want string }{
+		{`{"t": {"$date": "2026-11-24T20:00:00Z"}, "s": "I"}` + "\n" + `{"t": 1, "user": null}`, "none of its entries (2) has a user with an id"},
+		{"[{}]", "none of its entries (1) has a user with an id"},
+		{`{"user": "1", "joined_at": "2022-10-01"}`, "none of its entries (1) has a user with an id"},
 		{"", "nothing stands in it"},
 		{" \n\t", "nothing stands in it"},
 		{"\xef\xbb\xbf", "nothing stands in it"},
