@@ -184,6 +184,13 @@ var allRefusals = map[string]refusal{
 		}, says: "open redis ADDR: the user may not run a command that is needed: NOPERM this user has no permissions to run the 'info' command",
 		hint: "let the user run it: ACL SETUSER lanyardctl +info (docs/migrate.md lists all that is needed)",
 	},
+	"an addr without a Cluster": {
+		deploy: func(t *testing.T) (string, func()) {
+			s := redisserver.Start(t)
+			return s.URI + "?addr=" + s.Addr, nil
+		}, says: "open redis ADDR: this is no Cluster, and addr= asks for one",
+		hint: "name the nodes of a Cluster in REDIS_URI, or leave addr= out",
+	},
 	"a master_name without a Sentinel": {
 		deploy: at("?master_name=main"), says: "open redis ADDR: this is no Sentinel, and master_name= asks for one",
 		hint: "name a Sentinel in REDIS_URI (most often at port 26379), or leave master_name= out",

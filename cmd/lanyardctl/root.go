@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/dustin/go-humanize/english"
 	"github.com/spf13/cobra"
 
 	"github.com/lanyardctl/lanyardctl/internal/exit"
@@ -78,7 +79,12 @@ func newGroup(use, short, long string, commands ...*cobra.Command) *cobra.Comman
 			if len(args) > 0 {
 				return unknownCommand(cmd, args[0])
 			}
-			return exit.WrongUse(cmd.CommandPath()+": no command named", helpHint(cmd))
+			var names []string
+			for _, c := range cmd.Commands() {
+				names = append(names, cmd.CommandPath()+" "+c.Name())
+			}
+			return exit.WrongUse(cmd.CommandPath()+": no command named",
+				fmt.Sprintf("write %s, and flags after that (see %s)", english.OxfordWordSeries(names, "or"), helpHint(cmd)))
 		},
 		SuggestionsMinimumDistance: suggestionDistance,
 	}

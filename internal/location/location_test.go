@@ -142,6 +142,8 @@ func TestWrongMongoIsAUsageError(t *testing.T) {
 		"the home folder":         {"embedded:~/data", "", []string{"the shell does not replace ~ after embedded:", "$HOME", "./~"}},
 		"a bad escape":            {"mongodb://u:hunter2%zz@h", "hunter2", []string{"%25"}},
 		"no host":                 {"mongodb://", "", []string{"names no host"}},
+		"a port without a host":   {"mongodb://:27017", "", []string{"names no host"}},
+		"a comma too many":        {"mongodb://h,", "", []string{"a comma too many"}},
 		"a word for a port":       {"mongodb://u:hunter2", "hunter2", []string{"no valid URI"}},
 		"all that goes wrong":     {"mongodb://writer:p@ss:Zebra88/hunter2?x1@127.0.0.1:27017/?authSource=admin", "hunter2", []string{"no valid URI", mongoForm}},
 		"parts of a password":     {"mongodb://writer:p@ss:hunter2/Hidden7?x1@127.0.0.1:27017/?authSource=admin", "hunter2", []string{"no valid URI", mongoForm}},

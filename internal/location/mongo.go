@@ -29,10 +29,15 @@ const mongoForm = "mongodb://USER:PASSWORD@HOST:27017/?authSource=admin"
 
 func checkMongo(at Location) error {
 	u, err := parseURI(at, mongoForm)
-	if err == nil && u.Hosts == "" {
-		return exit.WrongUse(at.From+": the URI names no host", "such as mongodb://localhost:27017")
+	if err != nil {
+		return err
 	}
-	return err
+	for host := range strings.SplitSeq(u.Hosts, ",") {
+		if host == "" || strings.HasPrefix(host, ":") {
+			return exit.WrongUse(at.From+": the URI names no host, or has a comma too many", "such as mongodb://localhost:27017")
+		}
+	}
+	return nil
 }
 
 // mongoTarget is an open MongoDB.

@@ -160,6 +160,8 @@ func explainRedis(err error, at SourceOptions) error {
 		return exit.Failure(err, "give the server a password and name it in "+from+", or run this on the server's machine")
 	case errors.Is(err, redis.ErrNoSentinel):
 		return exit.Failure(err, "name a Sentinel in "+from+" (most often at port 26379), or leave master_name= out")
+	case errors.Is(err, redis.ErrNoCluster):
+		return exit.Failure(err, "name the nodes of a Cluster in "+from+", or leave addr= out")
 	case errors.Is(err, redis.ErrSentinel):
 		return exit.Failure(err, "write redis://SENTINEL:26379?master_name=NAME")
 	case errors.Is(err, redis.ErrShrank):

@@ -144,7 +144,7 @@ func isConnectionError(err error) bool {
 func badURI(uri redact.URI, err error) error {
 	var lookup *net.DNSError
 	if errors.As(err, &lookup) {
-		return fmt.Errorf("%w: %s", ErrUnreachable, uri.Reason(err))
+		return fmt.Errorf("%w: %s", ErrUnreachable, uri.Reason(fmt.Errorf("no name server knows %s, which mongodb+srv:// asks for (mongodb:// takes the name of a server)", lookup.Name)))
 	}
 	_, reason, found := strings.Cut(uri.Reason(err), " uri: ") // after "error parsing" or "error validating"
 	if !found {

@@ -8,6 +8,7 @@ import (
 	"net"
 	"regexp"
 	"strings"
+	"syscall"
 	"time"
 
 	goredis "github.com/redis/go-redis/v9"
@@ -37,6 +38,7 @@ var (
 	ErrNotRedis    = errors.New("this is no Redis server")
 	ErrSentinel    = errors.New("this is a Sentinel: name the master by master_name=")
 	ErrNoSentinel  = errors.New("this is no Sentinel, and master_name= asks for one")
+	ErrNoCluster   = errors.New("this is no Cluster, and addr= asks for one")
 )
 
 // Why what was read is not all. Each comes with [record.ErrSourceMoved].
@@ -96,8 +98,8 @@ func diagnose(addr string, secure bool, err error) error {
 	switch {
 	case errors.As(err, &own):
 		return err
-	case reasonOf(err) == ErrDatabase:
-		return failure(addr, ErrDatabase, "") // which says all
+	case reasonOf(err) == ErrDatabase, reasonOf(err) == ErrNoCluster:
+		return failure(addr, reasonOf(err), "") // which says all
 	case reasonOf(err) != nil:
 		return failure(addr, reasonOf(err), plain(err))
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &netErr) && netErr.Timeout():
@@ -127,6 +129,7 @@ var answers = []struct {
 	{"unknown command", ErrCommand},
 	{"DB index is out of range", ErrDatabase}, {"invalid DB index", ErrDatabase},
 	{"SELECT is not allowed in cluster mode", ErrURI},
+	{"This instance has cluster support disabled", ErrNoCluster},
 	{"CLUSTERDOWN", ErrSlots},
 	{"MASTERDOWN", ErrMasterDown},
 	{"max number of clients", ErrMaxClients},
@@ -179,8 +182,13 @@ func isNetwork(err error) bool {
 	return errors.As(err, &netErr)
 }
 
-// plain returns the text of a server's error without the arguments of the command, which may be secrets, and without advice.
+// plain returns the text of a server's error without the arguments of the command, which may be secrets, and without
+// advice, and of the system's what went wrong alone: "connection refused".
 func plain(err error) string {
+	var system syscall.Errno
+	if errors.As(err, &system) {
+		return system.Error()
+	}
 	text, _, _ := strings.Cut(err.Error(), ", with args")
 	if errors.Is(reasonOf(err), ErrProtected) {
 		text, _, _ = strings.Cut(text, ". ")
