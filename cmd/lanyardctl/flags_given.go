@@ -56,7 +56,7 @@ func (g givenValue) Set(text string) error {
 		text = location.Tidied(text)
 	}
 	elements := []string{text}
-	if g.Type() == "stringSlice" {
+	if strings.HasSuffix(g.Type(), "Slice") {
 		elements = strings.Split(text, ",")
 	}
 	for _, element := range elements {
@@ -83,7 +83,7 @@ func (g givenValue) Set(text string) error {
 	switch g.Type() {
 	case "bool":
 		return exit.WrongUse(fmt.Sprintf("%s: %s is neither true nor false", flag, typedText(text)), fmt.Sprintf("write %s alone, or %s=false", flag, flag))
-	case "int":
+	case "int", "int64Slice":
 		if errors.Is(err, strconv.ErrRange) {
 			return exit.WrongUse(fmt.Sprintf("%s: %s is too large", flag, typedText(text)), "give a smaller number")
 		}

@@ -33,7 +33,7 @@ func TestEveryFlagOfEveryCommandRefusesAnEmptyValue(t *testing.T) {
 		exittest.WrongUse(t, parse("--"+flag.Name+"= \n"), "", "--"+flag.Name+" is empty")
 		switch flag.Value.Type() {
 		case "bool":
-		case "stringSlice":
+		case "stringSlice", "int64Slice":
 			exittest.WrongUse(t, parse("--"+flag.Name, "1,,2"), "", "--"+flag.Name+" has an empty value among the others")
 			fallthrough
 		default:

@@ -17,6 +17,7 @@ func pairOf(args []string, env ...string) (pairOptions, error) {
 	cmd := newVerify(programOf())
 	cmd.ResetFlags()
 	f.bindPlaces(cmd, "compare with")
+	f.bindParts(cmd, "compare")
 	f.bindRules(cmd, "`who` wins")
 	f.bindRun(cmd)
 	if err := cmd.ParseFlags(args); err != nil {

@@ -87,7 +87,7 @@ func (f *verifyFlags) bindAll(cmd *cobra.Command) {
 	flags.Var(durationOf(&f.recheckDelay, 2*time.Second), "recheck-delay", "how long to wait before that")
 	flags.IntVar(&f.maxDifferences, "max-differences", 100, "`number` of differences to list; all are counted")
 	f.memory = sizeOf(verify.DefaultMemory, mostMemory)
-	flags.Var(&f.memory, "memory", "`size` of records that are compared one by one, about")
+	flags.Var(&f.memory, "memory", "`size` of what is compared one by one, about")
 	flags.StringArrayVar(&f.reports, "report", nil, "`file` for the report: .json, .xml (JUnit) or .md; can be repeated")
 	completeFiles(cmd, "report", "json", "xml", "md")
 	f.bindRun(cmd)
