@@ -190,9 +190,9 @@ func parseUsers(texts []string) ([]record.UserID, error) {
 // preflight returns what both commands tell.
 func (o pairOptions) preflight(verb string, source location.SourceFacts, target location.TargetFacts, documents map[record.Kind]int64) report.Preflight {
 	p := report.Preflight{
-		Source:   report.Endpoint{URI: o.source.Shown(), Facts: ui.PrintableLine(source.Is)},
-		Target:   report.Endpoint{URI: o.target.Shown(), Facts: ui.PrintableLine(target.Is)},
-		Database: o.target.Database, Documents: documents,
+		Source:   report.Endpoint{URI: o.source.Shown(), Facts: ui.ShownWord(source.Is)},
+		Target:   report.Endpoint{URI: o.target.Shown(), Facts: ui.ShownWord(target.Is)},
+		Database: o.target.ShownDatabase(), Documents: documents,
 		Verb: verb, Only: o.only, Users: o.users, Policy: o.policy, KVPrefer: o.kvPrefer,
 	}
 	if source.ByUser && o.only.Has(record.APIKeys) && o.source.Request.Selection == nil {

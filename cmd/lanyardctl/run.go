@@ -19,7 +19,7 @@ import (
 
 func (r *targetRun) facts(err error) report.Run {
 	return report.Run{
-		Target: r.on.target.Shown(), Database: r.on.target.Database, Now: r.on.now, Warnings: r.warned, Err: r.red.Err(err), Again: r.on.again,
+		Target: r.on.target.Shown(), Database: r.on.target.ShownDatabase(), Now: r.on.now, Warnings: r.warned, Err: r.red.Err(err), Again: r.on.again,
 	}
 }
 
@@ -114,7 +114,7 @@ func (r *targetRun) explainTarget(err error) error {
 
 func (r *targetRun) warn(texts ...string) {
 	for _, text := range texts {
-		text = r.red.Sanitize(text)
+		text = ui.ShownText(r.red.Text(text))
 		r.warned = append(r.warned, text)
 		r.log.Warn(text)
 	}
@@ -135,7 +135,7 @@ type plan interface {
 
 // endpoint returns the target as a preflight has it.
 func (r *targetRun) endpoint(target location.Described) report.Endpoint {
-	return report.Endpoint{URI: r.on.target.Shown(), Facts: ui.PrintableLine(target.Facts().Is)}
+	return report.Endpoint{URI: r.on.target.Shown(), Facts: ui.ShownWord(target.Facts().Is)}
 }
 
 // announce tells what is going to be done.

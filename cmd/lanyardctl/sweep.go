@@ -306,7 +306,7 @@ func (r *sweepRun) do(ctx context.Context) error {
 	}
 	job := sweep.New(opts)
 	r.announce(report.SweepPlan{
-		Target: r.endpoint(target), Database: o.target.Database, Contents: contents, Dates: dates.said,
+		Target: r.endpoint(target), Database: o.target.ShownDatabase(), Contents: contents, Dates: dates.said,
 		UserDates: o.userDates, Dedupe: o.dedupe, DryRun: o.dryRun,
 	})
 	stop := r.startProgress(func() ui.Progress { return sweepProgress(job.Snapshot()) })
@@ -349,7 +349,7 @@ func (r *sweepRun) openDates(ctx context.Context) (opened openedDates, closeAll 
 			}
 		}
 		opened.sources = append(opened.sources, location.Dates(source))
-		opened.said = append(opened.said, report.Endpoint{URI: o.Shown(), Facts: ui.PrintableLine(source.Facts().Is)})
+		opened.said = append(opened.said, report.Endpoint{URI: o.Shown(), Facts: ui.ShownWord(source.Facts().Is)})
 	}
 	dates, closeDates, err := r.options.discord.Open(func(message string) { r.log.Info(message) })
 	closeAll = func() {

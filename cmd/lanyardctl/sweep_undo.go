@@ -67,7 +67,7 @@ func undoSweep(ctx context.Context, r *targetRun, target location.Target, id str
 		Notify: func(message string) { r.log.Info(message) },
 	})
 	r.announce(report.SweepUndoPlan{
-		Target: r.endpoint(target), Database: r.on.target.Database,
+		Target: r.endpoint(target), Database: r.on.target.ShownDatabase(),
 		Sweep: report.SweepOf(history, s), DryRun: dryRun,
 	})
 	stop := r.startProgress(func() ui.Progress {

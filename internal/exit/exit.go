@@ -84,8 +84,8 @@ func Print(w io.Writer, err error) {
 	if ok && exit.Err == nil {
 		return
 	}
-	fmt.Fprintf(w, "lanyardctl: %s\n", strings.TrimSpace(ui.Printable(err.Error())))
+	fmt.Fprintf(w, "lanyardctl: %s\n", ui.Indented(strings.TrimSpace(ui.ShownText(err.Error()))))
 	if ok && exit.Hint != "" {
-		fmt.Fprintf(w, "hint: %s\n", ui.Printable(exit.Hint))
+		fmt.Fprintf(w, "hint: %s\n", ui.Indented(ui.Printable(exit.Hint)))
 	}
 }

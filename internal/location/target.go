@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/lanyardctl/lanyardctl/internal/ui"
 	"github.com/lanyardctl/lanyardctl/record"
 )
 
@@ -20,6 +21,9 @@ type TargetOptions struct {
 	// Dedupe is what to type where a user has several documents.
 	Dedupe string
 }
+
+// ShownDatabase returns the name of the database, fit to be shown.
+func (o TargetOptions) ShownDatabase() string { return ui.ShownWord(o.Database) }
 
 // MissingFolder says what becomes of an embedded database whose folder does not exist.
 type MissingFolder uint8

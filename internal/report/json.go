@@ -3,12 +3,9 @@ package report
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"io"
-	"unicode"
-	"unicode/utf16"
-	"unicode/utf8"
 
+	"github.com/lanyardctl/lanyardctl/internal/ui"
 	"github.com/lanyardctl/lanyardctl/record"
 )
 
@@ -78,27 +75,7 @@ func indented(v any) ([]byte, error) {
 	if err := enc.Encode(v); err != nil {
 		return nil, err
 	}
-	return escapeUnprintable(b.Bytes()), nil
-}
-
-// escapeUnprintable escapes in JSON text what the encoder leaves as it is: DEL, the controls above it, and whatever
-// else is no mark on paper, such as a change of the direction of writing. All of them stand inside strings.
-func escapeUnprintable(text []byte) []byte {
-	var b bytes.Buffer
-	for len(text) > 0 {
-		r, size := utf8.DecodeRune(text)
-		switch {
-		case r < 0x7f || unicode.IsPrint(r):
-			b.Write(text[:size])
-		case r > 0xffff:
-			high, low := utf16.EncodeRune(r)
-			fmt.Fprintf(&b, `\u%04x\u%04x`, high, low)
-		default:
-			fmt.Fprintf(&b, `\u%04x`, r)
-		}
-		text = text[size:]
-	}
-	return b.Bytes()
+	return ui.EscapeJSON(b.Bytes()), nil
 }
 
 func orEmpty[K comparable, V any](m map[K]V) map[K]V {

@@ -53,7 +53,7 @@ func (m Migration) title(l ui.Style) string {
 	case m.Err != nil && m.interrupted():
 		return l.Paint(ui.Yellow, "Interrupted. What was done until then:")
 	case m.Err != nil:
-		return l.Paint(ui.Red, "Failed: ") + m.Err.Error() + "\nWhat was done until then:"
+		return l.Paint(ui.Red, "Failed: ") + ui.Indented(m.Err.Error()) + "\nWhat was done until then:"
 	case m.Report.DryRun:
 		verb = "Dry run: nothing was written. This is what a migration would do"
 	case m.Report.Resumed:

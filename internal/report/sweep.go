@@ -88,7 +88,7 @@ func (t *builder) places(r sweep.Report) {
 	var faults []ui.Item
 	for _, p := range r.Places {
 		var implausible int64
-		name := ui.PrintableLine(p.Place.Name)
+		name := ui.ShownWord(p.Place.Name)
 		for _, fault := range ui.ItemsOf(p.Implausible, reasonTexts) {
 			implausible += fault.N
 			faults = append(faults, ui.Item{N: fault.N, Name: name, Text: fault.Name + ": " + fault.Text})
@@ -141,7 +141,7 @@ func (t *builder) recoveries(list []sweep.Recovery) {
 	t.Line("")
 	t.Line("%s", t.Paint(ui.Bold, "The largest recoveries (UTC):"))
 	for _, r := range list {
-		t.Line("  %-20s  %*s → %s  %s", r.User, len(recoveryTime), shownDate(r.From), shownDate(r.To), ui.PrintableLine(r.Place))
+		t.Line("  %-20s  %*s → %s  %s", r.User, len(recoveryTime), shownDate(r.From), shownDate(r.To), ui.ShownWord(r.Place))
 	}
 }
 

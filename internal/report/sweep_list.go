@@ -29,16 +29,16 @@ func (l SweepList) Text(look ui.Style) string {
 	}
 	head, rows := []string{"sweep", "started (UTC)", "state", "changes", "host", "options"}, [][]string(nil)
 	for _, s := range l.Sweeps {
-		rows = append(rows, []string{ui.PrintableLine(s.ID), s.StartedAt.UTC().Format(recoveryTime), l.State(s), ui.Thousands(s.Changes),
-			ui.PrintableLine(s.Owner.Host), ui.PrintableLine(redact.HideText(s.Options))})
+		rows = append(rows, []string{ui.ShownWord(s.ID), s.StartedAt.UTC().Format(recoveryTime), ui.ShownWord(l.State(s)), ui.Thousands(s.Changes),
+			ui.ShownWord(s.Owner.Host), ui.ShownWord(redact.HideText(s.Options))})
 	}
 	t.Table(ui.Table{Head: head, Rows: rows})
 	t.warnings(l.Warnings)
 	t.Line("")
-	t.command("To see what one changed, such as the newest:", l.Again.As(invocation.SweepShow+" "+ui.PrintableLine(l.Sweeps[0].ID), invocation.TargetFlags...))
+	t.command("To see what one changed, such as the newest:", l.Again.As(invocation.SweepShow+" "+invocation.Quote(l.Sweeps[0].ID), invocation.TargetFlags...))
 	for _, s := range l.Sweeps {
 		if s.State != record.SweepUndone && l.State(s) != string(record.SweepRunning) {
-			t.command("To take the newest back that can be:", l.Again.As(invocation.SweepUndo+" "+ui.PrintableLine(s.ID), invocation.TargetFlags...))
+			t.command("To take the newest back that can be:", l.Again.As(invocation.SweepUndo+" "+invocation.Quote(s.ID), invocation.TargetFlags...))
 			break
 		}
 	}

@@ -63,16 +63,16 @@ type textPage struct {
 func (p *textPage) Begin() error {
 	t := newBuilder(p.look)
 	s := p.Sweep
-	t.Line("%s", p.look.Paint(ui.Bold, "Sweep "+ui.PrintableLine(s.ID)))
+	t.Line("%s", p.look.Paint(ui.Bold, "Sweep "+ui.ShownWord(s.ID)))
 	t.Line("  in       %s, database %s", p.Target, p.Database)
-	t.Line("  state    %s", p.State(s))
-	t.Line("  started  %s, on %s (process %d), by lanyardctl %s", when(s.StartedAt), ui.PrintableLine(s.Owner.Host), s.Owner.PID, ui.PrintableLine(s.Version))
+	t.Line("  state    %s", ui.ShownWord(p.State(s)))
+	t.Line("  started  %s, on %s (process %d), by lanyardctl %s", when(s.StartedAt), ui.ShownWord(s.Owner.Host), s.Owner.PID, ui.ShownWord(s.Version))
 	t.Line("  ended    %s", when(s.EndedAt))
 	if !s.UndoneAt.IsZero() {
 		t.Line("  undone   %s", when(s.UndoneAt))
 	}
 	if s.Options != "" {
-		t.Line("  options  %s", ui.PrintableLine(redact.HideText(s.Options)))
+		t.Line("  options  %s", ui.ShownWord(redact.HideText(s.Options)))
 	}
 	t.Line("  changes  %s", ui.Thousands(s.Changes))
 	t.Line("")
@@ -83,13 +83,13 @@ func (p *textPage) Begin() error {
 // Change implements [ChangePage].
 func (p *textPage) Change(c record.Change) error {
 	p.n++
-	line := fmt.Sprintf("  %-20s  %-*s  %-8s", ownerText(c.User), longestCollection, c.Collection, ui.PrintableLine(string(c.Action)))
+	line := fmt.Sprintf("  %-20s  %-*s  %-8s", ownerText(c.User), longestCollection, c.Collection, ui.ShownWord(string(c.Action)))
 	if c.Collection == record.MonitoringCollection {
 		to := shownDate(c.To)
 		if c.From == c.To {
 			to = "the same" // in the form that Lanyard reads
 		}
-		line += fmt.Sprintf("  %*s → %-*s  %s", len(recoveryTime), shownDate(c.From), len(recoveryTime), to, ui.PrintableLine(c.Place))
+		line += fmt.Sprintf("  %*s → %-*s  %s", len(recoveryTime), shownDate(c.From), len(recoveryTime), to, ui.ShownWord(c.Place))
 	}
 	_, err := fmt.Fprintln(p.out, strings.TrimRight(line, " "))
 	return err
@@ -107,7 +107,7 @@ func (p *textPage) End(truncated bool, err error) error {
 	t.warnings(p.Warnings)
 	state := p.State(p.Sweep)
 	if running := state == string(record.SweepRunning) || state == string(record.SweepUndoing); err == nil && !running && p.Sweep.State != record.SweepUndone {
-		t.command("To take this sweep back:", p.Again.As(invocation.SweepUndo+" "+ui.PrintableLine(p.ID), invocation.TargetFlags...))
+		t.command("To take this sweep back:", p.Again.As(invocation.SweepUndo+" "+invocation.Quote(p.ID), invocation.TargetFlags...))
 	}
 	_, writeErr := io.WriteString(p.out, t.String())
 	return writeErr
@@ -155,7 +155,7 @@ func (p *jsonPage) Change(c record.Change) error {
 		separator = ""
 	}
 	p.n++
-	_, err = fmt.Fprintf(p.out, "%s\n    %s", separator, escapeUnprintable(text))
+	_, err = fmt.Fprintf(p.out, "%s\n    %s", separator, ui.EscapeJSON(text))
 	return err
 }
 

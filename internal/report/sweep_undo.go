@@ -21,8 +21,8 @@ func (p SweepUndoPlan) Text(l ui.Style) string {
 	t := newBuilder(l)
 	t.Row("target", p.Target.URI)
 	t.Row("", p.Target.Facts+", database "+p.Database)
-	t.Row("sweep", ui.PrintableLine(p.Sweep.SweepID)+", "+p.Sweep.State+", "+ui.Plural(p.Sweep.Changes, "change"))
-	t.Row("", "started "+p.Sweep.StartedAt+" on "+ui.PrintableLine(p.Sweep.Host))
+	t.Row("sweep", ui.ShownWord(p.Sweep.SweepID)+", "+ui.ShownWord(p.Sweep.State)+", "+ui.Plural(p.Sweep.Changes, "change"))
+	t.Row("", "started "+p.Sweep.StartedAt+" on "+ui.ShownWord(p.Sweep.Host))
 	t.Row("plan", "restore each document that still is as the sweep left it, and name the others")
 	if p.DryRun {
 		t.Row("", l.Paint(ui.Yellow, "dry run: nothing is written to the target"))
@@ -108,7 +108,7 @@ func (t *builder) nextAfterUndo(u SweepUndo) {
 	case r.Moved+r.Refused > 0 && len(r.Later) > 0:
 		t.Wrap("", "Later sweeps may have changed these documents. Take those back first, the newest first:")
 		for _, id := range r.Later {
-			t.Line("  %s", t.Paint(ui.Bold, cmd.As(invocation.SweepUndo+" "+ui.PrintableLine(id), invocation.TargetFlags...).String()))
+			t.Line("  %s", t.Paint(ui.Bold, cmd.As(invocation.SweepUndo+" "+invocation.Quote(id), invocation.TargetFlags...).String()))
 		}
 		t.command("Then go on with this one:", cmd)
 	case r.Moved+r.Refused > 0:

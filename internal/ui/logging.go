@@ -30,7 +30,7 @@ func LogLevel(quiet, verbose bool) slog.Level {
 // NewLogger returns a logger for w in the format of --log-format.
 func NewLogger(w io.Writer, format string, level slog.Level) *slog.Logger {
 	if format == LogJSON {
-		return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level}))
+		return slog.New(slog.NewJSONHandler(jsonLines{w}, &slog.HandlerOptions{Level: level}))
 	}
 	return slog.New(&lineHandler{out: w, level: level, mu: new(sync.Mutex)})
 }
@@ -62,7 +62,7 @@ func (h *lineHandler) Handle(_ context.Context, r slog.Record) error {
 	case r.Level < slog.LevelInfo:
 		b.WriteString("debug: ")
 	}
-	b.WriteString(Printable(r.Message))
+	b.WriteString(Indented(ShownText(r.Message)))
 	for _, a := range h.attrs {
 		writeAttr(&b, a)
 	}
@@ -79,7 +79,7 @@ func (h *lineHandler) Handle(_ context.Context, r slog.Record) error {
 }
 
 func writeAttr(b *strings.Builder, a slog.Attr) {
-	value := a.Value.Resolve().String()
+	value := cut(a.Value.Resolve().String(), longestText)
 	if strings.ContainsAny(value, " \"=") || value == "" || PrintableLine(value) != value {
 		value = strconv.Quote(value)
 	}

@@ -36,8 +36,36 @@ func escaping(text string, plain func(rune) bool) string {
 	return b.String()
 }
 
-// longestName is how many characters of a name are shown.
-const longestName = 100
+// How many characters are shown: of a name, of a word that somebody else wrote into a line of a report, and of a whole
+// text, such as an error's. No path is longer than the last.
+const (
+	longestName = 100
+	longestWord = 200
+	longestText = 5000
+)
+
+// ShownWord returns what somebody else wrote, such as a server's name of itself, fit to stand in a line: printable, and
+// cut where it is long.
+func ShownWord(text string) string { return PrintableLine(cut(text, longestWord)) }
+
+// ShownText returns a text of any kind fit for a terminal: printable, and cut where it is longer than any honest one.
+func ShownText(text string) string { return Printable(cut(text, longestText)) }
+
+// Indented returns a text of several lines, of which all but the first are indented: so that what somebody else wrote
+// never begins a line.
+func Indented(text string) string { return strings.ReplaceAll(text, "\n", "\n  ") }
+
+// cut returns text without what goes beyond so many characters, and with how long it is instead.
+func cut(text string, most int) string {
+	n := 0
+	for i := range text {
+		if n == most {
+			return fmt.Sprintf("%s… (%s)", text[:i], Plural(int64(len(text)), "byte"))
+		}
+		n++
+	}
+	return text
+}
 
 // ShownName returns a name that a user chose so that it does no harm anywhere: a plain word as it is, anything else in
 // quotation marks, with escapes for all that is no visible character. A long one is cut.

@@ -16,7 +16,7 @@ func (r Sanitizer) Err(err error) error {
 	if err == nil {
 		return nil
 	}
-	return &sanitizedError{cause: err, text: r.Sanitize(err.Error())}
+	return &sanitizedError{cause: err, text: ShownText(r.Text(err.Error()))}
 }
 
 type sanitizedError struct {
