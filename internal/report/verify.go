@@ -42,6 +42,12 @@ func (v Verification) verdict() (text, colour string) {
 	return "The target holds everything that the source holds.", ui.Green
 }
 
+// nothing tells whether the run ended before anything was compared, so that its figures are no figures.
+func (v Verification) nothing() bool { return v.Err != nil && v.Report.Passes == 0 }
+
+// nothingCompared stands in place of the table of such a run.
+const nothingCompared = "Nothing was compared."
+
 // numbersVerdict is the verdict where the numbers fit. That says nothing of what is behind them.
 func (v Verification) numbersVerdict() (text, colour string) {
 	text, colour = "There are at least as many documents as records", ui.Green

@@ -59,7 +59,8 @@ type (
 const junitNone = "0"
 
 // WriteJUnit writes v as JUnit's XML: a suite for the run, and one for each kind with a test case for each way to fall
-// short. Rejects are skipped test cases, since they alone are no difference.
+// short. Rejects are skipped test cases, since they alone are no difference. Where the run failed, nothing passes: what
+// found nothing until then is skipped.
 func (v Verification) WriteJUnit(w io.Writer) error {
 	seconds := fmt.Sprintf("%.3f", v.Report.Duration.Seconds())
 	out := junitReport{Name: "lanyardctl " + invocation.Verify, Time: seconds}
@@ -68,16 +69,13 @@ func (v Verification) WriteJUnit(w io.Writer) error {
 	}}
 	out.Suites = append(out.Suites, run)
 	run.add("ends", v.junitEnd())
-	run.add("differences are listed", v.junitListed())
-	run.add("values are not rejected", v.junitReasons())
+	run.add("differences are listed", v.unlessFailed(v.junitListed()))
+	run.add("values are not rejected", v.unlessFailed(v.junitReasons()))
 	for _, kind := range v.Report.Only.List() {
 		suite := &junitSuite{Name: kind.String(), Time: junitNone}
 		out.Suites = append(out.Suites, suite)
 		for _, c := range v.junitKind(kind) {
-			if v.Err != nil && c.outcome == (junitCase{}) {
-				c.outcome.Skipped = &junitDetail{Message: "the comparison did not come to its end"}
-			}
-			suite.add(c.name, c.outcome)
+			suite.add(c.name, v.unlessFailed(c.outcome))
 		}
 	}
 	for _, s := range out.Suites {
@@ -120,6 +118,14 @@ func failed(kind fmt.Stringer, message string, lines ...string) junitCase {
 
 func skipped(message string, lines ...string) junitCase {
 	return junitCase{Skipped: &junitDetail{Message: message, Text: strings.Join(lines, "\n")}}
+}
+
+// unlessFailed returns c, skipped where it would pass and the run failed.
+func (v Verification) unlessFailed(c junitCase) junitCase {
+	if v.Err != nil && c == (junitCase{}) {
+		return skipped("not decided, since the run failed")
+	}
+	return c
 }
 
 func (v Verification) junitEnd() junitCase {

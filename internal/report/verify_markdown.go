@@ -21,7 +21,11 @@ func (v Verification) WriteMarkdown(w io.Writer) error {
 	line("")
 	line("From %s to %s, database %s.", mdCode(v.Source), mdCode(v.Target), mdCode(v.Database))
 	line("")
-	mdTable(&b, v.head(), v.rows())
+	if v.nothing() {
+		line("%s", nothingCompared)
+	} else {
+		mdTable(&b, v.head(), v.rows())
+	}
 	if v.Report.CountsOnly {
 		line("")
 		line("%s", countsOnlyRemark)

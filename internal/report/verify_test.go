@@ -130,6 +130,10 @@ func goldenVerifications() map[string]Verification {
 	failed := clean
 	failed.Exit, failed.Err = exit.Failed, errors.New("read kv of MongoDB: connection <refused> & `gone`")
 	runs["failed"] = failed
+
+	early := Verification{Pair: failed.Pair, Report: verify.Report{Only: failed.Report.Only, StartedAt: failed.Report.StartedAt}}
+	early.Err = errors.New("MongoDB cannot be reached")
+	runs["failed-early"] = early
 	return runs
 }
 
@@ -235,7 +239,7 @@ func junitText(t interface{ Fatal(...any) }, v Verification) string {
 	return b.String()
 }
 
-func TestJUnitFailsExactlyWhenDifferencesWereFound(t *testing.T) {
+func TestJUnitFailsExactlyWhenDifferencesWereFoundAndPassesNothingThatWasNotRun(t *testing.T) {
 	for name, v := range goldenVerifications() {
 		var report junitReport
 		if err := xml.Unmarshal([]byte(junitText(t, v)), &report); err != nil {
@@ -246,6 +250,9 @@ func TestJUnitFailsExactlyWhenDifferencesWereFound(t *testing.T) {
 		}
 		if report.Errors != map[bool]int{true: 1}[v.Err != nil] {
 			t.Errorf("%s: %d errors, %v", name, report.Errors, v.Err)
+		}
+		if passed := report.Tests - report.Errors - report.Failures - report.Skipped; v.Err != nil && passed > 0 {
+			t.Errorf("%s: failed with %v, and yet %d tests passed", name, v.Err, passed)
 		}
 	}
 }

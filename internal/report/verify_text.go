@@ -19,10 +19,14 @@ func (v Verification) Text(l ui.Style) string {
 	t.Line("  from  %s", v.Source)
 	t.Line("  to    %s, database %s", v.Target, v.Database)
 	t.Line("")
-	t.Table(ui.Table{
-		Head: v.head(), Rows: v.rows(), Sums: true,
-		Colours: map[string]string{"missing": ui.Red, "different": ui.Red, "rejected": ui.Yellow},
-	})
+	if v.nothing() {
+		t.Line(nothingCompared)
+	} else {
+		t.Table(ui.Table{
+			Head: v.head(), Rows: v.rows(), Sums: true,
+			Colours: map[string]string{"missing": ui.Red, "different": ui.Red, "rejected": ui.Yellow},
+		})
+	}
 	if v.Report.CountsOnly {
 		t.Line("")
 		t.Wrap("", countsOnlyRemark)
