@@ -75,7 +75,7 @@ func newMigrateRedisToMongo(p program) *cobra.Command {
 	flags.SortFlags = false
 	f.bindPlaces(cmd, "write to")
 	f.bindParts(cmd, "copy")
-	flags.BoolVar(&f.dryRun, "dry-run", false, "report what would be done, and write nothing")
+	flags.BoolVar(&f.dryRun, "dry-run", false, "report what would be done, and write nothing to MongoDB")
 	f.bindRules(cmd, "`who` wins over others: source, target or fail")
 	flags.Var(&f.batchSize, "batch-size", "`records` in a batch, 1 to 100000")
 	flags.Var(&f.workers, "workers", "`batches` that are written side by side, 1 to 64")
@@ -199,7 +199,7 @@ func (o migrateOptions) preflight(source location.SourceFacts, target location.T
 	p.Rules = append(p.Rules, o.layoutRule()...)
 	switch {
 	case o.dryRun:
-		p.Mode = "dry run: nothing is written to the target"
+		p.Mode = "dry run: nothing is written to MongoDB; what would be left out goes to " + ui.PrintableLine(o.rejectsFile)
 	case resumed:
 		p.Rules = append(p.Rules, "goes on where an earlier run had stopped")
 	}

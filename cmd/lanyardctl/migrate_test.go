@@ -94,7 +94,7 @@ func TestPreflight(t *testing.T) {
 
 	only := record.Kinds(0).With(record.LastSeen)
 	dry := pairOptions{only: only, policy: record.PreferTarget, users: []record.UserID{1, 2, 3, 4, 5, 6, 7}}
-	golden.Compare(t, "preflight-dry-run.txt", show(migrateOptions{pairOptions: dry, dryRun: true}, nil, false, false))
+	golden.Compare(t, "preflight-dry-run.txt", show(migrateOptions{pairOptions: dry, dryRun: true, rejectsFile: "rejects.ndjson"}, nil, false, false))
 
 	resumed := pairOptions{only: only, policy: record.PreferSource, users: []record.UserID{1}}
 	golden.Compare(t, "preflight-resumed.txt", show(migrateOptions{pairOptions: resumed}, nil, true, true))

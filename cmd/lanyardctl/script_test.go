@@ -54,6 +54,7 @@ import (
 //	insert COLLECTION JSON…                 inserts documents into the database
 //	set COLLECTION USER JSON                sets fields of a user's document; null removes one
 //	delete COLLECTION USER                  deletes a user's documents
+//	remove COLLECTION ID                    deletes a document
 //	count COLLECTION N                      checks how many documents there are
 //	discord USER=JOINED…                    starts a part of Discord's API, with $DISCORD as its URL, $GUILD and $TOKEN
 //	lease DOING                             makes this test's process the one that sweeps the database, until it ends
@@ -87,7 +88,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"redis": startRedis, "certs": makeCertificates, "tlsredis": startTLSRedis, "tlsmongo": startTLSMongo, "seed": seedRedis, "mongo": makeDatabase, "ferretdb": startFerretDB, "insert": insertDocuments,
-			"set": setFields, "delete": deleteDocuments, "count": countDocuments, "discord": startDiscord, "lease": takeLease,
+			"set": setFields, "delete": deleteDocuments, "remove": removeDocument, "count": countDocuments, "discord": startDiscord, "lease": takeLease,
 			"documents": printDocuments, "exits": runAndCheckExit, "clean": cleanOutput,
 			"rejects": countReasons, "sweepid": keepSweepID,
 		},
@@ -274,6 +275,13 @@ func setFields(ts *testscript.TestScript, neg bool, args []string) {
 func deleteDocuments(ts *testscript.TestScript, neg bool, args []string) {
 	withDatabase(ts, func(ctx context.Context, db *mongo.Database) {
 		_, err := db.Collection(args[0]).DeleteMany(ctx, bson.D{{Key: "user_id", Value: args[1]}})
+		ts.Check(err)
+	})
+}
+
+func removeDocument(ts *testscript.TestScript, neg bool, args []string) {
+	withDatabase(ts, func(ctx context.Context, db *mongo.Database) {
+		_, err := db.Collection(args[0]).DeleteOne(ctx, bson.D{{Key: "_id", Value: args[1]}})
 		ts.Check(err)
 	})
 }

@@ -122,6 +122,7 @@ func explainMongo(err error, o TargetOptions) error {
 		unwritable *mongo.UnwritableError
 		index      *mongo.IndexError
 		late       *mongo.IndexTimeError
+		damaged    *mongo.DamagedError
 	)
 	if own, ok := errors.AsType[*mongo.TLSError](err); ok {
 		if hint := mongoTLSWords.Hint(own, from, time.Now()); hint != "" {
@@ -129,6 +130,8 @@ func explainMongo(err error, o TargetOptions) error {
 		}
 	}
 	switch {
+	case errors.As(err, &damaged):
+		return exit.Failure(err, damagedHint(damaged))
 	case errors.Is(err, mongo.ErrURI):
 		return exit.WrongUse(fmt.Sprintf("%s: %v", from, err), "such as "+mongoForm)
 	case errors.Is(err, mongo.ErrUnreachable):
@@ -164,6 +167,20 @@ func explainMongo(err error, o TargetOptions) error {
 		return exit.Failure(err, duplicatesHint(duplicates, o.Dedupe)+"; then run the same command again")
 	}
 	return err
+}
+
+// damagedHint says what to do about a document of lanyardctl's own that cannot be read.
+func damagedHint(e *mongo.DamagedError) string {
+	hint := "if you have a backup, put the document back; if not, delete it in a MongoDB shell: db." + e.Collection + ".deleteOne(" + e.Filter() + "). "
+	switch {
+	case e.IsLease():
+		return hint + "Before that, make sure that no lanyardctl is running on this database"
+	case e.Collection == mongo.SweepsCollection:
+		return hint + "Nothing else is lost, but lanyardctl can no longer undo the sweep that the document describes"
+	case e.Collection == mongo.SweepChangesCollection:
+		return hint + "sweep undo then restores everything else that the sweep changed, and leaves this one document as it is now"
+	}
+	return hint + "The next migration then starts from the beginning, which does no harm"
 }
 
 // duplicatesHint says what to do about documents that stand where one should be. Dedupe is what to type.

@@ -55,7 +55,7 @@ func (m Migration) title(l ui.Style) string {
 	case m.Err != nil:
 		return l.Paint(ui.Red, "Failed: ") + ui.Indented(m.Err.Error()) + "\nWhat was done until then:"
 	case m.Report.DryRun:
-		verb = "Dry run: nothing was written. This is what a migration would do"
+		verb = "Dry run: nothing was written to MongoDB. This is what a migration would do"
 	case m.Report.Resumed:
 		verb = "Migrated (went on where an earlier run had stopped; the figures are those of both)"
 	}
@@ -120,7 +120,11 @@ func (t *builder) notes(r migrate.Report) {
 
 func (t *builder) rejects(r migrate.Report) {
 	if r.RejectsFile != "" {
-		t.List("Left out, in "+ui.PrintableLine(r.RejectsFile)+":", ui.ItemsOf(r.Reasons, reasonTexts))
+		left := "Left out, in "
+		if r.DryRun {
+			left = "What would be left out, in "
+		}
+		t.List(left+ui.PrintableLine(r.RejectsFile)+":", ui.ItemsOf(r.Reasons, reasonTexts))
 	} else {
 		t.List("Left out:", ui.ItemsOf(r.Reasons, reasonTexts))
 	}

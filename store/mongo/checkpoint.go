@@ -45,9 +45,15 @@ func (c Checkpoints) Find(ctx context.Context, scope string) ([]record.Checkpoin
 	if err != nil {
 		return nil, c.wrap("look for interrupted runs", err)
 	}
-	var stored []checkpoint
-	if err := cursor.All(ctx, &stored); err != nil {
+	var documents []bson.Raw
+	if err := cursor.All(ctx, &documents); err != nil {
 		return nil, c.wrap("look for interrupted runs", err)
+	}
+	stored := make([]checkpoint, len(documents))
+	for i, doc := range documents {
+		if err := bson.Unmarshal(doc, &stored[i]); err != nil {
+			return nil, c.wrap("look for interrupted runs", damaged(CheckpointCollection, doc, err))
+		}
 	}
 	found := make([]record.Checkpoint, len(stored))
 	for i, s := range stored {

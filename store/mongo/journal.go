@@ -53,7 +53,7 @@ func (j *Journal) Sweeps(ctx context.Context) ([]record.Sweep, error) {
 		}
 		var d sweepDocument
 		if err := bson.Unmarshal(doc, &d); err != nil {
-			return nil, j.wrap("read the sweeps", err)
+			return nil, j.wrap("read the sweeps", damaged(SweepsCollection, doc, err))
 		}
 		sweeps = append(sweeps, record.Sweep{
 			ID: d.ID, State: d.State, Owner: record.Owner{Host: d.Host, PID: int(d.PID), Run: d.Run},

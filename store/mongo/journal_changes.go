@@ -2,6 +2,7 @@ package mongo
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -76,7 +77,7 @@ func changeOf(doc bson.Raw) (record.Change, error) {
 	c.User, _ = record.ParseUserID(d.UserID) // zero for nobody
 	var ok bool
 	if c.Collection, ok = record.ParseCollection(d.Collection); !ok {
-		return c, fmt.Errorf("change %d is of an unknown collection", d.Seq)
+		return c, errOtherCollection
 	}
 	if len(d.Steps) > 0 {
 		c.Steps = make([]record.Step, len(d.Steps))
@@ -84,11 +85,22 @@ func changeOf(doc bson.Raw) (record.Change, error) {
 	for i, s := range d.Steps {
 		c.Steps[i] = record.Step{ID: string(s.ID), Before: s.Before, After: s.After}
 		if c.Steps[i].Collection, ok = record.ParseCollection(s.Collection); !ok {
-			return c, fmt.Errorf("change %d is of an unknown collection", d.Seq)
+			return c, errOtherCollection
+		}
+		for _, document := range [][]byte{s.Before, s.After} {
+			if document != nil && bson.Raw(document).Validate() != nil {
+				return c, errNoDocument
+			}
 		}
 	}
 	return c, nil
 }
+
+// What a change of the journal may not hold.
+var (
+	errOtherCollection = errors.New("it names a collection that no sweep changes")
+	errNoDocument      = errors.New("a document that it keeps is none")
+)
 
 // Changes implements [record.Journal].
 func (j *Journal) Changes(ctx context.Context, sweep string, yield func([]record.Change) error) error {
@@ -111,7 +123,7 @@ func (j *Journal) changes(ctx context.Context, sweep string, projection bson.D, 
 		}
 		c, err := changeOf(doc)
 		if err != nil {
-			return j.wrap(operation, err)
+			return j.wrap(operation, damaged(SweepChangesCollection, doc, err))
 		}
 		if err := p.add(c, len(doc)); err != nil {
 			return err

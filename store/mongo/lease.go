@@ -49,7 +49,9 @@ func (l Leases) Lease(ctx context.Context, name string) (record.Lease, bool, err
 	var d leaseDocument
 	doc, err := l.findOne(ctx, collection, bson.D{{Key: "_id", Value: id}}, options.FindOne())
 	if err == nil {
-		err = bson.Unmarshal(doc, &d)
+		if err = bson.Unmarshal(doc, &d); err != nil {
+			err = damaged(collection, doc, err)
+		}
 	}
 	switch {
 	case errors.Is(err, mongo.ErrNoDocuments):
