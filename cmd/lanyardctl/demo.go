@@ -152,7 +152,7 @@ func (d *showing) run(ctx context.Context) error {
 		d.End,
 	}
 	d.line("%s", d.Paint(ui.Bold, "lanyardctl demo"))
-	d.wrap("Each command below is really run, in " + d.folder + "; what follows it is its own output.")
+	d.wrap("Each command below is really run, in " + ui.PrintableLine(d.folder) + "; what follows it is its own output.")
 	d.line("")
 	for _, step := range steps {
 		if err := step(); err != nil {
