@@ -13,6 +13,7 @@ import (
 	"github.com/lanyardctl/lanyardctl/internal/exit"
 	"github.com/lanyardctl/lanyardctl/internal/rejectsfile"
 	"github.com/lanyardctl/lanyardctl/internal/report"
+	"github.com/lanyardctl/lanyardctl/internal/ui"
 	"github.com/lanyardctl/lanyardctl/record"
 )
 
@@ -95,7 +96,7 @@ func openLines(path, run string, asked rejectsfile.Filter) (lineFile, error) {
 		for _, r := range file.Runs {
 			ids = append(ids, r.ID)
 		}
-		return l, errors.Join(exit.Failure(fmt.Errorf("--run: %w", err), "the file holds the runs "+strings.Join(ids, ", ")), file.Close())
+		return l, errors.Join(exit.Failure(fmt.Errorf("--run: %w", err), "the file holds the runs "+ui.Shortened(strings.Join(ids, ", "))), file.Close())
 	}
 	return l, nil
 }

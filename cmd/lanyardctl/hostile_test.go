@@ -151,10 +151,12 @@ var hostileLines = map[string][]string{
 	"completion":     {"bash", "! $H"},
 	"help":           {"! $H", "sweep"},
 
-	"rejects show":       {"$REJECTS", "$MISSING"},
+	"rejects show":       {"0 $REJECTS", "$REJECTS --run $H", "$MISSING", "! --kind $H $REJECTS", "! --user $H $REJECTS"},
 	"rejects retry":      {"$REJECTS --redis $REDIS --database $EMPTY", "$MISSING --redis $REDIS"},
-	"superseded show":    {"$SUPERSEDED", "$MISSING"},
-	"superseded restore": {"$SUPERSEDED --database $EMPTY --dry-run", "$MISSING"},
+	"superseded show":    {"0 $SUPERSEDED", "$MISSING"},
+	"superseded restore": {"$SUPERSEDED --line 1 --database $EMPTY --dry-run", "$MISSING --line 1", "! $H"},
+	"rejects":            {"! $H"},
+	"superseded":         {"! $H"},
 }
 
 // silentCommands show nothing that a stranger wrote.
@@ -268,7 +270,7 @@ func (w *hostileWorld) run(t *testing.T, name, line string, form []string) strin
 			outputs["a file "+ext] = string(content)
 		}
 	}
-	if slices.Contains(args, "json") && code != exit.Usage {
+	if slices.Contains(args, "json") && code != exit.Usage && (code != exit.Failed || outputs["stdout"] != "") {
 		outputs["stdout.json"] = outputs["stdout"]
 	}
 	var all strings.Builder

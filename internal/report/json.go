@@ -75,7 +75,7 @@ func indented(v any) ([]byte, error) {
 	if err := enc.Encode(v); err != nil {
 		return nil, err
 	}
-	return ui.EscapeJSON(b.Bytes()), nil
+	return ui.ShownJSON(b.Bytes()), nil
 }
 
 func orEmpty[K comparable, V any](m map[K]V) map[K]V {

@@ -36,8 +36,7 @@ type Lines struct {
 func (l Lines) count() (reasons map[record.Reason]int64, total int64, err error) {
 	reasons = map[record.Reason]int64{}
 	err = l.Each(func(line rejectsfile.Line) error {
-		reason, _ := shortened(string(line.Reason), longestShown) // somebody else may have written it
-		reasons[record.Reason(reason)]++
+		reasons[record.Reason(ui.ShownWord(string(line.Reason)))]++ // somebody else may have written it
 		total++
 		return nil
 	})
@@ -174,21 +173,6 @@ func runsText(runs []rejectsfile.RunLines, but string) string {
 // longestValue is how many characters of a value are shown.
 const longestValue = 60
 
-// longestShown is how many characters are shown of what is no value, and of all in a report for scripts.
-const longestShown = 200
-
-// shortened returns the text as one line that is fit for a terminal, and whether it was cut.
-func shortened(text string, most int) (string, bool) {
-	n := 0
-	for i := range text {
-		if n == most {
-			return ui.PrintableLine(text[:i]) + "…", true
-		}
-		n++
-	}
-	return ui.PrintableLine(text), false
-}
-
 // line writes a line of a file: what and whose it is, where it stood, and what it is.
 func (t *builder) line(line rejectsfile.Line, s shownLine) {
 	what := []string{line.Kind.String()}
@@ -199,8 +183,7 @@ func (t *builder) line(line rejectsfile.Line, s shownLine) {
 		what = append(what, ui.ShownName(s.field))
 	}
 	if line.Reason != record.SupersededReason {
-		reason, _ := shortened(string(line.Reason), longestShown)
-		what = append(what, "("+reason+")")
+		what = append(what, "("+ui.ShownWord(string(line.Reason))+")")
 	}
 	t.Wrap("  "+t.Paint(ui.Bold, fmt.Sprintf("%5d", line.Number))+"  ", strings.Join(what, " "))
 	value := "a " + ui.ShownName(line.Value.Type)
@@ -210,18 +193,13 @@ func (t *builder) line(line rejectsfile.Line, s shownLine) {
 	if line.Value.Present {
 		value = ui.Quoted(s.value, longestValue)
 	}
-	key, long := shortened(s.key, longestShown)
-	if long {
-		key += fmt.Sprintf(" (%s)", ui.Plural(int64(len(s.key)), "byte"))
-	}
-	if key != "" {
-		value = key + " = " + value
+	if s.key != "" {
+		value = ui.ShownWord(s.key) + " = " + value
 	}
 	const indent = "         "
 	t.Line("%s%s", indent, value)
 	if s.detail != "" {
-		detail, _ := shortened(s.detail, longestShown)
-		t.Wrap(indent, detail)
+		t.Wrap(indent, ui.ShownWord(s.detail))
 	}
 }
 
@@ -292,7 +270,7 @@ func (l Lines) WriteJSON(w io.Writer) error {
 		if err != nil {
 			return err
 		}
-		_, err = fmt.Fprintf(w, "%s\n    %s", separator, escapeUnprintable(text))
+		_, err = fmt.Fprintf(w, "%s\n    %s", separator, ui.EscapeJSON(text))
 		separator, end = ",", "\n  ]"
 		return err
 	})
@@ -318,13 +296,14 @@ func (l Lines) shownLines(yield func(rejectsfile.Line) error) error {
 func (l Lines) lineJSON(line rejectsfile.Line) lineJSON {
 	s := l.shown(line)
 	out := lineJSON{
-		Line: line.Number, Kind: line.Kind.String(), UserID: userOrNull(line.User), Reason: line.Reason,
-		Form: line.Value.Form, Type: line.Value.Type, Size: line.Value.Size, Hidden: s.hidden,
+		Line: line.Number, Kind: line.Kind.String(), UserID: userOrNull(line.User),
+		Reason: record.Reason(ui.ShownWord(string(line.Reason))),
+		Form:   line.Value.Form, Type: line.Value.Type, Size: line.Value.Size, Hidden: s.hidden,
 	}
 	short := func(text string) string {
-		text, long := shortened(text, longestShown)
-		out.Cut = out.Cut || long
-		return text
+		shown := ui.ShownWord(text)
+		out.Cut = out.Cut || shown != ui.PrintableLine(text)
+		return shown
 	}
 	out.Key, out.Detail = short(s.key), short(s.detail)
 	if line.HasField {

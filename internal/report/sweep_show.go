@@ -155,7 +155,7 @@ func (p *jsonPage) Change(c record.Change) error {
 		separator = ""
 	}
 	p.n++
-	_, err = fmt.Fprintf(p.out, "%s\n    %s", separator, ui.EscapeJSON(text))
+	_, err = fmt.Fprintf(p.out, "%s\n    %s", separator, ui.ShownJSON(text))
 	return err
 }
 

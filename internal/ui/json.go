@@ -4,15 +4,21 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"math"
 	"unicode"
 	"unicode/utf16"
 	"unicode/utf8"
 )
 
 // EscapeJSON escapes in JSON text what an encoder leaves as it is: DEL, the controls above it, and whatever else is no
-// mark on paper, such as a change of the direction of writing. All of them stand inside strings. A string that is longer
-// than any honest one is cut.
-func EscapeJSON(text []byte) []byte {
+// mark on paper, such as a change of the direction of writing. All of them stand inside strings.
+func EscapeJSON(text []byte) []byte { return escapeJSON(text, math.MaxInt) }
+
+// ShownJSON is [EscapeJSON] for what is shown and not kept: a string that is longer than any honest one is cut.
+func ShownJSON(text []byte) []byte { return escapeJSON(text, longestText) }
+
+// escapeJSON escapes, and leaves so many characters of each string.
+func escapeJSON(text []byte, most int) []byte {
 	var b bytes.Buffer
 	inside, n := false, 0 // of a string
 	for len(text) > 0 {
@@ -20,12 +26,12 @@ func EscapeJSON(text []byte) []byte {
 		text = text[len(unit):]
 		switch {
 		case unit[0] == '"':
-			if inside && n > longestText {
+			if inside && n > most {
 				fmt.Fprintf(&b, "… (%s)", Plural(int64(n), "character"))
 			}
 			inside, n = !inside, 0
 		case inside:
-			if n++; n > longestText {
+			if n++; n > most {
 				continue
 			}
 		}
@@ -59,12 +65,12 @@ func writeJSONUnit(b *bytes.Buffer, unit []byte) {
 	}
 }
 
-// jsonLines passes lines of JSON on with [EscapeJSON].
+// jsonLines passes lines of JSON on with [ShownJSON].
 type jsonLines struct{ io.Writer }
 
 // Write implements [io.Writer]. It returns the length of p, since its caller knows of no other.
 func (w jsonLines) Write(p []byte) (int, error) {
-	if _, err := w.Writer.Write(EscapeJSON(p)); err != nil {
+	if _, err := w.Writer.Write(ShownJSON(p)); err != nil {
 		return 0, err
 	}
 	return len(p), nil

@@ -79,7 +79,7 @@ func (h *lineHandler) Handle(_ context.Context, r slog.Record) error {
 }
 
 func writeAttr(b *strings.Builder, a slog.Attr) {
-	value := cut(a.Value.Resolve().String(), longestText)
+	value := Shortened(a.Value.Resolve().String())
 	if strings.ContainsAny(value, " \"=") || value == "" || PrintableLine(value) != value {
 		value = strconv.Quote(value)
 	}

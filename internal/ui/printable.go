@@ -49,11 +49,14 @@ const (
 func ShownWord(text string) string { return PrintableLine(cut(text, longestWord)) }
 
 // ShownText returns a text of any kind fit for a terminal: printable, and cut where it is longer than any honest one.
-func ShownText(text string) string { return Printable(cut(text, longestText)) }
+func ShownText(text string) string { return Printable(Shortened(text)) }
 
 // Indented returns a text of several lines, of which all but the first are indented: so that what somebody else wrote
 // never begins a line.
 func Indented(text string) string { return strings.ReplaceAll(text, "\n", "\n  ") }
+
+// Shortened returns text without what goes beyond the longest honest one.
+func Shortened(text string) string { return cut(text, longestText) }
 
 // cut returns text without what goes beyond so many characters, and with how long it is instead.
 func cut(text string, most int) string {
