@@ -55,6 +55,7 @@ func (g *collector) collection(ctx context.Context, c record.Collection) error {
 }
 
 func (g *collector) source(ctx context.Context, i int, source record.DateSource) error {
+	g.job.phase("waiting for "+nameOf(source), 0, unitEntries)
 	total, err := source.Total(ctx)
 	if err != nil {
 		return err

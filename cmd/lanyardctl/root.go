@@ -137,6 +137,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 
 // execute runs the command line until ctx is cancelled, and returns the exit code.
 func (p program) execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	stdout, stderr = ui.InEncoding(stdout, p.env), ui.InEncoding(stderr, p.env)
 	root := newRoot(p)
 	root.SetArgs(args)
 	root.SetOut(stdout)
@@ -148,7 +149,11 @@ func (p program) execute(ctx context.Context, args []string, stdout, stderr io.W
 	if _, ran := errors.AsType[runError](err); !ran {
 		err = calledWrong(root, cmd, args, err)
 	}
-	exit.Print(typedRedactor(args).Writer(stderr), err)
+	columns, _ := ui.TerminalWidth(stderr)
+	var said strings.Builder
+	exit.Print(&said, err)
+	// Standard error that cannot be written to is no error that could be told.
+	_, _ = io.WriteString(stderr, ui.Wrapped(typedRedactor(args).Text(said.String()), columns))
 	return exit.CodeOf(err)
 }
 

@@ -61,7 +61,7 @@ type targetRun struct {
 
 // newTargetRun returns a run that shows nothing of what red hides.
 func newTargetRun(o targetOptions, s streams, red ui.Sanitizer) *targetRun {
-	term := ui.NewConsole(red.Writer(s.err))
+	term := ui.NewConsole(s.err, red, ui.StyleOf(s.err, s.env))
 	return &targetRun{on: o, streams: s, red: red, term: term, log: ui.NewLogger(term, o.logFormat, ui.LogLevel(o.quiet, o.verbose))}
 }
 
@@ -69,7 +69,9 @@ func newTargetRun(o targetOptions, s streams, red ui.Sanitizer) *targetRun {
 func (r *targetRun) open(ctx context.Context, missing location.MissingFolder) (target location.Target, closeIt func(), err error) {
 	o := r.on.target
 	o.Missing = missing
+	arrived := r.waiting(r.streams.places.AwaitedTarget(o.Location))
 	target, err = r.streams.places.OpenTarget(ctx, o)
+	arrived()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -82,7 +84,9 @@ func (r *targetRun) open(ctx context.Context, missing location.MissingFolder) (t
 // function.
 func (r *targetRun) openSource(ctx context.Context, o location.SourceOptions) (source location.Source, closeIt func(), err error) {
 	o.Notify = func(message string) { r.log.Warn(message) }
+	arrived := r.waiting(r.streams.places.AwaitedSource(o.Location))
 	source, err = r.streams.places.OpenSource(ctx, o)
+	arrived()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -90,6 +94,15 @@ func (r *targetRun) openSource(ctx context.Context, o location.SourceOptions) (s
 	r.log.Debug("opened the source", "uri", o.Shown(), "is", source.Facts().Is)
 	r.warn(source.Facts().Warnings...)
 	return source, func() { r.closed("the source", source.Close()) }, nil
+}
+
+// findLanyard fails where the source holds nothing of Lanyard's, unless that is allowed.
+func (r *targetRun) findLanyard(ctx context.Context, source location.Source, o location.SourceOptions, allowEmpty bool) error {
+	if allowEmpty {
+		return nil
+	}
+	defer r.waiting("looking for Lanyard's keys in " + o.Shown())()
+	return r.streams.places.FindLanyard(ctx, source, o)
 }
 
 // warnOfSources tells what happened to the sources of a run that ended with err, where that does not tell it.
@@ -182,14 +195,27 @@ func (r *targetRun) stoppable(ctx context.Context, work func() error) error {
 	return work()
 }
 
+// progressMode is in which form the run tells how far it has come.
+func (r *targetRun) progressMode() string {
+	return ui.ProgressMode(r.on.progress, r.on.quiet, ui.Redraws(r.streams.err, r.streams.env))
+}
+
+// waiting says what is done, if that takes long, until arrived is called.
+func (r *targetRun) waiting(what string) (arrived func()) {
+	w := ui.Waiting{Mode: r.progressMode(), Log: r.log, Console: r.term}
+	if r.on.logFormat == ui.LogJSON && w.Mode == ui.ProgressBar {
+		w.Mode = ui.ProgressPlain
+	}
+	return w.For(what)
+}
+
 // startProgress shows the state until the returned function is called.
 func (r *targetRun) startProgress(state func() ui.Progress) (stop func(complete bool)) {
-	width, terminal := ui.TerminalWidth(r.streams.err)
 	var log *slog.Logger
 	if r.on.logFormat == ui.LogJSON {
 		log = r.log
 	}
-	return ui.StartProgress(ui.ProgressMode(r.on.progress, r.on.quiet, terminal), log, r.term, width, state)
+	return ui.StartProgress(r.progressMode(), log, r.term, state)
 }
 
 // run does the work of a command, unless the check of its options failed, and returns the error that sets the exit

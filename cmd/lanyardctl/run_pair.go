@@ -39,10 +39,8 @@ func (r *pairRun) do(ctx context.Context, missing location.MissingFolder, work f
 		return err
 	}
 	defer closeTarget()
-	if !r.allowEmpty {
-		if err := r.streams.places.FindLanyard(ctx, source, r.source); err != nil {
-			return err
-		}
+	if err := r.findLanyard(ctx, source, r.source, r.allowEmpty); err != nil {
+		return err
 	}
 	return work(ctx, source, target)
 }

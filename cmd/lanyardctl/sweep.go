@@ -342,11 +342,9 @@ func (r *sweepRun) openDates(ctx context.Context) (opened openedDates, closeAll 
 			return opened, nil, err
 		}
 		closeRedis = closeIt
-		if !r.options.allowEmpty {
-			if err := r.streams.places.FindLanyard(ctx, source, *o); err != nil {
-				closeRedis()
-				return opened, nil, err
-			}
+		if err := r.findLanyard(ctx, source, *o, r.options.allowEmpty); err != nil {
+			closeRedis()
+			return opened, nil, err
 		}
 		opened.sources = append(opened.sources, location.Dates(source))
 		opened.said = append(opened.said, report.Endpoint{URI: o.Shown(), Facts: ui.ShownWord(source.Facts().Is)})

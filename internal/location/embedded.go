@@ -23,6 +23,7 @@ var embeddedScheme = TargetScheme{
 			}
 			return checkPath(at, folder)
 		},
+		Awaited: func(at Location) string { return "starting the embedded database in " + EmbeddedFolder(at.URI) },
 	},
 	Open:    openEmbedded,
 	Explain: explainMongo,

@@ -17,7 +17,7 @@ import (
 
 var mongoScheme = TargetScheme{
 	Scheme: Scheme{
-		Schemes: []string{"mongodb", "mongodb+srv"}, Forms: []string{"mongodb://", "mongodb+srv://"}, Check: checkMongo,
+		Schemes: []string{"mongodb", "mongodb+srv"}, Forms: []string{"mongodb://", "mongodb+srv://"}, Check: checkMongo, Awaited: awaitedMongo,
 	},
 	Open: func(ctx context.Context, o TargetOptions) (Target, error) {
 		return openMongo(ctx, o.URI, o, func(context.Context) error { return nil })

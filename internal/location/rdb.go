@@ -26,6 +26,10 @@ var rdbScheme = SourceScheme{
 			}
 			return checkPath(at, place.path)
 		},
+		Awaited: func(at Location) string {
+			place, _ := parseRDB(at) // it was checked
+			return "checking the RDB file " + place.path
+		},
 	},
 	Still:   true,
 	Open:    openRDB,

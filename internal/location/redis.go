@@ -17,7 +17,7 @@ import (
 )
 
 var redisScheme = SourceScheme{
-	Scheme:  Scheme{Schemes: []string{"redis", "rediss", "unix"}, Forms: []string{"redis://", "rediss:// (TLS)", "unix://"}, Check: checkRedis},
+	Scheme:  Scheme{Schemes: []string{"redis", "rediss", "unix"}, Forms: []string{"redis://", "rediss:// (TLS)", "unix://"}, Check: checkRedis, Awaited: awaitedRedis},
 	Open:    openRedis,
 	Explain: explainRedis,
 }

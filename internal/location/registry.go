@@ -25,6 +25,9 @@ type Scheme struct {
 
 	// Check fails with a wrong use where the URI cannot be meant. Nothing is opened.
 	Check func(Location) error
+
+	// Awaited says what is done while a location is opened, without its password.
+	Awaited func(Location) string
 }
 
 // SourceScheme opens the sources whose URIs have one of its schemes.

@@ -3,12 +3,10 @@
 package redact
 
 import (
-	"io"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 
 	"github.com/lanyardctl/lanyardctl/record"
 )
@@ -123,27 +121,3 @@ func InsideQuotes(s string) string {
 
 // Text returns s without secrets.
 func (r *Redactor) Text(s string) string { return HideText(r.literals.Replace(s)) }
-
-// Writer passes on what is written to it without secrets. Each call to Write is looked at by itself, so it has to be
-// given whole lines. It may be used from several goroutines.
-type Writer struct {
-	mu  sync.Mutex
-	out io.Writer
-	red *Redactor
-}
-
-// Writer returns a Writer to out.
-func (r *Redactor) Writer(out io.Writer) *Writer {
-	return &Writer{out: out, red: r}
-}
-
-// Write writes p without secrets. It returns the length of p, since its caller knows of no other.
-func (w *Writer) Write(p []byte) (int, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	clean := w.red.Text(string(p))
-	if _, err := io.WriteString(w.out, clean); err != nil {
-		return 0, err
-	}
-	return len(p), nil
-}

@@ -27,12 +27,12 @@ func LogLevel(quiet, verbose bool) slog.Level {
 	return slog.LevelInfo
 }
 
-// NewLogger returns a logger for w in the format of --log-format.
-func NewLogger(w io.Writer, format string, level slog.Level) *slog.Logger {
+// NewLogger returns a logger for c in the format of --log-format.
+func NewLogger(c *Console, format string, level slog.Level) *slog.Logger {
 	if format == LogJSON {
-		return slog.New(slog.NewJSONHandler(jsonLines{w}, &slog.HandlerOptions{Level: level}))
+		return slog.New(slog.NewJSONHandler(jsonLines{c}, &slog.HandlerOptions{Level: level}))
 	}
-	return slog.New(&lineHandler{out: w, level: level, mu: new(sync.Mutex)})
+	return slog.New(&lineHandler{out: wrappingWriter{c}, level: level, mu: new(sync.Mutex)})
 }
 
 // lineHandler writes log lines for people: "warning: text key=value". Information has no word before it. With debugging

@@ -23,14 +23,14 @@ const (
 	plainEvery = 10 * time.Second
 )
 
-// ProgressMode decides what --progress means for a stream.
-func ProgressMode(flag string, quiet, terminal bool) string {
+// ProgressMode decides what --progress means for a stream. Redraws tells whether a line of it can be drawn anew.
+func ProgressMode(flag string, quiet, redraws bool) string {
 	switch {
 	case quiet:
 		return ProgressNone
 	case flag != ProgressAuto:
 		return flag
-	case terminal:
+	case redraws:
 		return ProgressBar
 	}
 	return ProgressPlain
@@ -61,14 +61,14 @@ type progressView interface {
 
 // StartProgress shows the state on c until the returned function is called; plain progress goes to log where that is
 // not nil.
-func StartProgress(mode string, log *slog.Logger, c *Console, width int, state func() Progress) (stop func(complete bool)) {
+func StartProgress(mode string, log *slog.Logger, c *Console, state func() Progress) (stop func(complete bool)) {
 	var view progressView
 	every := plainEvery
 	switch mode {
 	case ProgressNone:
 		return func(bool) {}
 	case ProgressBar:
-		view, every = newBarView(c, width), barEvery
+		view, every = newBarView(c), barEvery
 	default:
 		view = newPlainView(c, time.Now(), state())
 		if log != nil {
@@ -204,7 +204,6 @@ func (v logView) write(phase string, p Progress) {
 // barView draws a bar on a terminal.
 type barView struct {
 	console *Console
-	width   int
 	bar     *progressbar.ProgressBar
 	last    Progress
 }
@@ -212,18 +211,22 @@ type barView struct {
 // beside is about how many columns stand beside the bar itself.
 const beside = 72
 
-func newBarView(c *Console, width int) *barView { return &barView{console: c, width: width} }
+func newBarView(c *Console) *barView { return &barView{console: c} }
 
 func (v *barView) newBar(unit string) *progressbar.ProgressBar {
+	theme := progressbar.ThemeDefault
+	if !v.console.look.Blocks {
+		theme.Saucer = "#"
+	}
 	return progressbar.NewOptions64(1,
-		progressbar.OptionSetWriter(barWriter{v.console}),
-		progressbar.OptionSetWidth(min(max(v.width-beside, 8), 40)),
+		progressbar.OptionSetWriter(io.Discard), // draw shows it, over what was there before
+		progressbar.OptionSetTheme(theme),
+		progressbar.OptionSetWidth(min(max(v.console.look.Width-beside, 8), 40)),
 		progressbar.OptionShowCount(),
 		progressbar.OptionShowIts(),
 		progressbar.OptionSetItsString(unit),
 		progressbar.OptionSetPredictTime(true),
 		progressbar.OptionShowElapsedTimeOnFinish(),
-		progressbar.OptionUseANSICodes(true),
 	)
 }
 
@@ -242,7 +245,7 @@ func (v *barView) end(_ time.Time, p Progress, complete bool) {
 		p.Phase, p.Total = "stopped", max(p.Total, p.Done+1)
 	}
 	v.draw(p)
-	v.console.leaveBar()
+	v.console.leave()
 }
 
 func (v *barView) draw(p Progress) {
@@ -257,6 +260,7 @@ func (v *barView) draw(p Progress) {
 		v.bar.ChangeMax64(p.Total)
 	}
 	v.last = p
-	// Drawing fails only where the terminal is gone.
+	// It is discarded, which cannot fail.
 	_ = v.bar.Set64(p.Done)
+	v.console.draw(strings.TrimPrefix(v.bar.String(), "\r"))
 }

@@ -60,7 +60,7 @@ func TestProgressLeaksNothing(t *testing.T) {
 		t.Run(mode, func(t *testing.T) {
 			defer goleak.VerifyNone(t)
 			var out bytes.Buffer
-			stop := StartProgress(mode, nil, NewConsole(&out), 80, func() Progress { return Progress{Done: 5, Total: 5} })
+			stop := StartProgress(mode, nil, NewConsole(&out, NewSanitizer(), Style{Width: 80}), func() Progress { return Progress{Done: 5, Total: 5} })
 			stop(true)
 			if (out.Len() == 0) != (mode == ProgressNone) {
 				t.Errorf("%q", out.String())
@@ -100,7 +100,7 @@ func TestProgressThatCountsAnewHasItsOwnSpeed(t *testing.T) {
 // lastLine returns what a terminal would show of the last line that was drawn before the newline at the end.
 func lastLine(out string) string {
 	out = strings.TrimSuffix(out, "\n")
-	return strings.TrimSuffix(out[strings.LastIndex(out, "\r")+1:], "\x1b[0K")
+	return strings.TrimRight(out[strings.LastIndex(out, "\r")+1:], " ")
 }
 
 func TestABarEndsAtAHundredPerCentAndNotBefore(t *testing.T) {
@@ -120,7 +120,7 @@ func TestABarEndsAtAHundredPerCentAndNotBefore(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			var out bytes.Buffer
-			v := newBarView(NewConsole(&out), 100)
+			v := newBarView(NewConsole(&out, NewSanitizer(), Style{Width: 100}))
 			for _, s := range test.states {
 				v.show(time.Time{}, s)
 			}
@@ -137,7 +137,7 @@ func TestABarEndsAtAHundredPerCentAndNotBefore(t *testing.T) {
 
 func TestABarThatStoppedIsNotFull(t *testing.T) {
 	var out bytes.Buffer
-	v := newBarView(NewConsole(&out), 100)
+	v := newBarView(NewConsole(&out, NewSanitizer(), Style{Width: 100}))
 	v.show(time.Time{}, Progress{Phase: "copying", Done: 5, Total: 10})
 	v.end(time.Time{}, Progress{Phase: "copying", Done: 6, Total: 10}, false)
 	if strings.Contains(out.String(), "100%") || !strings.Contains(lastLine(out.String()), "60%") || !strings.HasSuffix(out.String(), "\n") {
@@ -145,16 +145,37 @@ func TestABarThatStoppedIsNotFull(t *testing.T) {
 	}
 }
 
+func TestABarNeedsNoMoreThanATerminalHas(t *testing.T) {
+	for name, test := range map[string]struct {
+		look   Style
+		saucer string
+	}{"of block elements": {Style{Width: 100, Blocks: true}, "█"}, "of ASCII": {Style{Width: 100}, "#"}, "too narrow": {Style{Width: 30}, ""}} {
+		t.Run(name, func(t *testing.T) {
+			var out bytes.Buffer
+			v := newBarView(NewConsole(&out, NewSanitizer(), test.look))
+			v.show(time.Time{}, Progress{Phase: "copying much", Done: 5, Total: 10, Unit: "keys"})
+			v.show(time.Time{}, Progress{Phase: "copying", Done: 6, Total: 10, Unit: "keys"})
+			for drawn := range strings.SplitSeq(out.String(), "\r") {
+				if !strings.Contains(drawn, test.saucer) && drawn != "" || Columns(drawn) >= test.look.Width || strings.Contains(drawn, "\x1b") ||
+					!test.look.Blocks && strings.Trim(drawn, "\r !\"#%()+,-./0123456789:;<=>?@[]_abcdefghijklmnopqrstuvwxyz|") != "" {
+					t.Errorf("%q", drawn)
+				}
+			}
+		})
+	}
+}
+
 func TestALogLineTakesTheBarOffItsLine(t *testing.T) {
 	var out bytes.Buffer
-	c := NewConsole(NewSanitizer("redis://:hunter2@h").Writer(&out))
-	v := newBarView(c, 100)
+	c := NewConsole(&out, NewSanitizer("redis://:hunter2@h"), Style{Width: 100})
+	v := newBarView(c)
 	v.show(time.Time{}, Progress{Phase: "copying", Done: 5, Total: 10})
+	drawn := Columns(strings.TrimPrefix(out.String(), "\r"))
 	out.Reset()
 	if _, err := c.Write([]byte("trying redis://:hunter2@h again\n")); err != nil {
 		t.Fatal(err)
 	}
-	if want := eraseLine + "trying redis://:xxxxx@h again\n"; out.String() != want {
+	if want := "\r" + strings.Repeat(" ", drawn) + "\rtrying redis://:xxxxx@h again\n"; out.String() != want {
 		t.Errorf("got %q, want %q", out.String(), want)
 	}
 	out.Reset()

@@ -35,10 +35,15 @@ func drawsBlocks(env func(string) string) bool {
 	return strings.Contains(encoding, "utf8") && env("TERM") != "dumb"
 }
 
+// Redraws tells whether w is a terminal on which a line can be drawn over.
+func Redraws(w io.Writer, env func(string) string) bool {
+	_, terminal := TerminalWidth(w)
+	return terminal && env("TERM") != "dumb"
+}
+
 // wantsColour tells whether text for w may be coloured.
 func wantsColour(w io.Writer, env func(string) string) bool {
-	_, terminal := TerminalWidth(w)
-	return terminal && env("NO_COLOR") == "" && env("TERM") != "dumb"
+	return Redraws(w, env) && env("NO_COLOR") == ""
 }
 
 // Style is how a report for people is laid out.

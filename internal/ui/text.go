@@ -127,12 +127,14 @@ func (t *Text) Items(list []Item) {
 }
 
 // Wrap writes text after head, broken between words at the width; further lines are indented below the text.
-func (t *Text) Wrap(head, text string) {
+func (t *Text) Wrap(head, text string) { t.fill(head, strings.Repeat(" ", Columns(head)), text) }
+
+// fill writes text after head, broken between words at the width, and with indent before further lines.
+func (t *Text) fill(head, indent, text string) {
 	line, used := head, Columns(head)
-	indent := strings.Repeat(" ", used)
 	empty := true
-	for word := range strings.FieldsSeq(text) {
-		n := Columns(word)
+	for _, piece := range pieces(text) {
+		n := Columns(piece)
 		if !empty && t.Width > 0 && used+1+n > t.Width {
 			t.Line("%s", strings.TrimRight(line, " "))
 			line, used, empty = indent, len(indent), true
@@ -140,7 +142,7 @@ func (t *Text) Wrap(head, text string) {
 		if !empty {
 			line, used = line+" ", used+1
 		}
-		line, used, empty = line+word, used+n, false
+		line, used, empty = line+piece, used+n, false
 	}
 	t.Line("%s", strings.TrimRight(line, " "))
 }
