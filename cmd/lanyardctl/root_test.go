@@ -9,6 +9,7 @@ import (
 	"github.com/lanyardctl/lanyardctl/internal/exit"
 	"github.com/lanyardctl/lanyardctl/internal/exit/exittest"
 	"github.com/lanyardctl/lanyardctl/internal/location"
+	"github.com/lanyardctl/lanyardctl/internal/ui"
 )
 
 // programOf returns the program with the variables, given as names and values in turn.
@@ -90,6 +91,15 @@ func TestEveryHelpHasAnExampleAndItsExitStatus(t *testing.T) {
 		}
 	}
 	check(newRoot(programOf()))
+}
+
+func TestNoCommandIsBrokenWhereALineIs(t *testing.T) {
+	for _, cmd := range newRoot(programOf()).Commands() {
+		command := cmd.CommandPath() + " --mongo mongodb://localhost:27017"
+		if got, want := ui.Wrapped("hint: type this: "+command+"\n", 30), "hint: type this:\n  "+command+"\n"; got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
 }
 
 func TestCompletionScripts(t *testing.T) {

@@ -23,8 +23,12 @@ func Wrapped(text string, columns int) string {
 	return t.String()
 }
 
-// commandStart matches the beginning of a command that a text tells its reader to type.
-var commandStart = regexp.MustCompile("^[(\"'`]*(?:lanyardctl|redis-(?:cli|server|check-rdb)|docker|ACL|CONFIG|db\\.\\w+\\.\\w+\\()")
+// commandStart matches the beginning of a command that a text tells its reader to type: of lanyardctl, Redis, Docker or
+// MongoDB.
+var commandStart = regexp.MustCompile("^[(\"'`]*(?:lanyardctl (?:-|(?:" + ownCommands + ")\\b)|redis-(?:cli|server|check-rdb)|docker|ACL|CONFIG|db\\.\\w+\\.\\w+\\()")
+
+// ownCommands are those of lanyardctl: what else follows the name is a sentence.
+const ownCommands = "completion|demo|embedded|help|migrate|rejects|superseded|sweep|verify|version"
 
 // pieces splits a text into what is not to be broken: words, and commands, so that they can be copied.
 func pieces(text string) []string {

@@ -15,6 +15,7 @@ func TestCommandsAreNotBroken(t *testing.T) {
 		`drop it (db.kv.dropIndex("a b")), and so on`:                              {"drop", "it", `(db.kv.dropIndex("a b")),`, "and", "so", "on"},
 		`db.kv.createIndex({a: 1}, {name: "x"}) it is`:                             {`db.kv.createIndex({a: 1}, {name: "x"})`, "it", "is"},
 		"CONFIG GET dir. It's so":                                                  {"CONFIG GET dir.", "It's", "so"},
+		"lanyardctl did not":                                                       {"lanyardctl", "did", "not"},
 		"lanyardctl sweep makes text of the user's id":                             {"lanyardctl sweep makes text of the user's id"},
 	} {
 		if got := pieces(text); !slices.Equal(got, want) {
