@@ -139,6 +139,9 @@ func run(args []string, stdout, stderr io.Writer) int {
 func (p program) execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	stdout, stderr = ui.InEncoding(stdout, p.env), ui.InEncoding(stderr, p.env)
 	root := newRoot(p)
+	if len(args) > 0 && args[0] == cobra.ShellCompRequestCmd {
+		plainUsages(root)
+	}
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)

@@ -113,6 +113,22 @@ func TestCompletionScripts(t *testing.T) {
 	}
 }
 
+func TestShellsShowNoMarksInDescriptions(t *testing.T) {
+	var check func(cmd *cobra.Command)
+	check = func(cmd *cobra.Command) {
+		for _, child := range cmd.Commands() {
+			check(child)
+		}
+		args := append([]string{"__complete"}, strings.Fields(cmd.CommandPath())[1:]...)
+		for _, typed := range []string{"-", ""} {
+			if _, stdout, _ := call(append(args, typed)...); strings.Contains(stdout, "`") {
+				t.Errorf("%s: %s", cmd.CommandPath(), stdout)
+			}
+		}
+	}
+	check(newRoot(programOf()))
+}
+
 func TestShellsCompleteTheValuesOfFlags(t *testing.T) {
 	kinds := "api_keys,kv,last_seen,monitoring_since,metrics"
 	for line, want := range map[string]string{
