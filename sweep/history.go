@@ -3,7 +3,7 @@ package sweep
 import (
 	"context"
 	"fmt"
-	"slices"
+	"strings"
 	"time"
 
 	"github.com/lanyardctl/lanyardctl/internal/lease"
@@ -30,13 +30,31 @@ func ReadHistory(ctx context.Context, journal record.Journal, leases record.Leas
 	return h, err
 }
 
-// Find returns the sweep with the ID, or [ErrUnknown].
-func (h History) Find(id string) (record.Sweep, error) {
-	i := slices.IndexFunc(h.Sweeps, func(s record.Sweep) bool { return s.ID == id })
-	if i < 0 {
-		return record.Sweep{}, fmt.Errorf("%w: %s", ErrUnknown, id)
+// Last is a name for the newest sweep.
+const Last = "last"
+
+// Find returns the sweep that the text names: by its ID, by the beginning of it, or as the last. Otherwise it returns
+// [ErrUnknown] or an [*AmbiguousError].
+func (h History) Find(text string) (record.Sweep, error) {
+	var found []record.Sweep
+	for _, s := range h.Sweeps {
+		switch {
+		case s.ID == text:
+			return s, nil
+		case strings.HasPrefix(s.ID, text):
+			found = append(found, s)
+		}
 	}
-	return h.Sweeps[i], nil
+	if text == Last && len(h.Sweeps) > 0 {
+		return h.Sweeps[0], nil
+	}
+	switch len(found) {
+	case 0:
+		return record.Sweep{}, fmt.Errorf("%w: %s", ErrUnknown, text)
+	case 1:
+		return found[0], nil
+	}
+	return record.Sweep{}, &AmbiguousError{text, found}
 }
 
 // States that a person is shown beside those of [record.SweepState].

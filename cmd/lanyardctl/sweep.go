@@ -248,12 +248,17 @@ func runSweep(ctx context.Context, o sweepOptions, s streams, checked error) err
 // explainSweep gives an error of a sweep, or of taking one back, its next step. It returns other errors as they are.
 func explainSweep(err error, a invocation.Invocation) error {
 	list := a.As(invocation.SweepList, invocation.TargetFlags...).String()
-	var busy *lease.BusyError
+	var (
+		busy      *lease.BusyError
+		ambiguous *sweep.AmbiguousError
+	)
 	switch {
 	case errors.As(err, &busy):
 		return exit.Failure(err, "wait until it has ended, then run the same command again; what there is shows "+list)
 	case errors.Is(err, lease.ErrLost):
 		return exit.Failure(err, "what was done until then is journalled; see what the other one does, then run the same command again: "+list)
+	case errors.As(err, &ambiguous):
+		return exit.Failure(err, "type more of the ID; which sweeps there are shows "+list)
 	case errors.Is(err, sweep.ErrUnknown):
 		return exit.Failure(err, "see which sweeps there are: "+list)
 	case errors.Is(err, sweep.ErrUndone): // since a moment ago

@@ -14,12 +14,13 @@ import (
 	"github.com/lanyardctl/lanyardctl/internal/location"
 	"github.com/lanyardctl/lanyardctl/internal/report"
 	"github.com/lanyardctl/lanyardctl/record"
-	"github.com/lanyardctl/lanyardctl/sweep"
 )
 
 const sweepShowLong = `Show what a sweep changed: the user, the collection, what was done, the dates before
 and after, and where the date came from; the newest change first. Documents are
 never shown, since they may hold API keys.
+
+` + sweepIDHelp + `
 
 ` + targetEnvironmentHelp + `
 ` + exitStatus
@@ -46,30 +47,25 @@ func newSweepShow(p program) *cobra.Command {
 		Long:  sweepShowLong,
 		Example: `  lanyardctl sweep show 20261122-010203-456-ab12
   lanyardctl sweep show 20261122-010203-456-ab12 --max-changes 0 --output json | jq .list`,
-		Args: cobra.ExactArgs(1),
 	}, func(flags *pflag.FlagSet) {
 		flags.IntVar(&most, "max-changes", 100, "`number` of changes to show; 0 for all")
 	})
 }
 
 // showSweep prints a sweep and its changes as they come.
-func showSweep(ctx context.Context, r *targetRun, journal record.Journal, leases record.Leases, id string, most int) error {
-	history, err := sweep.ReadHistory(ctx, journal, leases, r.on.now)
-	if err != nil {
-		return err
-	}
-	s, err := history.Find(id)
+func showSweep(ctx context.Context, r *targetRun, journal record.Journal, leases record.Leases, typed string, most int) error {
+	history, s, err := r.findSweep(ctx, journal, leases, invocation.SweepShow, typed)
 	if err != nil {
 		return err
 	}
 	r.began = true
-	show := report.SweepShow{Run: r.facts(nil), ID: id, Sweep: s, History: history}
+	show := report.SweepShow{Run: r.facts(nil), ID: s.ID, Sweep: s, History: history}
 	out := bufio.NewWriter(r.streams.out)
 	page := show.PageForPeople(out, r.look(r.streams.out))
 	if r.on.output == outputJSON {
 		page = show.PageForScripts(out)
 	}
-	truncated, readErr := eachChange(ctx, journal, id, most, page)
+	truncated, readErr := eachChange(ctx, journal, s.ID, most, page)
 	if readErr != nil {
 		readErr = location.Explained(readErr, "run the same command again", r.explainTarget(readErr))
 		if said := r.settled(ctx, readErr); said != nil {

@@ -22,6 +22,8 @@ was before, byte for byte. One that somebody changed since stays as it is, and i
 named. It can be run again at any time, also after it was killed; with --dry-run
 it writes nothing.
 
+` + sweepIDHelp + `
+
 ` + targetEnvironmentHelp + sweepExit + `
   130  interrupted; the same command goes on`
 
@@ -42,28 +44,22 @@ func newSweepUndo(p program) *cobra.Command {
 		Long:  sweepUndoLong,
 		Example: `  lanyardctl sweep undo 20261122-010203-456-ab12 --dry-run
   lanyardctl sweep undo 20261122-010203-456-ab12`,
-		Args: cobra.ExactArgs(1),
 	}, func(flags *pflag.FlagSet) {
 		flags.BoolVar(&dryRun, "dry-run", false, "report what would be done, and write nothing")
 	})
 }
 
-func undoSweep(ctx context.Context, r *targetRun, target location.Target, id string, dryRun bool) error {
-	journal := target.Journal()
-	history, err := sweep.ReadHistory(ctx, journal, target.Leases(), r.on.now)
-	if err != nil {
-		return err
-	}
-	s, err := history.Find(id)
+func undoSweep(ctx context.Context, r *targetRun, target location.Target, typed string, dryRun bool) error {
+	history, s, err := r.findSweep(ctx, target.Journal(), target.Leases(), invocation.SweepUndo, typed)
 	if err != nil {
 		return err
 	}
 	if s.State == record.SweepUndone {
 		r.began = true
-		return r.print(report.SweepUndo{Run: r.facts(nil), ID: id, Report: sweep.UndoReport{DryRun: dryRun, StartedAt: time.Now()}, Before: true})
+		return r.print(report.SweepUndo{Run: r.facts(nil), ID: s.ID, Report: sweep.UndoReport{DryRun: dryRun, StartedAt: time.Now()}, Before: true})
 	}
 	job := sweep.NewUndo(sweep.UndoOptions{
-		Documents: target.Documents(), Journal: journal, Leases: target.Leases(), ID: id, DryRun: dryRun, RetryFor: r.on.target.RetryFor,
+		Documents: target.Documents(), Journal: target.Journal(), Leases: target.Leases(), ID: s.ID, DryRun: dryRun, RetryFor: r.on.target.RetryFor,
 		Notify: func(message string) { r.log.Info(message) },
 	})
 	r.announce(report.SweepUndoPlan{
@@ -78,18 +74,19 @@ func undoSweep(ctx context.Context, r *targetRun, target location.Target, id str
 	stop(runErr == nil)
 	r.began = true
 	err = undoOutcome(r, result, runErr)
-	u := report.SweepUndo{Run: r.facts(runErr), ID: id, Report: *result}
+	u := report.SweepUndo{Run: r.facts(runErr), ID: s.ID, Report: *result}
 	u.Exit = exit.CodeOf(err)
 	return r.tell(err, u)
 }
 
 // undoOutcome returns the error that taking a sweep back ends with.
 func undoOutcome(r *targetRun, result *sweep.UndoReport, err error) error {
+	next := "this goes on: " + r.on.again.String()
 	switch {
 	case errors.Is(err, record.ErrInterrupted):
-		return exit.Interruption("the same command goes on")
+		return exit.Interruption(next)
 	case err != nil:
-		return location.Explained(err, "the same command goes on", explainSweep(err, r.on.again), r.explainTarget(err))
+		return location.Explained(err, next, explainSweep(err, r.on.again), r.explainTarget(err))
 	case result.Moved+result.Refused > 0:
 		return exit.Silent(exit.Rejects)
 	}
