@@ -1,6 +1,13 @@
 package main
 
-import "github.com/spf13/cobra"
+import (
+	"bytes"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/lanyardctl/lanyardctl/internal/ui"
+)
 
 // newHelp replaces cobra's own help command, which ends with 0 also where there is no such command.
 func newHelp() *cobra.Command {
@@ -31,4 +38,28 @@ func child(parent *cobra.Command, name string) *cobra.Command {
 		}
 	}
 	return nil
+}
+
+// Help is as wide as the terminal, where that is not wider than is good to read, or than any terminal elsewhere.
+const (
+	widestHelp = 100
+	plainHelp  = 80
+)
+
+// fitHelp makes the help of root and of all commands below it fit into the width of what it is written to.
+func fitHelp(root *cobra.Command) {
+	write := root.HelpFunc()
+	root.SetHelpFunc(func(cmd *cobra.Command, args []string) {
+		out := cmd.OutOrStdout()
+		columns, terminal := ui.TerminalWidth(out)
+		if !terminal {
+			columns = plainHelp
+		}
+		var text bytes.Buffer
+		cmd.SetOut(&text)
+		write(cmd, args)
+		cmd.SetOut(out)
+		// The output knows that it could not be written, and says so at the end.
+		_, _ = io.WriteString(out, ui.Reflow(text.String(), min(columns, widestHelp)))
+	})
 }

@@ -59,6 +59,7 @@ func newRoot(p program) *cobra.Command {
 	root.AddCommand(newMigrate(p), newRejects(p), newSuperseded(p), newVerify(p), newSweep(p), newDemo(p), newEmbedded(), newVersion(), newCompletion())
 	root.SetHelpCommand(newHelp())
 	root.InitDefaultHelpCmd()
+	fitHelp(root)
 	markRun(root)
 	checkGiven(root)
 	checkArguments(root)

@@ -85,8 +85,8 @@ func TestEveryHelpHasAnExampleAndItsExitStatus(t *testing.T) {
 			}
 		}
 		for line := range strings.Lines(stdout) {
-			if len(line) > 100 {
-				t.Errorf("the help of %s has a line of %d bytes: %s", cmd.CommandPath(), len(line), line)
+			if n := ui.Columns(strings.TrimSuffix(line, "\n")); n > 80 {
+				t.Errorf("the help of %s has a line of %d columns: %s", cmd.CommandPath(), n, line)
 			}
 		}
 	}

@@ -45,7 +45,7 @@ func newSweepShow(p program) *cobra.Command {
 		Use:   "show ID",
 		Short: "Show what a sweep changed",
 		Long:  sweepShowLong,
-		Example: `  lanyardctl sweep show 20261122-010203-456-ab12
+		Example: `  lanyardctl sweep show last
   lanyardctl sweep show 20261122-010203-456-ab12 --max-changes 0 --output json | jq .list`,
 	}, func(flags *pflag.FlagSet) {
 		flags.IntVar(&most, "max-changes", 100, "`number` of changes to show; 0 for all")

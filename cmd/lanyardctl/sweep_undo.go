@@ -42,7 +42,7 @@ func newSweepUndo(p program) *cobra.Command {
 		Use:   "undo ID",
 		Short: "Take a sweep back",
 		Long:  sweepUndoLong,
-		Example: `  lanyardctl sweep undo 20261122-010203-456-ab12 --dry-run
+		Example: `  lanyardctl sweep undo last --dry-run
   lanyardctl sweep undo 20261122-010203-456-ab12`,
 	}, func(flags *pflag.FlagSet) {
 		flags.BoolVar(&dryRun, "dry-run", false, "report what would be done, and write nothing")
