@@ -32,6 +32,12 @@ func (l Location) PasswordWarning(variable string) []string {
 	return []string{fmt.Sprintf("everybody on this machine can read the password in %s: set %s instead", l.From, variable)}
 }
 
+// unknownHost is the next step where the name of a host cannot be found.
+func unknownHost(from string) string {
+	return "is the name right in " + from + "? The name of a Docker Compose service is known inside its network only: run lanyardctl there, " +
+		"or publish the service's port and name 127.0.0.1 (docs/docker.md)"
+}
+
 // Variables are all that name a source, a target or a database, in the order in which Lanyard reads them.
 var Variables = append(redisVariables, redisHost, redisIPv6, mongoVariable, databaseVariable)
 

@@ -134,6 +134,8 @@ func explainMongo(err error, o TargetOptions) error {
 		return exit.Failure(err, damagedHint(damaged))
 	case errors.Is(err, mongo.ErrURI):
 		return exit.WrongUse(fmt.Sprintf("%s: %v", from, err), "such as "+mongoForm)
+	case errors.Is(err, mongo.ErrUnreachable) && errors.Is(err, mongo.ErrNoHost):
+		return exit.Failure(err, unknownHost(from))
 	case errors.Is(err, mongo.ErrUnreachable):
 		return exit.Failure(err, fmt.Sprintf("is the server running, and is %s right? (waited at most %s; --timeout waits longer)", from, o.Timeout))
 	case errors.Is(err, mongo.ErrAuth):

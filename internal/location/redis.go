@@ -133,6 +133,8 @@ func explainRedis(err error, at SourceOptions) error {
 			text = own.Detail
 		}
 		return exit.WrongUse(from+": "+text, "the form is "+redisForm+"; a Sentinel has ?master_name=NAME after it, and a Cluster ?addr=HOST:PORT")
+	case errors.Is(err, redis.ErrNoHost):
+		return exit.Failure(err, unknownHost(from))
 	case errors.Is(err, redis.ErrUnreachable):
 		return exit.Failure(err, fmt.Sprintf("is the server running, and is %s right? (waited at most %s; --timeout waits longer)", from, at.Timeout))
 	case errors.Is(err, redis.ErrAuth):

@@ -24,6 +24,7 @@ import (
 var (
 	ErrURI         = errors.New("the MongoDB URI cannot be used")
 	ErrUnreachable = errors.New("MongoDB cannot be reached")
+	ErrNoHost      = errors.New("no such host") // of an ErrUnreachable, at least one
 	ErrAuth        = errors.New("MongoDB refuses the user or the password")
 	ErrPermission  = errors.New("MongoDB does not let the user do this")
 	ErrTooOld      = errors.New("the server is too old")
@@ -204,9 +205,12 @@ func (s *Store) scrub(err error) error {
 	case err == nil || errors.As(err, &done):
 		return err
 	case errors.As(err, &selection):
-		why, aboutTLS := s.members.whyNone(selection)
+		why, aboutTLS, unknown := s.members.whyNone(selection)
 		if aboutTLS != nil {
 			err = errors.Join(&TLSError{aboutTLS}, err)
+		}
+		if unknown {
+			err = errors.Join(ErrNoHost, err)
 		}
 		return &scrubbed{"no server could be selected: " + why, err}
 	case written:

@@ -87,8 +87,9 @@ func (m *members) of(addr string) (heartbeat, bool) {
 	return h, ok
 }
 
-// whyNone says of each server why the driver could not select it, and returns the first reason that is about TLS, if any.
-func (m *members) whyNone(e topology.ServerSelectionError) (text string, aboutTLS error) {
+// whyNone says of each server why the driver could not select it, and returns the first reason that is about TLS, if any,
+// and whether the name of a host is unknown.
+func (m *members) whyNone(e topology.ServerSelectionError) (text string, aboutTLS error, unknown bool) {
 	why := make(map[string]string)
 	for _, s := range e.Desc.Servers {
 		why[s.Addr.String()] = "no answer so far"
@@ -105,16 +106,17 @@ func (m *members) whyNone(e topology.ServerSelectionError) (text string, aboutTL
 		}
 	}
 	if len(why) == 0 {
-		return "the URI leads to no server", nil
+		return "the URI leads to no server", nil, false
 	}
 	var texts []string
 	for _, addr := range slices.Sorted(maps.Keys(why)) {
 		if _, reason := m.tlsReason(failures[addr]); reason != nil && aboutTLS == nil {
 			aboutTLS = reason
 		}
+		unknown = unknown || isUnknown(failures[addr])
 		texts = append(texts, addr+": "+why[addr])
 	}
-	return strings.Join(texts, "; "), aboutTLS
+	return strings.Join(texts, "; "), aboutTLS, unknown
 }
 
 // why says why a server with the heartbeat is not selected.
@@ -140,15 +142,14 @@ func (m *members) why(h heartbeat) string {
 
 // whyFailed says in a few words why the driver could not speak to a server.
 func (m *members) whyFailed(err error) string {
-	var lookup *net.DNSError
 	detail, reason := m.tlsReason(err)
 	switch {
 	case reason != nil && detail != "":
 		return reason.Error() + ": " + detail
 	case reason != nil:
 		return reason.Error()
-	case errors.As(err, &lookup):
-		return "no such host"
+	case isUnknown(err):
+		return ErrNoHost.Error()
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return "connection refused"
 	case handshake.Ended(err):
@@ -158,6 +159,9 @@ func (m *members) whyFailed(err error) string {
 	}
 	return redact.HideURIs(err.Error())
 }
+
+// isUnknown tells whether the name of a host could not be found.
+func isUnknown(err error) bool { return errors.As(err, new(*net.DNSError)) }
 
 // heartbeatWait is how long the first heartbeats of a set's members are waited for. One that is down refuses at once or
 // never answers.

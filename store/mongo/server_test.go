@@ -289,6 +289,9 @@ func TestWhyNoServerIsSelected(t *testing.T) {
 			if !errors.Is(err, mongo.ErrUnreachable) || strings.Contains(err.Error(), "hunter2") {
 				t.Fatalf("%v", err)
 			}
+			if unknown := name == "no such host"; errors.Is(err, mongo.ErrNoHost) != unknown {
+				t.Errorf("%v: is ErrNoHost: %t", err, !unknown)
+			}
 			for _, want := range strings.Split(c.want, "; ") {
 				if !strings.Contains(err.Error(), want) {
 					t.Errorf("%v, want %s", err, want)

@@ -23,6 +23,7 @@ var (
 	ErrScheme      = errors.New("unknown scheme: redis://, rediss:// and unix:// are known")
 	ErrURI         = errors.New("not a usable URI")
 	ErrUnreachable = errors.New("unreachable")
+	ErrNoHost      = fmt.Errorf("%w: no such host", ErrUnreachable)
 	ErrTLSFile     = errors.New("a file for TLS cannot be used")
 	ErrAuth        = errors.New("the server refuses the user name or password")
 	ErrNoPassword  = errors.New("the server asks for a password, and none is given")
@@ -93,6 +94,7 @@ func diagnose(addr string, secure bool, err error) error {
 	var (
 		netErr   net.Error
 		redisErr goredis.Error
+		lookup   *net.DNSError
 		own      *Error
 	)
 	switch {
@@ -100,6 +102,8 @@ func diagnose(addr string, secure bool, err error) error {
 		return err
 	case reasonOf(err) == ErrDatabase, reasonOf(err) == ErrNoCluster:
 		return failure(addr, reasonOf(err), "") // which says all
+	case errors.As(err, &lookup) && lookup.IsNotFound:
+		return failure(addr, ErrNoHost, "")
 	case reasonOf(err) != nil:
 		return failure(addr, reasonOf(err), plain(err))
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &netErr) && netErr.Timeout():

@@ -221,7 +221,7 @@ func TestWhatCannotBeOpenedHasAClearError(t *testing.T) {
 		{"nobody listens", fmt.Sprintf("redis://:%s@127.0.0.1:%d", password, closed), redis.ErrUnreachable, "refused"},
 		{"nobody answers", "redis://:" + password + "@" + silent(t), redis.ErrUnreachable, "no answer in time"},
 		{"no such socket", "unix:///nonexistent/socket", redis.ErrUnreachable, "no such file"},
-		{"no such host", "redis://:" + password + "@host.invalid", redis.ErrUnreachable, "host.invalid"},
+		{"no such host", "redis://:" + password + "@host.invalid", redis.ErrNoHost, "host.invalid"},
 		{"a wrong password", strings.Replace(secured.URI, password, password+"x", 1), redis.ErrAuth, ""},
 		{"no password", "redis://" + secured.Addr, redis.ErrNoPassword, ""},
 		{"a user without rights", "redis://reader:" + password + "@" + limited.Addr, redis.ErrPermission, ""},
