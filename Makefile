@@ -2,6 +2,16 @@
 
 BIN := bin/lanyardctl
 
+# Where make install puts it: $(DESTDIR)$(PREFIX)/bin.
+PREFIX ?= /usr/local
+
+# The port of make try's redis-server.
+PORT ?= 17777
+
+# Without cgo the binary is static: it runs on any Linux of its kind, and in an image that holds nothing else. The race
+# detector alone needs cgo.
+export CGO_ENABLED ?= 0
+
 # FerretDB is slow and has data races of its own under the race detector, and takes minutes to compile for it. So all but
 # its own package is tested with -race and without it, and tests reach it as a process: the binary, built without -race.
 SLIM := -tags noembedded
@@ -19,6 +29,11 @@ help: ## list the targets
 build: ## build bin/lanyardctl
 	go build -o $(BIN) ./cmd/lanyardctl
 
+.PHONY: install
+install: build ## install it in PREFIX=/usr/local, below DESTDIR
+	install -d "$(DESTDIR)$(PREFIX)/bin"
+	install -m 755 $(BIN) "$(DESTDIR)$(PREFIX)/bin/lanyardctl"
+
 # The arguments of the two runs of go test.
 EMBEDDED_TESTS := ./store/embedded
 OTHER_TESTS := -race $(SLIM) ./... $(SEED)
@@ -33,7 +48,7 @@ need-test: build
 .PHONY: test
 test: need-test ## run all tests (installs redis-server if missing)
 	go test $(EMBEDDED_TESTS)
-	go test $(OTHER_TESTS)
+	CGO_ENABLED=1 go test $(OTHER_TESTS)
 
 # As it was given, and not shown: it may hold a password.
 test-mongo: export LANYARDCTL_TEST_MONGO := $(value MONGO)
@@ -42,7 +57,7 @@ test-mongo: export LANYARDCTL_TEST_MONGO := $(value MONGO)
 test-mongo: need-test ## run all tests on a MongoDB server, and say what ran where (MONGO=mongodb://...)
 	@test -n "$$LANYARDCTL_TEST_MONGO" || { echo "make test-mongo: name a server: make test-mongo MONGO='mongodb://HOST:27017/'" >&2; \
 		echo "hint: MONGO may be a variable of the environment, where nobody else can read a password" >&2; exit 1; }
-	@go run ./internal/testtable $(EMBEDDED_TESTS) -- $(OTHER_TESTS)
+	@CGO_ENABLED=1 go run ./internal/testtable $(EMBEDDED_TESTS) -- $(OTHER_TESTS)
 
 .PHONY: lint
 lint: ## check the form of the code: gofmt, vet, staticcheck, shell syntax
@@ -61,10 +76,14 @@ fuzz: ## run each fuzz target for a short time (FUZZTIME=10s)
 	@scripts/fuzz
 
 .PHONY: try
-try: build ## migrate the bundled dump into ./try (installs redis-server if missing)
+try: ## start a redis-server with the bundled dump, for a real run (PORT=17777; installs it if missing)
 	@scripts/need redis-server redis-server
-	@scripts/try $(BIN)
+	@scripts/try start "$(PORT)"
+
+.PHONY: try-stop
+try-stop: ## stop it
+	@scripts/try stop
 
 .PHONY: clean
-clean: ## remove what the other targets made
+clean: try-stop ## remove what the other targets made
 	rm -rf bin try
