@@ -180,6 +180,9 @@ func TestRedactedTexts(t *testing.T) {
 		`dial redis://:hunter2@h:1: refused (redis://:hunter2@h).`:     `dial redis://:xxxxx@h:1: refused (redis://:xxxxx@h).`,
 		`{"msg":"use \"redis://:hunter2@h\": no"}`:                     `{"msg":"use \"redis://:xxxxx@h\": no"}`,
 		`{"uri":"redis://h?password=hunter2","n":1}`:                   `{"uri":"redis://h?password=xxxxx","n":1}`,
+		"from \x1b[0mredis://:hunter2@h:1\nto":                         "from \x1b[0mredis://:xxxxx@h:1\nto",
+		"\x1b[1;31mverify mongodb://h:1\x1b[0m":                        "\x1b[1;31mverify mongodb://h:1\x1b[0m",
+		"\x1b[1mmongodb://u:hunter2@h.\x1b[0m":                         "\x1b[1mmongodb://u:xxxxx@h.\x1b[0m",
 		`dial mongodb://u:hunter2@a,b/ and redis://v:hunter2@c, twice`: `dial mongodb://u:xxxxx@a,b/ and redis://v:xxxxx@c, twice`,
 	}
 	for text, want := range tests {

@@ -11,8 +11,12 @@ import (
 	"github.com/lanyardctl/lanyardctl/record"
 )
 
-// uriInText matches a URI inside a longer text. A quotation mark ends it, unless it is escaped.
-var uriInText = regexp.MustCompile(`[A-Za-z][A-Za-z0-9+.-]*://(?:\\.|[^\s"\\])*`)
+// uriInText matches a URI inside a longer text. A quotation mark ends it, unless it is escaped. What colours it, before and
+// after, is matched as well: the letter that ends a colour's escape sequence is no part of the scheme.
+var uriInText = regexp.MustCompile(`(?:\x1b\[[0-9;]*m)?[A-Za-z][A-Za-z0-9+.-]*://(?:\\.|[^\s"\\])*`)
+
+// colours matches the escape sequences of colours before and after a text.
+var colours = regexp.MustCompile(`(?s)^(\x1b\[[0-9;]*m)?(.*?)(\x1b\[[0-9;]*m)?$`)
 
 // keyInText matches API keys of both forms. Any other text of so many hexadecimal digits is hidden as well.
 var keyInText = regexp.MustCompile(`(?i:lnyd_)?[0-9a-fA-F]{32,}`)
@@ -32,11 +36,12 @@ func HideText(text string) string {
 // HideURIs hides the passwords of URIs anywhere in text.
 func HideURIs(text string) string {
 	return uriInText.ReplaceAllStringFunc(text, func(match string) string {
-		uri := strings.TrimRight(match, `.,:;)}>'"\`) // which belongs to the sentence
+		painted := colours.FindStringSubmatch(match)
+		uri := strings.TrimRight(painted[2], `.,:;)}>'"\`) // which belongs to the sentence
 		if templateInText.MatchString(uri) {
 			return match
 		}
-		return HideURI(uri) + match[len(uri):]
+		return painted[1] + HideURI(uri) + painted[2][len(uri):] + painted[3]
 	})
 }
 
