@@ -8,8 +8,8 @@ PREFIX ?= /usr/local
 # The port of make try's redis-server.
 PORT ?= 17777
 
-# Without cgo the binary is static: it runs on any Linux of its kind, and in an image that holds nothing else. The race
-# detector alone needs cgo.
+# Without cgo the binary is static: it runs on any Linux, and in an image that holds nothing else. Only the race detector
+# needs cgo. CGO_ENABLED=1 builds one that finds names as the system does, such as those of mDNS.
 export CGO_ENABLED ?= 0
 
 # FerretDB is slow and has data races of its own under the race detector, and takes minutes to compile for it. So all but

@@ -1,5 +1,5 @@
-// Package imagetest builds the root file system of the image as the Dockerfile says, without a container engine, and runs
-// it in a chroot. It also reads examples/compose.yaml as Docker Compose does.
+// Package imagetest builds the root file system of the image as the Dockerfile says, without a container engine, and
+// runs lanyardctl in it. It also reads examples/compose.yaml as Docker Compose does.
 package imagetest
 
 import (
@@ -37,8 +37,8 @@ func (i *image) path(name string) string {
 	return filepath.Join(i.root, filepath.FromSlash(name))
 }
 
-// build does what the Dockerfile says and returns its last stage. Of what the image golang holds, a stage has but the file
-// of the authorities; a command is run outside, in the stage's working folder.
+// build does what the Dockerfile says and returns its last stage. Of what the image golang holds, a stage has only the
+// file of the authorities; a command is run outside, in the stage's working folder.
 func build(t *testing.T, authorities []byte) *image {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(repository, "Dockerfile"))
