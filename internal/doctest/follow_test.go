@@ -200,7 +200,9 @@ var masks = []struct {
 }{
 	{sweepID, "ID"},
 	{regexp.MustCompile(`(ID  )\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(  \S+ +\d+ +)\S+`), "${1}TIME${2}HOST"},
-	{regexp.MustCompile(`\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC`), "TIME UTC"},
+	{regexp.MustCompile(`\d{4}-\d\d-\d\d(\s+)\d\d:\d\d:\d\d UTC`), "DATE${1}TIME UTC"},
+	{regexp.MustCompile(`\b[A-Z2-7]{26}\b`), "RUN"},
+	{regexp.MustCompile(`-\d{8}T\d{6}\.\d{3}Z\.`), "-TIME."},
 	{regexp.MustCompile(`on \S+ \(process \d+\), by lanyardctl .*`), "on HOST (process N), by lanyardctl VERSION"},
 	{regexp.MustCompile(`host +options`), "host options"},
 	{regexp.MustCompile(`Redis \d+\.\d+\.\d+`), "Redis N"},
