@@ -66,10 +66,11 @@ type watchedSource struct {
 // Parts implements [record.Source].
 func (s watchedSource) Parts(ctx context.Context) ([]record.Part, error) {
 	parts, err := s.Source.Parts(ctx)
+	watched := make([]record.Part, len(parts)) // the source may keep its own
 	for i, part := range parts {
-		parts[i] = watchedPart{part, s.named}
+		watched[i] = watchedPart{part, s.named}
 	}
-	return parts, err
+	return watched, err
 }
 
 // Deferred implements [record.Source].
