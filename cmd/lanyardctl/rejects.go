@@ -61,7 +61,7 @@ func newShowLines(p program, name string, cmd *cobra.Command) *cobra.Command {
 	var f lineFlags
 	most, reveal, output := 0, false, outputText
 	cmd.Use = "show FILE"
-	cmd.Args = oneFile
+	cmd.Args = cobra.ExactArgs(1)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if err := oneOf("--output", output, outputText, outputJSON); err != nil {
 			return err
@@ -107,15 +107,4 @@ func newShowLines(p program, name string, cmd *cobra.Command) *cobra.Command {
 	flags.StringVar(&output, "output", outputText, "`format` of the report: text or json")
 	completeValues(cmd, "output", outputText, outputJSON)
 	return cmd
-}
-
-// oneFile says what is wrong where a command is not given exactly one file.
-func oneFile(cmd *cobra.Command, args []string) error {
-	switch len(args) {
-	case 1:
-		return nil
-	case 0:
-		return exit.WrongUse(cmd.CommandPath()+": no file named", "name the file: "+cmd.CommandPath()+" FILE")
-	}
-	return exit.WrongUse(cmd.CommandPath()+": several files named", "name one file: "+cmd.CommandPath()+" FILE")
 }

@@ -44,7 +44,7 @@ func newRejectsRetry(p program) *cobra.Command {
 		Example: `  lanyardctl rejects retry rejects.ndjson
   lanyardctl rejects retry rejects.ndjson --user 94490510688792576 --dry-run
   lanyardctl rejects retry rejects.ndjson --reason conflict --on-conflict source`,
-		Args: oneFile,
+		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s := p.of(cmd)
 			o, err := f.options(s.program, time.Now(), cmd.Flags(), args[0])

@@ -53,7 +53,7 @@ func newSupersededRestore(p program) *cobra.Command {
 		Long:  supersededRestoreLong,
 		Example: `  lanyardctl superseded restore rejects.superseded.ndjson --line 1,4 --dry-run
   lanyardctl superseded restore rejects.superseded.ndjson --user 94490510688792576`,
-		Args: oneFile,
+		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s := p.of(cmd)
 			o, err := f.options(s.program, time.Now(), cmd.Flags(), args[0])
