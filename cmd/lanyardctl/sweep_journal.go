@@ -101,7 +101,7 @@ func sweepIDs(ctx context.Context, p program, o targetOptions, typed string) []s
 	for _, s := range history.Sweeps {
 		if idForm.MatchString(s.ID) && strings.HasPrefix(s.ID, typed) {
 			what := fmt.Sprintf("%s, %s, %s", history.State(s), ui.Plural(s.Changes, "change"), s.StartedAt.UTC().Format("2006-01-02 15:04 MST"))
-			list = append(list, cobra.CompletionWithDesc(s.ID, ui.PrintableLine(what)))
+			list = append(list, cobra.CompletionWithDesc(s.ID, ui.ShownWord(what)))
 		}
 	}
 	return list
@@ -149,7 +149,7 @@ func (r *targetRun) findSweep(ctx context.Context, journal record.Journal, lease
 	}
 	s, err := history.Find(typed)
 	if err == nil && s.ID != typed {
-		r.log.Info(typed + " is the sweep " + ui.PrintableLine(s.ID))
+		r.log.Info(typed + " is the sweep " + ui.ShownWord(s.ID))
 		r.on.again.Name = command + " " + invocation.Quote(s.ID)
 	}
 	return history, s, err
