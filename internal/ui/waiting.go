@@ -25,8 +25,8 @@ func (w Waiting) For(what string) (arrived func()) {
 	if w.Mode == ProgressNone {
 		return func() {}
 	}
-	ticker := time.NewTicker(waitOnTerminal)
-	stop := w.follow(what, time.Now(), ticker.C)
+	since, ticker := time.Now(), time.NewTicker(waitOnTerminal)
+	stop := w.follow(what, since, ticker.C)
 	return func() {
 		ticker.Stop()
 		stop()
@@ -41,7 +41,7 @@ func (w Waiting) follow(what string, since time.Time, ticks <-chan time.Time) (s
 		for {
 			select {
 			case now := <-ticks:
-				if w.say(what, now.Sub(since)) {
+				if w.say(what, now.Sub(since).Round(time.Second)) {
 					return
 				}
 			case <-quit:
