@@ -44,7 +44,7 @@ func chooseStart(found []record.Checkpoint, target map[string]string, restart bo
 			s.obsolete = append(s.obsolete, c.ID)
 		case now.Sub(c.Heartbeat) > resumeWithin:
 			s.obsolete = append(s.obsolete, c.ID)
-			s.why = fmt.Sprintf("the run of %s was interrupted too long ago to go on with; starting from the beginning", stamp(c.Heartbeat))
+			s.why = fmt.Sprintf("the run of %s was interrupted too long ago to be resumed; starting from the beginning", stamp(c.Heartbeat))
 		case !sameTarget(c.Target, target):
 			s.obsolete = append(s.obsolete, c.ID)
 			s.why = "the target's collections were dropped since the interrupted run; starting from the beginning"

@@ -35,7 +35,7 @@ func CheckDeletable(documents []Document) error {
 	}
 	for _, d := range documents {
 		if !d.Kind.OfUsers() || d.User == 0 || d.Numeric {
-			return fmt.Errorf("a document of %s that is nobody's is not deleted", d.Kind)
+			return fmt.Errorf("a document of %s without a valid user id is not deleted", d.Kind)
 		}
 	}
 	return nil

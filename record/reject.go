@@ -12,8 +12,8 @@ const (
 	InvalidFieldName     Reason = "invalid-field-name"    // the target cannot hold a field of this name
 	InvalidUserID        Reason = "invalid-user-id"       // no snowflake
 	InvalidUTF8          Reason = "invalid-utf8"          // no text
-	NotACounter          Reason = "not-a-counter"         // no finite number from zero up, or a reserved name
-	NotATimestamp        Reason = "not-a-timestamp"       // no time at all
+	NotACounter          Reason = "not-a-counter"         // not a finite number of zero or more, or a reserved name
+	NotATimestamp        Reason = "not-a-timestamp"       // not a time
 	NumberOutOfRange     Reason = "number-out-of-range"   // an integer beyond int64, or a number beyond float64
 	RefusedByTarget      Reason = "refused-by-target"     // the target's own refusal
 	StaleAPIKey          Reason = "stale-api-key"         // authenticates, but another key is the user's current one

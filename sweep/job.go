@@ -165,7 +165,7 @@ func (j *Job) working() string {
 	if j.opts.DryRun {
 		return "comparing"
 	}
-	return "mending"
+	return "fixing"
 }
 
 // journalled writes changes to the journal before they are made.

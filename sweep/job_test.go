@@ -609,7 +609,7 @@ func TestAnElectionAtTheEdgesEndsNoSweep(t *testing.T) {
 			if err != nil || len(sweeps) != 1 || sweeps[0].State != record.SweepDone {
 				t.Errorf("%v, %+v", err, sweeps)
 			}
-			if n := len(told); n == 0 || !strings.Contains(told[n-1], "the lease was not given back") {
+			if n := len(told); n == 0 || !strings.Contains(told[n-1], "the lease was not released") {
 				t.Errorf("%q", told)
 			}
 		})

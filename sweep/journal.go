@@ -65,7 +65,7 @@ func release(ctx context.Context, held *lease.Held, cause error, notify func(mes
 	ctx, cancel := bounded(ctx, cause)
 	defer cancel()
 	if err := held.Release(ctx); err != nil {
-		notify(fmt.Sprintf("the lease was not given back (%v): the next sweep takes a while to find out that nobody has it", err))
+		notify(fmt.Sprintf("the lease was not released (%v): the next sweep takes some seconds longer to start", err))
 	}
 }
 

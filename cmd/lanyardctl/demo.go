@@ -25,7 +25,7 @@ import (
 const demoLong = `Show in a minute what lanyardctl does, without any server: a dry run, a migration
 and a verification of a bundled Redis dump, into an embedded database in a
 temporary folder. In between a sweep recovers monitoring dates that forks of
-Lanyard would have hidden. Then two documents are changed behind the tool's back,
+Lanyard would have hidden. Then two documents are changed without the tool,
 and verify finds them. Each command is shown before it is run, and what follows is
 its real output.
 
@@ -135,12 +135,12 @@ func (d *showing) run(ctx context.Context) error {
 		d.do(ctx, command{verify, exit.Rejects}),
 		d.remark("Exit status 3 again: nothing is missing, and what was rejected is still rejected. Without rejects it is 0."),
 
-		d.tell("Now somebody meddles.", "Two documents are changed behind lanyardctl's back, as a MongoDB client would:"),
+		d.tell("Somebody changes the data.", "Two documents are changed without lanyardctl, as any MongoDB client can:"),
 		func() error { return d.asClient(ctx, demo.Client.Tamper) },
 		d.do(ctx, command{verify + " --quiet", exit.Differences}),
 		d.remark("Exit status 4: a CI job would stop here, and say which user's document it is."),
 
-		d.tell("Mend it.", "migrate can be run again at any time. The value that somebody else wrote is theirs unless you say "+
+		d.tell("Fix it.", "migrate can be run again at any time. The value that somebody else wrote is theirs unless you say "+
 			"otherwise: --on-conflict source says that Redis is right."),
 		d.do(ctx, command{migrate + changed + " --on-conflict source --quiet --rejects mended.ndjson", exit.Done}),
 		d.remark("And all is well again, for these two users:"),

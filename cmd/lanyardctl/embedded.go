@@ -50,7 +50,7 @@ signal ends it at once, with 130.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if opts.Dir = args[0]; redact.MayHoldUser(opts.Dir) {
-				return exit.WrongUse("DIR is no folder (it is not shown: it may hold a password)", "give the path of a folder; ./ before it makes certain that it is one")
+				return exit.WrongUse("DIR is not a folder (it is not shown: it may hold a password)", "give the path of a folder; ./ before it makes certain that it is one")
 			}
 			if _, err := os.Stat(opts.Dir); errors.Is(err, fs.ErrNotExist) && !create {
 				return exit.Failure(fmt.Errorf("the embedded folder %s does not exist", opts.Dir), "is the path right? --create makes the folder")

@@ -179,7 +179,7 @@ func parseUsers(texts []string) ([]record.UserID, error) {
 	for _, text := range texts {
 		id, ok := record.ParseUserID(strings.TrimSpace(text))
 		if !ok {
-			return nil, exit.WrongUse(fmt.Sprintf("--user: %q is no Discord user id", text), "give the digits alone, such as 94490510688792576")
+			return nil, exit.WrongUse(fmt.Sprintf("--user: %q is not a Discord user id", text), "give the digits alone, such as 94490510688792576")
 		}
 		users = append(users, id)
 	}

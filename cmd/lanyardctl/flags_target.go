@@ -77,10 +77,10 @@ func (f targetFlags) options(p program, now time.Time, flags *pflag.FlagSet, com
 	o.target.Timeout, o.target.RetryFor = f.timeout, f.retryFor
 	o.target.Dedupe = o.again.As(invocation.Sweep, invocation.TargetFlags...).With("dedupe").String()
 	if f.timeout <= 0 {
-		return o, exit.WrongUse(fmt.Sprintf("--timeout: %s is no time to wait", f.timeout), "give a duration such as 10s")
+		return o, exit.WrongUse(fmt.Sprintf("--timeout: %s is not a time to wait", f.timeout), "give a duration such as 10s")
 	}
 	if f.retryFor <= 0 {
-		return o, exit.WrongUse(fmt.Sprintf("--retry-for: %s is no time to wait", f.retryFor), "give a duration such as 2m")
+		return o, exit.WrongUse(fmt.Sprintf("--retry-for: %s is not a time to wait", f.retryFor), "give a duration such as 2m")
 	}
 	if err := f.outputFlags.check(); err != nil {
 		return o, err

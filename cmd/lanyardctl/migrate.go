@@ -24,7 +24,7 @@ const migrateLong = `Copy what Lanyard keeps in Redis to the MongoDB collections
 API keys, key-value pairs, last-seen times, monitoring dates and counters. Every
 write is a merge, so the command can be run again at any time: it brings over
 what has changed in Redis since, and never overwrites what Lanyard itself wrote
-to MongoDB. A run that was interrupted goes on where it stopped. What cannot be
+to MongoDB. A run that was interrupted resumes where it stopped. What cannot be
 written goes to the rejects file, byte for byte, with the reason.
 
 The kinds are api_keys, kv, last_seen, monitoring_since and metrics. The report
@@ -36,7 +36,7 @@ Exit status
   1    error
   2    the command was called in a wrong way
   3    done, with rejects or undecided conflicts
-  130  interrupted; the same command goes on`
+  130  interrupted; the same command resumes`
 
 const migrateExample = `  lanyardctl migrate redis-to-mongo --redis redis://localhost:6379 --mongo embedded:./try
   lanyardctl migrate redis-to-mongo --dry-run
@@ -79,7 +79,7 @@ func newMigrateRedisToMongo(p program) *cobra.Command {
 	f.bindRules(cmd, "`who` wins over others: source, target or fail")
 	flags.Var(&f.batchSize, "batch-size", "`records` in a batch, 1 to 100000")
 	flags.Var(&f.workers, "workers", "`batches` that are written side by side, 1 to 64")
-	flags.BoolVar(&f.restart, "restart", false, "do not go on where an interrupted run stopped")
+	flags.BoolVar(&f.restart, "restart", false, "do not resume an interrupted run: start from the beginning")
 	flags.StringVar(&f.rejects, "rejects", "", "`file` for rejects (default lanyardctl-rejects-TIME.ndjson)")
 	f.bindRun(cmd)
 	return cmd
@@ -166,7 +166,7 @@ func (r *migrationRun) migrate(ctx context.Context, source location.Source, targ
 	job := migrate.New(opts)
 	resumed, err := job.Prepare(ctx)
 	if err != nil {
-		return r.explain(err, "nothing was copied; mend what the error names, and run the same command again")
+		return r.explain(err, "nothing was copied; fix what the error names, and run the same command again")
 	}
 	r.announce(o.preflight(source.Facts(), target.Facts(), documents, resumed))
 	stop := r.startProgress(func() ui.Progress { return migrationProgress(job.Snapshot()) })
@@ -201,7 +201,7 @@ func (o migrateOptions) preflight(source location.SourceFacts, target location.T
 	case o.dryRun:
 		p.Mode = "dry run: nothing is written to MongoDB; what would be left out goes to " + ui.PrintableLine(o.rejectsFile)
 	case resumed:
-		p.Rules = append(p.Rules, "goes on where an earlier run had stopped")
+		p.Rules = append(p.Rules, "resumes an earlier run that was interrupted")
 	}
 	p.Log = []any{"dry_run", o.dryRun, "resumed", resumed}
 	return p
@@ -210,8 +210,8 @@ func (o migrateOptions) preflight(source location.SourceFacts, target location.T
 // report prints the report and returns the error that sets the exit code.
 func (r *migrationRun) report(result *migrate.Report, runErr error) error {
 	if result.Resumed {
-		r.warned = append(r.warned, fmt.Sprintf("this run went on where an earlier one had stopped at %s: what changed in Redis since then, "+
-			"among what that one had read, is not in it; run the same command once more before you switch over",
+		r.warned = append(r.warned, fmt.Sprintf("this run resumed an earlier one that stopped at %s, and did not read again what that one had read: "+
+			"if that changed in Redis since then, the change is missing; run the same command once more before you switch over",
 			result.ResumedFrom.UTC().Format("2006-01-02 15:04:05 MST")))
 	}
 	// An earlier part of the run may have read something of those whom this part has not met.
@@ -225,15 +225,15 @@ func (r *migrationRun) report(result *migrate.Report, runErr error) error {
 	switch {
 	case explained:
 	case errors.Is(runErr, record.ErrInterrupted):
-		hint := "the same command takes up the work again"
+		hint := "the same command resumes"
 		if result.DryRun {
 			hint = ""
 		}
 		err = exit.Interruption(hint)
 	case runErr != nil:
-		hint := "the report says what was done until then; mend what the error names, and the same command takes up the work again"
+		hint := "the report says what was done until then; fix what the error names, and the same command resumes"
 		if errors.Is(runErr, record.ErrUnavailable) {
-			hint = "the report says what was done until then; the same command takes up the work again (--retry-for waits longer)"
+			hint = "the report says what was done until then; the same command resumes (--retry-for waits longer)"
 		}
 		err = r.explain(runErr, hint)
 	case result.Rejects() > 0:

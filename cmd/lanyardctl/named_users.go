@@ -96,7 +96,7 @@ func (n *namedUsers) watched(yield func(record.Page) error) func(record.Page) er
 }
 
 // foundNobody returns an error where the source has nothing of any of the named users. Where it has something of others,
-// or may be empty, it warns. Nothing is what --allow-empty goes on without: "anything to copy".
+// or may be empty, it warns. Nothing is what --allow-empty continues without: "anything to copy".
 func (r *pairRun) foundNobody(nothing string) error {
 	unknown := r.named.list()
 	if len(unknown) == 0 {
@@ -116,7 +116,7 @@ func (r *pairRun) foundNobody(nothing string) error {
 
 // emptyHint says what to do where the source has nothing of what was asked for.
 func (r *pairRun) emptyHint(nothing string) string {
-	hint := "--allow-empty goes on without " + nothing
+	hint := "--allow-empty continues without " + nothing
 	if r.byUser && r.only.Has(record.APIKeys) {
 		hint += "; an api_key: entry that no user_api_key: names is found without --user alone"
 	}

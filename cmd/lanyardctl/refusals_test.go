@@ -86,7 +86,7 @@ var allRefusals = map[string]refusal{
 	"no answer any more": {
 		deploy: meanwhile(func(s *redisserver.Server) { s.Pause() }), flags: "--retry-for 2s",
 		says: "scan redis ADDR: read tcp ADDR->ADDR: i/o timeout (tried again for 2s)",
-		hint: "the report says what was done until then; the same command takes up the work again (--retry-for waits longer)",
+		hint: "the report says what was done until then; the same command resumes (--retry-for waits longer)",
 	},
 	"no more clients": {
 		deploy: func(t *testing.T) (string, func()) {

@@ -16,7 +16,7 @@ import (
 )
 
 const rejectsRetryLong = `Migrate again the records of which the last run in a rejects file left something
-out: after that was mended in Redis, or to decide conflicts. Each record is read
+out: after that was corrected in Redis, or to decide conflicts. Each record is read
 from Redis as it is now, and merged as migrate redis-to-mongo does it. No other
 record is looked at, so ten values take no longer in a Redis of millions of keys.
 What is left out again goes to a new rejects file; FILE stays as it is.

@@ -184,7 +184,7 @@ func (r *targetRun) stoppable(ctx context.Context, work func() error) error {
 			time.Sleep(100 * time.Millisecond)
 			os.Exit(exit.Interrupted)
 		})
-		r.log.Info(fmt.Sprintf("stopping: what is under way has %g s to end (again: at once)", timeToEnd.Seconds()))
+		r.log.Info(fmt.Sprintf("stopping: what is under way gets up to %g s to end (Ctrl-C again stops at once)", timeToEnd.Seconds()))
 	})
 	defer func() {
 		if !untold() {

@@ -41,7 +41,7 @@ The report alone goes to standard output.
                     what --redis env reads, as Lanyard finds it; else unused
 ` + redisTLSEnvironment + mongoEnvironment + sweepExit + `
   4    --check: a sweep would change something
-  130  interrupted; what was done is journalled, and the same command goes on`
+  130  interrupted; what was done is journalled, and the same command resumes`
 
 // sweepExit is how the exit status of sweep and of sweep undo begins.
 const sweepExit = `
@@ -114,7 +114,7 @@ func (f *sweepFlags) bind(cmd *cobra.Command) {
 	flags.StringVar(&f.kvDates, "kv-dates", sweep.CountUserDates.String(), "`how` user dates count: count, last-resort, never")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "report what would be done, and write nothing")
 	flags.BoolVar(&f.check, "check", false, "a dry run that ends with 4 where a sweep would change something")
-	flags.BoolVar(&f.dedupe, "dedupe", false, "also merge several documents of a user, and mend numeric user ids")
+	flags.BoolVar(&f.dedupe, "dedupe", false, "also merge several documents of a user, and fix numeric user ids")
 	f.memory = sizeOf(sweep.DefaultMemory, sweep.MostMemory)
 	flags.Var(&f.memory, "memory", "`size` of what is sorted at a time, about")
 	flags.StringVar(&f.tempDir, "temp-dir", "", "`folder` for what does not fit (default TMPDIR)")
@@ -167,7 +167,7 @@ func (f sweepFlags) options(p program, now time.Time, flags *pflag.FlagSet) (swe
 	}
 	if info, err := os.Stat(f.tempDir); f.tempDir != "" && (err != nil || !info.IsDir()) {
 		if err == nil {
-			err = fmt.Errorf("%s is no folder", f.tempDir)
+			err = fmt.Errorf("%s is not a folder", f.tempDir)
 		}
 		return o, exit.Failure(fmt.Errorf("--temp-dir: %w", err), "name a folder that exists and has room")
 	}
@@ -201,7 +201,7 @@ func (o *sweepOptions) readDiscord(f sweepFlags, env func(string) string, flags 
 	for _, text := range f.guilds {
 		id, ok := record.ParseUserID(strings.TrimSpace(text))
 		if !ok {
-			return exit.WrongUse("--guild: a value is no Discord guild id", "give the digits alone, such as 911655453283848242")
+			return exit.WrongUse("--guild: a value is not a Discord guild id", "give the digits alone, such as 911655453283848242")
 		}
 		o.discord.Guilds = append(o.discord.Guilds, id)
 	}
@@ -212,7 +212,7 @@ func (o *sweepOptions) readDiscord(f sweepFlags, env func(string) string, flags 
 		return exit.WrongUse("--guild needs the token of a Discord bot, and "+location.TokenVariable+" is not set",
 			"set "+location.TokenVariable+" (there is no flag, since everybody on the machine can read flags), or give --members FILE")
 	case flags.Changed("discord-api") && len(o.discord.Guilds) == 0:
-		return exit.WrongUse("--discord-api without --guild: nobody is asked there", "give --guild ID as well")
+		return exit.WrongUse("--discord-api without --guild has no effect", "give --guild ID as well")
 	}
 	warnings, err := o.discord.Check()
 	o.warnings = append(o.warnings, warnings...)
@@ -394,7 +394,7 @@ func (r *sweepRun) outcome(result *sweep.Report, runErr error) error {
 	case errors.Is(runErr, record.ErrInterrupted) && !changed:
 		return exit.Interruption("")
 	case errors.Is(runErr, record.ErrInterrupted):
-		return exit.Interruption("what was done is journalled: the same command goes on, and sweep undo takes it back")
+		return exit.Interruption("what was done is journalled: the same command resumes, and sweep undo takes it back")
 	case runErr != nil:
 		return r.explain(runErr, changed)
 	case r.options.check && result.Changes > 0:
@@ -415,7 +415,7 @@ func (r *sweepRun) explain(err error, changed bool) error {
 		explanations = append(explanations, r.explainSource(err, *r.options.redis))
 	}
 	explanations = append(explanations, r.explainTarget(err))
-	done, next := "nothing was changed", "mend what the error names, then run the same command again"
+	done, next := "nothing was changed", "fix what the error names, then run the same command again"
 	if changed {
 		done = "what was done until then is journalled"
 	}

@@ -46,7 +46,7 @@ func (c journalCommand) bind(p program, cmd *cobra.Command, own func(flags *pfla
 			err = c.check(cmd.Flags())
 		}
 		if err == nil && len(args) > 0 && !idForm.MatchString(args[0]) {
-			err = exit.WrongUse("this is no sweep's ID (it is not shown: it may hold a password)", "see which sweeps there are: lanyardctl sweep list")
+			err = exit.WrongUse("this is not the ID of a sweep (it is not shown: it may hold a password)", "see which sweeps there are: lanyardctl sweep list")
 		}
 		if err != nil {
 			return err

@@ -14,7 +14,7 @@ import (
 
 const sweepListLong = `List the sweeps that the database's journal knows, the newest first.
 
-The states are running, killed (its process lives no more: it can be taken back),
+The states are running, killed (its process has ended: it can be taken back),
 interrupted, done, undoing, partly-undone and undone.
 
 ` + targetEnvironmentHelp + `

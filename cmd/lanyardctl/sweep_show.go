@@ -32,7 +32,7 @@ func newSweepShow(p program) *cobra.Command {
 		writes: func() bool { return false },
 		check: func(*pflag.FlagSet) error {
 			if most < 0 {
-				return exit.WrongUse(fmt.Sprintf("--max-changes: %d is less than nothing", most), "give 0 to show all")
+				return exit.WrongUse(fmt.Sprintf("--max-changes: %d is less than 0", most), "give 0 to show all")
 			}
 			return nil
 		},

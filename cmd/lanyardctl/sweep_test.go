@@ -231,7 +231,7 @@ func TestFlagsOfASweepThatCannotBe(t *testing.T) {
 		"--quiet --verbose":                    {exit.Usage, "contradict"},
 		"--discord-api https://h":              {exit.Usage, "--discord-api without --guild"},
 		"--temp-dir nowhere":                   {exit.Failed, "--temp-dir"},
-		"--temp-dir file":                      {exit.Failed, "is no folder"},
+		"--temp-dir file":                      {exit.Failed, "is not a folder"},
 		"--database a/b":                       {exit.Usage, "cannot be the name"},
 		"TOKEN --guild 1 --discord-api ftp://": {exit.Usage, "--discord-api"},
 		"TOKEN --guild a-token-of-discord":     {exit.Usage, "no Discord guild id"},

@@ -25,7 +25,7 @@ it writes nothing.
 ` + sweepIDHelp + `
 
 ` + targetEnvironmentHelp + sweepExit + `
-  130  interrupted; the same command goes on`
+  130  interrupted; the same command resumes`
 
 func newSweepUndo(p program) *cobra.Command {
 	dryRun := false

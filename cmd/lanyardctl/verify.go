@@ -38,7 +38,7 @@ Exit status
   2    the command was called in a wrong way
   3    the target holds everything that can be written; some values cannot
   4    differences found
-  130  interrupted; what the report says is no verdict`
+  130  interrupted; the report is not a result`
 
 const verifyExample = `  lanyardctl verify --redis redis://localhost:6379 --mongo embedded:./try
   lanyardctl verify --redis rdb:./dump.rdb --mongo embedded:./try --report verify.md
@@ -148,11 +148,11 @@ const mostMemory = 1 << 40
 func (f verifyFlags) checkNumbers() error {
 	switch {
 	case f.recheck < 0:
-		return exit.WrongUse(fmt.Sprintf("--recheck: %d is less than nothing", f.recheck), "give 0 to read nothing again")
+		return exit.WrongUse(fmt.Sprintf("--recheck: %d is less than 0", f.recheck), "give 0 to read nothing again")
 	case f.recheckDelay < 0:
-		return exit.WrongUse(fmt.Sprintf("--recheck-delay: %s is no time to wait", f.recheckDelay), "give a duration such as 2s")
+		return exit.WrongUse(fmt.Sprintf("--recheck-delay: %s is not a time to wait", f.recheckDelay), "give a duration such as 2s")
 	case f.maxDifferences < 0:
-		return exit.WrongUse(fmt.Sprintf("--max-differences: %d is less than nothing", f.maxDifferences), "give 0 to list none")
+		return exit.WrongUse(fmt.Sprintf("--max-differences: %d is less than 0", f.maxDifferences), "give 0 to list none")
 	}
 	return nil
 }
@@ -314,7 +314,7 @@ func (r *verifyRun) outcome(result *verify.Report, runErr error) error {
 	}
 	switch {
 	case errors.Is(runErr, record.ErrInterrupted):
-		return exit.Interruption("what was found until then is no verdict: run the same command again")
+		return exit.Interruption("what was found until then is not a result: run the same command again")
 	case errors.Is(runErr, verify.ErrEmptied):
 		return exit.Failure(runErr, "is somebody flushing the source, or does it load its data? Run the same command again")
 	case runErr != nil:

@@ -15,7 +15,7 @@ import (
 )
 
 // ErrLost is the cause of the context of a lease that another process took over.
-var ErrLost = errors.New("another process took over, because this one gave no sign of life for too long")
+var ErrLost = errors.New("another process took over, because this one did not report for too long")
 
 // BusyError tells that another process has the lease.
 type BusyError struct{ Lease record.Lease }

@@ -196,7 +196,7 @@ func duplicatesHint(e *mongo.DuplicatesError, dedupe string) string {
 	case !slices.ContainsFunc(e.Values, isUser):
 		return "these are no user's, and Lanyard never reads them: give them the right user_id, or delete them"
 	}
-	return "Lanyard reads any one of them. " + dedupe + " makes one document of those that agree and names the others, which are yours to decide"
+	return "Lanyard reads any one of them. " + dedupe + " makes one document of those that agree and names the others, which you have to decide"
 }
 
 func isUser(text string) bool {

@@ -167,7 +167,7 @@ func explainRedis(err error, at SourceOptions) error {
 	case errors.Is(err, redis.ErrSentinel):
 		return exit.Failure(err, "write redis://SENTINEL:26379?master_name=NAME")
 	case errors.Is(err, redis.ErrShrank):
-		return exit.Failure(err, "find out what removes keys (DEL, UNLINK, RENAME, maxmemory-policy), then run the same command again; where it may, --allow-shrinking goes on all the same")
+		return exit.Failure(err, "find out what removes keys (DEL, UNLINK, RENAME, maxmemory-policy), then run the same command again; if that is intended, --allow-shrinking continues anyway")
 	case errors.Is(err, record.ErrSourceMoved):
 		return exit.Failure(err, "see that Redis holds all its data, then run the same command again: it starts from the beginning")
 	case errors.Is(err, record.ErrUnavailable):

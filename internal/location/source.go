@@ -104,5 +104,5 @@ func (r Registry) FindLanyard(ctx context.Context, source Source, o SourceOption
 	facts := source.Facts()
 	return exit.Failure(fmt.Errorf("%s of %s in %s look like Lanyard's: is it the right database?",
 		ui.Thousands(seen.Lanyard), ui.Plural(seen.Keys, "key"), facts.Where),
-		facts.Others+"; --allow-empty goes on without any key")
+		facts.Others+"; --allow-empty continues without any key")
 }

@@ -60,7 +60,7 @@ func owned(path string, info fs.FileInfo) error {
 	case info.IsDir():
 		return notOwn(path + " is a folder")
 	case !info.Mode().IsRegular():
-		return notOwn(path + " is no regular file")
+		return notOwn(path + " is not a regular file")
 	}
 	if owner, other := otherOwner(info); other {
 		return notOwn(fmt.Sprintf("%s belongs to another user (%s)", path, owner))

@@ -28,7 +28,7 @@ func TestOnlyAnOwnRegularFileIsOpened(t *testing.T) {
 		}, "is a symbolic link to "},
 		{"a link to nothing", func(path string) error { return os.Symlink("nowhere", path) }, "is a symbolic link to nowhere, which does not exist"},
 		{"a folder", func(path string) error { return os.Mkdir(path, 0o700) }, "is a folder"},
-		{"a pipe", func(path string) error { return syscall.Mkfifo(path, 0o600) }, "is no regular file"},
+		{"a pipe", func(path string) error { return syscall.Mkfifo(path, 0o600) }, "is not a regular file"},
 		{"another user's file", func(path string) error {
 			if os.Geteuid() != 0 {
 				t.Skip("root alone gives files away")

@@ -56,7 +56,7 @@ func (f *File) survey() error {
 	if info, err := f.file.Stat(); err != nil {
 		return err
 	} else if !info.Mode().IsRegular() {
-		return errors.New("it is no regular file")
+		return errors.New("it is not a regular file")
 	}
 	damaged, err := f.each(func(l Line) error {
 		last := len(f.Runs) - 1

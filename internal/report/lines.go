@@ -221,7 +221,7 @@ func (l Lines) next(t *builder, total, shown, first int64, hidden bool) {
 			invocation.Invocation{Name: invocation.SupersededRestore + file}.With("line", strconv.FormatInt(first, 10)))
 		return
 	}
-	t.command("Next: mend in Redis what is worth it, then migrate these records alone, with the same --redis and --mongo:",
+	t.command("Next: correct in Redis what is worth it, then migrate these records alone, with the same --redis and --mongo:",
 		invocation.Invocation{Name: invocation.RejectsRetry + file})
 }
 

@@ -57,7 +57,7 @@ func (m Migration) title(l ui.Style) string {
 	case m.Report.DryRun:
 		verb = "Dry run: nothing was written to MongoDB. This is what a migration would do"
 	case m.Report.Resumed:
-		verb = "Migrated (went on where an earlier run had stopped; the figures are those of both)"
+		verb = "Migrated (resumed an earlier run; the numbers are those of both runs)"
 	}
 	if m.Exit != 0 {
 		return l.Paint(ui.Yellow, verb+", with something left for you to decide.")
@@ -99,13 +99,13 @@ func (t *builder) fields(r migrate.Report) {
 }
 
 var noteTexts = map[record.Note]string{
-	record.Normalised:     "a time stood in another unit or type",
+	record.Normalised:     "a time was in another unit or type",
 	record.Repaired:       "an API key that authenticates, though it was not named as the user's current one",
-	record.NotJSON:        "a value of the fork's that is not JSON was kept as the text it is",
-	record.SupersededNote: "a value gives way to another; a migration keeps it in the superseded file",
+	record.NotJSON:        "a value of the fork that is not JSON was kept as text",
+	record.SupersededNote: "a value that another one replaces; a migration keeps it in the superseded file",
 	record.Expiring:       "a key has a time to live in Redis; what was written has none",
 	record.BothLayouts:    "a user has key-value pairs in both layouts",
-	record.NumericUserID:  "a document in the target has a number as its user_id: Lanyard cannot see it; sweep --dedupe mends that",
+	record.NumericUserID:  "a document in the target has a number as its user_id: Lanyard cannot see it; sweep --dedupe fixes that",
 }
 
 func (t *builder) notes(r migrate.Report) {
@@ -131,9 +131,9 @@ func (t *builder) rejects(r migrate.Report) {
 	t.earlier(r.EarlierRejects, r.RejectsFile)
 	if r.SupersededFile != "" {
 		t.Line("")
-		gaveWay := "values gave way to others and are kept in"
+		gaveWay := "values were replaced by others and are kept in"
 		if r.Superseded == 1 {
-			gaveWay = "value gave way to another and is kept in"
+			gaveWay = "value was replaced by another and is kept in"
 		}
 		t.Wrap("", fmt.Sprintf("%s %s %s.", ui.Thousands(r.Superseded), gaveWay, ui.PrintableLine(r.SupersededFile)))
 		t.earlier(r.EarlierSuperseded, r.SupersededFile)
@@ -155,13 +155,13 @@ func (t *builder) next(m Migration) {
 	case m.interrupted() && r.DryRun:
 		t.command("Next: run it again from the start:", cmd)
 	case m.interrupted():
-		t.command("Next: the same command takes up the work again:", cmd.Without("restart"))
+		t.command("Next: run the same command again; it resumes:", cmd.Without("restart"))
 	case m.Err != nil && r.DryRun:
-		t.command("Next: mend what the error names, then run it again:", cmd)
+		t.command("Next: fix what the error names, then run it again:", cmd)
 	case errors.Is(m.Err, record.ErrSourceMoved):
 		t.command("Next: see that Redis holds all its data; the same command then starts from the beginning:", cmd.Without("restart"))
 	case m.Err != nil:
-		t.command("Next: mend what the error names; the same command then takes up the work again:", cmd.Without("restart"))
+		t.command("Next: fix what the error names, then run the same command again; it resumes:", cmd.Without("restart"))
 	case m.Retried != nil:
 		t.nextRetry(m)
 	case r.DryRun && r.RejectsFile != "":
@@ -174,10 +174,10 @@ func (t *builder) next(m Migration) {
 		t.decide(r, cmd)
 		if r.Rejects() > r.Reasons[record.ConflictReason] {
 			if m.Still {
-				t.command("Then mend in Redis what is worth it, take a new dump and run it again; it only writes what has changed:",
+				t.command("Then correct in Redis what is worth it, take a new dump and run it again; it only writes what has changed:",
 					cmd.Without("restart"))
 			} else {
-				t.command("Then mend in Redis what is worth it, and migrate these records again, without a look at all the others:",
+				t.command("Then correct in Redis what is worth it, and migrate these records again, without a look at all the others:",
 					retry(cmd, r.RejectsFile))
 			}
 		}

@@ -129,7 +129,7 @@ func TestAdviceFitsTheRun(t *testing.T) {
 	}
 	conflicts := fullRun()
 	conflicts.Report.Reasons = map[record.Reason]int64{record.ConflictReason: 10}
-	const mend, dump, again, limited = "mend in Redis", "take a new dump", "Run it again at any time", "limited by --only or --user"
+	const mend, dump, again, limited = "correct in Redis", "take a new dump", "Run it again at any time", "limited by --only or --user"
 	for _, tc := range []struct {
 		run   string
 		m     Migration

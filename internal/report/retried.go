@@ -43,7 +43,7 @@ func (t *builder) nextRetry(m Migration) {
 		t.lookAt(r)
 		t.decide(r, cmd)
 		if r.Rejects() > r.Reasons[record.ConflictReason] {
-			t.command("Then mend in Redis what is worth it, and migrate these again:", retry(cmd, r.RejectsFile))
+			t.command("Then correct in Redis what is worth it, and migrate these again:", retry(cmd, r.RejectsFile))
 		}
 	default:
 		t.command("Next: see whether anything is missing:", cmd.As(invocation.Verify, invocation.PairFlags...))

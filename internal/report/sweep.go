@@ -94,7 +94,7 @@ func (t *builder) places(r sweep.Report) {
 			faults = append(faults, ui.Item{N: fault.N, Name: name, Text: fault.Name + ": " + fault.Text})
 		}
 		if p.Nobodys > 0 {
-			faults = append(faults, ui.Item{N: p.Nobodys, Name: name, Text: "what stands for the user is no user's id"})
+			faults = append(faults, ui.Item{N: p.Nobodys, Name: name, Text: "what is in place of the user id is not one"})
 		}
 		rows = append(rows, ui.NumberRow(name, p.Documents, p.Candidates, implausible, p.Won))
 		won += p.Won
@@ -104,7 +104,7 @@ func (t *builder) places(r sweep.Report) {
 		Head: []string{"place", "documents", "candidates", "implausible", "won"}, Rows: rows, Sums: true,
 		Colours: map[string]string{"implausible": ui.Yellow, "won": ui.Green},
 	})
-	t.List("Implausible, or nobody's, and so never chosen:", faults)
+	t.List("Never chosen, because implausible or without a user:", faults)
 }
 
 // users writes what becomes of the users, each of whom is in one of the lines.
@@ -187,7 +187,7 @@ func findings(f sweep.CollectionFigures, r sweep.Report) string {
 		}
 		parts[len(parts)-1] += " (such as " + strings.Join(examples, ", ") + ")"
 	}
-	add(f.Nobodys, "document that is nobody's, left alone", "documents that are nobody's, left alone")
+	add(f.Nobodys, "document without a valid user id, left alone", "documents without a valid user id, left alone")
 	if len(parts) == 0 {
 		return ""
 	}
@@ -204,7 +204,7 @@ func dedupeDone(f sweep.CollectionFigures, r sweep.Report) string {
 	case !mendable(f):
 		return ""
 	case !r.Dedupe:
-		return "--dedupe mends what has a rule"
+		return "--dedupe fixes what has a rule"
 	}
 	done := "--dedupe: "
 	if r.DryRun {
@@ -284,7 +284,7 @@ func (t *builder) nextAfterSweep(s Sweep) {
 	t.Line("")
 	switch {
 	case s.Err != nil && !s.interrupted():
-		t.command("Next: mend what the error names, then run it again:", cmd)
+		t.command("Next: fix what the error names, then run it again:", cmd)
 	case s.interrupted():
 		t.command("Next: run it again:", cmd)
 	case r.DryRun && r.Changes > 0:
@@ -296,7 +296,7 @@ func (t *builder) nextAfterSweep(s Sweep) {
 	}
 	dedupes := !r.Dedupe && slices.ContainsFunc(r.Collections, mendable)
 	if dedupes {
-		t.command("To mend documents of one user that stand twice, and numeric user ids, as well:", cmd.With("dedupe"))
+		t.command("To merge several documents of one user, and to fix numeric user ids, as well:", cmd.With("dedupe"))
 	}
 	switch {
 	case r.LeftoversTotal > 0:
@@ -304,7 +304,7 @@ func (t *builder) nextAfterSweep(s Sweep) {
 	case r.Changes == 0 && !dedupes:
 		t.Wrap("", "Nothing is left to do.")
 	case r.Changes > 0 && !r.DryRun:
-		t.Wrap("", "A Lanyard that runs keeps the old dates in memory: restart it. If it ran meanwhile, run the same command once more.")
+		t.Wrap("", "If Lanyard is running, restart it: it still has the old dates in memory. If it was running during the sweep, run the same command once more.")
 	}
 }
 

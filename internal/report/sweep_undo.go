@@ -55,10 +55,10 @@ func (u SweepUndo) Text(l ui.Style) string {
 	if !u.Before {
 		t.Line("")
 		t.Items([]ui.Item{
-			{N: r.Restored, Name: "restored", Text: "documents that are as before the sweep now"},
-			{N: r.Already, Name: "already", Text: "documents that were as before the sweep"},
-			{N: r.Moved, Name: "changed since", Text: "documents that are not as the sweep left them, or belong to one, and stay"},
-			{N: r.Refused, Name: "refused", Text: "documents that the database does not take back"},
+			{N: r.Restored, Name: "restored", Text: "documents that are now as they were before the sweep"},
+			{N: r.Already, Name: "already", Text: "documents that already were as before the sweep"},
+			{N: r.Moved, Name: "changed since", Text: "documents that somebody changed after the sweep, or that belong to such a document; they stay"},
+			{N: r.Refused, Name: "refused", Text: "documents that the database refuses to restore"},
 		})
 	}
 	t.leftovers("Not taken back:", r.Kept, r.Moved+r.Refused, keptTexts)
@@ -92,9 +92,9 @@ func (u SweepUndo) verdict() (text, colour string) {
 	case r.DryRun:
 		return "Dry run: nothing was changed. The whole sweep would be taken back, unless a unique index that was made since is in the way.", ui.Green
 	case r.Moved+r.Refused > 0:
-		return "Taken back, but for some documents.", ui.Yellow
+		return "Taken back, except for some documents.", ui.Yellow
 	}
-	return "Taken back: the documents are as before the sweep.", ui.Green
+	return "Taken back: the documents are again as they were before the sweep.", ui.Green
 }
 
 func (t *builder) nextAfterUndo(u SweepUndo) {
@@ -102,15 +102,15 @@ func (t *builder) nextAfterUndo(u SweepUndo) {
 	t.Line("")
 	switch {
 	case u.Err != nil && !u.interrupted():
-		t.command("Next: mend what the error names; the same command then goes on:", cmd)
+		t.command("Next: fix what the error names, then run the same command again; it resumes:", cmd)
 	case u.Err != nil:
-		t.command("Next: the same command goes on:", cmd)
+		t.command("Next: run the same command again; it resumes:", cmd)
 	case r.Moved+r.Refused > 0 && len(r.Later) > 0:
 		t.Wrap("", "Later sweeps may have changed these documents. Take those back first, the newest first:")
 		for _, id := range r.Later {
 			t.Line("  %s", t.Paint(ui.Bold, cmd.As(invocation.SweepUndo+" "+invocation.Quote(id), invocation.TargetFlags...).String()))
 		}
-		t.command("Then go on with this one:", cmd)
+		t.command("Then take this one back:", cmd)
 	case r.Moved+r.Refused > 0:
 		if r.Moved > 0 {
 			t.Wrap("", "Somebody changed documents since: what they hold now stays. Decide them in the database.")
@@ -124,7 +124,7 @@ func (t *builder) nextAfterUndo(u SweepUndo) {
 	case r.DryRun:
 		t.command("Next: take it back, with the same command without --dry-run:", cmd.Without("dry-run"))
 	default:
-		t.Wrap("", "Nothing is left to do. A Lanyard that runs keeps the newer dates in memory: restart it.")
+		t.Wrap("", "Nothing is left to do. If Lanyard is running, restart it: it still has the newer dates in memory.")
 	}
 }
 

@@ -30,7 +30,7 @@ func (t *builder) keys(p Pair, of string, s record.KeyCounts) {
 	var list []ui.Item
 	for _, c := range []ui.Item{
 		{N: s.Analytics, Name: "analytics", Text: "of a feature that Lanyard dropped in 2024; left alone"},
-		{N: s.Foreign, Name: "foreign", Text: "another application's, under a prefix that Lanyard uses too; left alone"},
+		{N: s.Foreign, Name: "foreign", Text: "of another application, under a prefix that Lanyard also uses; left alone"},
 		{N: s.Ignored, Name: "ignored", Text: "nothing that Lanyard ever wrote"},
 	} {
 		if c.N > 0 {
@@ -47,9 +47,9 @@ var reasonTexts = map[record.Reason]string{
 	record.ImplausibleTimestamp: "a time, but not one that can be true",
 	record.InvalidFieldName:     "the target cannot hold a field of this name",
 	record.InvalidUserID:        "the key names no user",
-	record.InvalidUTF8:          "the value is no text",
-	record.NotACounter:          "no finite number from zero up, or a reserved name",
-	record.NotATimestamp:        "no time at all",
+	record.InvalidUTF8:          "the value is not text",
+	record.NotACounter:          "not a finite number of zero or more, or a reserved name",
+	record.NotATimestamp:        "not a time",
 	record.NumberOutOfRange:     "a number that MongoDB cannot hold exactly",
 	record.RefusedByTarget:      "the server refused it",
 	record.StaleAPIKey:          "the user has another current key",

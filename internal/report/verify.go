@@ -21,9 +21,9 @@ func (v Verification) verdict() (text, colour string) {
 	r := v.Report
 	switch {
 	case v.interrupted():
-		return "Interrupted: what was found until then is no verdict.", ui.Yellow
+		return "Interrupted: what was found until then is not a result.", ui.Yellow
 	case v.Err != nil:
-		return "Failed, so this is no verdict: " + v.Err.Error(), ui.Red
+		return "Failed, so there is no result: " + v.Err.Error(), ui.Red
 	case r.Total > 0 && r.CountsOnly:
 		return fmt.Sprintf("The numbers differ by %s.", ui.Thousands(r.Total)), ui.Red
 	case r.Total > 0:
@@ -124,14 +124,14 @@ func (v Verification) notes() []ui.Item {
 	}
 	add(total.Ahead, "ahead", "the target has more, a later last-seen time, an earlier date or a larger counter: that is fine")
 	add(total.Kept, "kept", "the target keeps another value, as --on-conflict target says: what Redis has is in no document")
-	add(total.Mistyped, "mistyped", "the target says the right thing in a type that Lanyard cannot read; migrate mends that")
+	add(total.Mistyped, "mistyped", "the target says the right thing in a type that Lanyard cannot read; migrate fixes that")
 	add(total.Numeric, string(record.NumericUserID), noteTexts[record.NumericUserID])
 	switch {
 	case v.Report.Exact:
 	case v.Report.CountsOnly:
-		add(total.Extra, "extra", "the target has more documents: that is fine, but for API keys (--exact minds it)")
+		add(total.Extra, "extra", "the target has more documents: that is fine, except for API keys (with --exact, all are differences)")
 	default:
-		add(total.Extra, "extra", "documents without a record in the source: that is fine, but for those that are listed as differences (--exact minds all)")
+		add(total.Extra, "extra", "documents without a record in the source: that is fine, except for those that are listed as differences (with --exact, all are differences)")
 	}
 	return list
 }

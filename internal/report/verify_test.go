@@ -323,7 +323,7 @@ func TestReportFilesAreWholeOrNotThere(t *testing.T) {
 }
 
 func TestWhatToDoNext(t *testing.T) {
-	const migrate, decide, more, extra = "Next: migrate", "--on-conflict source (Redis wins)", "Equality is more", "look at what only the target has"
+	const migrate, decide, more, extra = "Next: migrate", "--on-conflict source (Redis wins)", "does not make both sides equal", "look at what only the target has"
 	document := record.Difference{Kind: record.APIKeys, User: 1, Type: record.Extra}
 	field := record.Difference{Kind: record.KV, User: 1, Field: "a", HasField: true, Type: record.Extra}
 	changed := record.Difference{Kind: record.KV, User: 1, Field: "b", HasField: true, Type: record.Different}

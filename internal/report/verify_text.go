@@ -83,7 +83,7 @@ func (t *builder) nextAfterVerify(v Verification) {
 	case v.interrupted():
 		t.command("Next: run it again:", cmd)
 	case v.Err != nil:
-		t.command("Next: mend what the error names, then run it again:", cmd)
+		t.command("Next: fix what the error names, then run it again:", cmd)
 	case v.Exit == exit.Differences:
 		migrates, look := total.Missing+total.Different > 0, "Next: look"
 		if migrates {
@@ -93,11 +93,11 @@ func (t *builder) nextAfterVerify(v Verification) {
 		}
 		if !migrates || v.listsExtra() {
 			t.Wrap("", look+" at what only the target has. A migration removes nothing that somebody else wrote: an API key that "+
-				"lets somebody in, or a second document of a user, is yours to delete.")
+				"lets somebody in, or a second document of a user: you decide whether to delete it.")
 		}
 		t.command("Then verify again:", cmd)
 	case total.Mistyped > 0:
-		t.command("Next: migrate, which mends the types that Lanyard cannot read:", migrate)
+		t.command("Next: migrate, which fixes the types that Lanyard cannot read:", migrate)
 	case v.Exit == exit.Rejects:
 		t.command("Next: a dry run writes what is rejected to a file, with the reasons:", migrate.With("dry-run"))
 	case v.Report.CountsOnly:
@@ -131,10 +131,10 @@ func (t *builder) conflicts(v Verification) {
 		return
 	}
 	if v.Report.Exact {
-		t.Wrap("", fmt.Sprintf("Equality is more than that brings about: it leaves what the target is ahead in, and what somebody else "+
+		t.Wrap("", fmt.Sprintf("A migration does not make both sides equal: it leaves what is newer in the target, and what somebody else "+
 			"wrote there, unless migrate --on-conflict %s lets Redis win.", record.PreferSource))
 		return
 	}
-	t.Wrap("", fmt.Sprintf("What differs since somebody else wrote it stays as it is: decide it with --on-conflict %s (Redis wins) or %s "+
+	t.Wrap("", fmt.Sprintf("What differs because somebody else wrote it stays as it is: decide it with --on-conflict %s (Redis wins) or %s "+
 		"(MongoDB wins), for both commands alike.", record.PreferSource, record.PreferTarget))
 }

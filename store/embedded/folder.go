@@ -77,7 +77,7 @@ func checkOurs(path string) error {
 	case err != nil:
 		return nil // what is the matter with it, those who make it and write to it say
 	case !info.IsDir():
-		return errors.New("it is no folder")
+		return errors.New("it is not a folder")
 	}
 	entries, err := os.ReadDir(path)
 	if err != nil {

@@ -81,7 +81,7 @@ func withoutPath(err error) error {
 }
 
 func notRegular(path string, info os.FileInfo) error {
-	detail := "it is no regular file"
+	detail := "it is not a regular file"
 	if info.IsDir() {
 		detail = "it is a folder"
 	}
