@@ -530,7 +530,6 @@ func (w *hostileWorld) fillMongo(t *testing.T, server *mongoserver.Server) {
 		in("lanyardctl_sweeps", sweepDocument("damaged", "done"))
 		in("lanyardctl_sweeps", append(sweepDocument(joined(hostileZero, hostileBytes, hostileMegabyte), "done"), bson.E{Key: "ended_at", Value: "no time"}))
 	})
-	w.words["DATABASE"] = hostileMark + "\u009b31m\u202e\a"
 }
 
 // liars starts servers that answer with hostile texts.
@@ -570,7 +569,7 @@ func (w *hostileWorld) liars(t *testing.T) {
 	}}).URI
 
 	// A server whose database is whatever it is called, with one sweep in its journal.
-	w.words["DATABASE"] = hostileMark + "\u009b31m\u202e\a"
+	w.words["DATABASE"] = hostileMark + "\u202e\u2066\u200b`" // control characters are refused
 	w.words["ANY"] = mongoproxy.Start(t, real.URI, mongoproxy.Options{Hook: func(_ context.Context, c mongoproxy.Command) bson.D {
 		if c.Database != w.words["DATABASE"] {
 			return nil
