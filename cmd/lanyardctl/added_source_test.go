@@ -75,7 +75,7 @@ func TestAnotherSourceIsAPackageAFactoryAndALine(t *testing.T) {
 	if said := run(exit.Failed, strings.Fields(migrate+"nowhere")...); !strings.Contains(said, "hint: name a file of JSON lines") {
 		t.Error(said)
 	}
-	if said := run(exit.Usage, strings.Fields(migrate+" --redis http://h")...); !strings.Contains(said, "unix://, rdb:FILE and mem:FILE") {
+	if said := run(exit.Usage, strings.Fields(migrate+" --redis http://h")...); !strings.Contains(said, "rdb:FILE or mem:FILE") {
 		t.Error(said)
 	}
 }

@@ -183,7 +183,7 @@ func TestANamedUserIsFoundByAFewReads(t *testing.T) {
 		})
 	}
 	// Of somebody of whom nothing is there, one page tells that the database is the right one.
-	if _, calls, table := run(exit.Done, server.Database(t), "migrate", "redis-to-mongo", "--user", "1234567890123456789"); !strings.Contains(table, " scan=") {
+	if _, calls, table := run(exit.Failed, server.Database(t), "migrate", "redis-to-mongo", "--user", "1234567890123456789"); !strings.Contains(table, " scan=") {
 		t.Errorf("%d calls:%s", calls, table)
 	}
 	empty := redisserver.Start(t)
