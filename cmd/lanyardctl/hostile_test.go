@@ -145,7 +145,7 @@ var hostileLines = map[string][]string{
 		"0 hostile --database $FULL --dry-run", "hostile --database $BUSY", "damaged --database $DAMAGED", "MONGODB_DATABASE=$DATABASE hostile --dry-run --mongo $ANY", "! $H",
 	},
 	"embedded":       {"! $H"},
-	"embedded serve": {"$MISSING/x/y", "$PLAIN/x/y", "! ./x --listen $H", "! ./x --listen 1.1.1.1:1$H"},
+	"embedded serve": {"$MISSING/x/y", "$PLAIN/x/y", "! ./x --create --listen $H", "! ./x --create --listen 1.1.1.1:1$H"},
 	"demo":           {"TMPDIR=$PLAIN", "TMPDIR=$MISSING", "! $H"},
 	"version":        {"", "! $H", "! --output $H"},
 	"completion":     {"bash", "! $H"},

@@ -66,7 +66,7 @@ func TestCtrlCEndsTheWaitForAnIndex(t *testing.T) {
 	if code := cmd.ProcessState.ExitCode(); code != exit.Interrupted || !warned {
 		t.Errorf("exit %d; the preflight tells of the member: %t\n%s", code, warned, &stdout)
 	}
-	if !strings.Contains(rest, "stopping: what is under way has 4 s to end (again: at once)\n") {
+	if !strings.Contains(rest, "stopping: what is under way gets up to 4 s to end (Ctrl-C again stops at once)\n") {
 		t.Errorf("after the signal: %s", rest)
 	}
 	ready.Store(true)

@@ -223,7 +223,7 @@ func TestFlagsOfASweepThatCannotBe(t *testing.T) {
 		"--redis env":                          {exit.Usage, "no Redis is named"},
 		"--redis http://h":                     {exit.Usage, "unknown scheme"},
 		"--guild 1":                            {exit.Usage, location.TokenVariable},
-		"--guild one":                          {exit.Usage, "no Discord guild id"},
+		"--guild one":                          {exit.Usage, "is not a Discord guild id"},
 		"--kv-dates some":                      {exit.Usage, "count, last-resort or never"},
 		"--memory 0":                           {exit.Usage, "--memory: \"0\" has no unit"},
 		"--memory 2GiB":                        {exit.Usage, "--memory"},
@@ -234,7 +234,7 @@ func TestFlagsOfASweepThatCannotBe(t *testing.T) {
 		"--temp-dir file":                      {exit.Failed, "is not a folder"},
 		"--database a/b":                       {exit.Usage, "cannot be the name"},
 		"TOKEN --guild 1 --discord-api ftp://": {exit.Usage, "--discord-api"},
-		"TOKEN --guild a-token-of-discord":     {exit.Usage, "no Discord guild id"},
+		"TOKEN --guild a-token-of-discord":     {exit.Usage, "is not a Discord guild id"},
 	} {
 		p := programOf()
 		if rest, ok := strings.CutPrefix(line, "TOKEN "); ok {

@@ -51,7 +51,7 @@ func TestCtrlCEndsAComparisonWithAReport(t *testing.T) {
 	if v := readReport(t, stdout.Bytes()); v.OK || !strings.Contains(v.Error, "interrupted") {
 		t.Errorf("%+v", v)
 	}
-	for name, want := range map[string]string{"verify.json": `"error": "interrupted`, "verify.xml": "<error ", "verify.md": "no verdict"} {
+	for name, want := range map[string]string{"verify.json": `"error": "interrupted`, "verify.xml": "<error ", "verify.md": "is not a result"} {
 		if text, err := os.ReadFile(filepath.Join(dir, name)); err != nil || !strings.Contains(string(text), want) {
 			t.Errorf("%s, %v: %s", name, err, text)
 		}

@@ -58,7 +58,7 @@ func TestVerifyCalledWrong(t *testing.T) {
 		"--exact --on-conflict fail":                {"--exact and --on-conflict contradict"},
 		"--on-conflict nobody":                      {"give fail, source or target"},
 		"--kv-prefer both":                          {"give fork, upstream"},
-		"--user 0":                                  {"no Discord user id"},
+		"--user 0":                                  {"is not a Discord user id"},
 		"--user 1 --only metrics":                   {"contradict"},
 		"--only nonsense":                           {"unknown kind"},
 		"--quiet --verbose":                         {"contradict"},
