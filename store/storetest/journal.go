@@ -70,6 +70,11 @@ func sweeps(t *testing.T, journal record.Journal) {
 	check(third, second, first)
 }
 
+// kept returns a document that a journal keeps, in the encoding of a store: BSON with a number in it.
+func kept(low, high byte) []byte {
+	return []byte{12, 0, 0, 0, 0x10, 'a', 0, low, high, 0, 0, 0}
+}
+
 // changeAt returns a change whose content is different for each sequence number.
 func changeAt(sweep string, seq int64) record.Change {
 	n := byte(seq)
@@ -77,18 +82,18 @@ func changeAt(sweep string, seq int64) record.Change {
 		Sweep: sweep, Seq: seq, User: alice + record.UserID(seq), Collection: record.MonitoringCollection, Action: record.ActionMerged,
 		Place: "users.since", From: 1664641326 + seq, To: 5,
 		Steps: []record.Step{
-			{Collection: record.MonitoringCollection, ID: string([]byte{0xff, 0, n}), Before: []byte{0, n, 0xfe}, After: []byte{n}},
-			{Collection: record.MonitoringCollection, ID: "deleted", Before: []byte("x")},
+			{Collection: record.MonitoringCollection, ID: string([]byte{0xff, 0, n}), Before: kept(0xfe, n), After: kept(n, 0)},
+			{Collection: record.MonitoringCollection, ID: "deleted", Before: kept(1, 2)},
 		},
 	}
 	switch seq % 3 {
 	case 1:
 		c.Action, c.From = record.ActionCreated, 0
-		c.Steps = []record.Step{{Collection: record.MonitoringCollection, ID: "inserted", After: []byte("x")}}
+		c.Steps = []record.Step{{Collection: record.MonitoringCollection, ID: "inserted", After: kept(3, 4)}}
 	case 2:
 		c = record.Change{
 			Sweep: sweep, Seq: seq, Collection: record.KVCollection, Action: record.ActionRemoved,
-			Steps: []record.Step{{Collection: record.KVCollection, ID: "\x00", Before: []byte("\x00\x01")}},
+			Steps: []record.Step{{Collection: record.KVCollection, ID: "\x00", Before: kept(0, 0)}},
 		}
 	}
 	return c
