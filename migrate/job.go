@@ -48,7 +48,8 @@ func (j *Job) Prepare(ctx context.Context) (resumed bool, err error) {
 	}
 	switch {
 	case checkpoint.RejectsFile == "" || checkpoint.RejectsFile == j.opts.RejectsFile:
-	case !j.opts.RejectsGiven && checkpoint.Owner.Host == j.self.Host:
+	// Somebody else may have written the checkpoint, and with it the name of any file.
+	case !j.opts.RejectsGiven && checkpoint.Owner.Host == j.self.Host && rejectsfile.Holds(checkpoint.RejectsFile, checkpoint.ID):
 		path = checkpoint.RejectsFile
 	default:
 		j.opts.Notify(fmt.Sprintf("the rejects of the run's first part are in %s on host %s", checkpoint.RejectsFile, checkpoint.Owner.Host))

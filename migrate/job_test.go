@@ -305,6 +305,38 @@ func TestResumeUsesTheRejectsFileOfTheInterruptedRun(t *testing.T) {
 	}
 }
 
+// namesFile is a target whose checkpoints somebody made name another file.
+type namesFile struct {
+	record.Checkpoints
+	path string
+}
+
+func (n namesFile) Find(ctx context.Context, scope string) ([]record.Checkpoint, error) {
+	found, err := n.Checkpoints.Find(ctx, scope)
+	for i := range found {
+		found[i].RejectsFile = n.path
+	}
+	return found, err
+}
+
+func TestACheckpointCannotNameAFileOfAnotherSort(t *testing.T) {
+	target := newTarget()
+	source := &mem.Source{Items: [][]record.Item{users(40)}, ID: "a", PageSize: 4}
+	if _, err := run(t, context.Background(), options(t, source, &storetest.Faulty{Sink: target, Before: storetest.Killed(10)}, target)); err == nil {
+		t.Fatal("the run was not cut")
+	}
+	other := filepath.Join(t.TempDir(), ".profile")
+	if err := os.WriteFile(other, []byte("# mine\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	o := options(t, source, target, target)
+	o.Checkpoints = namesFile{target, other}
+	report := mustRun(t, o)
+	if text, err := os.ReadFile(other); err != nil || string(text) != "# mine\n" || !report.Resumed || report.RejectsFile != o.RejectsFile {
+		t.Errorf("resumed %v, rejects in %s; the other file holds %q, %v", report.Resumed, report.RejectsFile, text, err)
+	}
+}
+
 func TestWhenARunStartsOver(t *testing.T) {
 	source := &mem.Source{Items: [][]record.Item{users(40)}, ID: "a", PageSize: 4}
 	for name, change := range map[string]func(*migrate.Options, *mem.Store){

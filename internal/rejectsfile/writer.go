@@ -37,6 +37,20 @@ func NewWriter(path string, run Run) *Writer { return &Writer{path: path, run: r
 // Resume tells, before anything is added, that the run's first part wrote to the file, and whether it added a line.
 func (w *Writer) Resume(added bool) { w.resumed, w.any = true, added }
 
+// Holds reports whether the file at the path holds a line of the run. One that cannot be read holds none.
+func Holds(path, run string) bool {
+	if info, err := os.Lstat(path); err != nil || !info.Mode().IsRegular() {
+		return false
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer file.Close()
+	own, _, err := countLines(file, run)
+	return err == nil && own > 0
+}
+
 // Path returns where the file is, or is going to be.
 func (w *Writer) Path() string { return w.path }
 
@@ -102,7 +116,7 @@ func (w *Writer) tryWrite() error {
 		if err := end(file); err != nil {
 			return fmt.Errorf("go on with the rejects file: %w", err)
 		}
-		if w.earlier, err = linesOfOthers(file, w.run.ID); err != nil {
+		if _, w.earlier, err = countLines(file, w.run.ID); err != nil {
 			return fmt.Errorf("read the earlier lines of the rejects file: %w", err)
 		}
 	}
@@ -113,37 +127,37 @@ func (w *Writer) tryWrite() error {
 	return nil
 }
 
-// linesOfOthers counts the lines that another run wrote. The bytes of a run's member stand nowhere else in a line:
-// inside a string, quotation marks are escaped.
-func linesOfOthers(file *os.File, run string) (int64, error) {
+// countLines counts the lines that the run wrote, and those of others. The bytes of a run's member stand nowhere else in
+// a line: inside a string, quotation marks are escaped.
+func countLines(file *os.File, run string) (own, others int64, err error) {
 	name, err := json.Marshal(run)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
-	own := append([]byte(`"run":`), name...)
+	member := append([]byte(`"run":`), name...)
 	in := bufio.NewReaderSize(io.NewSectionReader(file, 0, 1<<62), 64<<10)
-	var n int64
 	var tail []byte // of what was read of the line, as long as a split member may be
 	found, open := false, false
 	for {
 		piece, err := in.ReadSlice('\n')
 		tail = append(tail, piece...)
-		found = found || bytes.Contains(tail, own)
+		found = found || bytes.Contains(tail, member)
 		open = open || len(piece) > 0
 		switch {
-		case err == nil || err == io.EOF && open:
-			if !found {
-				n++
-			}
-			found, open, tail = false, false, tail[:0]
 		case errors.Is(err, bufio.ErrBufferFull):
-			tail = append(tail[:0], tail[max(len(tail)-len(own), 0):]...)
-		case err != io.EOF:
-			return 0, err
+			tail = append(tail[:0], tail[max(len(tail)-len(member), 0):]...)
+			continue
+		case err != nil && err != io.EOF:
+			return 0, 0, err
+		case found:
+			own++
+		case open:
+			others++
 		}
 		if err == io.EOF {
-			return n, nil
+			return own, others, nil
 		}
+		found, open, tail = false, false, tail[:0]
 	}
 }
 
