@@ -9,6 +9,7 @@ import (
 
 	"github.com/lanyardctl/lanyardctl/internal/exit"
 	"github.com/lanyardctl/lanyardctl/internal/invocation"
+	"github.com/lanyardctl/lanyardctl/internal/rejectsfile"
 	"github.com/lanyardctl/lanyardctl/internal/report"
 	"github.com/lanyardctl/lanyardctl/internal/ui"
 )
@@ -73,15 +74,15 @@ func newShowLines(p program, name string, cmd *cobra.Command) *cobra.Command {
 		if err != nil {
 			return err
 		}
+		s, lines := p.of(cmd), report.Lines{Command: name, File: args[0], Most: most, Reveal: reveal}
 		file, err := openLines(args[0], f.run, asked)
 		if err != nil {
+			if lines.Err, lines.Each = err, noLines; output == outputJSON {
+				err = exit.Alongside(err, lines.WriteJSON(s.out))
+			}
 			return err
 		}
-		s := p.of(cmd)
-		lines := report.Lines{
-			Command: name, File: args[0], Run: file.run, Runs: file.Runs, Damaged: file.Damaged,
-			Most: most, Reveal: reveal, Each: file.each,
-		}
+		lines.Run, lines.Runs, lines.Damaged, lines.Each = file.run, file.Runs, file.Damaged, file.each
 		out := bufio.NewWriter(s.out)
 		if output == outputJSON {
 			err = lines.WriteJSON(out)
@@ -108,3 +109,5 @@ func newShowLines(p program, name string, cmd *cobra.Command) *cobra.Command {
 	completeValues(cmd, "output", outputText, outputJSON)
 	return cmd
 }
+
+func noLines(func(rejectsfile.Line) error) error { return nil }

@@ -28,6 +28,8 @@ type Lines struct {
 	Most    int                    // lines to show; 0 for all
 	Reveal  bool                   // API keys and passwords as they are
 
+	Err error // why the file cannot be shown; nil where it can
+
 	// Each hands the lines to yield that are asked for. It can be called again.
 	Each func(yield func(rejectsfile.Line) error) error
 }
@@ -256,7 +258,7 @@ func (l Lines) WriteJSON(w io.Writer) error {
 	head, err := indented(object{
 		{"command", l.Command}, {"file", l.File}, {"run", orNull(l.Run.ID)}, {"time", orNull(began)},
 		{"other_lines", l.earlier()}, {"damaged_lines", l.Damaged}, {"lines", total}, {"reasons", reasons},
-		{"list_truncated", l.Most > 0 && total > int64(l.Most)},
+		{"list_truncated", l.Most > 0 && total > int64(l.Most)}, {"ok", l.Err == nil}, {"error", orNull(redact.HideText(errorText(l.Err)))},
 	})
 	if err != nil {
 		return err
