@@ -76,7 +76,7 @@ func (w Wanted) Kinds() record.Kinds {
 // Named returns the users who were asked for, and the keys of nobody's. It reports false where all were.
 func (r Request) Named() (users []record.UserID, keys []string, ok bool) {
 	if r.Selection != nil {
-		return r.Selection.Users(), r.Selection.Keys, true
+		return r.Selection.Users(), r.Selection.Keys(), true
 	}
 	return r.Users, nil, len(r.Users) > 0
 }

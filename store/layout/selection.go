@@ -13,17 +13,15 @@ type Selection struct {
 	// selected, and the counters.
 	Records map[record.UserID]record.Kinds
 
-	// Keys are the keys of nobody's that are selected, in ascending order. A reader that looks at every key may take
-	// others of the same kind for selected.
-	Keys []string
-
 	// APIKeys are the API keys that named a user when the values were rejected: which of them goes on is decided by all.
 	APIKeys map[record.UserID][]string
+
+	keys map[string]bool // of nobody's
 }
 
 // NewSelection returns an empty selection.
 func NewSelection() *Selection {
-	return &Selection{Records: make(map[record.UserID]record.Kinds), APIKeys: make(map[record.UserID][]string)}
+	return &Selection{Records: make(map[record.UserID]record.Kinds), APIKeys: make(map[record.UserID][]string), keys: make(map[string]bool)}
 }
 
 // Add looks at a reject of a run, each of which has to be given, and selects its record where wanted says so. They come in
@@ -37,10 +35,14 @@ func (s *Selection) Add(r record.Reject, wanted bool) {
 		return
 	}
 	s.Records[r.User] = s.Records[r.User].With(r.Kind)
-	if i, found := slices.BinarySearch(s.Keys, r.Key); r.User == 0 && l != Other && !found {
-		s.Keys = slices.Insert(s.Keys, i, r.Key)
+	if r.User == 0 && l != Other {
+		s.keys[r.Key] = true
 	}
 }
+
+// Keys returns the keys of nobody's that are selected, in ascending order. A reader that looks at every key may take others
+// of the same kind for selected.
+func (s *Selection) Keys() []string { return slices.Sorted(maps.Keys(s.keys)) }
 
 // Users returns the users of whom something is selected, in ascending order.
 func (s *Selection) Users() []record.UserID {
@@ -49,7 +51,7 @@ func (s *Selection) Users() []record.UserID {
 
 // Size returns how many records are selected: of a user and kind, the counters, and a key of nobody's each.
 func (s *Selection) Size() int {
-	n := len(s.Keys)
+	n := len(s.keys)
 	for user, kinds := range s.Records {
 		if user != 0 {
 			n += len(kinds.List())

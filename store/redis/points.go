@@ -172,7 +172,7 @@ func (p *userPart) Read(ctx context.Context, from string, yield func(record.Page
 			p.store.nodes[0].witness(met.keys(), met)
 		}
 	}
-	for keys := range slices.Chunk(slices.Clone(p.others), p.pageSize) {
+	for keys := range slices.Chunk(p.others, p.pageSize) {
 		r := newReading(p.source)
 		if _, err := r.page(ctx, keys, func(items []record.Item) error { return yield(record.Page{Items: items, Next: from}) }); err != nil {
 			return err

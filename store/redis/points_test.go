@@ -353,7 +353,7 @@ func TestRejectedRecordsAreReadAgainAsAScanReadsThem(t *testing.T) {
 		}
 		var want []string
 		for _, it := range all {
-			if len(it.Rejects) > 0 && it.User() == 0 && it.Kind != record.Metrics && !slices.Contains(selection.Keys, it.Rejects[0].Key) {
+			if len(it.Rejects) > 0 && it.User() == 0 && it.Kind != record.Metrics && !slices.Contains(selection.Keys(), it.Rejects[0].Key) {
 				continue
 			}
 			// Of what a run wrote, only a scan finds the API keys that nothing was wrong with.
