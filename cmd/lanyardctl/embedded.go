@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"net"
 	"os"
@@ -22,14 +21,14 @@ import (
 // listenHint is the way out of a bad --listen.
 const listenHint = "--listen 127.0.0.1:0 takes a free port"
 
-func newEmbedded() *cobra.Command {
+func newEmbedded(p program) *cobra.Command {
 	return newGroup("embedded", "Look into a folder that embedded:DIR wrote",
 		"Commands for the folders that --mongo embedded:DIR writes.\n\n"+exitStatus,
-		newEmbeddedServe())
+		newEmbeddedServe(p))
 }
 
-func newEmbeddedServe() *cobra.Command {
-	opts, create := embedded.Options{}, false
+func newEmbeddedServe(p program) *cobra.Command {
+	opts, create, out := embedded.Options{}, false, outputFlags{output: outputText}
 	cmd := &cobra.Command{
 		Use:   "serve DIR",
 		Short: "Serve an embedded folder to MongoDB clients",
@@ -38,42 +37,57 @@ func newEmbeddedServe() *cobra.Command {
 The server's URI is the only line on stdout. The server has no authentication, so
 it listens on loopback addresses only, where every user of this machine can
 connect; with --listen unix it listens on a socket that only you can reach. The
-folder has to exist, unless --create makes it. It is locked meanwhile.
+folder has to exist, unless --create makes it. No other lanyardctl can use the
+folder while it is served.
 
 ` + exitStatus + `
 
 A server that SIGINT, SIGTERM or SIGHUP stops has done its work: that is 0. A second
-signal ends it at once, with 130.`,
+signal ends it at once, with 130, and so does one that comes before there is a URI.`,
 		Example: `  lanyardctl embedded serve ./try
   lanyardctl embedded serve ./try --listen 127.0.0.1:27017
   lanyardctl embedded serve ./try --listen unix`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := out.check(); err != nil {
+				return err
+			}
 			if opts.Dir = args[0]; redact.MayHoldUser(opts.Dir) {
 				return exit.WrongUse("DIR is not a folder (it is not shown: it may hold a password)", "give the path of a folder; ./ before it makes certain that it is one")
 			}
-			if _, err := os.Stat(opts.Dir); errors.Is(err, fs.ErrNotExist) && !create {
-				return exit.Failure(fmt.Errorf("the embedded folder %s does not exist", opts.Dir), "is the path right? --create makes the folder")
-			}
-			return serveEmbedded(cmd.Context(), opts, cmd.OutOrStdout(), cmd.ErrOrStderr())
+			r := newTargetRun(targetOptions{outputFlags: out}, p.of(cmd), ui.NewSanitizer())
+			err := func() error {
+				if _, err := os.Stat(opts.Dir); errors.Is(err, fs.ErrNotExist) && !create {
+					return exit.Failure(fmt.Errorf("the embedded folder %s does not exist", opts.Dir), "is the path right? --create makes the folder")
+				}
+				return r.serveEmbedded(cmd.Context(), embedded.Start, opts)
+			}()
+			// What ends the server is no interruption of its work.
+			return r.ended(context.WithoutCancel(cmd.Context()), err)
 		},
 	}
 	cmd.Flags().StringVar(&opts.Listen, "listen", "127.0.0.1:0", "loopback `address` (port 0: a free one) or unix")
 	cmd.Flags().BoolVar(&create, "create", false, "make the folder where there is none")
+	out.bindLines(cmd, false)
 	return cmd
 }
 
-// serveEmbedded serves until ctx is cancelled.
-func serveEmbedded(ctx context.Context, opts embedded.Options, stdout, stderr io.Writer) error {
+// serveEmbedded serves what start starts until ctx is cancelled.
+func (r *targetRun) serveEmbedded(ctx context.Context, start func(context.Context, embedded.Options) (*embedded.Server, error), opts embedded.Options) error {
 	if opts.Listen == "unix" {
 		opts.Listen = ""
 	}
-	server, err := embedded.Start(ctx, opts)
+	started := r.waiting(r.streams.places.AwaitedTarget(location.Location{URI: "embedded:" + opts.Dir}))
+	server, err := start(ctx, opts)
+	started()
 	if err != nil {
 		return explainListen(err, opts.Listen)
 	}
-	fmt.Fprintf(stderr, "serving %s; connect with any MongoDB client, stop with Ctrl-C\n", ui.PrintableLine(opts.Dir))
-	if _, err := fmt.Fprintln(stdout, server.URI()); err != nil {
+	if ctx.Err() != nil {
+		return errors.Join(context.Cause(ctx), server.Close())
+	}
+	r.log.Info(fmt.Sprintf("serving %s; connect with any MongoDB client, stop with Ctrl-C", opts.Dir))
+	if _, err := fmt.Fprintln(r.streams.out, server.URI()); err != nil {
 		return errors.Join(fmt.Errorf("print the URI: %w", err), server.Close())
 	}
 	<-ctx.Done()

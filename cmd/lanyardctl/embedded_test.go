@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"os"
 	"os/exec"
@@ -16,6 +17,9 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/lanyardctl/lanyardctl/internal/exit"
+	"github.com/lanyardctl/lanyardctl/internal/location"
+	"github.com/lanyardctl/lanyardctl/internal/ui"
+	"github.com/lanyardctl/lanyardctl/store/embedded"
 	"github.com/lanyardctl/lanyardctl/store/storetest/ferretdb"
 )
 
@@ -178,5 +182,60 @@ func TestASecondSignalEndsServingAtOnce(t *testing.T) {
 	}
 	if code := cmd.ProcessState.ExitCode(); code != exit.Interrupted {
 		t.Errorf("exit %d", code)
+	}
+}
+
+func TestServingSaysWhatItDoesWhileItStarts(t *testing.T) {
+	slow := func(context.Context, embedded.Options) (*embedded.Server, error) {
+		time.Sleep(1200 * time.Millisecond)
+		return nil, embedded.ErrNotIncluded
+	}
+	for name, c := range map[string]struct {
+		flags outputFlags
+		want  string
+	}{
+		"as a bar": {outputFlags{progress: ui.ProgressBar, logFormat: ui.LogText}, "\rstarting the embedded database in ./data … 1 s"},
+		"quietly":  {outputFlags{progress: ui.ProgressBar, logFormat: ui.LogText, quiet: true}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var out, errs bytes.Buffer
+			s := streams{program{func(string) string { return "" }, location.Default()}, &out, &errs}
+			r := newTargetRun(targetOptions{outputFlags: c.flags}, s, ui.NewSanitizer())
+			err := r.serveEmbedded(t.Context(), slow, embedded.Options{Dir: "./data"})
+			if !errors.Is(err, embedded.ErrNotIncluded) || out.Len() > 0 || !strings.HasPrefix(errs.String(), c.want) || c.want == "" && errs.Len() > 0 {
+				t.Errorf("%v\nstdout: %s\nstderr: %q", err, out.String(), errs.String())
+			}
+		})
+	}
+}
+
+func TestServingTellsOneObjectALine(t *testing.T) {
+	cmd, uri, streams := serve(t, "--log-format", "json")
+	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	err := cmd.Wait()
+	stdout, stderr := streams()
+	var line struct{ Level, Msg string }
+	if bad := json.Unmarshal([]byte(stderr), &line); err != nil || bad != nil || line.Level != "INFO" || !strings.HasPrefix(line.Msg, "serving ") || stdout != uri+"\n" {
+		t.Errorf("%v, %v\nstdout: %s\nstderr: %s", err, bad, stdout, stderr)
+	}
+	code, stdout, stderr := lanyardctl(t, "embedded", "serve", filepath.Join(t.TempDir(), "none"), "--log-format", "json")
+	if bad := json.Unmarshal([]byte(stderr), &line); code != exit.Failed || bad != nil || line.Level != "ERROR" || stdout != "" {
+		t.Errorf("exit %d, %v\nstdout: %s\nstderr: %s", code, bad, stdout, stderr)
+	}
+}
+
+func TestServingQuietlyTellsTheURIAlone(t *testing.T) {
+	cmd, _, streams := serve(t, "--quiet")
+	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Error(err)
+	}
+	if _, stderr := streams(); stderr != "" {
+		t.Errorf("stderr: %s", stderr)
 	}
 }

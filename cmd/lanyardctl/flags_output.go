@@ -41,14 +41,23 @@ type outputFlags struct {
 }
 
 func (f *outputFlags) bind(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&f.output, "output", outputText, "`format` of the report: text or json")
+	f.bindLines(cmd, true)
+}
+
+// bindLines adds the flags about stderr alone. Debugs tells whether there is more to be had there.
+func (f *outputFlags) bindLines(cmd *cobra.Command, debugs bool) {
 	flags := cmd.Flags()
-	flags.StringVar(&f.output, "output", outputText, "`format` of the report: text or json")
 	flags.StringVar(&f.progress, "progress", ui.ProgressAuto, "`form` of the progress: auto, bar, plain or none")
 	flags.BoolVarP(&f.quiet, "quiet", "q", false, "nothing but errors on stderr")
-	flags.BoolVarP(&f.verbose, "verbose", "v", false, "more on stderr")
+	if debugs {
+		flags.BoolVarP(&f.verbose, "verbose", "v", false, "more on stderr")
+	}
 	flags.StringVar(&f.logFormat, "log-format", ui.LogText, "`format` of the lines on stderr: text or json")
 	for _, choice := range f.choices() {
-		completeValues(cmd, strings.TrimPrefix(choice.flag, "--"), choice.known...)
+		if name := strings.TrimPrefix(choice.flag, "--"); flags.Lookup(name) != nil {
+			completeValues(cmd, name, choice.known...)
+		}
 	}
 }
 

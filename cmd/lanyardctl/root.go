@@ -56,7 +56,7 @@ func newRoot(p program) *cobra.Command {
 
 		SuggestionsMinimumDistance: suggestionDistance,
 	}
-	root.AddCommand(newMigrate(p), newRejects(p), newSuperseded(p), newVerify(p), newSweep(p), newDemo(p), newEmbedded(), newVersion(), newCompletion())
+	root.AddCommand(newMigrate(p), newRejects(p), newSuperseded(p), newVerify(p), newSweep(p), newDemo(p), newEmbedded(p), newVersion(), newCompletion())
 	root.SetHelpCommand(newHelp())
 	root.InitDefaultHelpCmd()
 	fitHelp(root)
