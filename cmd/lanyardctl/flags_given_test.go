@@ -111,7 +111,7 @@ func TestSizesAsPeopleTypeThem(t *testing.T) {
 	}
 	for text, parts := range map[string][]string{
 		"512": {`"512" has no unit`, "say the unit, such as 512MiB"}, "1.5": {"has no unit"}, "lots": {"is no size", "such as 64MiB"}, "-5MB": {"is no size"},
-		"1,5GiB": {"has a comma", "1.5GiB"}, "1.2.3GB": {"is no size"}, "5kB": {"is too little", "give 1MB to 1TiB"}, "0MB": {"is too little"},
+		"1,5GiB": {"has a comma", "1.5GiB"}, "1.2.3GB": {"is no size"}, "5kB": {"is too little", "give 1MB to 1TiB"}, "0MB": {"is too little"}, "0": {"is too little", "give 1MB to 1TiB"},
 		"2TiB": {"is too much", "give 1MB to 1TiB"}, "99999999999EB": {"is no size"}, "MB": {"is no size"}, "u:hunter2@h": {"it is not shown"},
 	} {
 		s := sizeOf(1<<20, 1<<40)

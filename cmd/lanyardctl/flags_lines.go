@@ -45,7 +45,7 @@ func (f lineFlags) filter() (rejectsfile.Filter, error) {
 	asked := rejectsfile.Filter{Fields: f.fields}
 	for _, reason := range f.reasons {
 		if !slices.Contains(report.Reasons(), reason) {
-			return asked, exit.WrongUse(fmt.Sprintf("--reason: unknown reason %q", reason), "known are "+strings.Join(report.Reasons(), ", "))
+			return asked, exit.WrongUse(fmt.Sprintf("--reason: unknown reason %q", reason), "the reasons are "+strings.Join(report.Reasons(), ", "))
 		}
 		asked.Reasons = append(asked.Reasons, record.Reason(reason))
 	}

@@ -30,7 +30,7 @@ func (a *autoInt) String() string {
 func (a *autoInt) Set(text string) error {
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 1 || n > a.max {
-		return exit.WrongUse(typedText(text)+" cannot be", fmt.Sprintf("give 1 to %d", a.max))
+		return exit.WrongUse(fmt.Sprintf("%s is not a whole number from 1 to %d", typedText(text), a.max), "write the digits alone, such as "+strconv.Itoa(min(4, a.max)))
 	}
 	a.n = n
 	return nil
@@ -69,6 +69,8 @@ func (s *size) Set(text string) error {
 	switch {
 	case strings.Contains(number, ","): // which is passed over, so that 1,5GiB would be 15
 		return exit.WrongUse(typedText(text)+" has a comma", "write a point, such as 1.5GiB")
+	case strings.Trim(number, "0.") == "": // whatever its unit
+		return exit.WrongUse(typedText(text)+" is too little", limits)
 	case strings.Trim(number, "0123456789.") == "":
 		return exit.WrongUse(typedText(text)+" has no unit", "say the unit, such as "+number+"MiB")
 	case err != nil:

@@ -225,7 +225,7 @@ func TestFlagsOfASweepThatCannotBe(t *testing.T) {
 		"--guild 1":                            {exit.Usage, location.TokenVariable},
 		"--guild one":                          {exit.Usage, "is not a Discord guild id"},
 		"--kv-dates some":                      {exit.Usage, "count, last-resort or never"},
-		"--memory 0":                           {exit.Usage, "--memory: \"0\" has no unit"},
+		"--memory 0":                           {exit.Usage, "--memory: \"0\" is too little"},
 		"--memory 2GiB":                        {exit.Usage, "--memory"},
 		"--timeout 0s":                         {exit.Usage, "--timeout"},
 		"--quiet --verbose":                    {exit.Usage, "contradict"},
