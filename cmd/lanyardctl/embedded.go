@@ -7,11 +7,13 @@ import (
 	"io/fs"
 	"net"
 	"os"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
 
 	"github.com/lanyardctl/lanyardctl/internal/exit"
+	"github.com/lanyardctl/lanyardctl/internal/invocation"
 	"github.com/lanyardctl/lanyardctl/internal/location"
 	"github.com/lanyardctl/lanyardctl/internal/redact"
 	"github.com/lanyardctl/lanyardctl/internal/ui"
@@ -54,6 +56,9 @@ signal ends it at once, with 130, and so does one that comes before there is a U
 			}
 			if opts.Dir = args[0]; redact.MayHoldUser(opts.Dir) {
 				return exit.WrongUse("DIR is not a folder (it is not shown: it may hold a password)", "give the path of a folder; ./ before it makes certain that it is one")
+			}
+			if folder, typed := strings.CutPrefix(opts.Dir, "embedded:"); typed {
+				return exit.WrongUse("DIR is not a URI", "give the folder alone: lanyardctl embedded serve "+invocation.Quote(folder))
 			}
 			r := newTargetRun(targetOptions{outputFlags: out}, p.of(cmd), ui.NewSanitizer())
 			err := func() error {

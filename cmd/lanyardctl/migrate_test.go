@@ -27,7 +27,7 @@ func TestAMigrationThatNeverBeganIsReportedToScripts(t *testing.T) {
 		said      string // in the report; empty for none
 	}{
 		"an error":             {outputJSON, false, exit.Failure(errors.New("no server"), "start it"), exit.Failed, "no server"},
-		"an interruption":      {outputJSON, true, exit.Failure(errors.New("no server"), "start it"), exit.Interrupted, "interrupted before the first record"},
+		"an interruption":      {outputJSON, true, exit.Failure(errors.New("no server"), "start it"), exit.Interrupted, "interrupted before anything was done"},
 		"a wrong call":         {outputJSON, false, exit.WrongUse("no such parameter", "read"), exit.Usage, ""},
 		"an error, for people": {outputText, false, exit.Failure(errors.New("no server"), "start it"), exit.Failed, ""},
 	} {

@@ -384,7 +384,7 @@ func TestCtrlCWhileConnectingNeedsNoReport(t *testing.T) {
 		}
 		return true
 	})
-	if code := cmd.ProcessState.ExitCode(); code != exit.Interrupted || stdout.Len() > 0 || !regexp.MustCompile(`^stopping: .*\nlanyardctl: interrupted before the first record\n$`).MatchString(rest) {
+	if code := cmd.ProcessState.ExitCode(); code != exit.Interrupted || stdout.Len() > 0 || !regexp.MustCompile(`^stopping: .*\nlanyardctl: interrupted before anything was done\n$`).MatchString(rest) {
 		t.Errorf("exit %d, stdout %q, stderr %q", code, &stdout, rest)
 	}
 }

@@ -289,4 +289,4 @@ func (r *targetRun) settled(ctx context.Context, err error) *exit.Error {
 }
 
 // errBefore says that a run was interrupted so early that there is nothing to report.
-var errBefore = fmt.Errorf("%w before the first record", record.ErrInterrupted)
+var errBefore = fmt.Errorf("%w before anything was done", record.ErrInterrupted)

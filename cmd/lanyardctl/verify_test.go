@@ -122,7 +122,7 @@ func TestARunThatNeverBeganReplacesAnOlderReport(t *testing.T) {
 		text      string
 	}{
 		"an error":        {false, exit.Failure(errors.New("no server"), "start it"), exit.Failed, "no server"},
-		"an interruption": {true, exit.Failure(context.Canceled, ""), exit.Interrupted, "interrupted before the first record"},
+		"an interruption": {true, exit.Failure(context.Canceled, ""), exit.Interrupted, "interrupted before anything was done"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o, err := parseVerify(t, "--report", "verify.json")

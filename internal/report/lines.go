@@ -223,7 +223,7 @@ func (l Lines) next(t *builder, total, shown, first int64, hidden bool) {
 			invocation.Invocation{Name: invocation.SupersededRestore + file}.With("line", strconv.FormatInt(first, 10)))
 		return
 	}
-	t.command("Next: correct in Redis what is worth it, then migrate these records alone, with the same --redis and --mongo:",
+	t.command("Next: correct in Redis what is worth it, then migrate these records alone (add --redis and --mongo where no variables name them):",
 		invocation.Invocation{Name: invocation.RejectsRetry + file})
 }
 

@@ -85,11 +85,15 @@ func (t *builder) counts(r migrate.Report) {
 
 // fields tells of single fields that were left out of records that went in.
 func (t *builder) fields(r migrate.Report) {
+	rest := "rejected; the record's other fields went in"
+	if r.DryRun {
+		rest = "rejected; the record's other fields would go in"
+	}
 	var list []ui.Item
 	for _, kind := range r.Only.List() {
 		f := r.Kinds[kind].Fields
 		if f.Rejected > 0 {
-			list = append(list, ui.Item{N: f.Rejected, Name: kind.String(), Text: "rejected; the record's other fields went in"})
+			list = append(list, ui.Item{N: f.Rejected, Name: kind.String(), Text: rest})
 		}
 		if f.Conflicts > 0 {
 			list = append(list, ui.Item{N: f.Conflicts, Name: kind.String(), Text: "in conflict; the target keeps its own"})
