@@ -100,13 +100,19 @@ func (l Lines) WriteText(w io.Writer, look ui.Style) error {
 		t.Wrap("", t.Paint(ui.Bold, name)+": "+ui.Plural(l.Run.Lines, "line")+" of "+runText(l.Run)+".")
 	}
 	if n := l.earlier(); n > 0 {
-		t.Wrap("", ui.Plural(n, "line")+" of other runs "+be(n)+" in this file, too. --run ID shows those of "+runsText(l.Runs, l.Run.ID)+".")
+		text := ui.Plural(n, "line") + " of other runs " + be(n) + " in this file, too."
+		if named := runsText(l.Runs, l.Run.ID); named != "" {
+			text += " --run ID shows those of " + named + "."
+		} else {
+			text += " --line shows single ones by their numbers." // an older version gave its runs no IDs
+		}
+		t.Wrap("", text)
 	}
 	if l.Damaged > 0 {
 		t.Wrap("", t.Paint(ui.Yellow, ui.Plural(l.Damaged, "line")+" cannot be read: a run that was killed leaves half a line."))
 	}
 	if total != l.Run.Lines {
-		t.Wrap("", ui.Plural(total, "line")+" of the run "+be(total)+" asked for.")
+		t.Wrap("", ui.Plural(total, "line")+" "+be(total)+" asked for.")
 	}
 	if !l.superseded() {
 		t.List("By reason:", ui.ItemsOf(reasons, reasonTexts))

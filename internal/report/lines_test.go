@@ -80,3 +80,15 @@ func TestLinesAreShownWithoutSecrets(t *testing.T) {
 		}
 	}
 }
+
+func TestRunsWithoutAnIDAreNotNamed(t *testing.T) {
+	l := goldenLines()
+	l.Runs = []rejectsfile.RunLines{{Run: rejectsfile.Run{}, Lines: 1}, l.Run}
+	var text bytes.Buffer
+	if err := l.WriteText(&text, ui.Style{Width: 200}); err != nil {
+		t.Fatal(err)
+	}
+	if got := text.String(); !strings.Contains(got, "1 line of other runs is in this file, too. --line shows") || strings.Contains(got, "--run") {
+		t.Error(got)
+	}
+}
