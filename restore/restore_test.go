@@ -147,10 +147,25 @@ func TestTwoValuesForOnePlaceAreAConflict(t *testing.T) {
 		"one field, two values": {[]record.Record{pair(alice, "a", "1"), pair(alice, "a", "2")}, true},
 		"one field, one value":  {[]record.Record{pair(alice, "a", 1.0), pair(alice, "a", int64(1))}, false},
 		"two users":             {[]record.Record{pair(alice, "a", "1"), pair(bob, "a", "2")}, false},
+		"two kinds":             {[]record.Record{pair(alice, "", "1"), apiKey(alice, "2")}, false},
 		"two keys":              {[]record.Record{apiKey(alice, "1"), apiKey(alice, "2")}, true},
 	} {
 		if err := restore.Conflict(tc.values); (err != nil) != tc.want {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+func TestADocumentThatIsNoneOfOursIsNotOverwritten(t *testing.T) {
+	documents := mem.NewDocuments(record.Limits{})
+	documents.Insert(record.KVCollection, map[string]any{"_id": "a", "user_id": alice.String(), "kv": "text"})
+	got, err := restore.Run(context.Background(), restore.Options{
+		Documents: documents, Values: []record.Record{pair(alice, "city", "Utrecht")}, Keep: func([]record.Superseded) error { return nil },
+	})
+	if err != nil || got[0].Status != restore.Refused || documents.Writes() > 0 {
+		t.Errorf("%+v, %v, %d writes", got, err, documents.Writes())
+	}
+	if _, err := restore.Run(context.Background(), restore.Options{Documents: documents, Values: make([]record.Record, restore.MaxValues+1)}); err == nil {
+		t.Error("more values than can be written together are taken")
 	}
 }

@@ -13,8 +13,8 @@ import (
 
 var aRun = Run{ID: "RUN", Time: time.Date(2026, 4, 3, 3, 7, 30, 0, time.UTC)}
 
-// TestAFileThatCannotBeWrittenIsNamedOnce has the disk fail by a file that is closed. What is told a second time, as where the progress
-// cannot be saved behind it, is the same error.
+// TestAFileThatCannotBeWrittenIsNamedOnce has the disk fail by a file that is closed. What is told a second time, as
+// where the progress cannot be saved behind it, is the same error.
 func TestAFileThatCannotBeWrittenIsNamedOnce(t *testing.T) {
 	w := NewWriter(filepath.Join(t.TempDir(), "rejects.ndjson"), aRun)
 	if err := errors.Join(w.Add(record.Reject{}), w.Flush(), w.file.Close(), w.Add(record.Reject{})); err != nil {
@@ -29,7 +29,8 @@ func TestAFileThatCannotBeWrittenIsNamedOnce(t *testing.T) {
 	}
 }
 
-// TestLinesOfEarlierRunsAreCounted appends runs of lines of all lengths, some of which hold what looks like the name of a run.
+// TestLinesOfEarlierRunsAreCounted appends runs of lines of all lengths, some of which hold what looks like the name of
+// a run.
 func TestLinesOfEarlierRunsAreCounted(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "rejects.ndjson")
 	write := func(id string, resumed bool, keys ...string) (earlier int64) {
@@ -98,5 +99,39 @@ func TestLinesOfEarlierRunsAreCounted(t *testing.T) {
 	var keys []string
 	if err := f.Lines(Run{ID: "B"}, func(l Line) error { keys = append(keys, l.Key); return nil }); err != nil || len(keys) != 2 || keys[1] != long+`"run":"A"` {
 		t.Errorf("%d lines of B, %v", len(keys), err)
+	}
+}
+
+// TestALineIsKnownWhereverItIsCut has the name of the run on both sides of where a piece of the line ends that is read at
+// a time.
+func TestALineIsKnownWhereverItIsCut(t *testing.T) {
+	const piece, own = 64 << 10, `"run":"A"`
+	for cut := 1; cut < len(own); cut++ {
+		path := filepath.Join(t.TempDir(), "rejects.ndjson")
+		line := `{"key":"`
+		line += strings.Repeat("k", piece-cut-len(line)-len(`",`)) + `",` + own + "}" // without a newline, as a killed run leaves it
+		if err := os.WriteFile(path, []byte(line), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		for run, want := range map[string]int64{"A": 1, "B": 0} {
+			file, err := os.Open(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, others, err := countLines(file, run)
+			if err := errors.Join(err, file.Close()); err != nil || got != want || others != 1-want {
+				t.Errorf("cut after %d bytes: run %s has %d lines, others %d; %v", cut, run, got, others, err)
+			}
+		}
+	}
+}
+
+func TestARunIsNamedByItsIDOrItsBeginning(t *testing.T) {
+	f := &File{Runs: []RunLines{{Run: Run{ID: "AB"}}, {Run: Run{ID: "ABC"}}, {Run: Run{ID: "ABD"}}, {Run: Run{ID: "B1"}}}}
+	for id, want := range map[string]string{"": "B1", "AB": "AB", "B": "B1", "ABC": "ABC", "A": "", "C": ""} {
+		got, err := f.Run(id)
+		if got.ID != want || (want == "") != errors.Is(err, ErrNoRun) {
+			t.Errorf("%q: %q, %v", id, got.ID, err)
+		}
 	}
 }
