@@ -57,8 +57,8 @@ func typedFlag(args []string, unknown *pflag.NotExistError) string {
 	return args[at]
 }
 
-// unknownFlag returns the error for what was typed as a flag and is none. What is near no flag may be the beginning of a
-// password, as after mysql's -p, so that one letter of it is shown alone.
+// unknownFlag returns the error for what was typed as a flag and is none. What is near no flag may be the beginning of
+// a password, as after mysql's -p, so that one letter of it is shown alone.
 func unknownFlag(cmd *cobra.Command, typed string) error {
 	name, _, _ := strings.Cut(typed, "=")
 	near := flagsNear(cmd, name)

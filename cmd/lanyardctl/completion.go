@@ -37,9 +37,9 @@ IDs of sweeps. Nothing else has to be installed for it.
 	}
 }
 
-// bashWithoutPackage is what cobra's script takes from the bash-completion package, for a bash that has none: the words up
-// to the cursor, where a word may hold a "=" or a ":", and the names of files, of folders alone with -d, or with one of
-// the endings. It has names of its own, so that no other script takes it for the package. Bash 3.2 runs it, too.
+// bashWithoutPackage is what cobra's script takes from the bash-completion package, for a bash that has none: the words
+// up to the cursor, where a word may hold a "=" or a ":", and the names of files, of folders alone with -d, or with one
+// of the endings. It has names of its own, so that no other script takes it for the package. Bash 3.2 runs it, too.
 const bashWithoutPackage = `# What stands in for the bash-completion package where there is none.
 __lanyardctl_words()
 {

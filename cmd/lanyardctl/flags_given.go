@@ -34,9 +34,9 @@ func checkGiven(cmd *cobra.Command) {
 // unsetHint is why a value most often is empty.
 const unsetHint = "a shell variable that is not set is empty"
 
-// givenValue is the value of a flag, which says in our words what is wrong with what was typed. It refuses nothing, which
-// is what a shell variable that is not set leaves, and the name of another flag, which such a variable without quotation
-// marks puts in the value's place.
+// givenValue is the value of a flag, which says in our words what is wrong with what was typed. It refuses nothing,
+// which is what a shell variable that is not set leaves, and the name of another flag, which such a variable without
+// quotation marks puts in the value's place.
 type givenValue struct {
 	pflag.Value
 	name  string

@@ -88,9 +88,10 @@ func joined(without ...string) string {
 // hostileName is a name of a file with as much of that as fits.
 var hostileName = strings.ReplaceAll(hostileMark+"\x1b[2J\x1b]0;x\a\r\b\u009b31m\u202e\u2066\u200b]]>|TICK`=1+1\n"+forged+"\xff", "/", "_")
 
-// hostileLines are the arguments of each command, and the variables before them. What stands for a word with a dollar is
-// in [hostileWorld.words]. A line is run twice: for people, with --verbose, and for scripts. One that begins with a number
-// has to end with it, and one that begins with "!" is called in a wrong way; every other has to get further than that.
+// hostileLines are the arguments of each command, and the variables before them. What stands for a word with a dollar
+// is in [hostileWorld.words]. A line is run twice: for people, with --verbose, and for scripts. One that begins with a
+// number has to end with it, and one that begins with "!" is called in a wrong way; every other has to get further than
+// that.
 //
 // A new command gets its lines here: what a stranger wrote comes from $REDIS, $DUMP and $FULL, and from $REJECTS and
 // $SUPERSEDED, which are files of hostile rejects.

@@ -95,8 +95,8 @@ func (n *namedUsers) watched(yield func(record.Page) error) func(record.Page) er
 	}
 }
 
-// foundNobody returns an error where the source has nothing of any of the named users. Where it has something of others,
-// or may be empty, it warns. Nothing is what --allow-empty continues without: "anything to copy".
+// foundNobody returns an error where the source has nothing of any of the named users. Where it has something of
+// others, or may be empty, it warns. Nothing is what --allow-empty continues without: "anything to copy".
 func (r *pairRun) foundNobody(nothing string) error {
 	unknown := r.named.list()
 	if len(unknown) == 0 {

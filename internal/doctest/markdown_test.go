@@ -3,9 +3,10 @@
 // Package doctest follows the README and the guides as a reader would: it runs their commands, in a terminal of 80
 // columns, and compares what is printed with what they say. go test -update writes that anew.
 //
-// In a block marked as console a line that begins with "$ " is a command, and what follows is its output. A block that is
-// marked as sh is run as a whole and has to succeed; what it prints does not matter. The commands of a page run one after
-// the other in one shell, in a copy of the repository. Readers do not see these comments, each on a line of its own:
+// In a block marked as console a line that begins with "$ " is a command, and what follows is its output. A block that
+// is marked as sh is run as a whole and has to succeed; what it prints does not matter. The commands of a page run one
+// after the other in one shell, in a copy of the repository. Readers do not see these comments, each on a line of its
+// own:
 //
 //	<!-- first: COMMAND -->   runs a command before the next block
 //	<!-- not run: REASON -->  leaves the next block out

@@ -11,8 +11,8 @@ import (
 var quotationMarks = []string{`""`, `''`, "``", "<>", "“”", "‘’"}
 
 // Tidied returns a URI without the blanks and the quotation marks around it: they come from a file with a secret, which
-// ends with a line break, from a file of variables, or from a page, and no URI begins with one. What follows the name of
-// a file or of a folder stays, since it may belong to the name.
+// ends with a line break, from a file of variables, or from a page, and no URI begins with one. What follows the name
+// of a file or of a folder stays, since it may belong to the name.
 func Tidied(uri string) string {
 	for {
 		inner := strings.TrimLeftFunc(uri, blank)

@@ -19,8 +19,8 @@ func (e notOwn) Error() string { return string(e) }
 
 func (notOwn) Is(target error) bool { return target == ErrNotOwn }
 
-// Append opens the file for reading, and for appending to it. Where there is none it is made, with mode 0600; one that is
-// there gets this mode. The error says so by [ErrNotOwn] where the file is not this user's own.
+// Append opens the file for reading, and for appending to it. Where there is none it is made, with mode 0600; one that
+// is there gets this mode. The error says so by [ErrNotOwn] where the file is not this user's own.
 func Append(path string) (*os.File, error) {
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_APPEND|plainly, 0o600)
 	if err != nil {

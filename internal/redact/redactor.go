@@ -11,8 +11,8 @@ import (
 	"github.com/lanyardctl/lanyardctl/record"
 )
 
-// uriInText matches a URI inside a longer text. A quotation mark ends it, unless it is escaped. What colours it, before and
-// after, is matched as well: the letter that ends a colour's escape sequence is no part of the scheme.
+// uriInText matches a URI inside a longer text. A quotation mark ends it, unless it is escaped. What colours it, before
+// and after, is matched as well: the letter that ends a colour's escape sequence is no part of the scheme.
 var uriInText = regexp.MustCompile(`(?:\x1b\[[0-9;]*m)?[A-Za-z][A-Za-z0-9+.-]*://(?:\\.|[^\s"\\])*`)
 
 // colours matches the escape sequences of colours before and after a text.

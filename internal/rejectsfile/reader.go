@@ -13,7 +13,8 @@ import (
 	"github.com/lanyardctl/lanyardctl/record"
 )
 
-// longestLine bounds a line that is read, in bytes: a value of 32 MiB as base64, and the longest key that Redis has, about.
+// longestLine bounds a line that is read, in bytes: a value of 32 MiB as base64, and the longest key that Redis has,
+// about.
 const longestLine = 128 << 20
 
 // ErrNoLines tells that a file is not empty, and that no line of it is one of a rejects or superseded file.
@@ -106,7 +107,8 @@ func (f *File) All(yield func(Line) error) error {
 	return err
 }
 
-// Lines hands the run's lines to yield as [File.All] does. A run that was killed and resumed may have written a line twice.
+// Lines hands the run's lines to yield as [File.All] does. A run that was killed and resumed may have written a line
+// twice.
 func (f *File) Lines(run Run, yield func(Line) error) error {
 	return f.All(func(l Line) error {
 		if l.Run.ID != run.ID {

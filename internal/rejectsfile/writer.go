@@ -127,8 +127,8 @@ func (w *Writer) tryWrite() error {
 	return nil
 }
 
-// countLines counts the lines that the run wrote, and those of others. The bytes of a run's member stand nowhere else in
-// a line: inside a string, quotation marks are escaped.
+// countLines counts the lines that the run wrote, and those of others. The bytes of a run's member stand nowhere else
+// in a line: inside a string, quotation marks are escaped.
 func countLines(file *os.File, run string) (own, others int64, err error) {
 	name, err := json.Marshal(run)
 	if err != nil {
@@ -175,8 +175,8 @@ func endHalfLine(file *os.File) error {
 	return err
 }
 
-// cutHalfLine removes what stands behind the file's last newline. Nothing is lost: a checkpoint is only saved behind whole
-// lines, so the half one is written again.
+// cutHalfLine removes what stands behind the file's last newline. Nothing is lost: a checkpoint is only saved behind
+// whole lines, so the half one is written again.
 func cutHalfLine(file *os.File) error {
 	end, err := file.Seek(0, io.SeekEnd)
 	if err != nil {

@@ -49,7 +49,8 @@ func ParseFiles(paths []string) ([]File, error) {
 	return files, nil
 }
 
-// pathOf returns where the file really is, whatever links lead to its folder. A link in place of the file itself is none.
+// pathOf returns where the file really is, whatever links lead to its folder. A link in place of the file itself is
+// none.
 func pathOf(path string) (string, error) {
 	folder, err := filepath.EvalSymlinks(filepath.Dir(path))
 	if err != nil {

@@ -12,8 +12,8 @@ var itemForm = regexp.MustCompile(`^( +\S+(?: \S+)*  +)(\S.*)$`)
 var typedForm = regexp.MustCompile(`^(?:Usage|Examples):\n`)
 
 // Reflow lays a help text out anew for so many columns: paragraphs, and what is said of the items of lists. Lines that
-// follow each other at one indentation are one text. Below a name that is too long for the width its text begins in a line
-// of its own. A command goes on in a further line as a shell takes it.
+// follow each other at one indentation are one text. Below a name that is too long for the width its text begins in a
+// line of its own. A command goes on in a further line as a shell takes it.
 func Reflow(text string, columns int) string {
 	t := &Text{Style: Style{Width: columns}}
 	var head, said string
@@ -51,8 +51,8 @@ func Reflow(text string, columns int) string {
 	return t.String()
 }
 
-// argumentForm matches a word of a command with the space before it, the value of a flag with the flag, and all that what
-// the command says is handed to.
+// argumentForm matches a word of a command with the space before it, the value of a flag with the flag, and all that
+// what the command says is handed to.
 var argumentForm = regexp.MustCompile(`\s+\|\s.*|\s*(?:-[^\s=]* (?:[^\s'"|-]|"[^"]*"|'[^']*')|[^\s'"]|"[^"]*"|'[^']*')+|.`)
 
 // continued breaks a command that is longer than so many columns between its words, as a shell takes it.

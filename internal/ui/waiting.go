@@ -13,7 +13,8 @@ const (
 	waitElsewhere  = 5 * time.Second
 )
 
-// Waiting says what a run waits for, where that takes long: a terminal gets a line that goes away again, a log one line.
+// Waiting says what a run waits for, where that takes long: a terminal gets a line that goes away again, a log one
+// line.
 type Waiting struct {
 	Mode    string // of the progress
 	Log     *slog.Logger

@@ -24,8 +24,8 @@ func NewSelection() *Selection {
 	return &Selection{Records: make(map[record.UserID]record.Kinds), APIKeys: make(map[record.UserID][]string), keys: make(map[string]bool)}
 }
 
-// Add looks at a reject of a run, each of which has to be given, and selects its record where wanted says so. They come in
-// any order, and may repeat.
+// Add looks at a reject of a run, each of which has to be given, and selects its record where wanted says so. They come
+// in any order, and may repeat.
 func (s *Selection) Add(r record.Reject, wanted bool) {
 	l, id := Classify(r.Key)
 	if l == APIKey && !slices.Contains(s.APIKeys[r.User], id) {
@@ -40,8 +40,8 @@ func (s *Selection) Add(r record.Reject, wanted bool) {
 	}
 }
 
-// Keys returns the keys of nobody's that are selected, in ascending order. A reader that looks at every key may take others
-// of the same kind for selected.
+// Keys returns the keys of nobody's that are selected, in ascending order. A reader that looks at every key may take
+// others of the same kind for selected.
 func (s *Selection) Keys() []string { return slices.Sorted(maps.Keys(s.keys)) }
 
 // Users returns the users of whom something is selected, in ascending order.

@@ -9,8 +9,8 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 )
 
-// DamagedError tells that somebody changed one of the documents in which lanyardctl keeps what it did, so that it cannot
-// be read.
+// DamagedError tells that somebody changed one of the documents in which lanyardctl keeps what it did, so that it
+// cannot be read.
 type DamagedError struct {
 	Collection string
 	ID         string // as JSON

@@ -87,8 +87,8 @@ func (m *members) of(addr string) (heartbeat, bool) {
 	return h, ok
 }
 
-// whyNone says of each server why the driver could not select it, and returns the first reason that is about TLS, if any,
-// and whether the name of a host is unknown.
+// whyNone says of each server why the driver could not select it, and returns the first reason that is about TLS, if
+// any, and whether the name of a host is unknown.
 func (m *members) whyNone(e topology.ServerSelectionError) (text string, aboutTLS error, unknown bool) {
 	why := make(map[string]string)
 	for _, s := range e.Desc.Servers {

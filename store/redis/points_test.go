@@ -332,8 +332,8 @@ func TestPointsOfASourceThatMovesEndWithAnError(t *testing.T) {
 	}
 }
 
-// TestRejectedRecordsAreReadAgainAsAScanReadsThem selects some of what a scan rejected, and reads it by its keys and by a
-// scan: both deliver the records of the selection, and nothing else.
+// TestRejectedRecordsAreReadAgainAsAScanReadsThem selects some of what a scan rejected, and reads it by its keys and by
+// a scan: both deliver the records of the selection, and nothing else.
 func TestRejectedRecordsAreReadAgainAsAScanReadsThem(t *testing.T) {
 	srv := redisserver.Start(t)
 	c := client(t, srv.URI)

@@ -16,8 +16,8 @@ import (
 type SourceOptions struct {
 	layout.Request
 
-	// Points lets the source read the keys that the request names one by one, in place of a scan. See [Store.Points] for what that does
-	// not find.
+	// Points lets the source read the keys that the request names one by one, in place of a scan. See [Store.Points] for
+	// what that does not find.
 	Points bool
 
 	// Candidates are API keys that a reading of points looks at beside the users' current ones, such as those that a target
