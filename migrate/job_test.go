@@ -303,6 +303,9 @@ func TestResumeUsesTheRejectsFileOfTheInterruptedRun(t *testing.T) {
 	if n := len(distinct(t, report.RejectsFile)); int64(n) != report.Rejects() {
 		t.Errorf("%d lines, %d rejects", n, report.Rejects())
 	}
+	if report.EarlierRejects != 0 {
+		t.Errorf("%d lines of the run's first part are taken for another run's", report.EarlierRejects)
+	}
 }
 
 // namesFile is a target whose checkpoints somebody made name another file.

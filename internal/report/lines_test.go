@@ -3,6 +3,7 @@ package report
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -89,6 +90,25 @@ func TestRunsWithoutAnIDAreNotNamed(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got := text.String(); !strings.Contains(got, "1 line of other runs is in this file, too. --line shows") || strings.Contains(got, "--run") {
+		t.Error(got)
+	}
+}
+
+func TestAPasswordInANameOrADetailIsHidden(t *testing.T) {
+	const uri = "redis://me:hunter2@host"
+	l := goldenLines()
+	l.Each = func(yield func(rejectsfile.Line) error) error {
+		return yield(rejectsfile.Line{Number: 1, Reject: record.Reject{
+			Key: uri, Kind: record.KV, User: 94490510688792576, Field: uri, HasField: true, Reason: record.TooDeep, Detail: "of " + uri,
+		}})
+	}
+	restored := Restoration{Values: []RestoredValue{{Line: 1, Kind: record.KV, Field: uri, HasField: true}}}
+	var b bytes.Buffer
+	if err := errors.Join(l.WriteText(&b, ui.Style{Width: 80}), l.WriteJSON(&b), restored.WriteJSON(&b)); err != nil {
+		t.Fatal(err)
+	}
+	b.WriteString(restored.Text(ui.Style{Width: 80}))
+	if got := b.String(); strings.Contains(got, "hunter2") || strings.Count(got, "redis://") != 8 {
 		t.Error(got)
 	}
 }
