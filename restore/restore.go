@@ -45,8 +45,8 @@ func refused(why string) Result { return Result{Refused, why} }
 // rounds bounds how often a document is read again that somebody else changes meanwhile.
 const rounds = 5
 
-// mostBytes bounds the documents that are held together.
-const mostBytes = 64 << 20
+// MaxBytes bounds the values, and the documents that they go into, which are held together.
+const MaxBytes = 64 << 20
 
 // Run writes the values back and returns what became of each, in their order. An error means that the fate of all is
 // unknown; writing them back again is safe.
@@ -159,7 +159,7 @@ func (w *work) read(ctx context.Context, byRecord map[of][]int) (map[of][]record
 	for kind, list := range users {
 		var whole []record.Document
 		err := w.Retry.Do(ctx, func() (err error) {
-			whole, err = w.Documents.OfUsers(ctx, kind, list, mostBytes)
+			whole, err = w.Documents.OfUsers(ctx, kind, list, MaxBytes)
 			return err
 		})
 		if err != nil {

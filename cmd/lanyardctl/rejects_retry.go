@@ -97,6 +97,9 @@ func (f retryFlags) options(p program, now time.Time, flags *pflag.FlagSet, path
 // selection returns the records that the lines are of.
 func (l lineFile) selection() (*layout.Selection, report.Retried, error) {
 	selection, retried := layout.NewSelection(), report.Retried{Run: l.run}
+	if l.ofAnyRun {
+		retried.Run = rejectsfile.RunLines{}
+	}
 	asked := l.asked
 	l.asked = rejectsfile.Filter{}
 	err := l.each(func(line rejectsfile.Line) error {

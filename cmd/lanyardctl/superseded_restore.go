@@ -104,6 +104,7 @@ func (f restoreFlags) options(p program, now time.Time, flags *pflag.FlagSet, pa
 
 // read reads the values that the lines hold.
 func (o *restoreOptions) read(file lineFile) error {
+	size := 0
 	err := file.each(func(line rejectsfile.Line) error {
 		if line.Reason != record.SupersededReason {
 			return exit.Failure(errors.New("this is a rejects file"), "its superseded file has .superseded before .ndjson in its name; "+
@@ -111,6 +112,10 @@ func (o *restoreOptions) read(file lineFile) error {
 		}
 		if len(o.values) == restore.MaxValues {
 			return exit.WrongUse(fmt.Sprintf("more than %d values are named", restore.MaxValues), "name fewer, with --line, --user or --field")
+		}
+		if size += len(line.Value.Data); size > restore.MaxBytes {
+			return exit.WrongUse(fmt.Sprintf("the values that are named hold more than %d MiB together", restore.MaxBytes>>20),
+				"name fewer, with --line, --user or --field")
 		}
 		v := report.RestoredValue{Line: line.Number, Kind: line.Kind, User: line.User, Field: line.Field, HasField: line.HasField}
 		r, err := layout.Kept(record.Superseded(line.Reject))
@@ -179,7 +184,11 @@ func (o restoreOptions) work(ctx context.Context, r *targetRun, told func(error)
 		Retry: retry.Policy{For: o.target.RetryFor, Notify: retry.Notice("the target", func(message string) { r.log.Info(message) })},
 	})
 	if err := errors.Join(err, kept.Close()); err != nil {
-		return location.Explained(err, "the same command begins again; what it has restored by then is unchanged", r.explainTarget(err))
+		own := err
+		if errors.Is(err, record.ErrTooMuch) {
+			own = exit.Failure(err, "name fewer values, with --line, --user or --field")
+		}
+		return location.Explained(err, "the same command begins again; what it has restored by then is unchanged", own, r.explainTarget(err))
 	}
 	o.enter(results)
 	r.began = true

@@ -51,9 +51,6 @@ func Holds(path, run string) bool {
 	return err == nil && own > 0
 }
 
-// Path returns where the file is, or is going to be.
-func (w *Writer) Path() string { return w.path }
-
 // flushAt bounds the lines that wait in memory, in bytes.
 const flushAt = 1 << 20
 

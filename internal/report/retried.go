@@ -13,12 +13,15 @@ import (
 // Retried says which rejects were migrated again.
 type Retried struct {
 	File     string
-	Run      rejectsfile.RunLines
+	Run      rejectsfile.RunLines // whose lines they are; none where lines of several runs were named
 	Lines    int64 // that were asked for
 	Selected int   // records that they are of: of a user and kind, or of a key that names no user
 }
 
 func (r Retried) text() string {
+	if r.Run.Lines == 0 {
+		return fmt.Sprintf("%s of %s, which %s of %s", ui.Plural(r.Lines, "line"), ui.PrintableLine(r.File), be(r.Lines), ui.Plural(int64(r.Selected), "record"))
+	}
 	of := ""
 	if r.Lines != r.Run.Lines {
 		of = "of the " + ui.Plural(r.Run.Lines, "line") + " "

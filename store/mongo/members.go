@@ -161,7 +161,10 @@ func (m *members) whyFailed(err error) string {
 }
 
 // isUnknown tells whether the name of a host could not be found.
-func isUnknown(err error) bool { return errors.As(err, new(*net.DNSError)) }
+func isUnknown(err error) bool {
+	lookup, ok := errors.AsType[*net.DNSError](err)
+	return ok && lookup.IsNotFound
+}
 
 // heartbeatWait is how long the first heartbeats of a set's members are waited for. One that is down refuses at once or
 // never answers.
