@@ -92,13 +92,20 @@ func openLines(path, run string, asked rejectsfile.Filter) (lineFile, error) {
 		return l, nil // an empty file
 	}
 	if l.run, err = file.Run(run); err != nil {
-		var ids []string
-		for _, r := range file.Runs {
-			ids = append(ids, r.ID)
-		}
-		return l, errors.Join(exit.Failure(fmt.Errorf("--run: %w", err), "the file holds the runs "+ui.Shortened(strings.Join(ids, ", "))), file.Close())
+		return l, errors.Join(exit.Failure(fmt.Errorf("--run: %w", err), "the file holds the runs "+ui.Shortened(l.runIDs())), file.Close())
 	}
 	return l, nil
+}
+
+// runIDs names the runs of the file, as far as they have names.
+func (l lineFile) runIDs() string {
+	var ids []string
+	for _, r := range l.Runs {
+		if r.ID != "" {
+			ids = append(ids, r.ID)
+		}
+	}
+	return strings.Join(ids, ", ")
 }
 
 // each hands the lines that are meant to yield.

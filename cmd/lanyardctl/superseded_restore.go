@@ -26,6 +26,7 @@ const supersededRestoreLong = `Write single values of a superseded file back int
 API keys, named by the number of their line, or by their user and field. What
 stands in their place is added to FILE first, as a run of its own, so that it can
 be restored in turn. A document that somebody changes meanwhile is read again.
+Where FILE holds the lines of several runs, --run or --line says which are meant.
 
 Times, dates and counters are not restored: the next migration would replace them
 again, since it keeps the later time, the earlier date and the larger counter.
@@ -98,6 +99,12 @@ func (f restoreFlags) options(p program, now time.Time, flags *pflag.FlagSet, pa
 	file, err := openLines(path, f.lines.run, asked)
 	if err != nil {
 		return o, err
+	}
+	if f.lines.run == "" && len(asked.Numbers) == 0 && len(file.Runs) > 1 {
+		// The last one may be of a restore that was interrupted: it holds what was to be overwritten, and not what was
+		// asked for.
+		return o, errors.Join(exit.WrongUse("the file holds the lines of several runs",
+			"name one of them with --run, or lines of any with --line: "+ui.Shortened(file.runIDs())), file.Close())
 	}
 	return o, errors.Join(o.read(file), file.Close())
 }
