@@ -64,6 +64,9 @@ func Run(ctx context.Context, o Options) ([]Result, error) {
 		who := of{v.Kind, v.User}
 		byRecord[who] = append(byRecord[who], i)
 	}
+	if err := w.refuseTaken(ctx, byRecord); err != nil {
+		return nil, err
+	}
 	for round := 0; len(byRecord) > 0; round++ {
 		again, err := w.round(ctx, byRecord)
 		if err != nil {
@@ -78,6 +81,36 @@ func Run(ctx context.Context, o Options) ([]Result, error) {
 		byRecord = again
 	}
 	return w.results, nil
+}
+
+// refuseTaken takes the API keys out of byRecord that another document of the target has. The app makes no index that would
+// keep two users from having one key.
+func (w *work) refuseTaken(ctx context.Context, byRecord map[of][]int) error {
+	wanted := make(map[string]of)
+	for who, values := range byRecord {
+		if who.kind == record.APIKeys {
+			wanted[w.Values[values[0]].APIKey] = who
+		}
+	}
+	if len(wanted) == 0 {
+		return nil
+	}
+	taken := make(map[of]bool)
+	err := w.Retry.Do(ctx, func() error {
+		return w.Documents.Outline(ctx, record.CollectionOf(record.APIKeys), func(documents []record.Document) error {
+			for _, d := range documents {
+				if who, ok := wanted[d.Held.APIKey]; ok && (d.Numeric || d.User != who.user) {
+					taken[who] = true
+				}
+			}
+			return nil
+		})
+	})
+	for who := range taken {
+		w.set(byRecord[who], refused("another document of the target has this key"))
+		delete(byRecord, who)
+	}
+	return err
 }
 
 // of is whose document of a kind is meant.
@@ -228,14 +261,20 @@ func (w *work) decide(who of, values []int, documents []record.Document) (join r
 	return join, changes, overwritten.Superseded()
 }
 
-// Conflict returns an error where two of the values are for one place in the target, and are not the same.
+// Conflict returns an error where two of the values are for one place in the target, and are not the same, or where one API
+// key is for two users.
 func Conflict(values []record.Record) error {
 	type place struct {
 		of
 		field string
 	}
 	known := make(map[place]record.Value)
+	users := make(map[string]record.UserID) // by API key
 	for _, v := range values {
+		if other, exists := users[v.APIKey]; exists && v.Kind == record.APIKeys && other != v.User {
+			return fmt.Errorf("one API key is for several users: %s and %s", other, v.User)
+		}
+		users[v.APIKey] = v.User
 		at, value := place{of: of{v.Kind, v.User}}, record.Value(v.APIKey)
 		for _, name := range slices.Sorted(maps.Keys(v.Fields)) {
 			at.field, value = name, v.Fields[name].Value

@@ -139,6 +139,23 @@ func TestWhatCannotBeKeptIsNotOverwritten(t *testing.T) {
 	}
 }
 
+func TestAnAPIKeyThatAnotherUserHasIsRefused(t *testing.T) {
+	for name, other := range map[string]map[string]any{
+		"another user": {"_id": "b", "user_id": bob.String(), "key": "old"},
+		"a number":     {"_id": "n", "user_id": int64(alice), "key": "old"},
+		"nobody":       {"_id": "x", "user_id": "x", "key": "old"},
+	} {
+		documents := newDocuments(record.Limits{})
+		documents.Insert(record.APIKeysCollection, other)
+		got, err := restore.Run(context.Background(), restore.Options{
+			Documents: documents, Values: []record.Record{apiKey(alice, "old")}, Keep: func([]record.Superseded) error { return nil },
+		})
+		if err != nil || got[0].Status != restore.Refused || documents.Writes() > 0 {
+			t.Errorf("%s: %+v, %v, %d writes", name, got, err, documents.Writes())
+		}
+	}
+}
+
 func TestTwoValuesForOnePlaceAreAConflict(t *testing.T) {
 	for name, tc := range map[string]struct {
 		values []record.Record
@@ -148,6 +165,7 @@ func TestTwoValuesForOnePlaceAreAConflict(t *testing.T) {
 		"one field, one value":  {[]record.Record{pair(alice, "a", 1.0), pair(alice, "a", int64(1))}, false},
 		"two users":             {[]record.Record{pair(alice, "a", "1"), pair(bob, "a", "2")}, false},
 		"two kinds":             {[]record.Record{pair(alice, "", "1"), apiKey(alice, "2")}, false},
+		"one key, two users":    {[]record.Record{apiKey(alice, "1"), apiKey(bob, "1")}, true},
 		"two keys":              {[]record.Record{apiKey(alice, "1"), apiKey(alice, "2")}, true},
 	} {
 		if err := restore.Conflict(tc.values); (err != nil) != tc.want {

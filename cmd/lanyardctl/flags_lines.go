@@ -77,8 +77,8 @@ type lineFile struct {
 	ofAnyRun bool // lines are named by their numbers in the file
 }
 
-// openLines opens the file. Its errors know the next step.
-func openLines(path, run string, asked rejectsfile.Filter) (lineFile, error) {
+// openLines opens the file, of superseded values or of rejects. Its errors know the next step.
+func openLines(path, run string, superseded bool, asked rejectsfile.Filter) (lineFile, error) {
 	file, err := rejectsfile.Open(path)
 	if err != nil {
 		hint := "name a rejects file, or a superseded file, as lanyardctl migrate writes them"
@@ -93,6 +93,9 @@ func openLines(path, run string, asked rejectsfile.Filter) (lineFile, error) {
 	}
 	if l.run, err = file.Run(run); err != nil {
 		return l, errors.Join(exit.Failure(fmt.Errorf("--run: %w", err), "the file holds the runs "+ui.Shortened(l.runIDs())), file.Close())
+	}
+	if err := l.check(superseded); err != nil {
+		return l, errors.Join(err, file.Close())
 	}
 	return l, nil
 }
@@ -120,4 +123,17 @@ func (l lineFile) each(yield func(rejectsfile.Line) error) error {
 		}
 		return yield(line)
 	})
+}
+
+// check returns an error where the run's lines are of the other sort: of superseded values, or of rejects.
+func (l lineFile) check(superseded bool) error {
+	switch {
+	case l.run.Lines == 0, (l.run.Superseded > 0) == superseded:
+		return nil
+	case superseded:
+		return exit.Failure(errors.New("this is a rejects file"), "its superseded file has .superseded before .ndjson in its name; "+
+			"lanyardctl rejects show and rejects retry are for rejects")
+	}
+	return exit.Failure(errors.New("this is a superseded file"), "its rejects file has the same name without .superseded; "+
+		"lanyardctl superseded show and superseded restore are for superseded values")
 }

@@ -11,7 +11,6 @@ import (
 	"github.com/lanyardctl/lanyardctl/internal/invocation"
 	"github.com/lanyardctl/lanyardctl/internal/rejectsfile"
 	"github.com/lanyardctl/lanyardctl/internal/report"
-	"github.com/lanyardctl/lanyardctl/record"
 	"github.com/lanyardctl/lanyardctl/store/layout"
 )
 
@@ -73,7 +72,7 @@ func (f retryFlags) options(p program, now time.Time, flags *pflag.FlagSet, path
 	if exit.CodeOf(optionsErr) == exit.Usage {
 		return o, optionsErr
 	}
-	file, err := openLines(path, f.lines.run, asked)
+	file, err := openLines(path, f.lines.run, false, asked)
 	if err != nil {
 		return o, err
 	}
@@ -103,10 +102,6 @@ func (l lineFile) selection() (*layout.Selection, report.Retried, error) {
 	asked := l.asked
 	l.asked = rejectsfile.Filter{}
 	err := l.each(func(line rejectsfile.Line) error {
-		if line.Reason == record.SupersededReason {
-			return exit.Failure(errors.New("this is a superseded file"), "its rejects file has the same name without .superseded; "+
-				"lanyardctl superseded restore writes superseded values back")
-		}
 		wanted := asked.Has(line)
 		if wanted {
 			retried.Lines++

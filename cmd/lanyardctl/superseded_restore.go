@@ -96,7 +96,7 @@ func (f restoreFlags) options(p program, now time.Time, flags *pflag.FlagSet, pa
 		return o, err
 	}
 	o.target.ReadOnly = f.dryRun
-	file, err := openLines(path, f.lines.run, asked)
+	file, err := openLines(path, f.lines.run, true, asked)
 	if err != nil {
 		return o, err
 	}
@@ -113,10 +113,6 @@ func (f restoreFlags) options(p program, now time.Time, flags *pflag.FlagSet, pa
 func (o *restoreOptions) read(file lineFile) error {
 	size := 0
 	err := file.each(func(line rejectsfile.Line) error {
-		if line.Reason != record.SupersededReason {
-			return exit.Failure(errors.New("this is a rejects file"), "its superseded file has .superseded before .ndjson in its name; "+
-				"lanyardctl rejects retry migrates rejects again")
-		}
 		if len(o.values) == restore.MaxValues {
 			return exit.WrongUse(fmt.Sprintf("more than %d values are named", restore.MaxValues), "name fewer, with --line, --user or --field")
 		}

@@ -34,7 +34,8 @@ type File struct {
 // RunLines are a run, and how many lines of it are in a file.
 type RunLines struct {
 	Run
-	Lines int64
+	Lines      int64
+	Superseded int64 // of the lines, those of superseded values
 }
 
 // Open opens a file and learns what runs wrote it. An empty file has none.
@@ -71,6 +72,9 @@ func (f *File) survey() error {
 			last = len(f.Runs) - 1
 		}
 		f.Runs[last].Lines++
+		if l.Reason == record.SupersededReason {
+			f.Runs[last].Superseded++
+		}
 		return nil
 	})
 	if err == nil && damaged > 0 && len(f.Runs) == 0 {

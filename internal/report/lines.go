@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -62,28 +63,55 @@ func (l Lines) superseded() bool { return l.Command == invocation.SupersededShow
 type shownLine struct {
 	key, field, detail, value string
 	hidden                    bool // something of it is not shown
+	cut                       bool // only its beginning is looked at
 }
+
+// mostLooked is how many bytes of a text are looked at for secrets, which is far more than what is shown of it.
+const mostLooked = 4 << 10
 
 // shown hides the secrets of a line: API keys, wherever they are, and passwords in URIs.
 func (l Lines) shown(line rejectsfile.Line) shownLine {
-	s := shownLine{line.Key, line.Field, line.Detail, line.Value.Data, false}
+	s := shownLine{key: line.Key, field: line.Field, detail: line.Detail, value: line.Value.Data}
+	texts := []*string{&s.key, &s.field, &s.detail, &s.value}
+	for _, text := range texts {
+		if len(*text) > mostLooked {
+			*text, s.cut = (*text)[:mostLooked]+"…", true
+		}
+	}
 	if l.Reveal {
 		return s
 	}
 	plain := s
+	var own []string // what a server may have put into the detail
 	if line.Kind == record.APIKeys {
-		const prefix = "api_key:"
-		if key, ok := strings.CutPrefix(s.key, prefix); ok {
-			s.key = prefix + record.Fingerprint(key)
+		for _, prefix := range []string{"user_api_key:", "api_key:"} {
+			if id, ok := strings.CutPrefix(s.key, prefix); ok && mayBeAPIKey(id) {
+				s.key, own = prefix+record.Fingerprint(id), append(own, id)
+			}
 		}
-		if _, user := record.ParseUserID(s.value); !user && s.value != "" {
+		if mayBeAPIKey(s.value) {
+			own = append(own, s.value)
 			s.value = record.Fingerprint(s.value)
 		}
 	}
-	s.key, s.field, s.detail, s.value = redact.HideText(s.key), redact.HideText(s.field), redact.HideText(s.detail), redact.HideText(s.value)
+	for _, secret := range own {
+		if len(secret) < shortestSecret {
+			continue // hiding it would show it
+		}
+		s.detail = strings.ReplaceAll(s.detail, secret, record.Fingerprint(secret))
+	}
+	for _, text := range texts {
+		*text = redact.HideText(*text)
+	}
 	s.hidden = s != plain
 	return s
 }
+
+// shortestSecret is the length below which an API key is too common a text to be hidden inside another.
+const shortestSecret = 4
+
+// mayBeAPIKey tells whether what stands where a user id or an API key may stand is an API key: a user id has digits alone.
+func mayBeAPIKey(text string) bool { return strings.Trim(text, "0123456789") != "" }
 
 // WriteText writes l for people.
 func (l Lines) WriteText(w io.Writer, look ui.Style) error {
@@ -200,6 +228,9 @@ func (t *builder) line(line rejectsfile.Line, s shownLine) {
 	}
 	if line.Value.Present {
 		value = ui.Quoted(s.value, longestValue)
+		if n := len(line.Value.Data); n > mostLooked {
+			value = fmt.Sprintf("%s… (%s)", value[:strings.LastIndex(value, "…")], ui.Plural(int64(n), "byte"))
+		}
 	}
 	if s.key != "" {
 		value = ui.ShownWord(s.key) + " = " + value
@@ -289,16 +320,22 @@ func (l Lines) WriteJSON(w io.Writer) error {
 	return err
 }
 
+// errEnough ends the reading of lines.
+var errEnough = errors.New("enough")
+
 // shownLines hands the first lines to yield, as many as are shown.
 func (l Lines) shownLines(yield func(rejectsfile.Line) error) error {
 	n := 0
-	return l.Each(func(line rejectsfile.Line) error {
-		n++
-		if l.Most > 0 && n > l.Most {
-			return nil
+	err := l.Each(func(line rejectsfile.Line) error {
+		if n++; l.Most > 0 && n > l.Most {
+			return errEnough
 		}
 		return yield(line)
 	})
+	if errors.Is(err, errEnough) {
+		return nil
+	}
+	return err
 }
 
 func (l Lines) lineJSON(line rejectsfile.Line) lineJSON {

@@ -14,8 +14,8 @@ import (
 type Retried struct {
 	File     string
 	Run      rejectsfile.RunLines // whose lines they are; none where lines of several runs were named
-	Lines    int64 // that were asked for
-	Selected int   // records that they are of: of a user and kind, or of a key that names no user
+	Lines    int64                // that were asked for
+	Selected int                  // records that they are of: of a user and kind, or of a key that names no user
 }
 
 func (r Retried) text() string {
