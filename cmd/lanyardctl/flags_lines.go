@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/lanyardctl/lanyardctl/internal/exit"
+	"github.com/lanyardctl/lanyardctl/internal/redact"
 	"github.com/lanyardctl/lanyardctl/internal/rejectsfile"
 	"github.com/lanyardctl/lanyardctl/internal/report"
 	"github.com/lanyardctl/lanyardctl/internal/ui"
@@ -67,6 +68,15 @@ func (f lineFlags) filter() (rejectsfile.Filter, error) {
 		asked.Numbers = append(asked.Numbers, n)
 	}
 	return asked, nil
+}
+
+// checkFileName refuses what is no name of a file with certainty: a URI in its place would be shown, with its password.
+func checkFileName(path string) error {
+	if redact.MayHoldUser(path) {
+		return exit.WrongUse("FILE is not a file (it is not shown: it may hold a password)",
+			"give the path of a file; ./ before it makes certain that it is one")
+	}
+	return nil
 }
 
 // lineFile is an open file, and a run whose lines are meant.

@@ -64,6 +64,9 @@ func newShowLines(p program, name string, cmd *cobra.Command) *cobra.Command {
 	cmd.Use = "show FILE"
 	cmd.Args = cobra.ExactArgs(1)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if err := checkFileName(args[0]); err != nil {
+			return err
+		}
 		if err := oneOf("--output", output, outputText, outputJSON); err != nil {
 			return err
 		}

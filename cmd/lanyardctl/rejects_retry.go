@@ -64,6 +64,9 @@ func newRejectsRetry(p program) *cobra.Command {
 
 // options checks everything that can be checked before a server is asked, and reads which records are meant.
 func (f retryFlags) options(p program, now time.Time, flags *pflag.FlagSet, path string) (migrateOptions, error) {
+	if err := checkFileName(path); err != nil {
+		return migrateOptions{}, err
+	}
 	asked, err := f.lines.filter()
 	if err != nil {
 		return migrateOptions{}, err

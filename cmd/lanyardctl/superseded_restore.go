@@ -84,6 +84,9 @@ type restoreOptions struct {
 // options checks everything that can be checked before a server is asked, and reads the values.
 func (f restoreFlags) options(p program, now time.Time, flags *pflag.FlagSet, path string) (restoreOptions, error) {
 	o := restoreOptions{path: path, dryRun: f.dryRun}
+	if err := checkFileName(path); err != nil {
+		return o, err
+	}
 	asked, err := f.lines.filter()
 	if err != nil {
 		return o, err
