@@ -222,18 +222,22 @@ func (r *migrationRun) report(result *migrate.Report, runErr error) error {
 	m := report.Migration{Report: *result, Pair: r.facts(runErr), Retried: r.options.retried}
 	err := runErr
 	_, explained := errors.AsType[*exit.Error](runErr)
+	again := "the same command resumes"
+	if r.options.retried != nil {
+		again = "the same command begins anew"
+	}
 	switch {
 	case explained:
 	case errors.Is(runErr, record.ErrInterrupted):
-		hint := "the same command resumes"
+		hint := again
 		if result.DryRun {
 			hint = ""
 		}
 		err = exit.Interruption(hint)
 	case runErr != nil:
-		hint := "the report says what was done until then; fix what the error names, and the same command resumes"
+		hint := "the report says what was done until then; fix what the error names, and " + again
 		if errors.Is(runErr, record.ErrUnavailable) {
-			hint = "the report says what was done until then; the same command resumes (--retry-for waits longer)"
+			hint = "the report says what was done until then; " + again + " (--retry-for waits longer)"
 		}
 		err = r.explain(runErr, hint)
 	case result.Rejects() > 0:

@@ -156,6 +156,8 @@ func (t *builder) next(m Migration) {
 	r, cmd := m.Report, m.Again
 	t.Line("")
 	switch {
+	case m.Retried != nil:
+		t.nextRetry(m)
 	case m.interrupted() && r.DryRun:
 		t.command("Next: run it again from the start:", cmd)
 	case m.interrupted():
@@ -166,8 +168,6 @@ func (t *builder) next(m Migration) {
 		t.command("Next: see that Redis holds all its data; the same command then starts from the beginning:", cmd.Without("restart"))
 	case m.Err != nil:
 		t.command("Next: fix what the error names, then run the same command again; it resumes:", cmd.Without("restart"))
-	case m.Retried != nil:
-		t.nextRetry(m)
 	case r.DryRun && r.RejectsFile != "":
 		t.lookAt(r)
 		t.command("Then migrate, with the same command without --dry-run:", cmd.Without("dry-run"))

@@ -15,6 +15,7 @@ import (
 	"github.com/lanyardctl/lanyardctl/internal/exit"
 	"github.com/lanyardctl/lanyardctl/internal/golden"
 	"github.com/lanyardctl/lanyardctl/internal/invocation"
+	"github.com/lanyardctl/lanyardctl/internal/rejectsfile"
 	"github.com/lanyardctl/lanyardctl/internal/ui"
 	"github.com/lanyardctl/lanyardctl/migrate"
 	"github.com/lanyardctl/lanyardctl/record"
@@ -92,6 +93,14 @@ func goldenRuns() map[string]Migration {
 	moved := fullRun()
 	moved.Exit, moved.Err = exit.Failed, fmt.Errorf("check redis 127.0.0.1:6379: %w", record.ErrSourceMoved)
 	runs["moved"] = moved
+
+	retried := fullRun()
+	retried.Retried = &Retried{File: "rejects.ndjson", Run: rejectsfile.RunLines{Run: rejectsfile.Run{ID: "RUN1"}, Lines: 40}, Lines: 30, Selected: 12}
+	retried.ByUser, retried.Report.EarlierRejects = true, 7
+	runs["retried"] = retried
+	cutRetry := retried
+	cutRetry.Exit, cutRetry.Err = exit.Interrupted, record.ErrInterrupted
+	runs["retried-interrupted"] = cutRetry
 
 	resumed := cleanRun()
 	resumed.Report.Resumed = true

@@ -22,11 +22,11 @@ func (r Retried) text() string {
 	if r.Run.Lines == 0 {
 		return fmt.Sprintf("%s of %s, which %s of %s", ui.Plural(r.Lines, "line"), ui.PrintableLine(r.File), be(r.Lines), ui.Plural(int64(r.Selected), "record"))
 	}
-	of := ""
+	lines := ui.Plural(r.Run.Lines, "line")
 	if r.Lines != r.Run.Lines {
-		of = "of the " + ui.Plural(r.Run.Lines, "line") + " "
+		lines = ui.Thousands(r.Lines) + " of the " + lines
 	}
-	return fmt.Sprintf("%s %sof %s in %s, which %s of %s", ui.Plural(r.Lines, "line"), of, runText(r.Run), ui.PrintableLine(r.File), be(r.Lines),
+	return fmt.Sprintf("%s of %s in %s, which %s of %s", lines, runText(r.Run), ui.PrintableLine(r.File), be(r.Lines),
 		ui.Plural(int64(r.Selected), "record"))
 }
 
@@ -35,10 +35,14 @@ func retry(cmd invocation.Invocation, file string) invocation.Invocation {
 	return cmd.As(invocation.RejectsRetry+" "+invocation.Quote(file), invocation.RetryFlags...)
 }
 
-// nextRetry says what to type after a retry that came to its end.
+// nextRetry says what to type after a retry.
 func (t *builder) nextRetry(m Migration) {
 	r, cmd := m.Report, m.Again
 	switch {
+	case m.interrupted():
+		t.command("Next: run the same command again; it begins anew:", cmd)
+	case m.Err != nil:
+		t.command("Next: fix what the error names, then run the same command again; it begins anew:", cmd)
 	case r.DryRun:
 		t.lookAt(r)
 		t.command("Next: migrate them, with the same command without --dry-run:", cmd.Without("dry-run"))
