@@ -118,3 +118,5 @@ func TestASourceReadsSomeUsers(t *testing.T) {
 		}
 	}
 }
+
+func TestPersistenceConforms(t *testing.T) { storetest.Persistence(t, storetest.MemPersistence) }
