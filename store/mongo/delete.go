@@ -79,7 +79,7 @@ func (s *Sink) stillHeld(
 		deletions[i] = record.DeletionAbsent
 	}
 	found := make(map[int]bson.Raw, len(indexes))
-	for doc, err := range s.documentsOf(ctx, kind, users, nil) {
+	for doc, err := range s.documentsOf(ctx, collectionName(kind), users, nil) {
 		if err != nil {
 			return nil, s.wrap("read back from "+collectionName(kind), err)
 		}

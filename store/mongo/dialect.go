@@ -58,6 +58,10 @@ type dialect interface {
 	// lockUpdates waits until a command with updates may be sent, and keeps others waiting until unlock is called.
 	lockUpdates() (unlock func())
 
+	// exclusive waits until nobody else changes what the name stands for, and keeps others waiting until unlock is called. It
+	// does nothing where a guarded statement is one step.
+	exclusive(ctx context.Context, s *Store, name string) (unlock func(), err error)
+
 	// guard adds the conditions that a document still is what was read to the filter that finds it by its _id.
 	guard(identity, conditions bson.D) bson.D
 
@@ -170,6 +174,10 @@ func idsBetween(least, below string) bson.D {
 func (mongoDB) maxUpdates(context.Context, *mongo.Collection) (int, error) { return maxUpdates, nil }
 
 func (mongoDB) lockUpdates() (unlock func()) { return func() {} }
+
+func (mongoDB) exclusive(context.Context, *Store, string) (unlock func(), err error) {
+	return func() {}, nil
+}
 
 func (mongoDB) guard(identity, conditions bson.D) bson.D { return append(identity, conditions...) }
 

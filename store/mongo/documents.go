@@ -44,7 +44,7 @@ func (d *Documents) Whole(ctx context.Context, c record.Collection, ids []string
 // OfUsers implements [record.Documents].
 func (d *Documents) OfUsers(ctx context.Context, kind record.Kind, users []record.UserID, most int) ([]record.Document, error) {
 	w := newWhole(record.CollectionOf(kind), most)
-	for doc, err := range d.documentsOf(ctx, kind, users, nil) {
+	for doc, err := range d.documentsOf(ctx, collectionName(kind), users, nil) {
 		if err == nil {
 			err = w.add(doc)
 		}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"sync"
@@ -15,6 +16,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
+	"github.com/lanyardctl/lanyardctl/internal/retry"
 	"github.com/lanyardctl/lanyardctl/record"
 )
 
@@ -266,6 +268,66 @@ func updatesAmong(documents int64) int {
 func (f *ferretDB) lockUpdates() (unlock func()) {
 	f.updating.Lock()
 	return f.updating.Unlock
+}
+
+// Where a process changes what others change, too, it inserts a document under a name, which alone is one step on this
+// server: an update first looks for its documents, and then writes them, whatever they are by then. One that is killed
+// leaves the document behind.
+const (
+	lockCollection = LeasesCollection
+	lockStale      = 3 * time.Second // many times of what is done meanwhile
+	lockWait       = 20 * time.Millisecond
+)
+
+type lockDocument struct {
+	ID  string        `bson:"_id"`
+	Run bson.ObjectID `bson:"run"`
+	At  time.Time     `bson:"at"`
+}
+
+func (*ferretDB) exclusive(ctx context.Context, s *Store, name string) (unlock func(), err error) {
+	lock := lockDocument{ID: "change " + name, Run: bson.NewObjectID()}
+	remove := func(ctx context.Context, l lockDocument) error {
+		_, err := s.deleteOne(ctx, lockCollection, bson.D{{Key: "_id", Value: l.ID}, {Key: "run", Value: l.Run}})
+		return err
+	}
+	for {
+		lock.At = time.Now()
+		err := s.command(ctx, func(ctx context.Context) error {
+			_, err := s.db.Collection(lockCollection).InsertOne(ctx, lock)
+			return err
+		})
+		if err == nil {
+			return func() {
+				ctx, drained := retry.Drain(ctx, retry.CloseTime)
+				defer drained()
+				_ = remove(ctx, lock) // it goes stale
+			}, nil
+		}
+		if !mongo.IsDuplicateKeyError(err) {
+			return nil, err
+		}
+		doc, err := s.documentByID(ctx, lockCollection, lock.ID)
+		if err != nil {
+			return nil, err
+		}
+		var theirs lockDocument
+		if doc != nil {
+			if err := bson.Unmarshal(doc, &theirs); err != nil {
+				return nil, damaged(lockCollection, doc, err)
+			}
+			if time.Since(theirs.At).Abs() > lockStale {
+				if err := remove(ctx, theirs); err != nil {
+					return nil, err
+				}
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		case <-time.After(1 + rand.N(lockWait)):
+		}
+	}
 }
 
 // guard leaves the conditions out: each would make the server scan the collection, and it cannot compare whole documents.

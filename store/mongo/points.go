@@ -18,7 +18,7 @@ func (s *Store) ReadUsers(
 		return s.counters(ctx, kind, yield)
 	}
 	p := pages[record.Document]{yield: yield}
-	for doc, err := range s.documentsOf(ctx, kind, users, projection(kind)) {
+	for doc, err := range s.documentsOf(ctx, collectionName(kind), users, projection(kind)) {
 		if err != nil {
 			return s.wrap("read "+collectionName(kind), err)
 		}
@@ -29,13 +29,13 @@ func (s *Store) ReadUsers(
 	return p.flush()
 }
 
-// documentsOf streams the documents of a kind whose user_id is the text of one of the users, as [Store.stream] does.
+// documentsOf streams the documents of a collection whose user_id is the text of one of the users, as [Store.stream] does.
 func (s *Store) documentsOf(
-	ctx context.Context, kind record.Kind, users []record.UserID, projection bson.D,
+	ctx context.Context, collection string, users []record.UserID, projection bson.D,
 ) iter.Seq2[bson.Raw, error] {
 	asked := texts(users)
 	return func(yield func(bson.Raw, error) bool) {
-		for doc, err := range s.dialect.ofUsers(ctx, s, collectionName(kind), asked, projection) {
+		for doc, err := range s.dialect.ofUsers(ctx, s, collection, asked, projection) {
 			if err != nil {
 				yield(nil, err)
 				return

@@ -1,0 +1,282 @@
+package mongo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+
+	"github.com/lanyardctl/lanyardctl/internal/retry"
+	"github.com/lanyardctl/lanyardctl/record"
+)
+
+// Persistence is the database as an app's persistence layer uses it. See [record.Persistence]. The places are those of the
+// fork; upstream reads none of them.
+type Persistence struct {
+	*Store
+	now func() time.Time
+}
+
+// Persistence returns the database as an app's persistence layer uses it.
+func (s *Store) Persistence() *Persistence { return &Persistence{s, time.Now} }
+
+var forkAlone = record.Apps(0).With(record.Fork)
+
+// maxHeld bounds what is held of one user: several documents of the largest size.
+const maxHeld = 4 * record.DefaultMaxDocument
+
+// Entries implements [record.Persistence].
+func (p *Persistence) Entries(ctx context.Context, kind record.Kind, user record.UserID) (entries []record.Entry, err error) {
+	switch kind {
+	case record.KV:
+		documents, err := p.Documents().OfUsers(ctx, kind, []record.UserID{user}, maxHeld)
+		return entriesOf(documents, pairsEntry), err
+	case record.APIKeys:
+		documents, err := p.keyDocuments(ctx, user)
+		return keyEntries(documents, false), err
+	case record.Metrics:
+		documents, err := p.counterDocuments(ctx)
+		return entriesOf(documents, countersEntry), err
+	}
+	collections := []record.Collection{record.CollectionOf(kind)}
+	if kind == record.MonitoringSince {
+		collections = []record.Collection{record.MonitoringCollection, record.UsersCollection, record.KVCollection}
+	}
+	for _, c := range collections {
+		times, err := p.times(ctx, kind, c, user)
+		if err != nil {
+			return nil, p.wrap("read "+c.String(), err)
+		}
+		entries = append(entries, times...)
+	}
+	return entries, nil
+}
+
+// entriesOf returns an entry for each of the documents of one user, or for those of the counters.
+func entriesOf(documents []record.Document, entry func(record.Document) record.Entry) []record.Entry {
+	var entries []record.Entry
+	for _, d := range documents {
+		e := entry(d)
+		e.Place, e.Apps = d.Collection.String(), forkAlone
+		if len(documents) > 1 {
+			addFault(&e, "one of %d documents, of which Lanyard reads any one", len(documents))
+		}
+		entries = append(entries, e)
+	}
+	return entries
+}
+
+func addFault(e *record.Entry, format string, args ...any) {
+	if e.Fault != "" {
+		e.Fault += "; "
+	}
+	e.Fault += fmt.Sprintf(format, args...)
+}
+
+// times returns an entry for each field that holds a time of the user's.
+func (p *Persistence) times(ctx context.Context, kind record.Kind, c record.Collection, user record.UserID) ([]record.Entry, error) {
+	type place struct{ name, field string }
+	var places []place
+	projection := bson.D{{Key: "_id", Value: 0}, {Key: "user_id", Value: 1}}
+	if kind == record.LastSeen {
+		field := record.TimeField(kind)
+		places = []place{{c.String() + "." + field, field}}
+	}
+	if kind == record.MonitoringSince {
+		for _, f := range record.PlacesIn(c) {
+			places = append(places, place{f.Place.Name, f.Field})
+		}
+	}
+	for _, at := range places {
+		path := strings.TrimPrefix(at.name, c.String()+".")
+		projection = append(projection, bson.E{Key: path, Value: 1})
+	}
+	var documents [][]record.Entry
+	for doc, err := range p.documentsOf(ctx, c.String(), []record.UserID{user}, projection) {
+		if err != nil {
+			return nil, err
+		}
+		if c == record.KVCollection {
+			doc, _ = lookup(doc, "kv").DocumentOK()
+		}
+		var entries []record.Entry
+		for _, at := range places {
+			if v := lookup(doc, at.field); v.Type != 0 {
+				e := record.Entry{Place: at.name, Apps: forkAlone}
+				e.Time, e.Fault = timeIn(kind, c, v)
+				entries = append(entries, e)
+			}
+		}
+		documents = append(documents, entries)
+	}
+	var all []record.Entry
+	for _, entries := range documents {
+		for _, e := range entries {
+			if len(documents) > 1 {
+				addFault(&e, "one of %d documents, of which Lanyard reads any one", len(documents))
+			}
+			all = append(all, e)
+		}
+	}
+	return all, nil
+}
+
+// anyTime are the bounds in which every time is.
+var anyTime = record.Bounds{Earliest: math.MinInt64, Latest: math.MaxInt64}
+
+// timeIn returns a time as [record.Entry] has it, and why the app cannot read it.
+func timeIn(kind record.Kind, c record.Collection, v bson.RawValue) (t any, fault string) {
+	t = moment(v)
+	m, reason, _ := record.Timestamp(kind, t, anyTime)
+	if c == record.KVCollection { // of which a user wrote it, where text is usual
+		if text, ok := t.(string); ok {
+			if number, _ := record.ParseNumber(text); number != nil {
+				t = number
+			}
+		}
+		if _, ok := t.(int64); ok && reason == "" {
+			return t, ""
+		}
+		return moment(v), "no integer number of seconds, nor the text of one"
+	}
+	switch n, ok := t.(int64); {
+	case t == nil:
+		return nil, ""
+	case !ok:
+		return t, "no integer, on which Lanyard crashes"
+	case kind == record.MonitoringSince && n > 0 && (m.Normalised || reason != ""):
+		return t, "not in seconds, on which Lanyard crashes"
+	}
+	return t, ""
+}
+
+// A change is decided anew for so long while others change the same.
+const (
+	contendedFor     = 3 * time.Second
+	contendedBackoff = 4 * time.Millisecond
+)
+
+var errModified = errors.New("somebody changed it")
+
+// untilMade makes a change that reports false where somebody changed what it was decided by, again and again.
+func (p *Persistence) untilMade(ctx context.Context, what string, change func() (made bool, err error)) error {
+	again := retry.Policy{Backoff: contendedBackoff, For: contendedFor, Temporary: func(err error) bool { return errors.Is(err, errModified) }}
+	err := again.Do(ctx, func() error {
+		made, err := change()
+		if err == nil && !made {
+			return errModified
+		}
+		return err
+	})
+	switch {
+	case !errors.Is(err, errModified):
+		return err
+	case ctx.Err() != nil:
+		return fmt.Errorf("%s: %w", what, context.Cause(ctx))
+	}
+	return fmt.Errorf("%s: %w", what, record.ErrContended)
+}
+
+// apply carries out steps in one collection, or one that inserts a document. It reports false where the documents were not as
+// the steps have them: some steps may be carried out all the same.
+func (p *Persistence) apply(ctx context.Context, whose string, steps ...record.Step) (made bool, err error) {
+	if len(steps) == 0 {
+		return true, nil
+	}
+	c := steps[0].Collection
+	unlock, err := p.dialect.exclusive(ctx, p.Store, c.String()+" "+whose)
+	if err != nil {
+		return false, p.wrap("change documents of "+c.String(), err)
+	}
+	defer unlock()
+	if steps[0].Before == nil {
+		return p.insertFirst(ctx, steps[0])
+	}
+	results, err := p.Documents().Apply(ctx, steps)
+	if err != nil {
+		return false, err
+	}
+	made = true
+	for i, result := range results {
+		switch result {
+		case record.StepDone, record.StepNoop:
+		case record.StepModified, record.StepDuplicate:
+			made = false
+		default:
+			return false, p.refused(steps[i])
+		}
+	}
+	return made, nil
+}
+
+// insertFirst inserts a document where there is none of its user. One statement looks and inserts: without a unique index, the
+// app's own insert would come in between.
+func (p *Persistence) insertFirst(ctx context.Context, step record.Step) (made bool, err error) {
+	collection := step.Collection.String()
+	field := uniqueFields(step.Collection.Form())[0]
+	doc := bson.Raw(step.After)
+	if p.limits.MaxDocument > 0 && len(doc) > p.limits.MaxDocument {
+		return false, p.refused(step)
+	}
+	model := p.updateModel(bson.D{{Key: field, Value: lookup(doc, field)}}, bson.D{{Key: "$setOnInsert", Value: doc}}).SetUpsert(true)
+	res, bulkErr := p.bulkWrite(ctx, collection, []mongo.WriteModel{model})
+	failed, err := writeErrors(bulkErr)
+	switch {
+	case err != nil && classify(err) != aboutDocument:
+		return false, p.wrap("insert into "+collection, err)
+	case err != nil, len(failed) > 0 && refusalResult(failed[0]) != record.StepDuplicate:
+		return false, p.refused(step)
+	}
+	return len(failed) == 0 && res.UpsertedCount == 1, nil
+}
+
+// refused is the error of a step that the server refuses.
+func (p *Persistence) refused(step record.Step) error {
+	if size := len(step.After); p.limits.MaxDocument > 0 && size > p.limits.MaxDocument {
+		return fmt.Errorf("change a document of %s: it would have %d bytes of BSON, and the limit is %d", step.Collection, size, p.limits.MaxDocument)
+	}
+	return fmt.Errorf("change a document of %s: %s refuses it", step.Collection, p.limits.Server)
+}
+
+// step returns the step that makes the fields the document in place of one that was read; nil for a new one.
+func (f *fields) step(c record.Collection, before []byte) record.Step {
+	doc := f.document()
+	return record.Step{Collection: c, ID: idOf(doc), Before: before, After: doc}
+}
+
+// fieldsOf returns the fields of a document that was read, or those of a new one of the user's.
+func fieldsOf(user record.UserID, otherID bool, documents []record.Document) (f *fields, before []byte) {
+	if len(documents) > 0 {
+		f, before = union(documents[:1]), documents[0].Raw
+	} else {
+		f = newFields(record.Join{User: user, OtherID: otherID})
+	}
+	f.setText("user_id", user.String())
+	return f, before
+}
+
+// setMark writes the digest of what lanyardctl wrote; empty for none.
+func (f *fields) setMark(digest string) {
+	if digest == "" {
+		f.remove(record.WrittenField)
+		return
+	}
+	f.set(record.WrittenField, appendMark(nil, digest))
+}
+
+// checkHeld fails where the server cannot hold one of the fields.
+func (p *Persistence) checkHeld(kind record.Kind, user record.UserID, set map[string]record.Value) error {
+	r := record.Record{Kind: kind, User: user, Fields: make(map[string]record.Field, len(set))}
+	for name, v := range set {
+		r.Fields[name] = record.Field{Value: v}
+	}
+	for _, reject := range p.limits.Apply(record.Item{Kind: kind, Record: &r}).Rejects {
+		return fmt.Errorf("the field %q of %s: %s", reject.Field, kind, reject.Detail)
+	}
+	return nil
+}
