@@ -79,6 +79,11 @@ func (s *Store) LikeMongoDB() *Store {
 	return &like
 }
 
+// PersistenceAt returns a persistence that takes it for that time.
+func (s *Store) PersistenceAt(now time.Time) *Persistence {
+	return &Persistence{s, func() time.Time { return now }}
+}
+
 // NewDocument is newDocument, for tests.
 var NewDocument = newDocument
 
