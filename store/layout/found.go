@@ -76,13 +76,17 @@ func (f Found) unusable(kind record.Kind, user record.UserID) (reject record.Rej
 	reject = record.Reject{Key: f.Key, Kind: kind, User: user, Value: f.notFetched()}
 	switch f.State {
 	case WrongType:
-		reject.Reason, reject.Detail = record.WrongType, "the key holds a "+f.Type+", not a "+f.Layout.typeName()
+		reject.Reason, reject.Detail = record.WrongType, f.wrongType()
 	case TooLarge:
 		reject.Reason, reject.Detail = record.DocumentTooLarge, "over 32 MiB; the value stays in the source"
 	default:
 		return record.Reject{}, false
 	}
 	return reject, true
+}
+
+func (f Found) wrongType() string {
+	return "the key holds a " + f.Type + ", not a " + f.Layout.typeName()
 }
 
 func (l Layout) typeName() string {

@@ -145,13 +145,9 @@ func OfUsers(kinds record.Kinds) []Layout {
 // delivers the record. It is empty for API keys, which [Pair] pairs, and for layouts without a kind. The caller must
 // not change it.
 func (l Layout) Family() []Layout {
-	switch l {
-	case ForkKV, UpstreamKV:
-		return kvFamily
-	case ForkLastSeen, UpstreamLastSeen:
-		return lastSeenFamily
-	case ForkMonitoringSince, OlderMonitoringSince, OldestMonitoringSince:
-		return monitoringFamily
+	kind, known := l.Kind()
+	if !known || kind == record.APIKeys || kind == record.Metrics {
+		return nil
 	}
-	return nil
+	return OfKind(kind)
 }

@@ -1,0 +1,139 @@
+package layout
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"unicode/utf8"
+
+	"github.com/lanyardctl/lanyardctl/record"
+)
+
+// Channel is the pub/sub channel on which running Lanyards tell each other of changes.
+const Channel = "lanyard:global_sync"
+
+// CountersNote is the key of what lanyardctl notes beside the counters. In a Cluster it is where they are.
+const CountersNote = "lanyardctl:{lanyard:metrics_v1}"
+
+// Apps returns which apps read keys of the layout.
+func (l Layout) Apps() record.Apps {
+	switch l {
+	case UpstreamKV, UpstreamLastSeen, UserAPIKey, APIKey:
+		return record.Apps(0).With(record.Upstream)
+	case ForkKV, ForkLastSeen, ForkMonitoringSince, OlderMonitoringSince, OldestMonitoringSince, Counters:
+		return record.Apps(0).With(record.Fork)
+	}
+	return 0
+}
+
+// OfKind returns the layouts of the kind in the order in which the apps read them. Of API keys it is [UserAPIKey] alone.
+func OfKind(kind record.Kind) []Layout {
+	switch kind {
+	case record.KV:
+		return kvFamily
+	case record.LastSeen:
+		return lastSeenFamily
+	case record.MonitoringSince:
+		return monitoringFamily
+	case record.APIKeys:
+		return []Layout{UserAPIKey}
+	case record.Metrics:
+		return []Layout{Counters}
+	}
+	return nil
+}
+
+// Place names a key for people. An API key, which is a secret, is shown by its fingerprint.
+func Place(key string) string {
+	if l, id := Classify(key); l == APIKey {
+		return l.Key(record.Fingerprint(id))
+	}
+	return key
+}
+
+// Entry returns what the key says by itself, as an app's persistence layer reads it. It reports false where the key holds
+// nothing, or is another application's. Whether an API key authenticates is left to the caller.
+func (f Found) Entry() (record.Entry, bool) {
+	e := record.Entry{Place: Place(f.Key), Apps: f.Layout.Apps(), TextOnly: f.Layout == UpstreamKV}
+	if !f.Exists() || f.Foreign() {
+		return e, false
+	}
+	switch f.State {
+	case WrongType:
+		e.Fault = f.wrongType()
+		return e, true
+	case TooLarge:
+		e.Fault = "the value is larger than 32 MiB"
+		return e, true
+	}
+	switch kind, _ := f.Layout.Kind(); kind.Shape() {
+	case record.FieldsShape:
+		e.Fields, e.Fault = f.values()
+	case record.TimeShape:
+		// What Elixir's String.to_integer takes, within 64 bits.
+		if n, err := strconv.ParseInt(f.Text, 10, 64); err == nil {
+			e.Time = n
+		} else {
+			e.Time, e.Fault = f.Text, "the text is no integer"
+		}
+	case record.TextShape:
+		e.APIKey = f.Text
+		if e.APIKey == "" {
+			e.Fault = "the key is empty"
+		}
+	}
+	return e, true
+}
+
+// values returns the values of a hash, and what keeps others from being read.
+func (f Found) values() (fields map[string]record.Value, fault string) {
+	fields = make(map[string]record.Value, len(f.Hash))
+	others := 0
+	for _, name := range slices.Sorted(maps.Keys(f.Hash)) {
+		v, detail := f.value(name)
+		switch {
+		case detail == "":
+			fields[name] = v
+		case fault == "":
+			fault = fmt.Sprintf("the field %q cannot be read: %s", name, detail)
+		default:
+			others++
+		}
+	}
+	if others > 0 {
+		fault += fmt.Sprintf(" (nor can %d more)", others)
+	}
+	return fields, fault
+}
+
+func (f Found) value(name string) (record.Value, string) {
+	if f.Layout == Counters {
+		v, _, detail := counter(name, f.Hash[name])
+		return v, detail
+	}
+	v, _, _, detail := kvValue(f.Layout, name, f.Hash[name])
+	return v, detail
+}
+
+// Encode returns the text of a field's value in a layout of hashes, from which the layout's own decoding makes the same
+// again.
+func (l Layout) Encode(v record.Value) (string, error) {
+	switch l {
+	case Counters:
+		return encodeCounter(v)
+	case UpstreamKV:
+		text, ok := v.(string)
+		if !ok {
+			return "", fmt.Errorf("keys %s hold texts alone", l.Key("<user>"))
+		}
+		if !utf8.ValidString(text) {
+			return "", errNotUTF8
+		}
+		return text, nil
+	}
+	if err := encodable(v, 0); err != nil {
+		return "", err
+	}
+	return string(record.JSON(v)), nil
+}
