@@ -17,7 +17,7 @@ import (
 	"github.com/lanyardctl/lanyardctl/record"
 )
 
-// Why a server cannot be opened or read. The error of [Open], and that of a read, wraps one of these, or of [handshake]'s,
+// Why a server cannot be opened, read or changed. The error of [Open], and that of a read, wraps one of these, or of [handshake]'s,
 // where it knows.
 var (
 	ErrScheme      = errors.New("unknown scheme: redis://, rediss:// and unix:// are known")
@@ -35,6 +35,10 @@ var (
 	ErrMasterDown  = errors.New("the replica serves nothing while it is without its master")
 	ErrMaxClients  = errors.New("the server takes no more clients (maxclients)")
 	ErrProtected   = errors.New("the server takes clients of its own machine alone (protected mode)")
+	ErrReadOnly    = errors.New("the server is a replica, to which nothing can be written")
+	ErrMemory      = errors.New("the server's memory is full (maxmemory)")
+	ErrDisk        = errors.New("the server takes no writes, since it could not write its data to its disk")
+	ErrReplicas    = errors.New("the server takes no writes, since it has fewer good replicas than min-replicas-to-write")
 	ErrLoading     = errors.New("the server is still loading its data")
 	ErrNotRedis    = errors.New("this is no Redis server")
 	ErrSentinel    = errors.New("this is a Sentinel: name the master by master_name=")
@@ -138,6 +142,10 @@ var answers = []struct {
 	{"MASTERDOWN", ErrMasterDown},
 	{"max number of clients", ErrMaxClients},
 	{"DENIED", ErrProtected},
+	{"READONLY", ErrReadOnly},
+	{"OOM", ErrMemory},
+	{"MISCONF", ErrDisk},
+	{"NOREPLICAS", ErrReplicas},
 }
 
 // reasonOf returns why the server refused, nil where it did not say so.
@@ -163,6 +171,9 @@ func RefusedCommand(err error) string {
 	text := err.Error()
 	if errors.As(err, &redisErr) {
 		text = redisErr.Error()
+	}
+	if strings.HasPrefix(text, "NOPERM") && strings.Contains(text, "channel") {
+		return "publish" // the only command that names a channel
 	}
 	if found := refusedCommand.FindStringSubmatch(text); found != nil {
 		return strings.ToLower(found[1])
@@ -200,7 +211,7 @@ func plain(err error) string {
 	return text
 }
 
-// temporary reports whether the same read may succeed a little later.
+// temporary reports whether the same call may succeed a little later.
 func temporary(err error) bool {
 	if _, moved := goredis.IsMovedError(err); moved {
 		return true
@@ -224,15 +235,15 @@ func isRefused(err error) bool {
 	return goredis.IsPermissionError(err) || goredis.HasErrorPrefix(err, "unknown command")
 }
 
-// readError is a failed read. It unwraps to what failed and, where trying again may help, to [record.ErrUnavailable];
+// callError is a read or a change that failed. It unwraps to what failed and, where trying again may help, to [record.ErrUnavailable];
 // its text holds no argument of a command.
-type readError struct {
+type callError struct {
 	what    string
 	cause   error
 	givenUp time.Duration // how long it was tried again
 }
 
-func (e *readError) Error() string {
+func (e *callError) Error() string {
 	text := e.what + ": " + plain(e.cause)
 	if e.givenUp > 0 {
 		text += fmt.Sprintf(" (tried again for %s)", e.givenUp)
@@ -240,7 +251,7 @@ func (e *readError) Error() string {
 	return text
 }
 
-func (e *readError) Unwrap() []error {
+func (e *callError) Unwrap() []error {
 	list := []error{e.cause}
 	if reason := reasonOf(e.cause); reason != nil {
 		list = append(list, reason)

@@ -45,6 +45,34 @@ func (ps probes) want(l layout.Layout, key string) *probe {
 	return p
 }
 
+// lookups look at keys of a store: by pipelines that are tried again, over any connection, or by those of a transaction.
+type lookups struct {
+	*Store
+	pipeline func(ctx context.Context, what string, fill func(context.Context, goredis.Pipeliner)) error
+}
+
+func (s *Store) lookups() lookups { return lookups{s, s.pipeline} }
+
+// read returns what the keys hold. Their layouts are those of their prefixes.
+func (s lookups) read(ctx context.Context, keys ...string) ([]layout.Found, error) {
+	list := make([]*probe, len(keys))
+	for i, key := range keys {
+		l, _ := layout.Classify(key)
+		list[i] = &probe{Found: layout.Found{Key: key, Layout: l}}
+	}
+	if err := s.probe(ctx, list, false); err != nil {
+		return nil, err
+	}
+	if err := s.load(ctx, list, DefaultBudget); err != nil {
+		return nil, err
+	}
+	founds := make([]layout.Found, len(list))
+	for i, p := range list {
+		founds[i] = p.Found
+	}
+	return founds, nil
+}
+
 // firstLook is what is asked about each key.
 type firstLook struct {
 	p     *probe
@@ -57,7 +85,7 @@ type firstLook struct {
 
 // probe finds out, in one round trip, which of the keys exist and how large they are. Strings up to firstBytes are loaded
 // by it. A second round trip follows for the few keys about which the first is not clear.
-func (s *Store) probe(ctx context.Context, list []*probe, askTTL bool) error {
+func (s lookups) probe(ctx context.Context, list []*probe, askTTL bool) error {
 	for _, p := range list {
 		p.seen = true
 	}
@@ -148,7 +176,7 @@ func (l firstLook) take() clarity {
 }
 
 // reprobe asks about strings that are empty or absent, strings longer than firstBytes, and keys of a wrong type.
-func (s *Store) reprobe(ctx context.Context, list []*probe) error {
+func (s lookups) reprobe(ctx context.Context, list []*probe) error {
 	if len(list) == 0 {
 		return nil
 	}
@@ -204,7 +232,7 @@ func (s *Store) reprobe(ctx context.Context, list []*probe) error {
 
 // dropAbsent returns the keys that may exist. Nearly always none does, which one command tells where one server has all
 // keys.
-func (s *Store) dropAbsent(ctx context.Context, list []*probe) ([]*probe, error) {
+func (s lookups) dropAbsent(ctx context.Context, list []*probe) ([]*probe, error) {
 	if !s.single || len(list) == 0 {
 		return list, nil
 	}
@@ -219,16 +247,19 @@ func (s *Store) dropAbsent(ctx context.Context, list []*probe) ([]*probe, error)
 }
 
 // countExisting returns how many of the keys exist, where one server has all keys.
-func (s *Store) countExisting(ctx context.Context, keys []string) (n int64, err error) {
-	err = s.persist(ctx, "look up keys in redis", func(ctx context.Context) (err error) {
-		n, err = s.reads.Exists(ctx, keys...).Result()
-		return err
+func (s lookups) countExisting(ctx context.Context, keys []string) (n int64, err error) {
+	var found *goredis.IntCmd
+	err = s.pipeline(ctx, "look up keys in redis", func(ctx context.Context, pipe goredis.Pipeliner) {
+		found = pipe.Exists(ctx, keys...)
 	})
-	return n, err
+	if err != nil {
+		return 0, err
+	}
+	return found.Val(), nil
 }
 
 // describe asks for type and size of keys of a wrong type, which are not loaded.
-func (s *Store) describe(ctx context.Context, list []*probe) error {
+func (s lookups) describe(ctx context.Context, list []*probe) error {
 	types := make([]*goredis.StatusCmd, len(list))
 	sizes := make([]*goredis.IntCmd, len(list))
 	err := s.pipeline(ctx, "look up keys in redis", func(ctx context.Context, pipe goredis.Pipeliner) {
@@ -256,7 +287,7 @@ func (s *Store) describe(ctx context.Context, list []*probe) error {
 
 // load fetches the values of the keys, whose sizes together the caller has kept within its budget. A hash that is larger
 // than the budget by itself is walked.
-func (s *Store) load(ctx context.Context, list []*probe, budget int) error {
+func (s lookups) load(ctx context.Context, list []*probe, budget int) error {
 	var whole, large []*probe
 	for _, p := range list {
 		switch {
@@ -278,7 +309,7 @@ func (s *Store) load(ctx context.Context, list []*probe, budget int) error {
 	return nil
 }
 
-func (s *Store) loadWhole(ctx context.Context, list []*probe) error {
+func (s lookups) loadWhole(ctx context.Context, list []*probe) error {
 	if len(list) == 0 {
 		return nil
 	}
@@ -323,7 +354,7 @@ func (s *Store) loadWhole(ctx context.Context, list []*probe) error {
 }
 
 // giveUp drops a hash that is too large; of its values, bytes were fetched.
-func (s *Store) giveUp(p *probe, bytes int64) {
+func (s lookups) giveUp(p *probe, bytes int64) {
 	size := p.size
 	if s.noMemory.Load() {
 		size = 0 // only guessed
@@ -340,7 +371,7 @@ func sizeOf(hash map[string]string) int64 {
 }
 
 // walk loads a large hash piece by piece and stops where it turns out larger than layout.MaxValue.
-func (s *Store) walk(ctx context.Context, p *probe) error {
+func (s lookups) walk(ctx context.Context, p *probe) error {
 	const what = "read a large hash from redis"
 	// In a Cluster, go-redis asks COMMAND before each command outside a pipeline, for which a user needs a right.
 	var fields *goredis.IntCmd

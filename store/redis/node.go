@@ -108,10 +108,10 @@ func (s *Store) unchanged(ctx context.Context, n *node) error {
 	defer n.mu.Unlock()
 	e := n.evidence(s.gone.Load())
 	if why := n.first.replaced(n.last, e); why != "" {
-		return &readError{what: what, cause: &movedError{ErrReplaced, why}}
+		return &callError{what: what, cause: &movedError{ErrReplaced, why}}
 	}
 	if why := n.first.lost(n.last, e); why != "" && !s.allowShrinking {
-		return &readError{what: what, cause: &movedError{ErrShrank, why}}
+		return &callError{what: what, cause: &movedError{ErrShrank, why}}
 	}
 	return nil
 }
@@ -146,7 +146,7 @@ func (s *Store) countGone(ctx context.Context, what string, keys []string, probe
 		return err // it tells more
 	}
 	why := fmt.Sprintf("of %d keys that it named, %d were not there when they were looked at", named, gone)
-	return &readError{what: what, cause: &movedError{ErrShrank, why}}
+	return &callError{what: what, cause: &movedError{ErrShrank, why}}
 }
 
 // movedError says that the source is not what it was when the run began.

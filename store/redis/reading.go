@@ -46,7 +46,7 @@ func (r *reading) page(ctx context.Context, keys []string, flush func([]record.I
 		r.probes.narrow(layout.DateField)
 	}
 	store := r.source.store
-	if err := store.probe(ctx, r.probes.list(), r.source.askTTL); err != nil {
+	if err := store.lookups().probe(ctx, r.probes.list(), r.source.askTTL); err != nil {
 		return false, err
 	}
 	r.countGeneric()
@@ -63,7 +63,7 @@ func (r *reading) claimsOnly(ctx context.Context, keys []string) (held bool, err
 			r.sort(key)
 		}
 	}
-	if err := r.source.store.probe(ctx, r.probes.list(), false); err != nil {
+	if err := r.source.store.lookups().probe(ctx, r.probes.list(), false); err != nil {
 		return false, err
 	}
 	return r.pair(ctx, false)
@@ -155,7 +155,7 @@ func (r *reading) run(ctx context.Context, flush func([]record.Item) error) erro
 		size  int64
 	)
 	work := func() error {
-		if err := r.source.store.load(ctx, need, r.source.budget); err != nil {
+		if err := r.source.store.lookups().load(ctx, need, r.source.budget); err != nil {
 			return err
 		}
 		for _, j := range group {

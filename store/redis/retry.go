@@ -34,15 +34,21 @@ func (s *Store) persist(ctx context.Context, what string, read func(context.Cont
 		}
 		return err
 	})
-	switch {
-	case err == nil:
+	if err == nil {
 		return nil
-	case ctx.Err() != nil:
-		return &readError{what: what, cause: context.Cause(ctx)}
-	case temporary(last):
-		return &readError{what: what, cause: last, givenUp: s.retryFor}
 	}
-	return &readError{what: what, cause: last}
+	return s.failed(ctx, what, last)
+}
+
+// failed returns the error of a call that was tried for as long as it may be, or that fails for good.
+func (s *Store) failed(ctx context.Context, what string, err error) error {
+	switch {
+	case ctx.Err() != nil:
+		return &callError{what: what, cause: context.Cause(ctx)}
+	case temporary(err):
+		return &callError{what: what, cause: err, givenUp: s.retryFor}
+	}
+	return &callError{what: what, cause: err}
 }
 
 // wait is a read that has no answer yet. Somebody is told where that takes long.
@@ -122,23 +128,28 @@ func (s *Store) pipeline(ctx context.Context, what string, fill func(context.Con
 		if pipe.Len() == 0 {
 			return nil
 		}
-		cmds, err := pipe.Exec(ctx)
-		if err == nil {
-			return nil
-		}
-		answered := false
-		for _, cmd := range cmds {
-			err := cmd.Err()
-			switch {
-			case err == nil, errors.Is(err, goredis.Nil), isWrongType(err), cmd.Name() == "memory" && isRefused(err):
-				answered = true
-			default:
-				return err
-			}
-		}
-		if !answered {
+		return exec(ctx, pipe)
+	})
+}
+
+// exec sends the pipeline and returns what keeps the answers of all its commands from being of use.
+func exec(ctx context.Context, pipe goredis.Pipeliner) error {
+	cmds, err := pipe.Exec(ctx)
+	if err == nil {
+		return nil
+	}
+	answered := false
+	for _, cmd := range cmds {
+		err := cmd.Err()
+		switch {
+		case err == nil, errors.Is(err, goredis.Nil), isWrongType(err), cmd.Name() == "memory" && isRefused(err):
+			answered = true
+		default:
 			return err
 		}
-		return nil
-	})
+	}
+	if !answered {
+		return err
+	}
+	return nil
 }

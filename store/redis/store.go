@@ -42,6 +42,9 @@ type Store struct {
 	keyless  userSet      // whose API keys were looked up, and who have no current one that authenticates
 	told     atomic.Int64 // when notify was told of a silent server, in Unix nanoseconds
 
+	// changing has room for as many transactions as leave a connection for each: what decides a change may read, too.
+	changing chan struct{}
+
 	searching sync.Mutex // held while the nodes' witnesses are looked for
 	searched  bool
 }
@@ -61,6 +64,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	case err == nil:
 		s.addr, s.connections, s.allowShrinking = t.addr, t.connections, o.AllowShrinking
 		s.retryFor, s.notify = cmp.Or(max(o.RetryFor, 0), retry.DefaultFor), o.Notify
+		s.changing = make(chan struct{}, poolSize(s.reads)/2)
 		if s.notify == nil {
 			s.notify = func(string) {}
 		}
@@ -74,6 +78,17 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		return nil, fmt.Errorf("open redis %s: %w", t.addr, context.Cause(ctx))
 	}
 	return nil, diagnose(t.addr, t.tls() != nil, err)
+}
+
+// poolSize returns how many connections to one server the client may have.
+func poolSize(client goredis.UniversalClient) int {
+	switch client := client.(type) {
+	case *goredis.Client:
+		return client.Options().PoolSize
+	case *goredis.ClusterClient:
+		return client.Options().PoolSize
+	}
+	return fewestConnections
 }
 
 func open(ctx context.Context, o Options, t target) (*Store, error) {

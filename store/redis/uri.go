@@ -50,6 +50,9 @@ const DefaultTimeout = 10 * time.Second
 // readTimeout is how long a server may take for one answer; then the connection counts as cut.
 const readTimeout = 30 * time.Second
 
+// fewestConnections are one for a transaction, and one for what it is decided by.
+const fewestConnections = 2
+
 func (o Options) timeout() time.Duration {
 	if o.Timeout > 0 {
 		return o.Timeout
@@ -133,25 +136,28 @@ func (o Options) configure(t *target) {
 		s.Dialer = o.dialer(t.connections, s.TLSConfig)
 		s.MaxRetries, s.DialerRetries, s.ContextTimeoutEnabled = -1, 1, true
 		s.DisableIdentity, s.MaintNotificationsConfig = true, quiet
-		defaults(&s.Protocol, &s.DialTimeout, &s.ReadTimeout, o.timeout())
+		defaults(&s.Protocol, &s.PoolSize, &s.DialTimeout, &s.ReadTimeout, o.timeout())
 	case t.cluster != nil:
 		c := t.cluster
 		t.addr = strings.Join(c.Addrs, ",")
 		c.Dialer = o.dialer(t.connections, c.TLSConfig)
 		c.MaxRetries, c.DialerRetries, c.ContextTimeoutEnabled = -1, 1, true
 		c.DisableIdentity, c.MaintNotificationsConfig = true, quiet
-		defaults(&c.Protocol, &c.DialTimeout, &c.ReadTimeout, o.timeout())
+		defaults(&c.Protocol, &c.PoolSize, &c.DialTimeout, &c.ReadTimeout, o.timeout())
 	case t.failover != nil:
 		f := t.failover
 		t.addr = strings.Join(f.SentinelAddrs, ",")
 		f.Dialer = o.dialer(t.connections, f.TLSConfig)
 		f.MaxRetries, f.DialerRetries, f.ContextTimeoutEnabled = -1, 1, true
 		f.DisableIdentity = true
-		defaults(&f.Protocol, &f.DialTimeout, &f.ReadTimeout, o.timeout())
+		defaults(&f.Protocol, &f.PoolSize, &f.DialTimeout, &f.ReadTimeout, o.timeout())
 	}
 }
 
-func defaults(protocol *int, dial, read *time.Duration, timeout time.Duration) {
+func defaults(protocol, connections *int, dial, read *time.Duration, timeout time.Duration) {
+	if *connections > 0 {
+		*connections = max(*connections, fewestConnections)
+	}
 	if *protocol == 0 {
 		*protocol = 2
 	}

@@ -1,0 +1,224 @@
+package redis
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	goredis "github.com/redis/go-redis/v9"
+
+	"github.com/lanyardctl/lanyardctl/internal/retry"
+	"github.com/lanyardctl/lanyardctl/record"
+)
+
+// contendFor is up to how long a change is decided anew because others keep changing what it was decided by.
+const contendFor = 10 * time.Second
+
+// errOvertaken tells that somebody else has changed what a change was decided by.
+var errOvertaken = errors.New("overtaken")
+
+// ownError is an error that comes back as it is.
+type ownError struct{ error }
+
+// writes queues the commands of a change.
+type writes func(context.Context, goredis.Pipeliner)
+
+// step is a change that is made as a whole, and only if the keys, which are in one slot of a Cluster, still hold what
+// decide saw.
+type step struct {
+	keys []string
+
+	// decide returns what is to be written, nil for nothing. It looks at the keys by held. It may be asked again.
+	decide func(ctx context.Context, held lookups) (writes, error)
+}
+
+// seen returns errOvertaken where what decided that nothing is to be written, also for an error of its own, may be of
+// several moments: keys are looked at one after the other.
+func (c step) seen(ctx context.Context, tx *goredis.Tx, err error) error {
+	if len(c.keys) == 1 || err != nil && !errors.As(err, new(ownError)) {
+		return nil
+	}
+	_, failed := tx.TxPipelined(ctx, func(pipe goredis.Pipeliner) error {
+		pipe.Exists(ctx, c.keys[0])
+		return nil
+	})
+	switch {
+	case errors.Is(failed, goredis.TxFailedErr):
+		return errOvertaken
+	case err != nil:
+		return nil
+	}
+	return failed
+}
+
+// update makes the change and reports whether something was written. A change whose fate is unknown is decided anew by
+// what is there then, so it is safe to make it again.
+func (s *Store) update(ctx context.Context, what string, change step) (wrote bool, err error) {
+	defer context.AfterFunc(ctx, s.connections.cut)()
+	select {
+	case s.changing <- struct{}{}:
+		defer func() { <-s.changing }()
+	case <-ctx.Done():
+		return false, s.failed(ctx, what, ctx.Err())
+	}
+	unsure := false // something was sent, and the answer was lost
+	attempt := func() error {
+		answered := s.patience()
+		defer func() { answered() }()
+		return s.reads.Watch(ctx, func(tx *goredis.Tx) error {
+			answered()
+			write, err := change.decide(ctx, s.within(tx))
+			if err != nil || write == nil {
+				wrote = err == nil && unsure
+				return cmp.Or(change.seen(ctx, tx, err), err)
+			}
+			answered = s.patience()
+			cmds, err := tx.TxPipelined(ctx, func(pipe goredis.Pipeliner) error {
+				write(ctx, pipe)
+				return nil
+			})
+			var refused goredis.Error
+			switch {
+			case err == nil:
+				wrote = true
+				return nil
+			case errors.Is(err, goredis.TxFailedErr):
+				return errOvertaken
+			case !errors.As(err, &refused):
+				unsure = true
+			}
+			return refusalOf(cmds, err)
+		}, change.keys...)
+	}
+	persistent := retry.Policy{For: s.retryFor, Temporary: s.mayPass, Notify: func(err error, wait, left time.Duration) {
+		retry.Notice(s.name(), s.notify)(errors.New(plain(err)), wait, left)
+	}}
+	err = persistent.Do(ctx, func() error { return s.contend(ctx, attempt) })
+	var own ownError // without what it wraps, which may be another server's
+	switch {
+	case err == nil:
+		return wrote, nil
+	case errors.As(err, &own):
+		return false, own.error
+	case errors.Is(err, record.ErrContended):
+		return false, fmt.Errorf("%s: %w", what, record.ErrContended)
+	}
+	return false, s.failed(ctx, what, err)
+}
+
+// contend makes the call again while it is overtaken.
+func (s *Store) contend(ctx context.Context, call func() error) error {
+	policy := retry.Policy{
+		Backoff: 2 * time.Millisecond, For: min(contendFor, s.retryFor),
+		Temporary: func(err error) bool { return err == errOvertaken },
+	}
+	err := policy.Do(ctx, call)
+	if errors.Is(err, errOvertaken) && ctx.Err() == nil {
+		return record.ErrContended
+	}
+	return err
+}
+
+// mayPass reports whether the same change may succeed a little later. Where there are other servers, one that has become a
+// replica gives way to its master.
+func (s *Store) mayPass(err error) bool {
+	if errors.Is(err, record.ErrGivenUp) {
+		return false
+	}
+	return temporary(err) || s.info.Mode != Standalone && reasonOf(err) == ErrReadOnly
+}
+
+// updateAll makes the changes: at once where one server holds all keys, else one after the other.
+func (s *Store) updateAll(ctx context.Context, what string, steps []step) error {
+	if s.single && len(steps) > 1 {
+		steps = []step{together(steps)}
+	}
+	for _, change := range steps {
+		if _, err := s.update(ctx, what, change); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// together returns the steps as one.
+func together(steps []step) step {
+	var all step
+	for _, one := range steps {
+		all.keys = append(all.keys, one.keys...)
+	}
+	all.decide = func(ctx context.Context, held lookups) (writes, error) {
+		var list []writes
+		for _, one := range steps {
+			write, err := one.decide(ctx, held)
+			if err != nil {
+				return nil, err
+			}
+			if write != nil {
+				list = append(list, write)
+			}
+		}
+		if list == nil {
+			return nil, nil
+		}
+		return func(ctx context.Context, pipe goredis.Pipeliner) {
+			for _, write := range list {
+				write(ctx, pipe)
+			}
+		}, nil
+	}
+	return all
+}
+
+// within returns lookups by the connection of a transaction. They are not tried again by themselves: what is watched is
+// over with the connection.
+func (s *Store) within(tx *goredis.Tx) lookups {
+	return lookups{s, func(ctx context.Context, _ string, fill func(context.Context, goredis.Pipeliner)) error {
+		pipe := tx.Pipeline()
+		fill(ctx, pipe)
+		if pipe.Len() == 0 {
+			return nil
+		}
+		defer s.patience()()
+		return exec(ctx, pipe)
+	}}
+}
+
+// anywhere returns lookups of keys in all slots.
+func (s lookups) anywhere() lookups {
+	if s.single {
+		return s
+	}
+	return s.lookups()
+}
+
+// patience begins to wait for an answer: somebody is told where that takes long, and where it takes as long as the store
+// tries, the connections are cut. The caller ends it.
+func (s *Store) patience() (end func()) {
+	wait := s.beginWait()
+	timer := time.AfterFunc(s.retryFor, s.connections.cut)
+	return func() {
+		timer.Stop()
+		wait.end()
+	}
+}
+
+// refusalOf returns why a transaction was refused: what the server said to one of its commands, or to EXEC of what it
+// would have said to one.
+func refusalOf(cmds []goredis.Cmder, err error) error {
+	for _, cmd := range cmds {
+		if e := cmd.Err(); e != nil && !goredis.IsExecAbortError(e) {
+			err = e
+			break
+		}
+	}
+	if goredis.IsExecAbortError(err) {
+		if _, why, ok := strings.Cut(err.Error(), "because of: "); ok {
+			return refusal(why)
+		}
+	}
+	return err
+}
