@@ -7,8 +7,8 @@ import (
 	"github.com/lanyardctl/lanyardctl/store/layout"
 )
 
-// Persistence is the store as Lanyard's own persistence layer uses it. It implements [record.Persistence] and
-// [record.Announcer].
+// Persistence is the store as Lanyard's own persistence layer uses it. It implements [record.Persistence],
+// [record.Announcer] and [record.Surveyor].
 type Persistence struct {
 	store *Store
 }

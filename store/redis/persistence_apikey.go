@@ -122,7 +122,6 @@ func (s *Store) incarnation(ctx context.Context) (string, error) {
 }
 
 func (s *Store) scanNaming(ctx context.Context, user record.UserID) ([]string, error) {
-	const longest = 20 // digits of a user id
 	var found []string
 	for _, n := range s.nodes {
 		for cursor := uint64(0); ; {
@@ -137,7 +136,7 @@ func (s *Store) scanNaming(ctx context.Context, user record.UserID) ([]string, e
 				if len(keys) > 0 {
 					pipe := n.client.Pipeline()
 					for _, key := range keys {
-						owners = append(owners, pipe.GetRange(ctx, key, 0, longest)) // one more tells that it is none
+						owners = append(owners, pipe.GetRange(ctx, key, 0, longestUserID)) // one more tells that it is none
 					}
 					if err := exec(ctx, pipe); err != nil {
 						return err

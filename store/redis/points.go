@@ -236,13 +236,16 @@ type userSet struct {
 	users map[record.UserID]bool
 }
 
-func (s *userSet) add(u record.UserID) {
+// add adds the user, and reports whether it was not there before.
+func (s *userSet) add(u record.UserID) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.users == nil {
 		s.users = make(map[record.UserID]bool)
 	}
+	was := s.users[u]
 	s.users[u] = true
+	return !was
 }
 
 func (s *userSet) len() int {

@@ -199,7 +199,7 @@ func (s *Store) meet(ctx context.Context, client *goredis.Client, addr string) (
 		Addr: addr, RunID: now.runID, Replica: now.replica, Keys: now.keys, LinkDown: now.linkDown,
 		Unsaved: unsaved(ctx, client, f), Skew: skew(ctx, client, f, asked),
 	}
-	if f.number("maxmemory") > 0 && now.policy != "noeviction" {
+	if f.evicts() {
 		n.Evicts, n.Evicted = now.policy, now.evicted
 	}
 	node := newNode(client, addr, now)
