@@ -17,8 +17,8 @@ type Entry struct {
 	// TextOnly tells that the place holds texts alone, for KV.
 	TextOnly bool
 
-	// Fields are the pairs, for KV, or the counters, for Metrics. Unreadable are the other fields that stand there: by name,
-	// why the app cannot read what they hold, for people and without values.
+	// Fields are the pairs, for KV, or the counters, for Metrics. Unreadable says of fields that the app cannot read why, for
+	// people and without values, by name. They are among Fields where their meaning is clear all the same.
 	Fields     map[string]Value
 	Unreadable map[string]string
 

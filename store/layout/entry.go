@@ -2,8 +2,6 @@ package layout
 
 import (
 	"fmt"
-	"maps"
-	"slices"
 	"strconv"
 	"unicode/utf8"
 
@@ -69,7 +67,7 @@ func (f Found) Entry() (record.Entry, bool) {
 	}
 	switch kind, _ := f.Layout.Kind(); kind.Shape() {
 	case record.FieldsShape:
-		e.Fields, e.Fault = f.values()
+		e.Fields, e.Unreadable = f.values()
 	case record.TimeShape:
 		// What Elixir's String.to_integer takes, within 64 bits.
 		if n, err := strconv.ParseInt(f.Text, 10, 64); err == nil {
@@ -86,25 +84,21 @@ func (f Found) Entry() (record.Entry, bool) {
 	return e, true
 }
 
-// values returns the values of a hash, and what keeps others from being read.
-func (f Found) values() (fields map[string]record.Value, fault string) {
+// values returns the values of a hash, and by the names of the others why they cannot be read.
+func (f Found) values() (fields map[string]record.Value, unreadable map[string]string) {
 	fields = make(map[string]record.Value, len(f.Hash))
-	others := 0
-	for _, name := range slices.Sorted(maps.Keys(f.Hash)) {
+	for name := range f.Hash {
 		v, detail := f.value(name)
-		switch {
-		case detail == "":
+		if detail == "" {
 			fields[name] = v
-		case fault == "":
-			fault = fmt.Sprintf("the field %q cannot be read: %s", name, detail)
-		default:
-			others++
+			continue
 		}
+		if unreadable == nil {
+			unreadable = make(map[string]string)
+		}
+		unreadable[name] = detail
 	}
-	if others > 0 {
-		fault += fmt.Sprintf(" (nor can %d more)", others)
-	}
-	return fields, fault
+	return fields, unreadable
 }
 
 func (f Found) value(name string) (record.Value, string) {

@@ -105,7 +105,7 @@ func TestEachKeyIsReadByItself(t *testing.T) {
 			Place: "lanyard_kv:" + userID, Apps: upstream, TextOnly: true, Fields: map[string]record.Value{"a": `"7"`, "b": "7"}}},
 		"values that cannot be read are left out": {f: hash(ForkKV, "a", "\xff", "b", "1e400", "c", "1"), want: record.Entry{
 			Place: "lanyard:user_kv:" + userID, Apps: fork, Fields: map[string]record.Value{"c": int64(1)},
-			Fault: `the field "a" cannot be read: the value is not valid UTF-8 (nor can 1 more)`}},
+			Unreadable: map[string]string{"a": "the value is not valid UTF-8", "b": "holds an integer beyond 64 bits or a number beyond a double"}}},
 		"a list is no hash": {f: wrong(ForkKV, "list"), want: record.Entry{
 			Place: "lanyard:user_kv:" + userID, Apps: fork, Fault: "the key holds a list, not a hash"}},
 		"a large hash": {f: large(UpstreamKV), want: record.Entry{
@@ -118,8 +118,8 @@ func TestEachKeyIsReadByItself(t *testing.T) {
 		"an API key":                     {f: text(UserAPIKey, key), want: record.Entry{Place: "user_api_key:" + userID, Apps: upstream, APIKey: key}},
 		"an API key that is empty":       {f: text(UserAPIKey, ""), want: record.Entry{Place: "user_api_key:" + userID, Apps: upstream, Fault: "the key is empty"}},
 		"counters":                       {f: hash(Counters, "a", "12", "b", "1.0e6"), want: record.Entry{Place: Counters.Key(userID), Apps: fork, Fields: map[string]record.Value{"a": int64(12), "b": 1e6}}},
-		"a counter that cannot be read":  {f: hash(Counters, "a", "-1"), want: record.Entry{Place: Counters.Key(userID), Apps: fork, Fields: map[string]record.Value{}, Fault: `the field "a" cannot be read: negative`}},
-		"a counter with a name reserved": {f: hash(Counters, "type", "1"), want: record.Entry{Place: Counters.Key(userID), Apps: fork, Fields: map[string]record.Value{}, Fault: `the field "type" cannot be read: the name is reserved for the document itself`}},
+		"a counter that cannot be read":  {f: hash(Counters, "a", "-1"), want: record.Entry{Place: Counters.Key(userID), Apps: fork, Fields: map[string]record.Value{}, Unreadable: map[string]string{"a": "negative"}}},
+		"a counter with a name reserved": {f: hash(Counters, "type", "1"), want: record.Entry{Place: Counters.Key(userID), Apps: fork, Fields: map[string]record.Value{}, Unreadable: map[string]string{"type": "the name is reserved for the document itself"}}},
 	} {
 		got, ok := tc.f.Entry()
 		if ok == tc.none {

@@ -53,14 +53,17 @@ func countersEntry(d record.Document) record.Entry {
 	}
 	for _, name := range sortedNames(d.Held.Fields) {
 		v, reason, detail := record.Counter(name, d.Held.Fields[name])
-		if reason != "" {
-			addFault(&e, "the counter %q is none: %s", name, detail)
-			continue
+		if reason == "" {
+			e.Fields[name] = v
+			if _, text := d.Held.Fields[name].(string); !text {
+				continue
+			}
+			detail = "text in place of a number"
 		}
-		if _, text := d.Held.Fields[name].(string); text {
-			addFault(&e, "the counter %q is no plain number", name)
+		if e.Unreadable == nil {
+			e.Unreadable = make(map[string]string)
 		}
-		e.Fields[name] = v
+		e.Unreadable[name] = detail
 	}
 	return e
 }

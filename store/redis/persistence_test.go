@@ -102,7 +102,7 @@ func TestEntriesStandInTheOrderInWhichTheAppsReadThem(t *testing.T) {
 			}},
 			{record.Metrics, 0, []record.Entry{{
 				Place: "lanyard:metrics_v1", Apps: fork, Fields: map[string]record.Value{"lanyard_messages_inbound": 12.0},
-				Fault: `the field "lanyard_2xx_responses" cannot be read: no decimal number`,
+				Unreadable: map[string]string{"lanyard_2xx_responses": "no decimal number"},
 			}}},
 			{record.APIKeys, aliceID, []record.Entry{{Place: "user_api_key:" + alice, Apps: upstream, APIKey: oldKey, Authenticates: true}}},
 			{record.APIKeys, bobID, []record.Entry{{
