@@ -30,7 +30,7 @@ var rooms = []room{
 	{"cmd/lanyardctl", []string{
 		module + "internal/demo", module + "internal/descriptors", module + "internal/exit", module + "internal/invocation",
 		module + "internal/lease", module + "internal/location", module + "internal/ownfile", module + "internal/process",
-		module + "internal/redact", module + "internal/rejectsfile", module + "internal/report", module + "internal/retry", module + "internal/ui", module + "migrate", module + "record", module + "restore",
+		module + "internal/redact", module + "internal/rejectsfile", module + "internal/report", module + "internal/retry", module + "internal/ui", module + "migrate", module + "persistence", module + "record", module + "restore",
 		module + "store/embedded", module + "store/layout", module + "sweep", module + "testdata", module + "verify",
 		"github.com/dustin/go-humanize/...", "github.com/spf13/cobra", "github.com/spf13/pflag",
 	}},
@@ -56,7 +56,7 @@ var rooms = []room{
 	{"internal/process", []string{module + "internal/exit", "golang.org/x/sys/unix"}},
 	{"internal/report", []string{
 		module + "internal/exit", module + "internal/invocation", module + "internal/ownfile", module + "internal/redact",
-		module + "internal/rejectsfile", module + "internal/ui", module + "migrate", module + "record", module + "restore", module + "sweep",
+		module + "internal/rejectsfile", module + "internal/ui", module + "migrate", module + "persistence", module + "record", module + "restore", module + "sweep",
 		module + "verify",
 	}},
 	{"internal/invocation", []string{module + "internal/redact", module + "internal/ui", "github.com/spf13/pflag"}},
@@ -64,6 +64,7 @@ var rooms = []room{
 	{"verify", []string{module + "internal/retry", module + "record", syncs + "/..."}},
 	{"sweep", []string{module + "internal/lease", module + "internal/retry", module + "record", syncs + "/..."}},
 	{"restore", []string{module + "internal/retry", module + "record"}},
+	{"persistence", []string{module + "internal/retry", module + "record", "github.com/rivo/uniseg"}},
 	{"store/layout", []string{module + "record"}},
 	{"store/discord", []string{module + "internal/redact", module + "internal/retry", module + "record", discordLib}},
 	{"store/rdb", []string{module + "record", module + "store/layout", rdbLib + "/..."}},

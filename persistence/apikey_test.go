@@ -1,0 +1,147 @@
+package persistence_test
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"testing"
+
+	"github.com/lanyardctl/lanyardctl/persistence"
+	"github.com/lanyardctl/lanyardctl/record"
+)
+
+func TestANewAPIKeyHasTheAppsForm(t *testing.T) {
+	t.Parallel()
+	form := regexp.MustCompile(`^lnyd_[0-9a-f]{32}$`)
+	a, b := persistence.NewAPIKey(), persistence.NewAPIKey()
+	if !form.MatchString(a) || !form.MatchString(b) || a == b {
+		t.Error("two new keys are not two of lnyd_ and 32 hexadecimal digits")
+	}
+}
+
+// TestARotationThatIsKilledAnywhere kills a rotation before and after each of its changes. At no moment may two keys
+// authenticate; a key that was returned does; the same call again makes it whole.
+func TestARotationThatIsKilledAnywhere(t *testing.T) {
+	t.Parallel()
+	for _, app := range []record.App{record.Fork, record.Upstream} {
+		for _, states := range [][2]string{{"old", "old"}, {"", "old"}, {"old", ""}, {"", ""}, {"old", "older"}} {
+			calls := 0
+			for at := 0; at <= 2*calls+2; at++ {
+				name := fmt.Sprintf("%s/%q in Redis, %q in MongoDB/%d", app, states[0], states[1], at)
+				w := newWorld(app)
+				if states[0] != "" {
+					w.redis.SetAPIKey(user, states[0])
+				}
+				if states[1] != "" {
+					w.mongo.SetAPIKey(user, states[1])
+				}
+				before := len(w.keys(t))
+				w.kill.at, w.kill.after = (at+1)/2, at%2 == 0
+				w.kill.check = func() {
+					if keys := w.keys(t); len(keys) > max(before, 1) || keys["new"] && len(keys) > 1 {
+						t.Errorf("%s: %d keys authenticate", name, len(keys))
+					}
+				}
+				_, err := w.RotateAPIKey(t.Context(), user, "new", false)
+				if at == 0 {
+					calls = w.kill.calls
+				}
+				switch keys := w.keys(t); {
+				case err == nil && (len(keys) != 1 || !keys["new"]):
+					t.Errorf("%s: the key that was returned is not the only one: %d keys", name, len(keys))
+				case err != nil && !errors.Is(err, errKilled):
+					t.Errorf("%s: %v", name, err)
+				}
+				*w.kill = killer{}
+				if _, err := w.RotateAPIKey(t.Context(), user, "newer", false); err != nil {
+					t.Errorf("%s: again: %v", name, err)
+				}
+				if keys := w.keys(t); len(keys) != 1 || !keys["newer"] {
+					t.Errorf("%s: again: the key that was returned is not the only one: %d keys", name, len(keys))
+				}
+			}
+			if calls < 2 {
+				t.Fatalf("a rotation made %d changes", calls)
+			}
+		}
+	}
+}
+
+func TestTwoRotationsAtOnceLeaveOneKey(t *testing.T) {
+	t.Parallel()
+	for range 200 {
+		w := worldWith(record.Fork, nil)
+		w.mongo.SetAPIKey(user, "old")
+		w.redis.SetAPIKey(user, "old")
+		var errs [2]error
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			other := *w.Layer
+			_, errs[0] = other.RotateAPIKey(t.Context(), user, "a", false)
+		}()
+		_, errs[1] = w.RotateAPIKey(t.Context(), user, "b", false)
+		<-done
+		keys := w.keys(t)
+		if len(keys) != 1 {
+			t.Fatalf("%d keys authenticate", len(keys))
+		}
+		for i, key := range []string{"a", "b"} {
+			if errs[i] != nil && !errors.Is(errs[i], persistence.ErrOtherKey) {
+				t.Fatal(errs[i])
+			}
+			if errs[i] != nil && keys[key] {
+				t.Fatal("the key of a rotation that failed authenticates")
+			}
+		}
+	}
+}
+
+// TestARotationBetweenTheStoresOfAnother has another process rotate while the mirror does not have the new key yet.
+func TestARotationBetweenTheStoresOfAnother(t *testing.T) {
+	t.Parallel()
+	w := newWorld(record.Fork)
+	w.mongo.SetAPIKey(user, "old")
+	w.redis.SetAPIKey(user, "old")
+	w.kill.before = func(call int) {
+		if call != 3 { // Redis is to get the new key
+			return
+		}
+		w.kill.before = nil
+		if _, err := w.RotateAPIKey(t.Context(), user, "other", false); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := w.RotateAPIKey(t.Context(), user, "mine", false); !errors.Is(err, persistence.ErrOtherKey) {
+		t.Errorf("got %v", err)
+	}
+	if keys := w.keys(t); len(keys) != 1 || !keys["other"] {
+		t.Errorf("%d keys authenticate, the other's: %v", len(keys), keys["other"])
+	}
+}
+
+func TestRevocationIsEverywhere(t *testing.T) {
+	t.Parallel()
+	w := newWorld(record.Fork)
+	w.mongo.SetAPIKey(user, "one")
+	w.redis.SetAPIKey(user, "other")
+	dry, err := w.RevokeAPIKeys(t.Context(), user, true)
+	if err != nil || len(dry.Revoked) != 2 || len(w.keys(t)) != 2 {
+		t.Fatalf("a dry run: %v, %v", dry.Revoked, err)
+	}
+	if _, err := w.RevokeAPIKeys(t.Context(), user, false); err != nil || len(w.keys(t)) != 0 {
+		t.Errorf("%d keys authenticate, %v", len(w.keys(t)), err)
+	}
+}
+
+func TestAnAppWithoutItsKeyStore(t *testing.T) {
+	t.Parallel()
+	w := newWorld(record.Fork)
+	only := persistence.New(record.Fork, &persistence.Store{Name: "Redis", Persistence: w.redis}, nil)
+	if _, err := only.RotateAPIKey(t.Context(), user, "new", false); !errors.Is(err, persistence.ErrNoKeyStore) {
+		t.Errorf("got %v", err)
+	}
+	if _, err := persistence.New(record.Fork, nil, nil).APIKey(t.Context(), user, persistence.Question{}); !errors.Is(err, persistence.ErrNoStore) {
+		t.Errorf("got %v", err)
+	}
+}

@@ -1,0 +1,218 @@
+package persistence_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/lanyardctl/lanyardctl/persistence"
+	"github.com/lanyardctl/lanyardctl/record"
+)
+
+type values = map[string]record.Value
+
+func set(pairs values) persistence.KVChange { return persistence.KVChange{Set: pairs} }
+
+func (w *world) same(t *testing.T, want values) {
+	t.Helper()
+	for name, s := range map[string]store{"Redis": w.redis, "MongoDB": w.mongo} {
+		if diff := cmp.Diff(want, pairsOf(t, s)); diff != "" {
+			t.Errorf("%s: -want +got\n%s", name, diff)
+		}
+	}
+}
+
+func TestAChangeReachesEveryStore(t *testing.T) {
+	t.Parallel()
+	for _, app := range []record.App{record.Fork, record.Upstream} {
+		w := newWorld(app)
+		result, err := w.ChangeKV(t.Context(), user, set(values{"a": "1", "b": "2"}))
+		if err != nil || len(result.Changed) != 2 {
+			t.Fatalf("%v, %v", result.Changed, err)
+		}
+		w.same(t, values{"a": "1", "b": "2"})
+		result, err = w.ChangeKV(t.Context(), user, persistence.KVChange{Set: values{"b": "3"}, Unset: []string{"a"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.same(t, values{"b": "3"})
+		if diff := cmp.Diff(values{"a": "1", "b": "2"}, result.Before) + cmp.Diff(values{"b": "3"}, result.After); diff != "" {
+			t.Error(diff)
+		}
+		if result, err := w.ChangeKV(t.Context(), user, set(values{"b": "3"})); err != nil || len(result.Changed) != 0 {
+			t.Errorf("the same again changed %v, %v", result.Changed, err)
+		}
+	}
+}
+
+// A document without pairs makes the fork read Redis. What it reads there must not disappear with the first pair that is
+// set.
+func TestPairsThatTheAppReadsElsewhereComeAlong(t *testing.T) {
+	t.Parallel()
+	w := newWorld(record.Fork)
+	w.redis.SetPairs(user, values{"kept": "1", "gone": "2"})
+	if _, err := w.ChangeKV(t.Context(), user, persistence.KVChange{Set: values{"new": "3"}, Unset: []string{"gone"}}); err != nil {
+		t.Fatal(err)
+	}
+	w.same(t, values{"kept": "1", "new": "3"})
+}
+
+func TestADryRunWritesNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(record.Fork)
+	w.mongo.SetPairs(user, values{"a": "1"})
+	result, err := w.ChangeKV(t.Context(), user, persistence.KVChange{Set: values{"b": "2"}, Replace: true, DryRun: true, Publish: true})
+	if err != nil || len(result.Changed) != 2 || result.Published || result.PublishErr != nil {
+		t.Errorf("%+v, %v", result, err)
+	}
+	if diff := cmp.Diff(values{"b": "2"}, result.After) + cmp.Diff(values{"a": "1"}, pairsOf(t, w.mongo)); diff != "" {
+		t.Error(diff)
+	}
+	if got := pairsOf(t, w.redis); got != nil {
+		t.Errorf("Redis holds %v", got)
+	}
+}
+
+func TestTheAppsLimits(t *testing.T) {
+	t.Parallel()
+	many := make(values)
+	for i := range 512 {
+		many[fmt.Sprint("f", i)] = "v"
+	}
+	w := newWorld(record.Fork)
+	if _, err := w.ChangeKV(t.Context(), user, set(many)); err != nil {
+		t.Fatal(err)
+	}
+	flag := "\U0001F1E9\U0001F1EA" // one character of two code points, eight bytes
+	for _, c := range []struct {
+		change  persistence.KVChange
+		message string
+	}{
+		{set(values{"f": "513th"}), "request would exceed key limit (512), please delete keys first"},
+		{set(values{strings.Repeat("a", 256): ""}), "key must be 255 characters or less"},
+		{set(values{"a-b": ""}), "key must be alphanumeric (a-zA-Z0-9_)"},
+		{set(values{"newline\n": ""}), "key must be alphanumeric (a-zA-Z0-9_)"},
+		{set(values{"f0": strings.Repeat(flag, 30001)}), "value must be 30000 characters or less"},
+		{set(values{"f0": strings.Repeat(flag, 30000), strings.Repeat("a", 255): ""}), "request would exceed key limit (512), please delete keys first"},
+	} {
+		_, err := w.ChangeKV(t.Context(), user, c.change)
+		var limit *persistence.LimitError
+		if !errors.As(err, &limit) || limit.Message != c.message {
+			t.Errorf("got %v, want %q", err, c.message)
+		}
+	}
+	w.same(t, many)
+	change := persistence.KVChange{Set: values{"f0": strings.Repeat(flag, 30000), strings.Repeat("a", 255): ""}, Unset: []string{"f1"}}
+	if _, err := w.ChangeKV(t.Context(), user, change); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestAWriteThatIsKilledAnywhere kills a write before and after each of its changes: the same call again makes it whole.
+func TestAWriteThatIsKilledAnywhere(t *testing.T) {
+	t.Parallel()
+	for at := 1; at <= 2; at++ {
+		for _, after := range []bool{false, true} {
+			w := newWorld(record.Fork)
+			w.mongo.SetPairs(user, values{"a": "1"})
+			w.redis.SetPairs(user, values{"a": "1"})
+			*w.kill = killer{at: at, after: after}
+			_, err := w.ChangeKV(t.Context(), user, set(values{"b": "2"}))
+			var partial *persistence.PartialError
+			if !errors.Is(err, errKilled) || errors.As(err, &partial) != (at == 2) {
+				t.Errorf("killed at %d: %v", at, err)
+			}
+			if partial != nil && !strings.Contains(err.Error(), "the new value is in MongoDB, and Redis may still hold the old one") {
+				t.Errorf("got %v", err)
+			}
+			*w.kill = killer{}
+			if _, err := w.ChangeKV(t.Context(), user, set(values{"b": "2"})); err != nil {
+				t.Error(err)
+			}
+			w.same(t, values{"a": "1", "b": "2"})
+		}
+	}
+}
+
+// TestConcurrentWritesLoseNothing has many writers: of different pairs none is lost, and for the same pair both stores agree.
+func TestConcurrentWritesLoseNothing(t *testing.T) {
+	t.Parallel()
+	w := worldWith(record.Fork, nil)
+	var all sync.WaitGroup
+	want := make(values)
+	for n := range 8 {
+		for i := range 20 {
+			want[fmt.Sprintf("w%d_%d", n, i)] = "v"
+		}
+		all.Go(func() {
+			for i := range 20 {
+				if _, err := w.ChangeKV(t.Context(), user, set(values{fmt.Sprintf("w%d_%d", n, i): "v", "shared": fmt.Sprint(n, i)})); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	all.Wait()
+	got := pairsOf(t, w.mongo)
+	want["shared"] = got["shared"]
+	w.same(t, want)
+}
+
+func TestUnifiedPairsAreTheSameEverywhere(t *testing.T) {
+	t.Parallel()
+	w := newWorld(record.Fork)
+	w.mongo.SetPairs(user, values{"both": "MongoDB", "mongo": "1", "a-b": "not the app's"})
+	w.redis.SetPairs(user, values{"both": "Redis", "redis": "2"})
+	if _, err := w.UnifyKV(t.Context(), user, persistence.KVChange{}); err != nil {
+		t.Fatal(err)
+	}
+	w.same(t, values{"both": "MongoDB", "mongo": "1", "redis": "2", "a-b": "not the app's"})
+}
+
+// announcer remembers what was published.
+type announcer struct {
+	messages []string
+	err      error
+}
+
+func (a *announcer) Announce(ctx context.Context, _ record.UserID, message func(context.Context) ([]byte, error)) (int64, error) {
+	if a.err != nil {
+		return 0, a.err
+	}
+	b, err := message(ctx)
+	a.messages = append(a.messages, string(b))
+	return 2, err
+}
+
+func TestRunningAppsAreTold(t *testing.T) {
+	t.Parallel()
+	w := newWorld(record.Fork)
+	told := new(announcer)
+	w.Stores[1].Announcer = told
+	change := set(values{"a": "<é>", "n": int64(7)})
+	change.Publish = true
+	result, err := w.ChangeKV(t.Context(), user, change)
+	if err != nil || !result.Published || result.Listeners != 2 {
+		t.Fatalf("%+v, %v", result, err)
+	}
+	want := []string{`{"diff":{"kv":{"a":"<é>","n":7}},"node_id":-1,"user_id":"94490510688792576"}`}
+	if diff := cmp.Diff(want, told.messages); diff != "" {
+		t.Error(diff)
+	}
+	told.err = errors.New("no permission")
+	change.Set = maps.Clone(change.Set)
+	change.Set["a"] = "2"
+	if result, err := w.ChangeKV(t.Context(), user, change); err != nil || result.Published || !errors.Is(result.PublishErr, told.err) {
+		t.Errorf("%+v, %v", result, err)
+	}
+	w.Stores[1].Announcer = nil
+	if result, err := w.ChangeKV(t.Context(), user, change); err != nil || !errors.Is(result.PublishErr, persistence.ErrNoChannel) {
+		t.Errorf("%+v, %v", result, err)
+	}
+}
