@@ -25,7 +25,7 @@ func (*metricsKind) merge(m merging) Decision {
 		}
 		best := ours
 		theirs, reason, _ := Counter(name, stands)
-		if reason == "" && compareNumbers(theirs, ours) >= 0 {
+		if reason == "" && CompareNumbers(theirs, ours) >= 0 {
 			best = theirs
 		}
 		if _, text := stands.(string); !text && Equal(best, stands) {
@@ -86,6 +86,14 @@ func counters(stand map[string]Value) map[string]Value {
 		fields[name] = v
 	}
 	return fields
+}
+
+// AppCounters returns the names of the counters that the app keeps, in alphabetical order. The stores may hold others.
+func AppCounters() []string {
+	return []string{
+		"lanyard_2xx_responses", "lanyard_4xx_responses", "lanyard_5xx_responses", "lanyard_discord_messages_sent",
+		"lanyard_messages_inbound", "lanyard_messages_outbound", "lanyard_presence_updates",
+	}
 }
 
 // ReservedCounter reports whether a field of the metrics document is no counter, but the document's own.

@@ -68,8 +68,8 @@ func simplify(v Value) Value {
 
 type notANumber struct{}
 
-// compareNumbers orders two numbers by value: an int64 or a float64 each. It is exact also beyond 2^53.
-func compareNumbers(a, b Value) int {
+// CompareNumbers orders two numbers by value: an int64 or a float64 each. It is exact also beyond 2^53.
+func CompareNumbers(a, b Value) int {
 	switch x := simplify(a).(type) {
 	case int64:
 		switch y := simplify(b).(type) {
