@@ -3,13 +3,16 @@ package mongo
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"math/rand/v2"
+	"os"
 	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -275,18 +278,33 @@ func (f *ferretDB) lockUpdates() (unlock func()) {
 // leaves the document behind.
 const (
 	lockCollection = LeasesCollection
-	lockStale      = 3 * time.Second // many times of what is done meanwhile
+	lockStale      = time.Minute // many times of what is done meanwhile
 	lockWait       = 20 * time.Millisecond
 )
 
 type lockDocument struct {
-	ID  string        `bson:"_id"`
-	Run bson.ObjectID `bson:"run"`
-	At  time.Time     `bson:"at"`
+	ID   string        `bson:"_id"`
+	Run  bson.ObjectID `bson:"run"`
+	At   time.Time     `bson:"at"`
+	Host string        `bson:"host"`
+	PID  int           `bson:"pid"`
+}
+
+// left reports whether nobody is going to remove the lock.
+func (l lockDocument) left(host string) bool {
+	if time.Since(l.At).Abs() > lockStale {
+		return true
+	}
+	if l.Host != host {
+		return false
+	}
+	process, err := os.FindProcess(l.PID)
+	return err == nil && errors.Is(process.Signal(syscall.Signal(0)), os.ErrProcessDone)
 }
 
 func (*ferretDB) exclusive(ctx context.Context, s *Store, name string) (unlock func(), err error) {
-	lock := lockDocument{ID: "change " + name, Run: bson.NewObjectID()}
+	host, _ := os.Hostname() // without a name, time alone tells
+	lock := lockDocument{ID: "change " + name, Run: bson.NewObjectID(), Host: host, PID: os.Getpid()}
 	remove := func(ctx context.Context, l lockDocument) error {
 		_, err := s.deleteOne(ctx, lockCollection, bson.D{{Key: "_id", Value: l.ID}, {Key: "run", Value: l.Run}})
 		return err
@@ -316,7 +334,7 @@ func (*ferretDB) exclusive(ctx context.Context, s *Store, name string) (unlock f
 			if err := bson.Unmarshal(doc, &theirs); err != nil {
 				return nil, damaged(lockCollection, doc, err)
 			}
-			if time.Since(theirs.At).Abs() > lockStale {
+			if theirs.left(host) {
 				if err := remove(ctx, theirs); err != nil {
 					return nil, err
 				}

@@ -269,13 +269,15 @@ func (f *fields) setMark(digest string) {
 	f.set(record.WrittenField, appendMark(nil, digest))
 }
 
-// checkHeld fails where the server cannot hold one of the fields.
+// checkHeld fails where the server cannot hold one of the fields, however small the document is.
 func (p *Persistence) checkHeld(kind record.Kind, user record.UserID, set map[string]record.Value) error {
 	r := record.Record{Kind: kind, User: user, Fields: make(map[string]record.Field, len(set))}
 	for name, v := range set {
 		r.Fields[name] = record.Field{Value: v}
 	}
-	for _, reject := range p.limits.Apply(record.Item{Kind: kind, Record: &r}).Rejects {
+	limits := p.limits
+	limits.MaxDocument = 0
+	for _, reject := range limits.Apply(record.Item{Kind: kind, Record: &r}).Rejects {
 		return fmt.Errorf("the field %q of %s: %s", reject.Field, kind, reject.Detail)
 	}
 	return nil

@@ -2,13 +2,18 @@ package mongo_test
 
 import (
 	"context"
+	"errors"
+	"os"
+	"os/exec"
 	"testing"
+	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/lanyardctl/lanyardctl/record"
 	"github.com/lanyardctl/lanyardctl/store/storetest"
+	"github.com/lanyardctl/lanyardctl/store/storetest/ferretdb"
 	"github.com/lanyardctl/lanyardctl/store/storetest/mongoserver"
 )
 
@@ -79,5 +84,53 @@ func (f *fixture) persistenceTarget() storetest.PersistenceTarget {
 			}
 			return counters
 		},
+	}
+}
+
+// TestALockThatAKilledProcessLeft is of FerretDB, where one is needed.
+func TestALockThatAKilledProcessLeft(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, ferretdb.Start(t).URI)
+	host, err := os.Hostname()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dead := exec.Command("true")
+	if err := dead.Run(); err != nil {
+		t.Fatal(err)
+	}
+	id := "change kv " + alice.String()
+	lock := func(host string, pid int, at time.Time) {
+		t.Helper()
+		f.replace("lanyardctl_leases", bson.D{has("_id", id)}, bson.D{
+			has("_id", id), has("run", bson.NewObjectID()), has("at", at), has("host", host), has("pid", pid),
+		})
+	}
+	p := f.store.Persistence()
+	set := func(ctx context.Context, v string) error {
+		_, err := p.UpdatePairs(ctx, record.Fork, alice, func(record.Entry) (record.PairChange, error) {
+			return record.PairChange{Set: values{"a": v}}, nil
+		})
+		return err
+	}
+	lock(host, dead.Process.Pid, time.Now())
+	if err := set(t.Context(), "1"); err != nil {
+		t.Errorf("after a process that is dead: %v", err)
+	}
+	lock("elsewhere", dead.Process.Pid, time.Now().Add(-2*time.Minute))
+	if err := set(t.Context(), "2"); err != nil {
+		t.Errorf("after a process of another host that took too long: %v", err)
+	}
+	if n := len(f.documents("lanyardctl_leases")); n != 0 {
+		t.Errorf("%d locks are left", n)
+	}
+	lock(host, os.Getpid(), time.Now())
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	if err := set(ctx, "3"); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("beside a process that lives: %v", err)
+	}
+	if pairs := f.persistenceTarget().Pairs(alice); pairs["a"] != "2" {
+		t.Errorf("%v", pairs)
 	}
 }
