@@ -21,6 +21,12 @@
 // types of the fields that change, since 1 equals 1.0 there. Where fewer documents were written than should be, they are
 // read once more, and only then is it known which.
 //
+// # How a persistence layer uses it
+//
+// [Persistence] tells what single users have, place by place, in the order in which the fork reads it, and changes it by such
+// steps. Whoever decides is asked anew where somebody changed the document meanwhile. A new document comes by an upsert that
+// finds it by its user, so that the app's own is met without a unique index.
+//
 // # What a MongoDB answers
 //
 // Every command compares bytes, whatever collation a collection has: commands.go. What a run cannot be made on is found
@@ -38,5 +44,6 @@
 // store is opened. All that is FerretDB's alone, and why, is in ferretdb.go. It scans a collection for every filter but a
 // lone _id, hangs for good when about a hundred updates are under way on one database, loads all that it counts or sorts,
 // and fails or hangs where the documents of a reply are too large for it. Its updates are not guarded: somebody else's
-// write between reading and writing the same document can be lost there, on MongoDB it cannot.
+// write between reading and writing the same document can be lost there, on MongoDB it cannot. Changes by a [Persistence]
+// keep each other out, from any process; the app's own are not kept out.
 package mongo

@@ -102,16 +102,19 @@ func (p *Persistence) RevokeAPIKeys(ctx context.Context, user record.UserID, _ [
 		if err != nil {
 			return false, err
 		}
-		return p.apply(ctx, user.String(), removals(documents)...)
+		return p.remove(ctx, user, documents)
 	})
 }
 
-func removals(documents []record.Document) []record.Step {
-	var steps []record.Step
-	for _, d := range documents[:min(len(documents), record.MaxSteps)] {
-		steps = append(steps, record.Step{Collection: d.Collection, ID: d.ID, Before: d.Raw})
+// remove deletes documents of the user, and reports false where some are left.
+func (p *Persistence) remove(ctx context.Context, user record.UserID, documents []record.Document) (done bool, err error) {
+	some := documents[:min(len(documents), record.MaxSteps)]
+	steps := make([]record.Step, len(some))
+	for i, d := range some {
+		steps[i] = record.Step{Collection: d.Collection, ID: d.ID, Before: d.Raw}
 	}
-	return steps
+	made, err := p.apply(ctx, user.String(), steps...)
+	return made && len(some) == len(documents), err
 }
 
 // GiveAPIKey implements [record.Persistence]. One statement replaces the key in the user's document, so that the old one dies
@@ -120,13 +123,20 @@ func (p *Persistence) GiveAPIKey(ctx context.Context, _ record.App, user record.
 	otherID := false
 	what := fmt.Sprintf("give an API key to user %s", user)
 	err = p.untilMade(ctx, what, func() (bool, error) {
+		owners, err := p.KeyOwners(ctx, key)
+		if err != nil {
+			return false, err
+		}
+		if slices.ContainsFunc(owners, func(o record.KeyOwner) bool { return o.User != user }) {
+			return false, fmt.Errorf("%s: it is that of another user", what)
+		}
 		documents, err := p.keyDocuments(ctx, user)
 		if err != nil {
 			return false, err
 		}
 		if len(documents) > 1 {
-			if made, err := p.apply(ctx, user.String(), removals(documents[1:])...); err != nil || !made {
-				return made, err
+			if done, err := p.remove(ctx, user, documents[1:]); err != nil || !done {
+				return false, err
 			}
 		}
 		step := p.keyStep(user, otherID, documents, key)
@@ -134,15 +144,8 @@ func (p *Persistence) GiveAPIKey(ctx context.Context, _ record.App, user record.
 			return true, nil
 		}
 		made, err := p.apply(ctx, user.String(), step)
-		if err != nil || made {
-			return made, err
-		}
-		otherID = step.Before == nil // as in UpdatePairs
-		owners, err := p.KeyOwners(ctx, key)
-		if slices.ContainsFunc(owners, func(o record.KeyOwner) bool { return o.User != user }) {
-			return false, fmt.Errorf("%s: it is that of another user", what)
-		}
-		return false, err
+		otherID = !made && step.Before == nil // as in UpdatePairs
+		return made, err
 	})
 	return err == nil, err
 }
