@@ -121,6 +121,9 @@ func (s *Store) incarnation(ctx context.Context) (string, error) {
 	return name, nil
 }
 
+// pageToMatch is how many keys SCAN is asked to look at a time, of which few match.
+const pageToMatch = 5000
+
 func (s *Store) scanNaming(ctx context.Context, user record.UserID) ([]string, error) {
 	var found []string
 	for _, n := range s.nodes {
@@ -129,7 +132,7 @@ func (s *Store) scanNaming(ctx context.Context, user record.UserID) ([]string, e
 			var owners []*goredis.StringCmd
 			err := s.persist(ctx, "scan redis "+n.addr, func(ctx context.Context) (err error) {
 				var next uint64
-				if keys, next, err = n.client.Scan(ctx, cursor, layout.APIKey.Key("*"), DefaultPageSize).Result(); err != nil {
+				if keys, next, err = n.client.Scan(ctx, cursor, layout.APIKey.Key("*"), pageToMatch).Result(); err != nil {
 					return err
 				}
 				owners = owners[:0]
@@ -179,38 +182,46 @@ func (p *Persistence) KeyOwners(ctx context.Context, key string) ([]record.KeyOw
 
 // RevokeAPIKeys implements [record.Persistence]. The trace is a current key that does not authenticate.
 func (p *Persistence) RevokeAPIKeys(ctx context.Context, user record.UserID, keys []string, keepTrace bool) error {
-	current := keyOf(layout.UserAPIKey, user)
-	var steps []step
-	if keepTrace && len(keys) > 0 {
-		steps = append(steps, step{keys: []string{current}, decide: func(ctx context.Context, held lookups) (writes, error) {
-			f, err := held.one(ctx, current)
-			if err != nil || f.State != layout.Absent {
-				return nil, err
-			}
-			return set(current, keys[0]), nil
-		}})
-	}
-	for _, key := range keys {
-		steps = append(steps, revoking(user, key))
-	}
-	if !keepTrace {
-		steps = append(steps, step{keys: []string{current}, decide: func(ctx context.Context, held lookups) (writes, error) {
-			f, err := held.one(ctx, current)
-			if err != nil || f.State == layout.Absent {
-				return nil, err
-			}
-			if f.State == layout.Present && !slices.Contains(keys, f.Text) {
-				// Whoever gives a key writes both halves, this one too: then it is looked at again.
-				named, err := held.anywhere().one(ctx, layout.APIKey.Key(f.Text))
-				if owner, _ := named.Owner(); err != nil || owner == user {
-					return nil, err // the user was given it meanwhile
-				}
-			}
-			return del(current), nil
-		}})
-	}
-	return p.store.updateAll(ctx, "revoke API keys in redis", steps)
+	const what = "revoke API keys in redis"
+	s, current := p.store, keyOf(layout.UserAPIKey, user)
+	return s.again(ctx, what, func() error {
+		before, err := s.lookups().one(ctx, current)
+		if err != nil {
+			return err
+		}
+		var steps []step
+		trace := ""
+		if keepTrace && before.State == layout.Absent && len(keys) > 0 {
+			trace = keys[0]
+			steps = append(steps, naming(before, trace))
+		}
+		for _, key := range keys {
+			steps = append(steps, revoking(user, key))
+		}
+		if before.State == layout.Present && !slices.Contains(keys, before.Text) {
+			steps = append(steps, revoking(user, before.Text))
+		}
+		return s.updateAll(ctx, what, append(steps, leaving(before, trace, keepTrace)))
+	})
 }
+
+// leaving removes what names the user's current key, unless it is to stay as a trace.
+func leaving(before layout.Found, trace string, keepTrace bool) step {
+	return step{keys: []string{before.Key}, decide: func(ctx context.Context, held lookups) (writes, error) {
+		now, err := held.one(ctx, before.Key)
+		switch {
+		case err != nil:
+			return nil, err
+		case !same(now, before) && (trace == "" || now.Text != trace):
+			return nil, ownError{errOvertaken} // the user was given another one
+		case keepTrace || now.State == layout.Absent:
+			return nil, nil
+		}
+		return del(before.Key), nil
+	}}
+}
+
+func same(a, b layout.Found) bool { return a.State == b.State && a.Text == b.Text }
 
 // revoking removes an API key that authenticates the user.
 func revoking(user record.UserID, key string) step {
@@ -229,7 +240,7 @@ func revoking(user record.UserID, key string) step {
 func (p *Persistence) GiveAPIKey(ctx context.Context, app record.App, user record.UserID, key string) (given bool, err error) {
 	const what = "give an API key in redis"
 	s, current := p.store, keyOf(layout.UserAPIKey, user)
-	err = s.contend(ctx, func() error {
+	err = s.again(ctx, what, func() error {
 		before, err := s.lookups().one(ctx, current)
 		if err != nil {
 			return err
@@ -265,9 +276,6 @@ func (p *Persistence) GiveAPIKey(ctx context.Context, app record.App, user recor
 		}
 		return errOvertaken
 	})
-	if err == record.ErrContended {
-		err = fmt.Errorf("%s: %w", what, err)
-	}
 	return given && err == nil, err
 }
 
@@ -286,7 +294,7 @@ func naming(before layout.Found, key string) step {
 		switch {
 		case err != nil:
 			return nil, err
-		case now.State != before.State || now.Text != before.Text:
+		case !same(now, before):
 			return nil, ownError{errOvertaken}
 		case now.State == layout.Present && now.Text == key:
 			return nil, nil

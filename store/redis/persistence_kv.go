@@ -48,8 +48,12 @@ func decidePairs(
 		return nil, nil
 	}
 	change, err := decide(entry)
-	if err != nil || change.Empty() {
+	if err != nil {
 		return nil, asOwn(err)
+	}
+	change = missing(change, entry.Fields, founds[0].Hash)
+	if change.Empty() {
+		return nil, nil
 	}
 	pairs, err := encode(founds[0].Layout, change.Set)
 	if err != nil {
@@ -63,6 +67,26 @@ func decidePairs(
 			pipe.HDel(ctx, key, change.Unset...)
 		}
 	}, nil
+}
+
+// missing returns what of the change is not so already.
+func missing(c record.PairChange, held map[string]record.Value, texts map[string]string) record.PairChange {
+	var left record.PairChange
+	for name, v := range c.Set {
+		if is, exists := held[name]; exists && record.Equal(is, v) {
+			continue
+		}
+		if left.Set == nil {
+			left.Set = make(map[string]record.Value)
+		}
+		left.Set[name] = v
+	}
+	for _, name := range c.Unset {
+		if _, exists := texts[name]; exists {
+			left.Unset = append(left.Unset, name)
+		}
+	}
+	return left
 }
 
 // encode returns the fields' names and texts in turn.

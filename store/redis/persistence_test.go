@@ -120,15 +120,16 @@ func TestPairsChangeInTheAppsPlaceAndInTheOtherThatExists(t *testing.T) {
 	inEach(t, func(t *testing.T, w world) {
 		fill(t, w.client, cmd("HSET", "lanyard_kv:"+bob, "old", "1"))
 		for _, tc := range []struct {
-			app  record.App
-			user record.UserID
-			want []string
+			app   record.App
+			user  record.UserID
+			value string
+			want  []string
 		}{
-			{record.Fork, aliceID, []string{"lanyard:user_kv:" + alice}},
-			{record.Upstream, aliceID, []string{"lanyard_kv:" + alice, "lanyard:user_kv:" + alice}},
-			{record.Fork, bobID, []string{"lanyard:user_kv:" + bob, "lanyard_kv:" + bob}},
+			{record.Fork, aliceID, "6", []string{"lanyard:user_kv:" + alice}},
+			{record.Upstream, aliceID, "7", []string{"lanyard_kv:" + alice, "lanyard:user_kv:" + alice}},
+			{record.Fork, bobID, "7", []string{"lanyard:user_kv:" + bob, "lanyard_kv:" + bob}},
 		} {
-			changed, err := w.UpdatePairs(t.Context(), tc.app, tc.user, setting(map[string]record.Value{"f": "7"}, "old"))
+			changed, err := w.UpdatePairs(t.Context(), tc.app, tc.user, setting(map[string]record.Value{"f": tc.value}, "old"))
 			if diff := cmp.Diff(tc.want, changed); diff != "" || err != nil {
 				t.Errorf("%s, %d: %v\n%s", tc.app, tc.user, err, diff)
 			}

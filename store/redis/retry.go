@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"sync"
 	"time"
 
@@ -27,7 +28,7 @@ func (s *Store) persist(ctx context.Context, what string, read func(context.Cont
 	var last error
 	again := retry.Policy{For: s.retryFor, Temporary: temporary}
 	err := again.Do(trying, func() error {
-		err := read(trying)
+		err := s.afresh(trying, func() error { return read(trying) })
 		if last == nil || time.Now().Before(end) { // what a call says that is cut off tells less
 			last = err
 			wait.failed(err)
@@ -38,6 +39,15 @@ func (s *Store) persist(ctx context.Context, what string, read func(context.Cont
 		return nil
 	}
 	return s.failed(ctx, what, last)
+}
+
+// afresh makes the call again at once where it meets a connection that was cut: others like it may wait in the pool.
+func (s *Store) afresh(ctx context.Context, call func() error) error {
+	err := call()
+	for n := poolSize(s.reads); n > 0 && errors.Is(err, net.ErrClosed) && ctx.Err() == nil; n-- {
+		err = call()
+	}
+	return err
 }
 
 // failed returns the error of a call that was tried for as long as it may be, or that fails for good.

@@ -18,7 +18,7 @@ import (
 )
 
 const (
-	surveyPage    = 2000 // keys that SCAN is asked for at a time
+	surveyPage    = 5000 // keys that SCAN is asked for at a time
 	surveyLookers = 2    // of a server, that look at pages side by side
 
 	longestUserID = 20      // digits

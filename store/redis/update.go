@@ -96,7 +96,7 @@ func (s *Store) update(ctx context.Context, what string, change step) (wrote boo
 	persistent := retry.Policy{For: s.retryFor, Temporary: s.mayPass, Notify: func(err error, wait, left time.Duration) {
 		retry.Notice(s.name(), s.notify)(errors.New(plain(err)), wait, left)
 	}}
-	err = persistent.Do(ctx, func() error { return s.contend(ctx, attempt) })
+	err = persistent.Do(ctx, func() error { return s.contend(ctx, func() error { return s.afresh(ctx, attempt) }) })
 	var own ownError // without what it wraps, which may be another server's
 	switch {
 	case err == nil:
@@ -118,6 +118,15 @@ func (s *Store) contend(ctx context.Context, call func() error) error {
 	err := policy.Do(ctx, call)
 	if errors.Is(err, errOvertaken) && ctx.Err() == nil {
 		return record.ErrContended
+	}
+	return err
+}
+
+// again makes changes that consist of several again while they are overtaken.
+func (s *Store) again(ctx context.Context, what string, changes func() error) error {
+	err := s.contend(ctx, changes)
+	if err == record.ErrContended {
+		return fmt.Errorf("%s: %w", what, err)
 	}
 	return err
 }
@@ -185,14 +194,6 @@ func (s *Store) within(tx *goredis.Tx) lookups {
 		defer s.patience()()
 		return exec(ctx, pipe)
 	}}
-}
-
-// anywhere returns lookups of keys in all slots.
-func (s lookups) anywhere() lookups {
-	if s.single {
-		return s
-	}
-	return s.lookups()
 }
 
 // patience begins to wait for an answer: somebody is told where that takes long, and where it takes as long as the store
