@@ -1,4 +1,5 @@
-// Package redis reads what Lanyard keeps in Redis: standalone, behind Sentinel, or in a Cluster.
+// Package redis reads what Lanyard keeps in Redis, and changes it for single users: standalone, behind Sentinel, or in a
+// Cluster.
 //
 // [Open] connects and says in its error what is wrong in words that need no knowledge of Redis. [Store.Source] then
 // delivers one record a user and kind, as [record.Source] asks. It never blocks the server: one SCAN over the keyspace
@@ -34,4 +35,11 @@
 // A position is SCAN's cursor and whether API keys were held up to there. A cursor means something to the same server
 // process alone, so [record.Source.Identity] changes with a restart, a failover and a move of slots. A reader that goes
 // on from a position with held keys first collects them again, in a light pass over the API keys alone.
+//
+// # Changes
+//
+// [Store.Persistence] changes what single users have. Each change is a transaction under WATCH: what decides it is read
+// after that, and if somebody else writes meanwhile, it is decided anew. So a change whose answer was lost can be made
+// again: it is decided by what is there then. API keys have two halves, which a Cluster keeps in different slots. There
+// the steps are in an order in which a process that is killed leaves fewer keys that authenticate, and never one more.
 package redis

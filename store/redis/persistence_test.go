@@ -344,3 +344,31 @@ func TestAMessageIsMadeAnewWhereThePairsChangeMeanwhile(t *testing.T) {
 		}
 	})
 }
+
+func TestAChangeEndsWhereTheServerStaysSilent(t *testing.T) {
+	srv := redisserver.Start(t)
+	for _, at := range []string{"WATCH", "HGETALL", "EXEC"} {
+		fill(t, client(t, srv.URI), cmd("HSET", "lanyard:user_kv:"+alice, "a", "1"))
+		var p *redisproxy.Proxy
+		p = redisproxy.Start(t, srv.Addr, redisproxy.Options{Hook: func(c redisproxy.Command) func() {
+			if c.Name == at {
+				p.Silence(true)
+			}
+			return nil
+		}})
+		s := open(t, redis.Options{URI: p.URI, Points: true, RetryFor: 500 * time.Millisecond})
+		change := setting(map[string]record.Value{at: fmt.Sprint(time.Now())})
+		_, err := s.Persistence().UpdatePairs(t.Context(), record.Fork, aliceID, change)
+		if !errors.Is(err, record.ErrUnavailable) || !errors.Is(err, record.ErrGivenUp) {
+			t.Errorf("silent at %s: %v", at, err)
+		}
+		stop := errors.New("stopped")
+		ctx, cancel := context.WithCancelCause(t.Context())
+		time.AfterFunc(50*time.Millisecond, func() { cancel(stop) })
+		_, err = s.Persistence().UpdatePairs(ctx, record.Fork, aliceID, change)
+		if !errors.Is(err, stop) {
+			t.Errorf("stopped while silent at %s: %v", at, err)
+		}
+		p.Silence(false)
+	}
+}

@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	goredis "github.com/redis/go-redis/v9"
@@ -67,21 +69,20 @@ func (s *Store) update(ctx context.Context, what string, change step) (wrote boo
 	unsure := false // something was sent, and the answer was lost
 	attempt := func() error {
 		answered := s.patience()
-		defer func() { answered() }()
-		return s.reads.Watch(ctx, func(tx *goredis.Tx) error {
-			answered()
+		err := s.reads.Watch(ctx, func(tx *goredis.Tx) error {
+			_ = answered(nil)
 			write, err := change.decide(ctx, s.within(tx))
 			if err != nil || write == nil {
 				wrote = err == nil && unsure
 				return cmp.Or(change.seen(ctx, tx, err), err)
 			}
-			answered = s.patience()
+			answered := s.patience()
 			cmds, err := tx.TxPipelined(ctx, func(pipe goredis.Pipeliner) error {
 				write(ctx, pipe)
 				return nil
 			})
 			var refused goredis.Error
-			switch {
+			switch err := answered(err); {
 			case err == nil:
 				wrote = true
 				return nil
@@ -90,8 +91,9 @@ func (s *Store) update(ctx context.Context, what string, change step) (wrote boo
 			case !errors.As(err, &refused):
 				unsure = true
 			}
-			return refusalOf(cmds, err)
+			return answered(refusalOf(cmds, err))
 		}, change.keys...)
+		return answered(err)
 	}
 	persistent := retry.Policy{For: s.retryFor, Temporary: s.mayPass, Notify: func(err error, wait, left time.Duration) {
 		retry.Notice(s.name(), s.notify)(errors.New(plain(err)), wait, left)
@@ -191,19 +193,27 @@ func (s *Store) within(tx *goredis.Tx) lookups {
 		if pipe.Len() == 0 {
 			return nil
 		}
-		defer s.patience()()
-		return exec(ctx, pipe)
+		answered := s.patience()
+		return answered(exec(ctx, pipe))
 	}}
 }
 
 // patience begins to wait for an answer: somebody is told where that takes long, and where it takes as long as the store
-// tries, the connections are cut. The caller ends it.
-func (s *Store) patience() (end func()) {
+// tries, the connections are cut. The caller says what came of it, and gets it back: a timeout where they were cut.
+func (s *Store) patience() (answered func(error) error) {
 	wait := s.beginWait()
-	timer := time.AfterFunc(s.retryFor, s.connections.cut)
-	return func() {
+	var cut atomic.Bool
+	timer := time.AfterFunc(s.retryFor, func() {
+		cut.Store(true)
+		s.connections.cut()
+	})
+	return func(err error) error {
 		timer.Stop()
 		wait.end()
+		if err != nil && cut.Load() {
+			return os.ErrDeadlineExceeded
+		}
+		return err
 	}
 }
 
