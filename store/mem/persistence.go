@@ -14,8 +14,8 @@ import (
 // MemoryPlace is the name of the only place that a [Persistence] has for each kind. Every app reads it.
 const MemoryPlace = "memory"
 
-// Persistence is a [record.Persistence] in memory: what Lanyard itself has where no store is configured, and the executable
-// definition of what one does. The zero value holds nothing. It is safe for concurrent use.
+// Persistence is a [record.Persistence] in memory: what Lanyard itself has where no store is configured, and the
+// executable definition of what one does. The zero value holds nothing. It is safe for concurrent use.
 type Persistence struct {
 	mu       sync.Mutex
 	pairs    map[record.UserID]map[string]record.Value

@@ -15,8 +15,8 @@ import (
 	"github.com/lanyardctl/lanyardctl/record"
 )
 
-// Persistence is the database as an app's persistence layer uses it. See [record.Persistence]. The places are those of the
-// fork; upstream reads none of them.
+// Persistence is the database as an app's persistence layer uses it. See [record.Persistence]. The places are those of
+// the fork; upstream reads none of them.
 type Persistence struct {
 	*Store
 	now func() time.Time
@@ -31,7 +31,9 @@ var forkAlone = record.Apps(0).With(record.Fork)
 const maxHeld = 4 * record.DefaultMaxDocument
 
 // Entries implements [record.Persistence].
-func (p *Persistence) Entries(ctx context.Context, kind record.Kind, user record.UserID) (entries []record.Entry, err error) {
+func (p *Persistence) Entries(
+	ctx context.Context, kind record.Kind, user record.UserID,
+) (entries []record.Entry, err error) {
 	switch kind {
 	case record.KV:
 		documents, err := p.Documents().OfUsers(ctx, kind, []record.UserID{user}, maxHeld)
@@ -63,12 +65,17 @@ func entriesOf(documents []record.Document, entry func(record.Document) record.E
 	for _, d := range documents {
 		e := entry(d)
 		e.Place, e.Apps = d.Collection.String(), forkAlone
-		if len(documents) > 1 {
-			addFault(&e, "one of %d documents, of which Lanyard reads any one", len(documents))
-		}
+		addSeveral(&e, len(documents))
 		entries = append(entries, e)
 	}
 	return entries
+}
+
+// addSeveral adds the fault of a document that is one of several.
+func addSeveral(e *record.Entry, documents int) {
+	if documents > 1 {
+		addFault(e, "one of %d documents, of which Lanyard reads any one", documents)
+	}
 }
 
 func addFault(e *record.Entry, format string, args ...any) {
@@ -79,51 +86,40 @@ func addFault(e *record.Entry, format string, args ...any) {
 }
 
 // times returns an entry for each field that holds a time of the user's.
-func (p *Persistence) times(ctx context.Context, kind record.Kind, c record.Collection, user record.UserID) ([]record.Entry, error) {
-	type place struct{ name, field string }
-	var places []place
-	projection := bson.D{{Key: "_id", Value: 0}, {Key: "user_id", Value: 1}}
-	if kind == record.LastSeen {
+func (p *Persistence) times(
+	ctx context.Context, kind record.Kind, c record.Collection, user record.UserID,
+) (entries []record.Entry, err error) {
+	places := record.PlacesIn(c)
+	if kind != record.MonitoringSince {
 		field := record.TimeField(kind)
-		places = []place{{c.String() + "." + field, field}}
+		places = []record.FieldPlace{{Field: field, Place: record.DatePlace{Name: c.String() + "." + field}}}
 	}
-	if kind == record.MonitoringSince {
-		for _, f := range record.PlacesIn(c) {
-			places = append(places, place{f.Place.Name, f.Field})
-		}
-	}
+	projection := bson.D{{Key: "_id", Value: 0}, {Key: "user_id", Value: 1}}
 	for _, at := range places {
-		path := strings.TrimPrefix(at.name, c.String()+".")
+		path := strings.TrimPrefix(at.Place.Name, c.String()+".")
 		projection = append(projection, bson.E{Key: path, Value: 1})
 	}
-	var documents [][]record.Entry
+	documents := 0
 	for doc, err := range p.documentsOf(ctx, c.String(), []record.UserID{user}, projection) {
 		if err != nil {
 			return nil, err
 		}
+		documents++
 		if c == record.KVCollection {
 			doc, _ = lookup(doc, "kv").DocumentOK()
 		}
-		var entries []record.Entry
 		for _, at := range places {
-			if v := lookup(doc, at.field); v.Type != 0 {
-				e := record.Entry{Place: at.name, Apps: forkAlone}
+			if v := lookup(doc, at.Field); v.Type != 0 {
+				e := record.Entry{Place: at.Place.Name, Apps: forkAlone}
 				e.Time, e.Fault = timeIn(kind, c, v)
 				entries = append(entries, e)
 			}
 		}
-		documents = append(documents, entries)
 	}
-	var all []record.Entry
-	for _, entries := range documents {
-		for _, e := range entries {
-			if len(documents) > 1 {
-				addFault(&e, "one of %d documents, of which Lanyard reads any one", len(documents))
-			}
-			all = append(all, e)
-		}
+	for i := range entries {
+		addSeveral(&entries[i], documents)
 	}
-	return all, nil
+	return entries, nil
 }
 
 // anyTime are the bounds in which every time is.
@@ -165,7 +161,10 @@ var errModified = errors.New("somebody changed it")
 
 // untilMade makes a change that reports false where somebody changed what it was decided by, again and again.
 func (p *Persistence) untilMade(ctx context.Context, what string, change func() (made bool, err error)) error {
-	again := retry.Policy{Backoff: contendedBackoff, For: contendedFor, Temporary: func(err error) bool { return errors.Is(err, errModified) }}
+	again := retry.Policy{
+		Backoff: contendedBackoff, For: contendedFor,
+		Temporary: func(err error) bool { return errors.Is(err, errModified) },
+	}
 	err := again.Do(ctx, func() error {
 		made, err := change()
 		if err == nil && !made {
@@ -182,8 +181,8 @@ func (p *Persistence) untilMade(ctx context.Context, what string, change func() 
 	return fmt.Errorf("%s: %w", what, record.ErrContended)
 }
 
-// apply carries out steps in one collection, or one that inserts a document. It reports false where the documents were not as
-// the steps have them: some steps may be carried out all the same.
+// apply carries out steps in one collection, or one that inserts a document. It reports false where the documents were
+// not as the steps have them: some steps may be carried out all the same.
 func (p *Persistence) apply(ctx context.Context, whose string, steps ...record.Step) (made bool, err error) {
 	if len(steps) == 0 {
 		return true, nil
@@ -214,8 +213,8 @@ func (p *Persistence) apply(ctx context.Context, whose string, steps ...record.S
 	return made, nil
 }
 
-// insertFirst inserts a document where there is none of its user. One statement looks and inserts: without a unique index, the
-// app's own insert would come in between.
+// insertFirst inserts a document where there is none of its user. One statement looks and inserts: without a unique
+// index, the app's own insert would come in between.
 func (p *Persistence) insertFirst(ctx context.Context, step record.Step) (made bool, err error) {
 	collection := step.Collection.String()
 	field := uniqueFields(step.Collection.Form())[0]

@@ -12,8 +12,8 @@ import (
 	"github.com/lanyardctl/lanyardctl/record"
 )
 
-// keyDocuments returns the documents of the user's API keys, whole: those whose user_id is text, and then those in which it
-// is a number, which authenticate as well.
+// keyDocuments returns the documents of the user's API keys, whole: those whose user_id is text, and then those in
+// which it is a number, which authenticate as well.
 func (p *Persistence) keyDocuments(ctx context.Context, user record.UserID) ([]record.Document, error) {
 	const c = record.APIKeysCollection
 	ids := bson.A{user.String()}
@@ -94,8 +94,8 @@ func (p *Persistence) KeyOwners(ctx context.Context, key string) ([]record.KeyOw
 	return owners, nil
 }
 
-// RevokeAPIKeys implements [record.Persistence]. Every document of the user goes, whatever its key. No trace is needed: a
-// user is given a key here in any case.
+// RevokeAPIKeys implements [record.Persistence]. Every document of the user goes, whatever its key. No trace is needed:
+// a user is given a key here in any case.
 func (p *Persistence) RevokeAPIKeys(ctx context.Context, user record.UserID, _ []string, _ bool) error {
 	return p.untilMade(ctx, fmt.Sprintf("revoke the API keys of user %s", user), func() (bool, error) {
 		documents, err := p.keyDocuments(ctx, user)
@@ -117,8 +117,8 @@ func (p *Persistence) remove(ctx context.Context, user record.UserID, documents 
 	return made && len(some) == len(documents), err
 }
 
-// GiveAPIKey implements [record.Persistence]. One statement replaces the key in the user's document, so that the old one dies
-// the moment that the new one lives; further documents go before.
+// GiveAPIKey implements [record.Persistence]. One statement replaces the key in the user's document, so that the old
+// one dies the moment that the new one lives; further documents go before.
 func (p *Persistence) GiveAPIKey(ctx context.Context, _ record.App, user record.UserID, key string) (given bool, err error) {
 	otherID := false
 	what := fmt.Sprintf("give an API key to user %s", user)

@@ -3,7 +3,6 @@ package mongo
 import (
 	"context"
 	"fmt"
-	"maps"
 
 	"go.mongodb.org/mongo-driver/v2/x/bsonx/bsoncore"
 
@@ -43,8 +42,8 @@ func (p *Persistence) UpdatePairs(
 		case held.Fault != "":
 			return false, fmt.Errorf("change the pairs of user %s in kv: %s", user, held.Fault)
 		}
-		step, any, err := p.pairsStep(user, otherID, documents, c)
-		if err != nil || !any {
+		step, changes, err := p.pairsStep(user, otherID, documents, c)
+		if err != nil || !changes {
 			return err == nil, err
 		}
 		changed = []string{held.Place}
@@ -61,7 +60,7 @@ func (p *Persistence) UpdatePairs(
 // pairsStep returns the step that makes the change, and reports false where there is nothing to do.
 func (p *Persistence) pairsStep(
 	user record.UserID, otherID bool, documents []record.Document, c record.PairChange,
-) (step record.Step, any bool, err error) {
+) (step record.Step, changes bool, err error) {
 	var held record.Held
 	if len(documents) > 0 {
 		held = documents[0].Held
@@ -87,7 +86,7 @@ func (p *Persistence) pairsStep(
 	if len(d.Set)+len(d.Unset) == 0 {
 		return step, false, nil
 	}
-	if err := p.checkHeld(record.KV, user, maps.Clone(d.Set)); err != nil {
+	if err := p.checkHeld(record.KV, user, d.Set); err != nil {
 		return step, false, err
 	}
 	mark := ""

@@ -17,8 +17,8 @@ import (
 	"github.com/lanyardctl/lanyardctl/store/mem"
 )
 
-// PersistenceTarget is a store as a persistence layer uses it, with what a test needs besides. The functions work behind
-// lanyardctl's back, as the app does, and on the places that App reads first and writes.
+// PersistenceTarget is a store as a persistence layer uses it, with what a test needs besides. The functions work
+// behind lanyardctl's back, as the app does, and on the places that App reads first and writes.
 type PersistenceTarget struct {
 	Persistence record.Persistence
 	App         record.App
@@ -26,8 +26,8 @@ type PersistenceTarget struct {
 	// TextOnly tells that pairs are texts alone.
 	TextOnly bool
 
-	// KeysElsewhere tells that App keeps no API keys in the store. SetAPIKey gives one all the same, as another app does, and
-	// what revoking leaves as a trace is found.
+	// KeysElsewhere tells that App keeps no API keys in the store. SetAPIKey gives one all the same, as another app does,
+	// and what revoking leaves as a trace is found.
 	KeysElsewhere bool
 
 	// Unread are the kinds of which App reads nothing in the store.
