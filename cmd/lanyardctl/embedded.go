@@ -60,7 +60,7 @@ signal ends it at once, with 130, and so does one that comes before there is a U
 			if folder, typed := strings.CutPrefix(opts.Dir, "embedded:"); typed {
 				return exit.WrongUse("DIR is not a URI", "give the folder alone: lanyardctl embedded serve "+invocation.Quote(folder))
 			}
-			r := newTargetRun(targetOptions{outputFlags: out}, p.of(cmd), ui.NewSanitizer())
+			r := newCommandRun(out, p.of(cmd), ui.NewSanitizer())
 			err := func() error {
 				if _, err := os.Stat(opts.Dir); errors.Is(err, fs.ErrNotExist) && !create {
 					return exit.Failure(fmt.Errorf("the embedded folder %s does not exist", opts.Dir), "is the path right? --create makes the folder")
@@ -78,7 +78,7 @@ signal ends it at once, with 130, and so does one that comes before there is a U
 }
 
 // serveEmbedded serves what start starts until ctx is cancelled.
-func (r *targetRun) serveEmbedded(ctx context.Context, start func(context.Context, embedded.Options) (*embedded.Server, error), opts embedded.Options) error {
+func (r *commandRun) serveEmbedded(ctx context.Context, start func(context.Context, embedded.Options) (*embedded.Server, error), opts embedded.Options) error {
 	if opts.Listen == "unix" {
 		opts.Listen = ""
 	}

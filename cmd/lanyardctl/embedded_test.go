@@ -201,7 +201,7 @@ func TestServingSaysWhatItDoesWhileItStarts(t *testing.T) {
 			t.Parallel()
 			var out, errs bytes.Buffer
 			s := streams{program{func(string) string { return "" }, location.Default()}, &out, &errs}
-			r := newTargetRun(targetOptions{outputFlags: c.flags}, s, ui.NewSanitizer())
+			r := newCommandRun(c.flags, s, ui.NewSanitizer())
 			err := r.serveEmbedded(t.Context(), slow, embedded.Options{Dir: "./data"})
 			if !errors.Is(err, embedded.ErrNotIncluded) || out.Len() > 0 || !strings.HasPrefix(errs.String(), c.want) || c.want == "" && errs.Len() > 0 {
 				t.Errorf("%v\nstdout: %s\nstderr: %q", err, out.String(), errs.String())

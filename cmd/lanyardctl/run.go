@@ -32,9 +32,9 @@ func (r *targetRun) doubtClock(future, dates int64) {
 }
 
 // print writes the report to standard output.
-func (r *targetRun) print(told report.Report) error {
+func (r *commandRun) print(told report.Report) error {
 	err := func() error {
-		if r.on.output == outputJSON {
+		if r.shows.output == outputJSON {
 			return told.WriteJSON(r.streams.out)
 		}
 		_, err := io.WriteString(r.streams.out, told.Text(r.look(r.streams.out)))
@@ -46,23 +46,34 @@ func (r *targetRun) print(told report.Report) error {
 	return nil
 }
 
-// targetRun is one run of a command that works on a target. Every text that it prints or returns has passed the
-// redactor.
-type targetRun struct {
-	on      targetOptions
+// commandRun is one run of a command that tells on standard error how it goes. Every text that it prints or returns has
+// passed the redactor.
+type commandRun struct {
+	shows   outputFlags
 	streams streams
 	red     ui.Sanitizer
 	term    *ui.Console
 	log     *slog.Logger
 	warned  []string // the warnings so far, for the report
+	began   bool     // there is a report
+}
+
+// newCommandRun returns a run that shows nothing of what red hides.
+func newCommandRun(f outputFlags, s streams, red ui.Sanitizer) *commandRun {
+	term := ui.NewConsole(s.err, red, ui.StyleOf(s.err, s.env))
+	return &commandRun{shows: f, streams: s, red: red, term: term, log: ui.NewLogger(term, f.logFormat, ui.LogLevel(f.quiet, f.verbose))}
+}
+
+// targetRun is one run of a command that works on a target.
+type targetRun struct {
+	*commandRun
+	on      targetOptions
 	sources []location.Source
-	began   bool // there is a report
 }
 
 // newTargetRun returns a run that shows nothing of what red hides.
 func newTargetRun(o targetOptions, s streams, red ui.Sanitizer) *targetRun {
-	term := ui.NewConsole(s.err, red, ui.StyleOf(s.err, s.env))
-	return &targetRun{on: o, streams: s, red: red, term: term, log: ui.NewLogger(term, o.logFormat, ui.LogLevel(o.quiet, o.verbose))}
+	return &targetRun{commandRun: newCommandRun(o.outputFlags, s, red), on: o}
 }
 
 // open opens the target. The caller closes it by the returned function.
@@ -125,7 +136,7 @@ func (r *targetRun) explainTarget(err error) error {
 	return r.streams.places.ExplainTarget(err, r.on.target)
 }
 
-func (r *targetRun) warn(texts ...string) {
+func (r *commandRun) warn(texts ...string) {
 	for _, text := range texts {
 		text = ui.ShownText(r.red.Text(text))
 		r.warned = append(r.warned, text)
@@ -134,7 +145,7 @@ func (r *targetRun) warn(texts ...string) {
 }
 
 // closed notes that something could not be closed, which is no failure of the run.
-func (r *targetRun) closed(what string, err error) {
+func (r *commandRun) closed(what string, err error) {
 	if err != nil {
 		r.log.Warn("close "+what, "error", err.Error())
 	}
@@ -152,10 +163,10 @@ func (r *targetRun) endpoint(target location.Described) report.Endpoint {
 }
 
 // announce tells what is going to be done.
-func (r *targetRun) announce(p plan) {
+func (r *commandRun) announce(p plan) {
 	switch {
-	case r.on.quiet:
-	case r.on.logFormat == ui.LogJSON:
+	case r.shows.quiet:
+	case r.shows.logFormat == ui.LogJSON:
 		r.log.Info("preflight", p.Attrs()...)
 	default:
 		// A preflight that cannot be shown is no reason to stop.
@@ -164,7 +175,7 @@ func (r *targetRun) announce(p plan) {
 }
 
 // look returns how a text for w is laid out.
-func (r *targetRun) look(w io.Writer) ui.Style { return ui.StyleOf(w, r.streams.env) }
+func (r *commandRun) look(w io.Writer) ui.Style { return ui.StyleOf(w, r.streams.env) }
 
 // An interrupted run has timeToEnd to end, and is ended at overdue.
 const (
@@ -174,7 +185,7 @@ const (
 
 // stoppable does the work. It tells at once of an interruption, since what is under way may take a while to end, and
 // ends the process where that takes too long.
-func (r *targetRun) stoppable(ctx context.Context, work func() error) error {
+func (r *commandRun) stoppable(ctx context.Context, work func() error) error {
 	told := make(chan struct{})
 	var late *time.Timer
 	untold := context.AfterFunc(ctx, func() {
@@ -196,23 +207,23 @@ func (r *targetRun) stoppable(ctx context.Context, work func() error) error {
 }
 
 // progressMode is in which form the run tells how far it has come.
-func (r *targetRun) progressMode() string {
-	return ui.ProgressMode(r.on.progress, r.on.quiet, ui.Redraws(r.streams.err, r.streams.env))
+func (r *commandRun) progressMode() string {
+	return ui.ProgressMode(r.shows.progress, r.shows.quiet, ui.Redraws(r.streams.err, r.streams.env))
 }
 
 // waiting says what is done, if that takes long, until arrived is called.
-func (r *targetRun) waiting(what string) (arrived func()) {
+func (r *commandRun) waiting(what string) (arrived func()) {
 	w := ui.Waiting{Mode: r.progressMode(), Log: r.log, Console: r.term}
-	if r.on.logFormat == ui.LogJSON && w.Mode == ui.ProgressBar {
+	if r.shows.logFormat == ui.LogJSON && w.Mode == ui.ProgressBar {
 		w.Mode = ui.ProgressPlain
 	}
 	return w.For(what)
 }
 
 // startProgress shows the state until the returned function is called.
-func (r *targetRun) startProgress(state func() ui.Progress) (stop func(complete bool)) {
+func (r *commandRun) startProgress(state func() ui.Progress) (stop func(complete bool)) {
 	var log *slog.Logger
-	if r.on.logFormat == ui.LogJSON {
+	if r.shows.logFormat == ui.LogJSON {
 		log = r.log
 	}
 	return ui.StartProgress(r.progressMode(), log, r.term, state)
@@ -221,7 +232,7 @@ func (r *targetRun) startProgress(state func() ui.Progress) (stop func(complete 
 // run does the work of a command, unless the check of its options failed, and returns the error that sets the exit
 // code. Where the run ended before there was anything to report, early returns the report that scripts get of that. It
 // may add to what ended the run.
-func (r *targetRun) run(ctx context.Context, checked error, work func() error, early func(ended *exit.Error) report.Report) error {
+func (r *commandRun) run(ctx context.Context, checked error, work func() error, early func(ended *exit.Error) report.Report) error {
 	whole := func() error {
 		err := checked
 		if err == nil {
@@ -233,7 +244,7 @@ func (r *targetRun) run(ctx context.Context, checked error, work func() error, e
 		said := r.settled(ctx, err)
 		told := early(said)
 		r.began = true
-		if r.on.output != outputJSON || said.Code == exit.Usage {
+		if r.shows.output != outputJSON || said.Code == exit.Usage {
 			return said
 		}
 		return r.tell(said, told)
@@ -245,7 +256,7 @@ func (r *targetRun) run(ctx context.Context, checked error, work func() error, e
 }
 
 // tell prints the report of a run that ended with err. It returns the error that sets the exit code.
-func (r *targetRun) tell(err error, told report.Report) error {
+func (r *commandRun) tell(err error, told report.Report) error {
 	if printErr := r.print(told); printErr != nil {
 		return exit.Alongside(err, printErr)
 	}
@@ -253,12 +264,12 @@ func (r *targetRun) tell(err error, told report.Report) error {
 }
 
 // ended returns the error that a run ends with, having told it where lines are JSON.
-func (r *targetRun) ended(ctx context.Context, err error) error {
+func (r *commandRun) ended(ctx context.Context, err error) error {
 	said := r.settled(ctx, err)
 	if said == nil {
 		return nil
 	}
-	if said.Err != nil && r.on.logFormat == ui.LogJSON {
+	if said.Err != nil && r.shows.logFormat == ui.LogJSON {
 		r.log.Error(said.Error(), "hint", said.Hint, "exit_status", said.Code)
 		return exit.Silent(said.Code)
 	}
@@ -267,7 +278,7 @@ func (r *targetRun) ended(ctx context.Context, err error) error {
 
 // settled returns err with its exit code, and its whole text without secrets. What ended a run before there was a
 // report is an interruption where there was one. It returns nil for nil.
-func (r *targetRun) settled(ctx context.Context, err error) *exit.Error {
+func (r *commandRun) settled(ctx context.Context, err error) *exit.Error {
 	if err == nil {
 		return nil
 	}

@@ -62,7 +62,7 @@ func showSweep(ctx context.Context, r *targetRun, journal record.Journal, leases
 	show := report.SweepShow{Run: r.facts(nil), ID: s.ID, Sweep: s, History: history}
 	out := bufio.NewWriter(r.streams.out)
 	page := show.PageForPeople(out, r.look(r.streams.out))
-	if r.on.output == outputJSON {
+	if r.shows.output == outputJSON {
 		page = show.PageForScripts(out)
 	}
 	truncated, readErr := eachChange(ctx, journal, s.ID, most, page)
