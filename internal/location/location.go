@@ -53,6 +53,23 @@ const (
 
 // ResolveSource returns the source: the flag's, else what Lanyard's own variables name, in Lanyard's order.
 func (r Registry) ResolveSource(flag string, env func(string) string) (Location, error) {
+	p, err := redisNamed(flag, env)
+	if err != nil {
+		return p, err
+	}
+	if p.URI == "" {
+		return Location{}, exit.WrongUse("no Redis is named",
+			"give --redis URI or --redis rdb:FILE, or set REDIS_DSN, REDIS_URI, REDIS_URL or REDIS_HOST as Lanyard has it")
+	}
+	s, err := r.source(p)
+	if err != nil {
+		return p, err
+	}
+	return p, s.Check(p)
+}
+
+// redisNamed returns the Redis that the flag names, or else a variable. It is zero where none does.
+func redisNamed(flag string, env func(string) string) (Location, error) {
 	p := Location{URI: Tidied(flag), From: "--redis"}
 	for _, name := range redisVariables {
 		if p.URI == "" {
@@ -67,14 +84,9 @@ func (r Registry) ResolveSource(flag string, env func(string) string) (Location,
 		}
 	}
 	if p.URI == "" {
-		return Location{}, exit.WrongUse("no Redis is named",
-			"give --redis URI or --redis rdb:FILE, or set REDIS_DSN, REDIS_URI, REDIS_URL or REDIS_HOST as Lanyard has it")
+		return Location{}, nil
 	}
-	s, err := r.source(p)
-	if err != nil {
-		return p, err
-	}
-	return p, s.Check(p)
+	return p, nil
 }
 
 // ForceIPv6 reports whether Redis is to be reached by IPv6 only, as Lanyard reads it.
@@ -83,10 +95,7 @@ func ForceIPv6(env func(string) string) bool { return env(redisIPv6) == "true" }
 // ResolveTarget returns the target: the flag's, else MONGODB_URI's. There is no default, since writing into the wrong
 // database is worse than a question.
 func (r Registry) ResolveTarget(flag string, env func(string) string) (Location, error) {
-	p := Location{URI: Tidied(flag), From: "--mongo"}
-	if p.URI == "" {
-		p = Location{URI: Tidied(env(mongoVariable)), From: mongoVariable}
-	}
+	p := mongoNamed(flag, env)
 	if p.URI == "" {
 		return Location{}, exit.WrongUse("no MongoDB is named",
 			"give --mongo URI or set MONGODB_URI; to try it without a server, give --mongo embedded:DIR")
@@ -96,6 +105,18 @@ func (r Registry) ResolveTarget(flag string, env func(string) string) (Location,
 		return p, err
 	}
 	return p, t.Check(p)
+}
+
+// mongoNamed returns the MongoDB that the flag names, or else a variable. It is zero where none does.
+func mongoNamed(flag string, env func(string) string) Location {
+	p := Location{URI: Tidied(flag), From: "--mongo"}
+	if p.URI == "" {
+		p = Location{URI: Tidied(env(mongoVariable)), From: mongoVariable}
+	}
+	if p.URI == "" {
+		return Location{}
+	}
+	return p
 }
 
 // parseURI parses the URI of a server. The form is for a hint.

@@ -106,6 +106,9 @@ func (t mongoTarget) Journal() record.Journal { return t.Store.Journal() }
 // Leases implements [Sweepable].
 func (t mongoTarget) Leases() record.Leases { return t.Store.Leases() }
 
+// Persistence implements [Persistent].
+func (t mongoTarget) Persistence() record.Persistence { return t.Store.Persistence() }
+
 // Close implements [Target].
 func (t mongoTarget) Close(ctx context.Context) error {
 	ctx, drained := retry.Drain(ctx, retry.CloseTime)

@@ -17,9 +17,10 @@ import (
 )
 
 var redisScheme = SourceScheme{
-	Scheme:  Scheme{Schemes: []string{"redis", "rediss", "unix"}, Forms: []string{"redis://", "rediss:// (TLS)", "unix://"}, Check: checkRedis, Awaited: awaitedRedis},
-	Open:    openRedis,
-	Explain: explainRedis,
+	Scheme:    Scheme{Schemes: []string{"redis", "rediss", "unix"}, Forms: []string{"redis://", "rediss:// (TLS)", "unix://"}, Check: checkRedis, Awaited: awaitedRedis},
+	Open:      openRedis,
+	OpenStore: openRedisStore,
+	Explain:   explainRedis,
 }
 
 const redisForm = "redis://USER:PASSWORD@HOST:PORT/N"

@@ -40,6 +40,10 @@ type SourceScheme struct {
 	// Open opens the source. Its errors are explained.
 	Open func(context.Context, SourceOptions) (Source, error)
 
+	// OpenStore opens the store that a running Lanyard reads and writes. It is nil where there is none, as for a file. Its
+	// errors are explained.
+	OpenStore func(context.Context, SourceOptions) (Store, error)
+
 	// Explain gives an error of the source its exit code and the next step. It returns other errors as they are.
 	Explain func(error, SourceOptions) error
 }

@@ -41,6 +41,7 @@ type Target interface {
 	Mergeable
 	Readable
 	Sweepable
+	Persistent
 
 	// Close ends the connections. Where ctx is cancelled it does not wait for a server that hangs.
 	Close(ctx context.Context) error
@@ -95,4 +96,9 @@ type Sweepable interface {
 	Documents() record.Documents
 	Journal() record.Journal
 	Leases() record.Leases
+}
+
+// Persistent is a target that a running Lanyard reads and writes.
+type Persistent interface {
+	Persistence() record.Persistence
 }
