@@ -73,6 +73,18 @@ type targetOptions struct {
 
 // options checks everything that can be checked before a server is asked. The flags are those of the command as typed.
 func (f targetFlags) options(p program, now time.Time, flags *pflag.FlagSet, command string) (targetOptions, error) {
+	o, err := f.common(now, flags, command)
+	if err != nil {
+		return o, err
+	}
+	if o.target.Location, err = p.places.ResolveTarget(f.mongo, p.env); err != nil {
+		return o, err
+	}
+	return o, f.resolve(&o, p)
+}
+
+// common checks what does not depend on the target.
+func (f targetFlags) common(now time.Time, flags *pflag.FlagSet, command string) (targetOptions, error) {
 	o := targetOptions{now: now, again: invocation.Typed(command, flags), outputFlags: f.outputFlags}
 	o.target.Timeout, o.target.RetryFor = f.timeout, f.retryFor
 	o.target.Dedupe = o.again.As(invocation.Sweep, invocation.TargetFlags...).With("dedupe").String()
@@ -82,25 +94,23 @@ func (f targetFlags) options(p program, now time.Time, flags *pflag.FlagSet, com
 	if f.retryFor <= 0 {
 		return o, exit.WrongUse(fmt.Sprintf("--retry-for: %s is not a time to wait", f.retryFor), "give a duration such as 2m")
 	}
-	if err := f.outputFlags.check(); err != nil {
-		return o, err
-	}
-	var err error
-	if o.target.Location, err = p.places.ResolveTarget(f.mongo, p.env); err != nil {
-		return o, err
-	}
+	return o, f.outputFlags.check()
+}
+
+// resolve checks what is about the target, whose location is known.
+func (f targetFlags) resolve(o *targetOptions, p program) (err error) {
 	var warning string
 	if o.target.Database, warning, err = location.ResolveDatabase(f.database, o.target.URI, p.env); err != nil {
-		return o, err
+		return err
 	}
 	if warning != "" {
 		o.warnings = append(o.warnings, warning)
 	}
 	var warnings []string
 	if o.target.ServerName, warnings, err = location.ResolveServerName(f.mongoName, o.target.Location, p.env); err != nil {
-		return o, err
+		return err
 	}
 	o.warnings = append(o.warnings, warnings...)
 	o.warnings = append(o.warnings, o.target.PasswordWarning("MONGODB_URI")...)
-	return o, nil
+	return nil
 }

@@ -17,11 +17,12 @@ const (
 	SupersededRestore = "superseded restore"
 )
 
-// The flags by which one command goes on with what another did: with its target, with how it spoke TLS to Redis, and
-// with its source as well.
+// The flags by which one command goes on with what another did: with its target, with how it spoke TLS to Redis, with
+// its source as well, and with its persistence layer.
 var (
 	TargetFlags   = []string{"mongo", "database", "timeout", "retry-for", "mongo-server-name"}
 	RedisTLSFlags = []string{"redis-ca", "redis-cert", "redis-key", "redis-server-name"}
 	RetryFlags    = slices.Concat([]string{"redis", "on-conflict", "kv-prefer", "allow-empty", "allow-shrinking"}, RedisTLSFlags, TargetFlags)
+	LayerFlags    = slices.Concat([]string{"redis", "app"}, RedisTLSFlags, TargetFlags)
 	PairFlags     = slices.Concat([]string{"redis", "only", "user", "on-conflict", "kv-prefer", "allow-empty", "allow-shrinking"}, RedisTLSFlags, TargetFlags)
 )
