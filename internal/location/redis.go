@@ -157,6 +157,8 @@ func explainRedis(err error, at SourceOptions) error {
 		return exit.Failure(err, "bring the Cluster in order (redis-cli --cluster check HOST:PORT), then run the same command again")
 	case errors.Is(err, redis.ErrMasterDown):
 		return exit.Failure(err, "bring its master back, or name another server, then run the same command again; replica-serve-stale-data yes lets a replica answer without its master")
+	case errors.Is(err, redis.ErrReadOnly):
+		return exit.Failure(err, "name its master in "+from+" (INFO replication says which it is), or make it the master")
 	case errors.Is(err, redis.ErrMaxClients):
 		return exit.Failure(err, "close other clients, or raise maxclients (CONFIG SET maxclients N), then run the same command again")
 	case errors.Is(err, redis.ErrProtected):
