@@ -9,6 +9,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -124,9 +125,18 @@ func hasJSON(v Value) bool {
 
 // JSON returns v as JSON text, for people and for files that keep a value of the target. An Opaque becomes
 // {"$type": number, "$base64": text}; a number that JSON cannot hold becomes a string.
-func JSON(v Value) []byte { return appendJSON(nil, v) }
+func JSON(v Value) []byte { return appendJSON(nil, v, false) }
 
-func appendJSON(b []byte, v Value) []byte {
+// ExactJSON returns v as the JSON text that gives the same value again: a float64 that is a whole number keeps its point. It
+// reports false where v has no counterpart in JSON.
+func ExactJSON(v Value) ([]byte, bool) {
+	if !hasJSON(v) {
+		return nil, false
+	}
+	return appendJSON(nil, v, true), true
+}
+
+func appendJSON(b []byte, v Value, exact bool) []byte {
 	switch v := v.(type) {
 	case nil:
 		return append(b, "null"...)
@@ -138,7 +148,11 @@ func appendJSON(b []byte, v Value) []byte {
 		if math.IsNaN(v) || math.IsInf(v, 0) {
 			return strconv.AppendQuote(b, strconv.FormatFloat(v, 'g', -1, 64))
 		}
-		return strconv.AppendFloat(b, v, 'g', -1, 64)
+		text := strconv.FormatFloat(v, 'g', -1, 64)
+		if exact && strings.Trim(text, "-0123456789") == "" {
+			text += ".0"
+		}
+		return append(b, text...)
 	case string:
 		return appendJSONString(b, v)
 	case Array:
@@ -147,7 +161,7 @@ func appendJSON(b []byte, v Value) []byte {
 			if i > 0 {
 				b = append(b, ',')
 			}
-			b = appendJSON(b, e)
+			b = appendJSON(b, e, exact)
 		}
 		return append(b, ']')
 	case Object:
@@ -157,7 +171,7 @@ func appendJSON(b []byte, v Value) []byte {
 				b = append(b, ',')
 			}
 			b = append(appendJSONString(b, name), ':')
-			b = appendJSON(b, v[name])
+			b = appendJSON(b, v[name], exact)
 		}
 		return append(b, '}')
 	case Opaque:

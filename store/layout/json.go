@@ -1,6 +1,8 @@
 package layout
 
 import (
+	"errors"
+	"fmt"
 	"math"
 	"strconv"
 	"unicode/utf16"
@@ -22,6 +24,24 @@ const (
 	tooDeep          // JSON, nested deeper than record.MaxDepth, or anything that opens maxParseDepth brackets
 	notJSON          // no JSON, or with half of a surrogate pair
 )
+
+// ParseJSON returns the value of a JSON text. What a number in it means is kept exactly, or refused. Where a name stands twice
+// in an object, the last wins.
+func ParseJSON(text string) (record.Value, error) {
+	if !utf8.ValidString(text) {
+		return nil, errors.New("not UTF-8")
+	}
+	switch v, fault := parseJSON(text); fault {
+	case outOfRange:
+		return nil, errors.New("a number that neither 64 bits nor a double can hold exactly")
+	case tooDeep:
+		return nil, fmt.Errorf("nested deeper than %d", record.MaxDepth)
+	case notJSON:
+		return nil, errors.New("not JSON")
+	default:
+		return v, nil
+	}
+}
 
 // maxParseDepth is where the parser gives up: it recurses.
 const maxParseDepth = 10_000
