@@ -139,12 +139,11 @@ func calledRight(cmd *cobra.Command) string {
 func wrongArguments(cmd *cobra.Command, args []string) error {
 	names := argumentNames(cmd)
 	hint := fmt.Sprintf("write %s (see %s)", calledRight(cmd), helpHint(cmd))
-	switch choices := strings.Split(strings.Join(names, ""), "|"); {
-	case len(args) < len(names) && len(choices) > 1:
-		return exit.WrongUse(english.OxfordWordSeries(choices, "or")+" is missing", hint)
+	switch {
 	case len(args) < len(names):
-		return exit.WrongUse(names[len(args)]+" is missing", hint)
+		return exit.WrongUse(english.OxfordWordSeries(strings.Split(names[len(args)], "|"), "or")+" is missing", hint)
 	case len(args) == len(names):
+		choices := strings.Split(names[len(names)-1], "|")
 		return exit.WrongUse(fmt.Sprintf("%s is none of %s", typedText(args[0]), english.OxfordWordSeries(choices, "and")), hint)
 	}
 	first := args[len(names)]

@@ -200,7 +200,7 @@ func TestServingSaysWhatItDoesWhileItStarts(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var out, errs bytes.Buffer
-			s := streams{program{func(string) string { return "" }, location.Default()}, &out, &errs}
+			s := streams{program{func(string) string { return "" }, location.Default()}, nil, &out, &errs}
 			r := newCommandRun(c.flags, s, ui.NewSanitizer())
 			err := r.serveEmbedded(t.Context(), slow, embedded.Options{Dir: "./data"})
 			if !errors.Is(err, embedded.ErrNotIncluded) || out.Len() > 0 || !strings.HasPrefix(errs.String(), c.want) || c.want == "" && errs.Len() > 0 {

@@ -17,15 +17,16 @@ type program struct {
 	places location.Registry
 }
 
-// streams are what a command writes to, and what it shares with the others.
+// streams are what a command reads from and writes to, and what it shares with the others.
 type streams struct {
 	program
+	in       io.Reader
 	out, err io.Writer
 }
 
 // of returns the streams of a command.
 func (p program) of(cmd *cobra.Command) streams {
-	return streams{p, cmd.OutOrStdout(), cmd.ErrOrStderr()}
+	return streams{p, cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr()}
 }
 
 const (

@@ -47,6 +47,7 @@ func newRoot(p program) *cobra.Command {
 		Example: `  lanyardctl migrate redis-to-mongo --redis redis://localhost:6379 --mongo embedded:./try
   lanyardctl verify --redis redis://localhost:6379 --mongo embedded:./try
   lanyardctl sweep --mongo embedded:./try --dry-run
+  lanyardctl get 94490510688792576 --explain --mongo embedded:./try
   lanyardctl version
   lanyardctl embedded serve ./try`,
 		Version:            readBuildVersion().Version,
@@ -56,7 +57,7 @@ func newRoot(p program) *cobra.Command {
 
 		SuggestionsMinimumDistance: suggestionDistance,
 	}
-	root.AddCommand(newMigrate(p), newRejects(p), newSuperseded(p), newVerify(p), newSweep(p), newDemo(p), newEmbedded(p), newVersion(), newCompletion())
+	root.AddCommand(newMigrate(p), newRejects(p), newSuperseded(p), newVerify(p), newSweep(p), newGet(p), newDemo(p), newEmbedded(p), newVersion(), newCompletion())
 	root.SetHelpCommand(newHelp())
 	root.InitDefaultHelpCmd()
 	fitHelp(root)

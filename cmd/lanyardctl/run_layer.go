@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/lanyardctl/lanyardctl/internal/exit"
 	"github.com/lanyardctl/lanyardctl/internal/location"
@@ -131,18 +132,44 @@ func (r *layerRun) explain(err error, otherwise string) error {
 	var (
 		partial *persistence.PartialError
 		limit   *persistence.LimitError
+		fault   *persistence.FaultError
+		key     *persistence.KeyError
 	)
 	switch {
 	case errors.As(err, &limit):
 		return exit.Failure(err, "")
+	case errors.Is(err, persistence.ErrNotText):
+		return exit.Failure(err, "write it as a text, or --app fork where it is the fork")
+	case errors.As(err, &fault):
+		return exit.Failure(err, r.faultHint(fault))
+	case errors.Is(err, persistence.ErrNoKeyStore):
+		return exit.WrongUse(err.Error(), "the fork looks API keys up in MongoDB alone: give --mongo URI or set MONGODB_URI, or write --app upstream where it is upstream")
+	case errors.Is(err, persistence.ErrOtherKey):
+		return exit.Failure(err, "see which it is, then run the same command again if it is not to stay: lanyardctl apikey show USER")
+	case errors.Is(err, record.ErrContended):
+		return exit.Failure(err, "run the same command again once nobody else changes it all the time")
+	case errors.As(err, &key):
+		return exit.Failure(err, r.besides(err, "the same command again makes it whole"))
 	case errors.As(err, &partial):
-		hint := "the same command again makes them equal: " + r.again.String()
-		if known, ok := errors.AsType[*exit.Error](location.Explained(err, "", r.explanations(err)...)); ok && known.Hint != "" {
-			hint = known.Hint + "; " + hint
-		}
-		return exit.Failure(err, hint)
+		return exit.Failure(err, r.besides(err, "the same command again makes the stores equal"))
 	}
 	return location.Explained(err, otherwise, r.explanations(err)...)
+}
+
+// besides returns the next step that the failed store knows, and another.
+func (r *layerRun) besides(err error, also string) string {
+	if known, ok := errors.AsType[*exit.Error](location.Explained(err, "", r.explanations(err)...)); ok && known.Hint != "" {
+		return known.Hint + "; " + also
+	}
+	return also
+}
+
+// faultHint says what to do where something stands that the app cannot read.
+func (r *layerRun) faultHint(e *persistence.FaultError) string {
+	if e.Store == location.MongoStore {
+		return r.target.Dedupe + " makes one of several documents; what else stands there shows a MongoDB shell"
+	}
+	return "look at the key (TYPE KEY), and rename it or delete it where it is not Lanyard's"
 }
 
 // explanations returns what the store that failed, or where that is not known each of them, makes of an error.
@@ -156,4 +183,49 @@ func (r *layerRun) explanations(err error) []error {
 		list = append(list, r.streams.places.ExplainTarget(err, r.target))
 	}
 	return list
+}
+
+// do opens the stores and does the work of a command, unless the check of its options failed. User is whom the command is
+// about; zero for nobody.
+func (r *layerRun) do(ctx context.Context, checked error, command string, user record.UserID, work func(*persistence.Layer) error) error {
+	if exit.CodeOf(checked) == exit.Usage {
+		return checked
+	}
+	return r.run(ctx, checked, func() error {
+		layer, closeIt, err := r.open(ctx)
+		if err != nil {
+			return err
+		}
+		defer closeIt()
+		err = work(layer)
+		if err == nil || r.began {
+			return err
+		}
+		return r.explain(err, "")
+	}, func(ended *exit.Error) report.Report {
+		facts := r.facts(ended.Err)
+		facts.Exit = ended.Code
+		return report.LayerFailure{Layer: facts, Command: command, User: user}
+	})
+}
+
+// warnOfFaults tells what of an answer the app cannot read, and reports whether there is anything.
+func (r *layerRun) warnOfFaults(user record.UserID, a persistence.Answer) bool {
+	found := false
+	for _, o := range a.Faults() {
+		if !o.Apps.Has(r.app) {
+			continue
+		}
+		found = true
+		r.warn(fmt.Sprintf("user %s: the app cannot read %s in %s (%s): %s", user, a.Kind, o.Store, o.Place, o.Fault))
+	}
+	return found
+}
+
+// outcome returns the error that an answer ends with that was given: with values that the app cannot read it is no full one.
+func outcome(faults bool) error {
+	if faults {
+		return exit.Silent(exit.Rejects)
+	}
+	return nil
 }

@@ -48,6 +48,11 @@ import (
 //	                                        certificate it has, clients= whether it asks for one
 //	tlsmongo OWN                            starts a FerretDB that speaks TLS, with $TLS_MONGO as its address
 //	seed KEY VALUE | seed KEY FIELD=VALUE…  writes a string or a hash to $REDIS
+//	redisdo COMMAND…                        sends a command to $REDIS, and prints the answer
+//	listen                                  listens to what running Lanyards would be told by $REDIS
+//	heard                                   prints the messages that came since, and ends listening
+//	newkey ARGS…                            runs lanyardctl apikey rotate, checks that it prints an API key alone, and writes
+//	                                        it to key.txt
 //	mongo                                   makes a database, of which $MONGODB_URI and $MONGODB_DATABASE tell lanyardctl, and
 //	                                        $REFUSES what its server refuses: "names-arrays", "dollars" or "nothing"
 //	ferretdb                                starts a FerretDB whatever server is tested, with $FERRETDB as its address
@@ -77,6 +82,7 @@ func TestScripts(t *testing.T) {
 			e.Setenv("TZ", "America/New_York") // times are UTC all the same
 			e.Values[theTest{}] = e.T().(testing.TB)
 			e.Values[theCA{}] = &certs.CA{}
+			e.Values[theListener{}] = new(*goredis.PubSub)
 			e.Values[theServer{}] = sync.OnceValue(func() *mongoserver.Server { return mongoserver.Start(e.T().(testing.TB)) })
 			return err
 		},
@@ -87,7 +93,7 @@ func TestScripts(t *testing.T) {
 			return os.Geteuid() == 0, nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"redis": startRedis, "certs": makeCertificates, "tlsredis": startTLSRedis, "tlsmongo": startTLSMongo, "seed": seedRedis, "mongo": makeDatabase, "ferretdb": startFerretDB, "insert": insertDocuments,
+			"redis": startRedis, "certs": makeCertificates, "tlsredis": startTLSRedis, "tlsmongo": startTLSMongo, "seed": seedRedis, "redisdo": doRedis, "listen": listenToRedis, "heard": printHeard, "newkey": rotateKey, "mongo": makeDatabase, "ferretdb": startFerretDB, "insert": insertDocuments,
 			"set": setFields, "delete": deleteDocuments, "remove": removeDocument, "count": countDocuments, "discord": startDiscord, "lease": takeLease,
 			"documents": printDocuments, "exits": runAndCheckExit, "clean": cleanOutput,
 			"rejects": countReasons, "sweepid": keepSweepID,
@@ -181,23 +187,87 @@ func startTLSMongo(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 func seedRedis(ts *testscript.TestScript, neg bool, args []string) {
+	withRedis(ts, func(ctx context.Context, client *goredis.Client) {
+		if len(args) == 2 && !strings.Contains(args[1], "=") {
+			ts.Check(client.Set(ctx, args[0], args[1], 0).Err())
+			return
+		}
+		for _, arg := range args[1:] {
+			field, value, _ := strings.Cut(arg, "=")
+			if value == "" {
+				ts.Check(client.HDel(ctx, args[0], field).Err())
+				continue
+			}
+			ts.Check(client.HSet(ctx, args[0], field, value).Err())
+		}
+	})
+}
+
+// withRedis calls f with a client of the script's Redis.
+func withRedis(ts *testscript.TestScript, f func(ctx context.Context, client *goredis.Client)) {
 	opts, err := goredis.ParseURL(ts.Getenv("REDIS"))
 	ts.Check(err)
 	client := goredis.NewClient(opts)
 	defer client.Close()
-	ctx := context.Background()
-	if len(args) == 2 && !strings.Contains(args[1], "=") {
-		ts.Check(client.Set(ctx, args[0], args[1], 0).Err())
-		return
-	}
-	for _, arg := range args[1:] {
-		field, value, _ := strings.Cut(arg, "=")
-		if value == "" {
-			ts.Check(client.HDel(ctx, args[0], field).Err())
-			continue
+	f(context.Background(), client)
+}
+
+func doRedis(ts *testscript.TestScript, neg bool, args []string) {
+	withRedis(ts, func(ctx context.Context, client *goredis.Client) {
+		var words []any
+		for _, arg := range args {
+			words = append(words, arg)
 		}
-		ts.Check(client.HSet(ctx, args[0], field, value).Err())
+		answer, err := client.Do(ctx, words...).Result()
+		if err != nil && !errors.Is(err, goredis.Nil) {
+			ts.Check(err)
+		}
+		fmt.Fprintln(ts.Stdout(), answer)
+	})
+}
+
+// theListener is the key of the script's subscription.
+type theListener struct{}
+
+// syncChannel is the channel by which running Lanyards tell each other of changes.
+const syncChannel = "lanyard:global_sync"
+
+func listenToRedis(ts *testscript.TestScript, neg bool, args []string) {
+	opts, err := goredis.ParseURL(ts.Getenv("REDIS"))
+	ts.Check(err)
+	client := goredis.NewClient(opts)
+	ts.Value(theTest{}).(testing.TB).Cleanup(func() { client.Close() })
+	sub := client.Subscribe(context.Background(), syncChannel)
+	_, err = sub.Receive(context.Background())
+	ts.Check(err)
+	*ts.Value(theListener{}).(**goredis.PubSub) = sub
+}
+
+func printHeard(ts *testscript.TestScript, neg bool, args []string) {
+	const end = "the end"
+	sub := *ts.Value(theListener{}).(**goredis.PubSub)
+	withRedis(ts, func(ctx context.Context, client *goredis.Client) { ts.Check(client.Publish(ctx, syncChannel, end).Err()) })
+	for {
+		message, err := sub.ReceiveMessage(context.Background())
+		ts.Check(err)
+		if message.Payload == end {
+			break
+		}
+		fmt.Fprintln(ts.Stdout(), message.Payload)
 	}
+	ts.Check(sub.Close())
+}
+
+func rotateKey(ts *testscript.TestScript, neg bool, args []string) {
+	ts.Check(ts.Exec("lanyardctl", append([]string{"apikey", "rotate"}, args...)...))
+	key := ts.ReadFile("stdout")
+	if !regexp.MustCompile(`^lnyd_[0-9a-f]{32}\n$`).MatchString(key) {
+		ts.Fatalf("stdout is no API key alone")
+	}
+	if secret := shownSecret(ts.ReadFile("stderr")); secret != "" {
+		ts.Fatalf("stderr shows the secret %q", secret)
+	}
+	ts.Check(os.WriteFile(ts.MkAbs("key.txt"), []byte(key), 0o600))
 }
 
 func makeDatabase(ts *testscript.TestScript, neg bool, args []string) {

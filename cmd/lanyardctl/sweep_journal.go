@@ -41,7 +41,7 @@ func (c journalCommand) bind(p program, cmd *cobra.Command, own func(flags *pfla
 	var f targetFlags
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		s := p.of(cmd)
-		o, err := f.options(s.program, time.Now(), cmd.Flags(), c.called(args))
+		o, err := f.options(s.program, time.Now(), cmd.Flags(), calledWith(c.name, args))
 		if err == nil && c.check != nil {
 			err = c.check(cmd.Flags())
 		}
@@ -113,15 +113,6 @@ the newest.`
 
 // idForm matches what may be the ID of a sweep.
 var idForm = regexp.MustCompile(`^[0-9A-Za-z-]+$`)
-
-// called returns how the command was called, with its argument.
-func (c journalCommand) called(args []string) string {
-	name := c.name
-	for _, arg := range args {
-		name += " " + invocation.Quote(arg)
-	}
-	return name
-}
 
 func (c journalCommand) run(ctx context.Context, r *targetRun, id string) error {
 	work := func() error {

@@ -11,6 +11,20 @@ const (
 	SweepShow = Sweep + " show"
 	SweepUndo = Sweep + " undo"
 
+	Get      = "get"
+	KVList   = "kv list"
+	KVGet    = "kv get"
+	KVSet    = "kv set"
+	KVDel    = "kv del"
+	KVImport = "kv import"
+	KVExport = "kv export"
+	KVUnify  = "kv unify"
+
+	APIKeyShow   = "apikey show"
+	APIKeyRotate = "apikey rotate"
+	APIKeyRevoke = "apikey revoke"
+	APIKeyWhois  = "apikey whois"
+
 	RejectsShow       = "rejects show"
 	RejectsRetry      = "rejects retry"
 	SupersededShow    = "superseded show"
