@@ -246,7 +246,9 @@ func listenToRedis(ts *testscript.TestScript, neg bool, args []string) {
 func printHeard(ts *testscript.TestScript, neg bool, args []string) {
 	const end = "the end"
 	sub := *ts.Value(theListener{}).(**goredis.PubSub)
-	withRedis(ts, func(ctx context.Context, client *goredis.Client) { ts.Check(client.Publish(ctx, syncChannel, end).Err()) })
+	withRedis(ts, func(ctx context.Context, client *goredis.Client) {
+		ts.Check(client.Publish(ctx, syncChannel, end).Err())
+	})
 	for {
 		message, err := sub.ReceiveMessage(context.Background())
 		ts.Check(err)
