@@ -145,6 +145,30 @@ var hostileLines = map[string][]string{
 	"sweep undo": {
 		"0 hostile --database $FULL --dry-run", "hostile --database $BUSY", "damaged --database $DAMAGED", "MONGODB_DATABASE=$DATABASE hostile --dry-run --mongo $ANY", "! $H",
 	},
+	"get": {
+		"$U --redis $REDIS --database $FULL --explain", "$U --redis $REDIS --database $FULL --app upstream --explain",
+		"1 $U --redis $LIAR --timeout 300ms --retry-for 300ms", "1 $U --redis $REFUSING --database $EMPTY --timeout 300ms --retry-for 300ms",
+		"1 $U --mongo $LYING --retry-for 300ms", "3 $U --mongo $LYING --retry-for 300ms --fallback --redis $REDIS", "! $H", "! $U --app $H", "! $U --from $H",
+	},
+	"kv":      {"! $H"},
+	"kv list": {"$U --redis $REDIS --database $FULL", "$U --redis $REDIS --database $FULL --app upstream", "1 $U --mongo $LYING --retry-for 300ms", "! $H"},
+	// What it prints is for scripts, and not escaped: of a user whose text does no harm.
+	"kv get": {"0 94490510688792589 city --redis $REDIS --database $EMPTY --app upstream", "1 $U $H --redis $REDIS --database $FULL", "! $H x"},
+	"kv set": {
+		"$U a=$NAME --dry-run --redis $REDIS --database $FULL", "$U $NAME=1 --dry-run --redis $REDIS --database $FULL",
+		"1 $U a=1 --mongo $LYING --retry-for 300ms", "! $U a=$H", "! $U $H", "! $H a=1", "! $U --json a=$H",
+	},
+	"kv del":    {"$U $NAME --dry-run --redis $REDIS --database $FULL", "! $H x"},
+	"kv import": {"1 $U $MEMBERS --database $EMPTY", "1 $U $MISSING --database $EMPTY", "! $H x"},
+	"kv export": {"$U --redis $REDIS --database $FULL", "$U --redis $REDIS --database $FULL --app upstream", "! $H"},
+	"kv unify":  {"$U --dry-run --redis $REDIS --database $FULL", "! $H"},
+
+	"apikey":        {"! $H"},
+	"apikey show":   {"$U --all --redis $REDIS --database $FULL", "$U --all --redis $REDIS --database $FULL --app upstream", "1 $U --mongo $LYING --retry-for 300ms", "! $H"},
+	"apikey rotate": {"$U --dry-run --redis $REDIS --database $FULL", "! $H"},
+	"apikey revoke": {"$U --dry-run --redis $REDIS --database $FULL --app upstream", "! $H"},
+	"apikey whois":  {"1 --redis $REDIS --database $FULL", "! $H", "! --app $H"},
+
 	"embedded":       {"! $H"},
 	"embedded serve": {"$MISSING/x/y", "$PLAIN/x/y", "! ./x --create --listen $H", "! ./x --create --listen 1.1.1.1:1$H"},
 	"demo":           {"TMPDIR=$PLAIN", "TMPDIR=$MISSING", "! $H"},
@@ -369,7 +393,7 @@ func newHostileWorld(t *testing.T) *hostileWorld {
 	w := &hostileWorld{bin: ferretdb.Build(t), folder: t.TempDir()}
 	server := mongoserver.Start(t)
 	redis := redisserver.Start(t)
-	w.words = map[string]string{"H": hostileAll, "HURL": url.QueryEscape(hostileMark + "\x1b[2J\u009b\u202e"), "REDIS": redis.URI, "NEW": hostileName + "new",
+	w.words = map[string]string{"H": hostileAll, "U": hostileUser, "HURL": url.QueryEscape(hostileMark + "\x1b[2J\u009b\u202e"), "REDIS": redis.URI, "NEW": hostileName + "new",
 		"NAME": hostileMark + ".example\u202e"}
 	w.fillRedis(t, redis)
 	w.files(t, redis)
