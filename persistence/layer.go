@@ -91,8 +91,9 @@ type Answer struct {
 	Fields map[string]record.Value
 	Time   int64 // in the unit of the kind
 
-	// From is where the answer stands. It is zero where there is none.
-	From Origin
+	// From is where the answer stands, and Index where it is among All. Both are zero where there is none.
+	From  Origin
+	Index int
 
 	// All is what was read of all places, in the order in which the app reads them; those that it does not read come
 	// where their store does. Without [Question.Everything] it ends with the store of the answer.
@@ -136,7 +137,7 @@ func (l *Layer) ask(ctx context.Context, kind record.Kind, user record.UserID, q
 		for _, e := range entries {
 			o := Origin{s.Name, e}
 			if !a.Found && l.reads(s, e) && take(&a, &o) {
-				a.Found, a.From = true, o
+				a.Found, a.From, a.Index = true, o, len(a.All)
 			}
 			a.All = append(a.All, o)
 		}

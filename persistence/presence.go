@@ -78,7 +78,7 @@ func (l *Layer) since(ctx context.Context, user record.UserID, q Question, pairs
 	}
 	o := Origin{pairs.From.Store, record.Entry{Place: pairs.From.Place + " " + record.OlderTimeField, Apps: pairs.From.Apps, Time: v}}
 	if takeTime(&a, &o) {
-		a.Found, a.From = true, o
+		a.Found, a.From, a.Index = true, o, len(a.All)
 	}
 	a.All = append(a.All, o)
 	return a, nil
@@ -86,23 +86,21 @@ func (l *Layer) since(ctx context.Context, user record.UserID, q Question, pairs
 
 // takeTime takes the time of an entry. What the app cannot read is taken by its meaning, and what has none is a fault.
 func takeTime(a *Answer, o *Origin) bool {
-	if n, ok := o.Time.(int64); ok && o.Fault == "" {
-		if !showable(a.Kind, n) {
-			o.Fault = "it lies beyond the year 9999"
-			return false
-		}
-		a.Time = n
-		return true
-	}
 	moment, reason, detail := record.Timestamp(a.Kind, o.Time, record.Bounds{Earliest: math.MinInt64, Latest: math.MaxInt64})
-	if reason != "" {
-		if o.Fault == "" {
-			o.Fault = string(reason) + ": " + detail
-		}
-		return false
+	n, whole := o.Time.(int64)
+	switch {
+	case whole && (a.Kind == record.LastSeen || !moment.Normalised) && showable(a.Kind, n):
+		a.Time = n // the app asks for no more
+		return true
+	case reason == "" && showable(a.Kind, moment.Time):
+		a.Time = moment.Time
+		return true
+	case o.Fault == "" && reason != "":
+		o.Fault = string(reason) + ": " + detail
+	case o.Fault == "":
+		o.Fault = "it lies beyond the year 9999"
 	}
-	a.Time = moment.Time
-	return true
+	return false
 }
 
 // showable reports whether the app can write the time as a date.

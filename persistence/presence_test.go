@@ -83,7 +83,7 @@ func TestWhichPlaceAnswers(t *testing.T) {
 		},
 		{
 			name:  "what has no meaning is passed over",
-			mongo: map[record.Kind][]record.Entry{record.MonitoringSince: {date("a", "soon", "text"), date("b", int64(1)<<50, ""), date("c", int64(-1), "")}},
+			mongo: map[record.Kind][]record.Entry{record.MonitoringSince: {date("a", "soon", "text"), date("b", int64(1)<<62, ""), date("c", int64(-1), "")}},
 			redis: map[record.Kind][]record.Entry{record.MonitoringSince: {date("d", int64(7), "")}},
 			since: "d", date: 7, faults: 3,
 		},

@@ -22,8 +22,8 @@ type Entry struct {
 	Fields     map[string]Value
 	Unreadable map[string]string
 
-	// Time is an int64 where the app reads it, whatever it means; else what stands there, as [Timestamp] takes it, with a
-	// Fault. For LastSeen it is in Unix milliseconds, for MonitoringSince in Unix seconds.
+	// Time is what stands there, as [Timestamp] takes it; with a Fault where the app cannot read it, as it can an int64 alone:
+	// for LastSeen in Unix milliseconds, whatever it means, for MonitoringSince in Unix seconds.
 	Time any
 
 	// APIKey is an API key that is said to be the user's; Authenticates tells that whoever sends it is taken for the user

@@ -134,7 +134,7 @@ func statusOf(a persistence.Answer, i int) Status {
 		same = record.Equal(record.Object(o.Fields), record.Object(a.Fields))
 	}
 	switch {
-	case a.Found && o.Store == a.From.Store && o.Place == a.From.Place:
+	case a.Found && i == a.Index:
 		return Answers
 	case !readable:
 		return Unreadable

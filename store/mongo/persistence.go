@@ -59,16 +59,25 @@ func (p *Persistence) Entries(
 	return entries, nil
 }
 
-// entriesOf returns an entry for each of the documents of one user, or for those of the counters.
+// entriesOf returns an entry for each of the documents of one user, or for those of the counters, in the order in which the
+// server finds them.
 func entriesOf(documents []record.Document, entry func(record.Document) record.Entry) []record.Entry {
 	var entries []record.Entry
-	for _, d := range documents {
+	for i, d := range documents {
 		e := entry(d)
-		e.Place, e.Apps = d.Collection.String(), forkAlone
+		e.Place, e.Apps = d.Collection.String(), readers(i)
 		addSeveral(&e, len(documents))
 		entries = append(entries, e)
 	}
 	return entries
+}
+
+// readers returns the apps that read the i-th of a user's documents that the server finds.
+func readers(i int) record.Apps {
+	if i > 0 {
+		return 0
+	}
+	return forkAlone
 }
 
 // addSeveral adds the fault of a document that is one of several.
@@ -104,13 +113,14 @@ func (p *Persistence) times(
 		if err != nil {
 			return nil, err
 		}
+		apps := readers(documents)
 		documents++
 		if c == record.KVCollection {
 			doc, _ = lookup(doc, "kv").DocumentOK()
 		}
 		for _, at := range places {
 			if v := lookup(doc, at.Field); v.Type != 0 {
-				e := record.Entry{Place: at.Place.Name, Apps: forkAlone}
+				e := record.Entry{Place: at.Place.Name, Apps: apps}
 				e.Time, e.Fault = timeIn(kind, c, v)
 				entries = append(entries, e)
 			}
@@ -128,27 +138,22 @@ var anyTime = record.Bounds{Earliest: math.MinInt64, Latest: math.MaxInt64}
 // timeIn returns a time as [record.Entry] has it, and why the app cannot read it.
 func timeIn(kind record.Kind, c record.Collection, v bson.RawValue) (t any, fault string) {
 	t = moment(v)
-	m, reason, _ := record.Timestamp(kind, t, anyTime)
-	if c == record.KVCollection { // of which a user wrote it, where text is usual
-		if text, ok := t.(string); ok {
-			if number, _ := record.ParseNumber(text); number != nil {
-				t = number
-			}
-		}
-		if _, ok := t.(int64); ok && reason == "" {
-			return t, ""
-		}
-		return moment(v), "no integer number of seconds, nor the text of one"
-	}
-	switch n, ok := t.(int64); {
-	case t == nil:
+	if t == nil {
 		return nil, ""
-	case !ok:
-		return t, "no integer, on which Lanyard crashes"
-	case kind == record.MonitoringSince && n > 0 && (m.Normalised || reason != ""):
-		return t, "not in seconds, on which Lanyard crashes"
 	}
-	return t, ""
+	if text, ok := t.(string); ok && c == record.KVCollection { // a user wrote it, so that text is usual
+		if number, ok := record.ParseNumber(text); ok {
+			t = number
+		}
+	}
+	n, ok := t.(int64)
+	if !ok {
+		return moment(v), "no integer, on which Lanyard crashes"
+	}
+	if m, reason, _ := record.Timestamp(kind, n, anyTime); kind == record.MonitoringSince && n > 0 && (m.Normalised || reason != "") {
+		return n, "not in seconds, on which Lanyard crashes"
+	}
+	return n, ""
 }
 
 // A change is decided anew for so long while others change the same.
