@@ -16,6 +16,7 @@ const (
 	flock      = "github.com/gofrs/flock"
 	rdbLib     = "github.com/hdt3213/rdb"
 	discordLib = "github.com/bwmarrin/discordgo"
+	prometheus = "github.com/prometheus"
 )
 
 // room is a package, or all packages below a folder where its name ends with "/...". Besides the standard library its
@@ -30,7 +31,7 @@ var rooms = []room{
 	{"cmd/lanyardctl", []string{
 		module + "internal/demo", module + "internal/descriptors", module + "internal/exit", module + "internal/invocation",
 		module + "internal/lease", module + "internal/location", module + "internal/ownfile", module + "internal/process",
-		module + "internal/redact", module + "internal/rejectsfile", module + "internal/report", module + "internal/retry", module + "internal/ui", module + "migrate", module + "persistence", module + "record", module + "restore",
+		module + "internal/redact", module + "internal/rejectsfile", module + "internal/report", module + "internal/retry", module + "internal/scrape", module + "internal/ui", module + "migrate", module + "persistence", module + "record", module + "restore",
 		module + "store/embedded", module + "store/layout", module + "sweep", module + "testdata", module + "verify",
 		"github.com/dustin/go-humanize/...", "github.com/spf13/cobra", "github.com/spf13/pflag",
 	}},
@@ -52,6 +53,7 @@ var rooms = []room{
 	{"internal/demo", []string{module + "store/embedded", mongoLib + "/..."}},
 	{"internal/golden", []string{"github.com/google/go-cmp/cmp"}},
 	{"internal/ownfile", nil},
+	{"internal/scrape", []string{module + "record", prometheus + "/client_model/go", prometheus + "/common/expfmt"}},
 	{"internal/rejectsfile", []string{module + "internal/ownfile", module + "record"}},
 	{"internal/process", []string{module + "internal/exit", "golang.org/x/sys/unix"}},
 	{"internal/report", []string{
