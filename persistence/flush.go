@@ -15,6 +15,10 @@ type Scrape struct {
 	// Instance tells apart the Lanyards whose counters are flushed into the same stores. It holds no secret.
 	Instance string
 	Counters map[string]record.Value // int64 or float64, from zero up, by their names in the stores
+
+	// AppInDoubt tells that the layer's app may be another one than that of the instance. Where counters are stored that
+	// nobody has flushed, the fork has stored them, and a value from them up is taken for a fork's.
+	AppInDoubt bool
 }
 
 // Flushed is what became of the counters in one store. It has those that were scraped.
@@ -47,6 +51,9 @@ func (l *Layer) FlushCounters(ctx context.Context, scrape func(context.Context) 
 // may be older than that process's.
 var errOvertaken = fmt.Errorf("another process flushes the same counters: %w", record.ErrContended)
 
+// ErrCountersUnreadable tells that something stands in place of a counter which is none.
+var ErrCountersUnreadable = errors.New("the stored counters cannot be read")
+
 // errUnknown tells that a flush would be the first one of an instance, as far as could be read.
 var errUnknown = errors.New("a store that cannot be read may know what was flushed before: the first flush needs all of them")
 
@@ -71,7 +78,9 @@ func (l *Layer) flush(ctx context.Context, scrape func(context.Context) (Scrape,
 	for i, s := range l.Stores {
 		var done Flushed
 		if failed[i] == nil && dryRun {
-			done, _, failed[i] = f.next(i, f.seen[i])
+			if done, _, failed[i] = f.next(i, f.seen[i]); failed[i] != nil {
+				failed[i] = &StoreError{s.Name, failed[i]}
+			}
 		} else if failed[i] == nil {
 			failed[i] = l.do(ctx, s, func() error {
 				return s.UpdateCounters(ctx, func(held record.Entry, note []byte) (map[string]record.Value, []byte, error) {
@@ -115,15 +124,17 @@ func (f Flushed) changes() map[string]record.Value {
 
 // countersSeen is what a store holds of the counters.
 type countersSeen struct {
-	stored map[string]record.Value
-	note   countersNote
+	place      string
+	stored     map[string]record.Value
+	unreadable map[string]string
+	note       countersNote
 }
 
 func seenCounters(held record.Entry, note []byte) (*countersSeen, error) {
 	if held.Fault != "" {
-		return nil, fmt.Errorf("%s: %s", held.Place, held.Fault)
+		return nil, fmt.Errorf("%w: %s: %s", ErrCountersUnreadable, held.Place, held.Fault)
 	}
-	seen := &countersSeen{stored: held.Fields}
+	seen := &countersSeen{place: held.Place, stored: held.Fields, unreadable: held.Unreadable}
 	var err error
 	seen.note, err = parseNote(note)
 	return seen, err
@@ -162,7 +173,12 @@ func (f flushing) next(index int, fresh *countersSeen) (Flushed, countersNote, e
 	note := countersNote{}
 	maps.Copy(note, fresh.note)
 	for _, name := range slices.Sorted(maps.Keys(f.scrape.Counters)) {
-		rule := flushRule{app: f.app, instance: f.scrape.Instance, scraped: whole(f.scrape.Counters[name]), before: int64(0)}
+		if fault, ok := fresh.unreadable[name]; ok {
+			return done, nil, fmt.Errorf("%w: %s: %s: %s", ErrCountersUnreadable, fresh.place, name, fault)
+		}
+		rule := flushRule{
+			app: f.app, inDoubt: f.scrape.AppInDoubt, instance: f.scrape.Instance, scraped: whole(f.scrape.Counters[name]), before: int64(0),
+		}
 		stored, held := fresh.stored[name]
 		if held {
 			done.Before[name] = stored

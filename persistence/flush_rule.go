@@ -33,6 +33,7 @@ import (
 //     one that is started again looks as above. Several instances of upstream are exact.
 type flushRule struct {
 	app      record.App
+	inDoubt  bool // as in [Scrape]
 	instance string
 	scraped  record.Value
 
@@ -184,7 +185,7 @@ func (r flushRule) begin(s *counterState) error {
 		s.Base.v, total = r.before, r.before
 	}
 	count := r.scraped
-	if r.app == record.Fork {
+	if r.app == record.Fork || r.inDoubt && first {
 		switch {
 		case record.CompareNumbers(count, total) >= 0:
 			count = subtract(count, total) // the fork began with what was stored

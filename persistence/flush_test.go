@@ -7,6 +7,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -20,6 +21,7 @@ type counterStore struct {
 	fields map[string]record.Value
 	note   []byte
 	fault  string
+	odd    map[string]string // fields that cannot be read
 
 	unread  bool   // it cannot be read
 	refuses bool   // it can be read, and not be written
@@ -33,7 +35,7 @@ func (s *counterStore) UpdateCounters(_ context.Context, decide func(record.Entr
 	if s.unread {
 		return errAway
 	}
-	held := record.Entry{Place: "metrics", Fields: maps.Clone(s.fields), Fault: s.fault}
+	held := record.Entry{Place: "metrics", Fields: maps.Clone(s.fields), Fault: s.fault, Unreadable: s.odd}
 	set, note, err := decide(held, slices.Clone(s.note))
 	if err != nil {
 		return fmt.Errorf("update the counters: %w", err)
@@ -122,6 +124,21 @@ func TestFlushesOfOneStore(t *testing.T) {
 				t.Errorf("%v, want %v", s.value(), test.want)
 			}
 		})
+	}
+}
+
+func TestAnAppInDoubtIsNotCountedTwice(t *testing.T) {
+	for first, want := range map[int64]int64{105: 105, 5: 105} {
+		s := stored(int64(100))
+		for _, instance := range []string{"a", "b"} {
+			_, err := layerOf(record.Upstream, s).FlushCounters(t.Context(), func(context.Context) (Scrape, error) {
+				return Scrape{Instance: instance, Counters: map[string]record.Value{counter: first}, AppInDoubt: true}, nil
+			}, false)
+			if err != nil || s.value() != want {
+				t.Errorf("%d of %s: %v, want %d (%v)", first, instance, s.value(), want, err)
+			}
+			want += first // that of another one is of upstream, as nodes of the fork are not flushed side by side
+		}
 	}
 }
 
@@ -254,6 +271,15 @@ func TestWhatCannotBeFlushed(t *testing.T) {
 	}
 	if err := flush(&counterStore{fault: "a counter is no number"}, int64(1)); err == nil {
 		t.Error("a fault")
+	}
+	if _, err := layerOf(record.Upstream, &counterStore{fault: "two"}).FlushCounters(t.Context(), scraped("a", int64(1)), true); !errors.Is(err, ErrCountersUnreadable) || !strings.Contains(err.Error(), "store 1") {
+		t.Error(err)
+	}
+	if err := flush(&counterStore{odd: map[string]string{counter: "no number"}}, int64(1)); err == nil {
+		t.Error("a counter that cannot be read")
+	}
+	if err := flush(&counterStore{odd: map[string]string{"other": "no number"}}, int64(1)); err != nil {
+		t.Error(err)
 	}
 	for _, note := range []string{"", "{", `{"version":2}`, `{"version":1,"counters":{"c":{"base":-1}}}`, `{"version":1,"counters":{"c":{"base":"1"}}}`} {
 		if err := flush(&counterStore{note: []byte(note)}, int64(1)); err == nil {
