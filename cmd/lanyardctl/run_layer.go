@@ -20,9 +20,9 @@ type layerRun struct {
 	layerOptions
 }
 
-// newLayerRun returns a run that shows nothing of what the locations hide.
-func newLayerRun(o layerOptions, s streams) *layerRun {
-	r := &layerRun{newCommandRun(o.outputFlags, s, ui.NewSanitizer(o.redis.URI, o.target.URI)), o}
+// newLayerRun returns a run that shows nothing of what the locations hide, nor of what other URIs do.
+func newLayerRun(o layerOptions, s streams, others ...string) *layerRun {
+	r := &layerRun{newCommandRun(o.outputFlags, s, ui.NewSanitizer(append(others, o.redis.URI, o.target.URI)...)), o}
 	r.red.HideTyped(o.redis.TLS.CA, o.redis.TLS.Cert, o.redis.TLS.Key)
 	return r
 }

@@ -25,6 +25,9 @@ const (
 	APIKeyRevoke = "apikey revoke"
 	APIKeyWhois  = "apikey whois"
 
+	MetricsShow  = "metrics show"
+	MetricsFlush = "metrics flush"
+
 	RejectsShow       = "rejects show"
 	RejectsRetry      = "rejects retry"
 	SupersededShow    = "superseded show"
