@@ -12,6 +12,8 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"os/exec"
@@ -182,6 +184,13 @@ var hostileLines = map[string][]string{
 	"superseded restore": {"$SUPERSEDED --line 1 --database $EMPTY --dry-run", "$MISSING --line 1", "! $H"},
 	"rejects":            {"! $H"},
 	"superseded":         {"! $H"},
+
+	"metrics":      {"! $H"},
+	"metrics show": {"--redis $REDIS --database $FULL", "! $H"},
+	"metrics flush": {
+		"1 --redis $REDIS --database $EMPTY --url http://$METRICS/metrics", "1 --redis $REDIS --mongo $LYING --retry-for 300ms --url http://$METRICS/metrics",
+		"! --redis $REDIS --url $H", "! --redis $REDIS --instance $H", "! LANYARD_METRICS_URL=$H --redis $REDIS", "! --every $H",
+	},
 }
 
 // silentCommands show nothing that a stranger wrote.
@@ -399,6 +408,9 @@ func newHostileWorld(t *testing.T) *hostileWorld {
 	w.files(t, redis)
 	w.fillMongo(t, server)
 	w.liars(t)
+	metrics := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "lanyard_2xx_responses "+hostileAll) }))
+	t.Cleanup(metrics.Close)
+	w.words["METRICS"] = metrics.Listener.Addr().String()
 	w.env = append(os.Environ(), "MONGODB_URI="+server.URI, "MONGODB_DATABASE=", "BOT_TOKEN="+discordserver.Token)
 	return w
 }
