@@ -13,6 +13,7 @@ import (
 
 	"github.com/lanyardctl/lanyardctl/internal/exit"
 	"github.com/lanyardctl/lanyardctl/internal/invocation"
+	"github.com/lanyardctl/lanyardctl/internal/lease"
 	"github.com/lanyardctl/lanyardctl/internal/location"
 	"github.com/lanyardctl/lanyardctl/internal/report"
 	"github.com/lanyardctl/lanyardctl/internal/ui"
@@ -174,7 +175,7 @@ func (r *migrationRun) migrate(ctx context.Context, source location.Source, targ
 	result, err := job.Run(ctx)
 	stop(err == nil)
 	r.warnOfSources(err)
-	return r.report(result, err)
+	return r.report(ctx, result, err, target.Runs())
 }
 
 func migrationProgress(s migrate.Snapshot) ui.Progress {
@@ -207,8 +208,9 @@ func (o migrateOptions) preflight(source location.SourceFacts, target location.T
 	return p
 }
 
-// report prints the report and returns the error that sets the exit code.
-func (r *migrationRun) report(result *migrate.Report, runErr error) error {
+// report prints the report and returns the error that sets the exit code. What a later status tells of the run is kept
+// in runs.
+func (r *migrationRun) report(ctx context.Context, result *migrate.Report, runErr error, runs record.Runs) error {
 	if result.Resumed {
 		r.warned = append(r.warned, fmt.Sprintf("this run resumed an earlier one that stopped at %s, and did not read again what that one had read: "+
 			"if that changed in Redis since then, the change is missing; run the same command once more before you switch over",
@@ -219,7 +221,6 @@ func (r *migrationRun) report(result *migrate.Report, runErr error) error {
 		runErr = r.foundNobody("anything to copy")
 	}
 	r.doubtClock(result.Future, result.Kinds[record.LastSeen].Read+result.Kinds[record.MonitoringSince].Read)
-	m := report.Migration{Report: *result, Pair: r.facts(runErr), Retried: r.options.retried}
 	err := runErr
 	_, explained := errors.AsType[*exit.Error](runErr)
 	again := "the same command resumes"
@@ -243,8 +244,35 @@ func (r *migrationRun) report(result *migrate.Report, runErr error) error {
 	case result.Rejects() > 0:
 		err = exit.Silent(exit.Rejects)
 	}
-	m.Exit = exit.CodeOf(err)
+	code := exit.CodeOf(err)
+	r.keep(ctx, result, code, runErr, runs)
+	m := report.Migration{Report: *result, Pair: r.facts(runErr), Retried: r.options.retried}
+	m.Exit = code
 	return r.tell(err, m)
+}
+
+// keepFor bounds how long it may take to keep how the run ended.
+const keepFor = 5 * time.Second
+
+// keep writes to the target how a run of all that was asked for ended. Of one that was interrupted, its progress tells.
+func (r *migrationRun) keep(ctx context.Context, result *migrate.Report, code int, runErr error, runs record.Runs) {
+	if result.DryRun || r.options.retried != nil || code == exit.Interrupted || errors.Is(runErr, record.ErrUnavailable) {
+		return
+	}
+	bounded, cancel := context.WithTimeout(ctx, keepFor)
+	defer cancel()
+	ended := record.EndedRun{
+		Command: r.on.again.Name, Options: r.on.again.As("", "only", "user", "on-conflict", "kv-prefer").FlagText(),
+		Version: readBuildVersion().Version, Host: lease.Self().Host,
+		StartedAt: result.StartedAt, EndedAt: result.StartedAt.Add(result.Duration), Exit: code,
+	}
+	for _, c := range result.Kinds {
+		ended.Read, ended.Inserted, ended.Updated = ended.Read+c.Read, ended.Inserted+c.Inserted, ended.Updated+c.Updated
+		ended.Conflicts, ended.Rejected = ended.Conflicts+c.Conflicts, ended.Rejected+c.Rejected
+	}
+	if err := runs.SaveRun(bounded, ended); err != nil && ctx.Err() == nil {
+		r.warn("status will not tell of this run: " + err.Error())
+	}
 }
 
 // early returns the report of a run that ended before there was anything to copy.

@@ -80,6 +80,9 @@ func (t mongoTarget) Sink(ctx context.Context, o MergeOptions) (record.Sink, []s
 // Checkpoints implements [Mergeable].
 func (t mongoTarget) Checkpoints() record.Checkpoints { return t.Store.Checkpoints() }
 
+// Runs implements [Mergeable].
+func (t mongoTarget) Runs() record.Runs { return t.Store.Runs() }
+
 // WriteHints implements [Mergeable].
 func (t mongoTarget) WriteHints() (workers, batchSize int) {
 	hints := t.Store.WriteHints()

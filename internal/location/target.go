@@ -67,6 +67,7 @@ type Mergeable interface {
 	Sink(ctx context.Context, o MergeOptions) (sink record.Sink, warnings []string, err error)
 
 	Checkpoints() record.Checkpoints
+	Runs() record.Runs
 
 	// WriteHints returns how the target likes to be written to; zero for no liking.
 	WriteHints() (workers, batchSize int)

@@ -47,6 +47,12 @@ func TestLeasesConform(t *testing.T) {
 	storetest.Leases(t, func(t testing.TB) record.Leases { return newFixture(t, uri).store.Leases() })
 }
 
+func TestRunsConform(t *testing.T) {
+	t.Parallel()
+	storetest.Runs(t, newFixture(t, mongoserver.URI(t)).store.Runs())
+	storetest.Runs(t, asMongoDB(t, "update")(t).store.Runs())
+}
+
 func TestLeasesConformOnThePathForMongoDB(t *testing.T) {
 	t.Parallel()
 	open := asMongoDB(t, "find", "update", "delete")
