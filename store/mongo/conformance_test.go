@@ -84,9 +84,12 @@ func checkBytewise(t *testing.T, proxy *mongoproxy.Proxy, commands []string) {
 
 // fixture is a database of its own on a real server.
 type fixture struct {
-	t     testing.TB
-	uri   string
-	name  string
+	t    testing.TB
+	uri  string
+	name string
+
+	storeURI string // by which the store reaches the server
+
 	db    *driver.Database
 	store *mongo.Store
 }
@@ -108,7 +111,7 @@ func newFixtureOf(t testing.TB, uri, storeURI string) *fixture {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &fixture{t: t, uri: uri, name: name, db: client.Database(name), store: store}
+	f := &fixture{t: t, uri: uri, name: name, storeURI: storeURI, db: client.Database(name), store: store}
 	t.Cleanup(func() {
 		ctx := context.Background()
 		for _, err := range []error{f.db.Drop(ctx), store.Close(ctx), client.Disconnect(ctx)} {

@@ -12,6 +12,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/lanyardctl/lanyardctl/record"
 )
@@ -39,6 +40,10 @@ type dialect interface {
 
 	// count counts the documents of a collection that a filter on one field finds.
 	count(ctx context.Context, s *Store, collection, field string, filter bson.D) (int64, error)
+
+	// look looks at the documents of a collection for what is wrong with them, and counts them where that is asked for. After
+	// an error the look has what was found by then.
+	look(ctx context.Context, s *Store, l *look) error
 
 	// withIDs streams the documents of a collection with the _ids, and perhaps others.
 	withIDs(ctx context.Context, s *Store, collection string, ids bson.A) iter.Seq2[bson.Raw, error]
@@ -136,6 +141,36 @@ func (mongoDB) estimate(ctx context.Context, c *mongo.Collection) (int64, error)
 
 func (mongoDB) count(ctx context.Context, s *Store, collection, _ string, filter bson.D) (int64, error) {
 	return s.db.Collection(collection).CountDocuments(ctx, filter, options.Count().SetCollation(s.dialect.bytewise()))
+}
+
+// look has the server find what is wrong, side by side.
+func (mongoDB) look(ctx context.Context, s *Store, l *look) error {
+	g, ctx := errgroup.WithContext(ctx)
+	name := l.collection.String()
+	g.Go(func() error {
+		for doc, err := range s.stream(ctx, name, query{filter: l.suspicious(), projection: l.projection()}) {
+			if err != nil {
+				return err
+			}
+			l.suspect(doc)
+		}
+		return nil
+	})
+	for _, field := range l.unique {
+		g.Go(func() error {
+			if field != "user_id" {
+				return l.findShared(ctx, s, field)
+			}
+			return s.repeatedValues(ctx, name, field, func(user bson.RawValue) { l.repeated(field, user) })
+		})
+	}
+	if l.exact {
+		g.Go(func() (err error) {
+			l.documents, err = s.dialect.count(ctx, s, name, "_id", bson.D{})
+			return err
+		})
+	}
+	return g.Wait()
 }
 
 func (mongoDB) withIDs(ctx context.Context, s *Store, collection string, ids bson.A) iter.Seq2[bson.Raw, error] {

@@ -40,6 +40,10 @@ func (d *asMongoDB) count(ctx context.Context, s *Store, collection, field strin
 	return d.mongoDB.count(ctx, s, collection, field, filter)
 }
 
+func (d *asMongoDB) look(ctx context.Context, s *Store, l *look) error {
+	return d.mongoDB.look(ctx, s, l)
+}
+
 func (d *asMongoDB) withIDs(ctx context.Context, s *Store, collection string, ids bson.A) iter.Seq2[bson.Raw, error] {
 	return d.mongoDB.withIDs(ctx, s, collection, ids)
 }

@@ -116,6 +116,20 @@ func (*ferretDB) count(ctx context.Context, s *Store, collection, field string, 
 	return n, nil
 }
 
+// look reads the collection once, as whatever is asked of it makes the server read all of it.
+func (*ferretDB) look(ctx context.Context, s *Store, l *look) error {
+	seen := make(map[string]*seenValues)
+	for doc, err := range s.stream(ctx, l.collection.String(), query{projection: l.projection()}) {
+		if err != nil {
+			return err
+		}
+		l.documents++
+		l.suspect(doc)
+		l.tally(doc, seen)
+	}
+	return nil
+}
+
 // scanWorth is how many lookups by _id take the time in which the whole collection is read (45 to 60, measured in
 // collections of 10,000 to 300,000): no index is followed, but nothing else is decoded. Every other filter scans.
 const scanWorth = 40

@@ -66,6 +66,8 @@ type Store struct {
 	inSet   bool     // the server is a member of a replica set
 	router  bool     // the server is a mongos
 	hosts   []string // of the replica set
+	me      string   // the address of the server
+	tls     bool
 
 	// peculiar are the collections that are to be written to with care, by name; see [Store.CheckWritable].
 	peculiar map[string]peculiarity
@@ -99,6 +101,9 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	s := &Store{
 		members: watch(opts), direct: opts.Direct != nil && *opts.Direct,
 		commandTimeout: cmp.Or(max(o.CommandTimeout, 0), retry.DefaultFor),
+	}
+	if s.tls = opts.TLSConfig != nil; len(opts.Hosts) > 0 {
+		s.me = opts.Hosts[0]
 	}
 	if s.direct {
 		// There is no other server to try, and the driver would try this one for as long as a command may take.
@@ -156,7 +161,7 @@ func (s *Store) identify(ctx context.Context) error {
 	if err != nil {
 		return s.unreachable(err)
 	}
-	s.info = Info{Topology: "standalone", Database: s.db.Name()}
+	s.info, s.me = Info{Topology: "standalone", Database: s.db.Name()}, cmp.Or(hello.Me, s.me)
 	switch {
 	case hello.Msg == "isdbgrid":
 		s.info.Topology, s.router = "sharded cluster", true
