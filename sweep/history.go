@@ -30,6 +30,20 @@ func ReadHistory(ctx context.Context, journal record.Journal, leases record.Leas
 	return h, err
 }
 
+// Interrupted returns the newest sweep that did not come to its end, was not taken back, and was not followed by one that
+// came to its end.
+func (h History) Interrupted() (record.Sweep, bool) {
+	for _, s := range h.Sweeps {
+		switch h.State(s) {
+		case string(record.SweepDone):
+			return record.Sweep{}, false
+		case stateKilled, statePartlyUndone, string(record.SweepInterrupted):
+			return s, true
+		}
+	}
+	return record.Sweep{}, false
+}
+
 // Last is a name for the newest sweep.
 const Last = "last"
 

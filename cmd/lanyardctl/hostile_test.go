@@ -147,6 +147,10 @@ var hostileLines = map[string][]string{
 	"sweep undo": {
 		"0 hostile --database $FULL --dry-run", "hostile --database $BUSY", "damaged --database $DAMAGED", "MONGODB_DATABASE=$DATABASE hostile --dry-run --mongo $ANY", "! $H",
 	},
+	"status": {
+		"--redis $REDIS --database $FULL", "--redis $REDIS --database $DAMAGED", "--database $BUSY --exact", "MONGODB_DATABASE=$DATABASE --mongo $ANY",
+		"--mongo $LYING --retry-for 300ms", "--redis $LIAR --database $EMPTY --timeout 300ms --retry-for 300ms", "! --app $H", "! $H", "! --redis rdb:$H",
+	},
 	"get": {
 		"$U --redis $REDIS --database $FULL --explain", "$U --redis $REDIS --database $FULL --app upstream --explain",
 		"1 $U --redis $LIAR --timeout 300ms --retry-for 300ms", "1 $U --redis $REFUSING --database $EMPTY --timeout 300ms --retry-for 300ms",

@@ -11,6 +11,8 @@ const (
 	SweepShow = Sweep + " show"
 	SweepUndo = Sweep + " undo"
 
+	Status = "status"
+
 	Get      = "get"
 	KVList   = "kv list"
 	KVGet    = "kv get"

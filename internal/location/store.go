@@ -24,6 +24,11 @@ type Store struct {
 	// Announcer tells running apps of changes; nil where the store cannot.
 	Announcer record.Announcer
 
+	// Runs, Journal and Leases tell of commands that ran, and run; nil where the store keeps nothing of them.
+	Runs    record.Runs
+	Journal record.Journal
+	Leases  record.Leases
+
 	// Close ends the connections; see [Target].
 	Close func(context.Context) error
 }
@@ -70,7 +75,10 @@ func (r Registry) OpenMongoStore(ctx context.Context, o TargetOptions) (Store, e
 	if err != nil {
 		return Store{}, err
 	}
-	return Store{Name: MongoStore, Facts: t.Facts(), Persistence: t.Persistence(), Surveyor: surveyorOf(t.Persistence()), Close: t.Close}, nil
+	return Store{
+		Name: MongoStore, Facts: t.Facts(), Persistence: t.Persistence(), Surveyor: t,
+		Runs: t.Runs(), Journal: t.Journal(), Leases: t.Leases(), Close: t.Close,
+	}, nil
 }
 
 func openRedisStore(ctx context.Context, o SourceOptions) (Store, error) {
@@ -132,9 +140,4 @@ func (u unopened) Limits() record.Limits { return record.Limits{} }
 
 func (u unopened) Survey(context.Context, record.SurveyOptions) (record.Survey, error) {
 	return record.Survey{}, u.err
-}
-
-func surveyorOf(p any) record.Surveyor {
-	s, _ := p.(record.Surveyor)
-	return s
 }

@@ -116,7 +116,7 @@ func (l *look) settle(ctx context.Context, s *Store) error {
 			users[i] = p.user
 		}
 		monitored := make(map[string]bool)
-		for doc, err := range s.documentsOf(ctx, record.MonitoringSince, users, projection(record.MonitoringSince)) {
+		for doc, err := range s.documentsOf(ctx, record.MonitoringCollection.String(), users, projection(record.MonitoringSince)) {
 			if err != nil {
 				return err
 			}
