@@ -17,12 +17,12 @@ type StoreFault struct {
 }
 
 // mendOrder are the faults in the order in which they are mended: what is down before all else, and duplicates before the
-// index that they keep from being made.
+// index, and the migration, that they stand in the way of.
 var mendOrder = []record.FaultCode{
 	record.MemberDown, record.NotPrimary, record.ReplicaAlone, record.ReadOnly, record.SaveFails, record.NotKept, record.Evicts, record.Expires,
 	record.InterruptedSweep, record.NumericUsers, record.DuplicateUsers, record.SharedAPIKey, record.NobodysDocuments,
-	record.UnfitIndex, record.MissingIndex, record.UnreadableTime, record.UnreadablePairs,
 	record.SeveralCounters, record.UntypedCounters, record.UnreadableCount,
+	record.UnfitIndex, record.MissingIndex, record.UnreadableTime, record.UnreadablePairs,
 	record.WrongTypes, record.HalfAPIKey, record.StrayAPIKey, record.LayoutsDiffer, record.InterruptedRun,
 }
 
