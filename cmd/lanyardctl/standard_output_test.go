@@ -49,6 +49,8 @@ func TestAnOutputThatCannotBeWrittenIsAnError(t *testing.T) {
 		{"apikey", "show", hostileUser},
 		{"apikey", "rotate", hostileUser},
 		{"apikey", "rotate", hostileUser, "--output", "json"},
+		{"status"},
+		{"status", "--output", "json"},
 		{"demo"},
 		{"version"},
 		{"version", "--output", "json"},

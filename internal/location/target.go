@@ -102,4 +102,5 @@ type Sweepable interface {
 // Persistent is a target that a running Lanyard reads and writes.
 type Persistent interface {
 	Persistence() record.Persistence
+	record.Surveyor
 }

@@ -187,8 +187,8 @@ func (k KVWrite) Text(look ui.Style) string {
 	return t.String()
 }
 
-// longestCommand is how many bytes of a command are shown to be typed again. Values may be long.
-const longestCommand = 500
+// longestCommand is how many bytes of a command are shown to be typed: what stands in it may be long, and anybody's.
+const longestCommand = 1000
 
 // heard says who got the message to running Lanyards.
 func heard(listeners int64) string {

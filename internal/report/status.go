@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/lanyardctl/lanyardctl/internal/exit"
 	"github.com/lanyardctl/lanyardctl/internal/invocation"
 	"github.com/lanyardctl/lanyardctl/internal/ui"
 	"github.com/lanyardctl/lanyardctl/persistence"
@@ -286,8 +287,8 @@ func latest(times ...time.Time) time.Time { return slices.MaxFunc(times, time.Ti
 func (s StatusReport) runText(r record.EndedRun) string {
 	ended := "done"
 	switch r.Exit {
-	case 0:
-	case 3:
+	case exit.Done:
+	case exit.Rejects:
 		ended = "done, with something left to decide"
 	default:
 		ended = fmt.Sprintf("failed (exit status %d)", r.Exit)
@@ -347,6 +348,8 @@ func (s StatusReport) next() next {
 		return next{"Next: fix what the error names, then look again:", s.Again}
 	case len(s.Faults()) > 0:
 		return next{"Next: do what is listed above, from the top, then look again:", s.Again}
+	case redis != nil && s.lastMigrationFailed():
+		return next{"Next: the last migration failed. Migrate again:", s.Again.As(invocation.Migrate, invocation.PairFlags...)}
 	case redis != nil && mongo != nil && redis.holds() > 0 && mongo.holds() == 0:
 		return next{"Next: Redis holds what MongoDB does not. Copy it:", s.Again.As(invocation.Migrate, invocation.PairFlags...)}
 	case redis != nil && mongo != nil && redis.holds() > 0:
@@ -355,6 +358,10 @@ func (s StatusReport) next() next {
 		return next{text: "All is well. To keep the data where they outlive Redis, copy them to a MongoDB: lanyardctl migrate redis-to-mongo --help."}
 	}
 	return next{text: "All is well. Nothing is left to do."}
+}
+
+func (s StatusReport) lastMigrationFailed() bool {
+	return slices.ContainsFunc(s.Runs, func(r record.EndedRun) bool { return r.Command == invocation.Migrate && r.Exit == exit.Failed })
 }
 
 // faultJSON is a fault for scripts.

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"net"
 	"strings"
@@ -81,13 +82,13 @@ func (f StoreFault) text() string {
 	case record.NotKept:
 		return place + " writes nothing to a disk: all that it holds is lost when it ends"
 	case record.SaveFails:
-		return place + " could not write to its disk the last time: what changed since is lost when it ends"
+		return place + " could not write to its disk" + inBrackets(f.Detail) + ": what changed since is lost when it ends"
 	case record.Evicts:
 		return place + " removes keys when its memory is full (maxmemory-policy " + detail + ")"
 	case record.ReadOnly:
 		return place + " is a replica, to which nothing can be written; its master is " + detail
 	case record.ReplicaAlone:
-		return place + " is a replica without its master: what it holds may be old"
+		return place + " is a replica " + cmp.Or(ui.ShownText(f.Detail), "without its master") + ": what it holds may be old"
 	}
 	return strings.TrimSpace(string(f.Code) + " " + place + " " + detail)
 }
@@ -122,6 +123,13 @@ func (f StoreFault) named() string {
 		text += ", …"
 	}
 	return text
+}
+
+func inBrackets(text string) string {
+	if text == "" {
+		return ""
+	}
+	return " (" + ui.ShownText(text) + ")"
 }
 
 func has(n int64) string {
@@ -253,9 +261,6 @@ func (s StatusReport) steps(f StoreFault) []Step {
 
 // quoted returns a text as a MongoDB shell takes it.
 func quoted(text string) string { return string(record.JSON(text)) }
-
-// longestCommand is how long a command may be that is shown: what stands in it may be anybody's.
-const longestCommand = 1000
 
 // shown returns the steps as they can be shown. What no terminal should obey stands in strings of the commands, which take
 // escapes.

@@ -87,10 +87,10 @@ func illStatus() StatusReport {
 		{Code: record.WrongTypes, Place: "api_key:", Count: 1},
 		{Code: record.Expires, Place: "lanyard:user_kv:", Count: 40, Estimated: true, Users: users[:1]},
 		{Code: record.NotKept, Place: "127.0.0.1:6379"},
-		{Code: record.SaveFails, Place: "127.0.0.1:6379"},
+		{Code: record.SaveFails, Place: "127.0.0.1:6379", Detail: "the last snapshot"},
 		{Code: record.Evicts, Place: "127.0.0.1:6379", Detail: "allkeys-lru"},
 		{Code: record.ReadOnly, Place: "127.0.0.1:6379", Detail: "10.0.0.1:6379"},
-		{Code: record.ReplicaAlone, Place: "127.0.0.1:6379"},
+		{Code: record.ReplicaAlone, Place: "127.0.0.1:6379", Detail: "without 10.0.0.1:6379 for 5s"},
 	}
 	return s
 }
@@ -106,6 +106,9 @@ func goldenStatus() map[string]StatusReport {
 	empty := wellStatus()
 	empty.Stores[0].Counts, empty.Runs, empty.Sweeps = nil, nil, sweep.History{}
 	all["status-migrate-next"] = empty
+	again := wellStatus()
+	again.Runs[0].Exit = exit.Failed
+	all["status-migrate-again"] = again
 	return all
 }
 
