@@ -209,6 +209,8 @@ var masks = []struct {
 	{regexp.MustCompile(`[\d,]+ (key|record|entr|document|member)(s|y|ies)?/s`), "N ${1}s/s"},
 	{regexp.MustCompile(`\d[\d.,]* (ms|s)\b`), "N s"},
 	{regexp.MustCompile(`\[\d+m?s\]`), "[N]"},
+	{regexp.MustCompile(`lnyd_…[0-9a-f]{8}`), "lnyd_…FINGERPRINT"},
+	{regexp.MustCompile(`/\S+/mongo\.sock`), "SOCKET"},
 }
 
 func mask(text string) string {
