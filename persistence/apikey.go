@@ -99,20 +99,43 @@ var ErrNoKeyStore = errors.New("the store is not configured in which this app lo
 // ErrOtherKey tells that the user was given another API key meanwhile.
 var ErrOtherKey = errors.New("somebody else gave the user another API key meanwhile, which stays")
 
-// KeyError says that a user's API keys were changed in part. The same call again makes it whole.
+// KeyError says that a user's API keys were changed in part, or that nobody knows. The same call again makes it whole.
 type KeyError struct {
-	Revoked bool // no key authenticates the user for the app, as far as is known
-	Err     error
+	Left KeyLeft
+	Err  error
 }
 
-func (e *KeyError) Error() string {
-	if e.Revoked {
-		return fmt.Sprintf("%v; the user may have no API key now", e.Err)
-	}
-	return e.Err.Error()
-}
+// KeyLeft says which key authenticates the user for the app after a change that failed.
+type KeyLeft string
+
+// What is left.
+const (
+	OldKeyLeft   KeyLeft = "the user's API key is the one from before"
+	NoKeyLeft    KeyLeft = "the user has no API key now"
+	OtherKeyLeft KeyLeft = "the user has a new API key now, which is not shown"
+	InDoubt      KeyLeft = "the user may have no API key now"
+)
+
+func (e *KeyError) Error() string { return fmt.Sprintf("%v; %s", e.Err, e.Left) }
 
 func (e *KeyError) Unwrap() error { return e.Err }
+
+// failed returns the error of a change that failed.
+func (l *Layer) failed(ctx context.Context, c KeyChange, err error) error {
+	e := &KeyError{InDoubt, err}
+	once := *l
+	once.Retry.For, once.Fallback = 1, false
+	switch now, lookErr := once.APIKey(ctx, c.User, Question{}); {
+	case lookErr != nil:
+	case now.Current == "":
+		e.Left = NoKeyLeft
+	case now.Current == c.Before.Current:
+		e.Left = OldKeyLeft
+	default:
+		e.Left = OtherKeyLeft
+	}
+	return e
+}
 
 // RotateAPIKey revokes all API keys of the user everywhere, and gives the user the key. Where it ends with an error, or is
 // killed, no two keys authenticate the user, and the same call again makes it whole.
@@ -127,22 +150,22 @@ func (l *Layer) RotateAPIKey(ctx context.Context, user record.UserID, key string
 	first, others := l.Stores[0], l.Stores[1:]
 	for _, s := range others {
 		if err := l.revoke(ctx, s, user, authenticating(c.Before.in(s.Name)), true); err != nil {
-			return c, &KeyError{Err: err}
+			return c, l.failed(ctx, c, err)
 		}
 	}
 	if stray := c.strays(first.Name); len(stray) > 0 {
 		if err := l.revoke(ctx, first, user, stray, true); err != nil {
-			return c, &KeyError{true, err}
+			return c, l.failed(ctx, c, err)
 		}
 	}
 	if _, err := l.give(ctx, first, user, key); err != nil {
-		return c, &KeyError{true, err}
+		return c, l.failed(ctx, c, err)
 	}
 	c.Given = append(c.Given, first.Name)
 	for _, s := range others {
 		given, err := l.mirrorKey(ctx, s, user)
 		if err != nil {
-			return c, &KeyError{true, err}
+			return c, l.failed(ctx, c, err)
 		}
 		if given {
 			c.Given = append(c.Given, s.Name)
@@ -151,9 +174,9 @@ func (l *Layer) RotateAPIKey(ctx context.Context, user record.UserID, key string
 	now, err := l.APIKey(ctx, user, Question{})
 	switch {
 	case err != nil:
-		return c, &KeyError{true, err}
+		return c, l.failed(ctx, c, err)
 	case now.Current != key:
-		return c, &KeyError{Err: ErrOtherKey}
+		return c, ErrOtherKey
 	}
 	return c, nil
 }
@@ -238,7 +261,7 @@ func (l *Layer) RevokeAPIKeys(ctx context.Context, user record.UserID, dryRun bo
 	}
 	for _, s := range l.Stores {
 		if err := l.revoke(ctx, s, user, authenticating(c.Before.in(s.Name)), false); err != nil {
-			return c, &KeyError{Err: err}
+			return c, l.failed(ctx, c, err)
 		}
 	}
 	return c, nil

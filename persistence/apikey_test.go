@@ -51,6 +51,16 @@ func TestARotationThatIsKilledAnywhere(t *testing.T) {
 					t.Errorf("%s: the key that was returned is not the only one: %d keys", name, len(keys))
 				case err != nil && !errors.Is(err, errKilled):
 					t.Errorf("%s: %v", name, err)
+				case err != nil:
+					var failed *persistence.KeyError
+					now, lookErr := w.APIKey(t.Context(), user, persistence.Question{})
+					left := map[string]persistence.KeyLeft{"": persistence.NoKeyLeft, "new": persistence.OtherKeyLeft}[now.Current]
+					if left == "" {
+						left = persistence.OldKeyLeft
+					}
+					if !errors.As(err, &failed) || failed.Left != left || lookErr != nil {
+						t.Errorf("%s: %v, and %q is left", name, err, now.Current)
+					}
 				}
 				*w.kill = killer{}
 				if _, err := w.RotateAPIKey(t.Context(), user, "newer", false); err != nil {
