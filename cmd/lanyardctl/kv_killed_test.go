@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
@@ -47,50 +48,38 @@ func TestNoAcknowledgedWriteIsLost(t *testing.T) {
 	}
 
 	var mu sync.Mutex
-	alive := make(map[*exec.Cmd]bool)
-	stop := make(chan struct{})
-	var killing sync.WaitGroup
-	killing.Go(func() {
-		for {
-			select {
-			case <-stop:
-				return
-			case <-time.After(time.Duration(20+rand.IntN(150)) * time.Millisecond):
-			}
-			mu.Lock()
-			for cmd := range alive {
-				_ = cmd.Process.Kill()
-				break
-			}
-			mu.Unlock()
-		}
-	})
 	killed, attempts := 0, 0
-	// run runs a command until it is acknowledged.
+	took := 200 * time.Millisecond // the last process that was left alone
+	// run runs a command until it is acknowledged, and kills it now and then.
 	run := func(stdin string, args ...string) {
 		for try := 0; ; try++ {
-			cmd := exec.Command(bin, append(args, "--quiet", "--timeout", "5s", "--retry-for", "5s")...)
+			ctx, cancel := context.WithCancel(t.Context())
+			cmd := exec.CommandContext(ctx, bin, append(args, "--quiet", "--timeout", "5s", "--retry-for", "5s")...)
 			cmd.Env, cmd.Stdin = env(), strings.NewReader(stdin)
 			var out strings.Builder
 			cmd.Stdout, cmd.Stderr = &out, &out
 			mu.Lock()
-			err := cmd.Start()
-			alive[cmd] = true
-			mu.Unlock()
-			if err == nil {
-				err = cmd.Wait()
-			}
-			mu.Lock()
-			delete(alive, cmd)
 			attempts++
-			if err != nil && cmd.ProcessState.ExitCode() < 0 {
+			doomed := rand.IntN(3) == 0
+			if doomed {
+				time.AfterFunc(rand.N(took), cancel)
+			}
+			mu.Unlock()
+			begun := time.Now()
+			err := cmd.Run()
+			cancel()
+			mu.Lock()
+			switch {
+			case err == nil && !doomed:
+				took = time.Since(begun)
+			case err != nil && cmd.ProcessState.ExitCode() < 0:
 				killed++
 			}
 			mu.Unlock()
 			if err == nil {
 				return
 			}
-			if try == 200 {
+			if try == 100 {
 				t.Errorf("it never worked: %v\n%s", err, &out)
 				return
 			}
@@ -132,8 +121,6 @@ func TestNoAcknowledgedWriteIsLost(t *testing.T) {
 	again := ferretdb.StartIn(t, server.Dir)
 	uri.Store(again.URI)
 	writing.Wait()
-	close(stop)
-	killing.Wait()
 	t.Logf("%d fields of %d users, %d processes, %d of them killed", fields, users, attempts, killed)
 
 	client, err := mongo.Connect(options.Client().ApplyURI(again.URI))
