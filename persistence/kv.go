@@ -48,31 +48,18 @@ var ErrNotText = errors.New("upstream Lanyard keeps texts alone, and this value 
 
 // PartialError says that a write reached some stores and not others. The same call again mends it.
 type PartialError struct {
-	New, Old []string // names of the stores that hold the new value, and of those that hold the old one, or may
+	New, Old []string // what holds the new value, and what holds the old one, or may: stores, or places of one
 	Err      error
 }
 
 func (e *PartialError) Error() string {
+	if len(e.Old) == 0 {
+		return fmt.Sprintf("%v; the new value is in %s, and running Lanyards were not told", e.Err, strings.Join(e.New, " and "))
+	}
 	return fmt.Sprintf("%v; the new value is in %s, and %s may still hold the old one", e.Err, strings.Join(e.New, " and "), strings.Join(e.Old, " and "))
 }
 
 func (e *PartialError) Unwrap() error { return e.Err }
-
-// partial says which stores hold the new value where that of the store with the index failed.
-func (l *Layer) partial(index int, err error) error {
-	if index == 0 {
-		return err
-	}
-	e := &PartialError{Err: err}
-	for i, s := range l.Stores {
-		if i < index {
-			e.New = append(e.New, s.Name)
-		} else {
-			e.Old = append(e.Old, s.Name)
-		}
-	}
-	return e
-}
 
 // ChangeKV changes the user's pairs in every store, and tells running apps.
 //
@@ -154,7 +141,7 @@ func (w *kvWrite) run(ctx context.Context) (KVResult, error) {
 	}
 	after, err := w.read(ctx)
 	if err != nil {
-		return w.result, err
+		return w.result, w.partial(len(w.Stores), err)
 	}
 	w.result.After = after.Fields
 	if w.Publish {
@@ -216,6 +203,37 @@ func (w *kvWrite) store(ctx context.Context, i int, s Store) error {
 		return passed
 	}
 	return err
+}
+
+// partial says what holds the new value where the write to the store with the index failed.
+func (w *kvWrite) partial(index int, err error) error {
+	e := &PartialError{Err: err}
+	for i, s := range w.Stores {
+		switch places := w.changedIn(s); {
+		case i < index:
+			e.New = append(e.New, s.Name)
+		case i == index && len(places) > 0 && !w.DryRun:
+			e.New = append(e.New, s.Name+" "+strings.Join(places, " and "))
+			e.Old = append(e.Old, "other places of "+s.Name)
+		default:
+			e.Old = append(e.Old, s.Name)
+		}
+	}
+	if len(e.New) == 0 || w.DryRun {
+		return err
+	}
+	return e
+}
+
+// changedIn returns the places of the store that changed.
+func (w *kvWrite) changedIn(s Store) []string {
+	var places []string
+	for _, o := range w.result.Changed {
+		if o.Store == s.Name {
+			places = append(places, o.Place)
+		}
+	}
+	return places
 }
 
 func (w *kvWrite) changed(s Store, place string) {
