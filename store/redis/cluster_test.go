@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -111,6 +112,15 @@ func TestAClusterWithoutAllSlotsIsAnError(t *testing.T) {
 	srv.Do("CLUSTER", "ADDSLOTSRANGE", 0, 99)
 	_, err := redis.Open(context.Background(), redis.Options{URI: srv.URI})
 	if err == nil || !strings.Contains(err.Error(), "slots") {
+		t.Fatal(err)
+	}
+}
+
+func TestTheErrorNamesTheServerOfAClusterThatIsAway(t *testing.T) {
+	c := redisserver.StartCluster(t, 3)
+	c.Masters[2].Kill()
+	_, err := redis.Open(context.Background(), redis.Options{URI: c.Masters[0].URI, Timeout: 2 * time.Second})
+	if !errors.Is(err, redis.ErrUnreachable) || !strings.Contains(err.Error(), c.Masters[2].Addr) {
 		t.Fatal(err)
 	}
 }

@@ -220,8 +220,11 @@ func openCluster(ctx context.Context, t target) (s *Store, err error) {
 	err = client.ForEachMaster(ctx, func(ctx context.Context, master *goredis.Client) error {
 		mu.Lock()
 		defer mu.Unlock()
-		_, err := s.meet(ctx, master, master.Options().Addr)
-		return err
+		addr := master.Options().Addr
+		if _, err := s.meet(ctx, master, addr); err != nil {
+			return diagnose(addr, t.tls() != nil, err)
+		}
+		return nil
 	})
 	if err != nil {
 		return nil, err
