@@ -157,8 +157,8 @@ func (w *kvWrite) read(ctx context.Context) (Answer, error) {
 	return l.KV(ctx, w.user, Question{Everything: true})
 }
 
-// store changes the places of one store. A place of a later one is written only if it still holds what was read of it before
-// the first one was asked: whoever changes that one afterwards comes to the later one after this write, or makes it fail.
+// store changes the places of one store. A place that follows is written only if it still holds what was read of it before
+// the one that decides was asked: whoever changes that one afterwards comes to this one after this write, or makes it fail.
 func (w *kvWrite) store(ctx context.Context, i int, s Store) error {
 	own := "" // the place that the app writes, which comes first
 	decide := func(e record.Entry) (change record.PairChange, err error) {
@@ -171,7 +171,7 @@ func (w *kvWrite) store(ctx context.Context, i int, s Store) error {
 		switch {
 		case i == 0 && own == e.Place:
 			change, err = w.decide(e)
-		case i > 0 && !w.DryRun:
+		case !w.DryRun:
 			if w.settled, err = w.first(ctx); err == nil {
 				change = w.follow(e, own == e.Place)
 			}

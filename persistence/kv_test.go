@@ -13,6 +13,7 @@ import (
 
 	"github.com/lanyardctl/lanyardctl/persistence"
 	"github.com/lanyardctl/lanyardctl/record"
+	"github.com/lanyardctl/lanyardctl/store/mem"
 )
 
 type values = map[string]record.Value
@@ -167,6 +168,47 @@ func TestConcurrentWritesLoseNothing(t *testing.T) {
 	got := pairsOf(t, w.mongo)
 	want["shared"] = got["shared"]
 	w.same(t, want)
+}
+
+// twoPlaces is a store with a second place for pairs. Between is called after the first one was changed.
+type twoPlaces struct {
+	store
+	other   *mem.Persistence
+	between func()
+}
+
+func (s *twoPlaces) UpdatePairs(ctx context.Context, app record.App, user record.UserID, decide func(record.Entry) (record.PairChange, error)) ([]string, error) {
+	changed, err := s.store.UpdatePairs(ctx, app, user, decide)
+	if err != nil {
+		return changed, err
+	}
+	s.between()
+	_, err = s.other.UpdatePairs(ctx, app, user, func(e record.Entry) (record.PairChange, error) {
+		e.Place, e.Apps = "another layout", 0
+		return decide(e)
+	})
+	return changed, err
+}
+
+// Who comes second to the place that decides may be the first at another layout of the same store.
+func TestBothLayoutsAgreeAfterTwoWritesOfOnePair(t *testing.T) {
+	t.Parallel()
+	s := &twoPlaces{store: store{Persistence: new(mem.Persistence)}, other: new(mem.Persistence)}
+	s.other.SetPairs(user, values{"a": "0"})
+	layer := persistence.New(record.Fork, &persistence.Store{Name: "Redis", Persistence: s}, nil)
+	s.between = func() {
+		s.between = func() {}
+		if _, err := layer.ChangeKV(t.Context(), user, set(values{"a": "second"})); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := layer.ChangeKV(t.Context(), user, set(values{"a": "first"})); err != nil {
+		t.Fatal(err)
+	}
+	want := values{"a": "second"}
+	if diff := cmp.Diff(want, pairsOf(t, s)) + cmp.Diff(want, pairsOf(t, s.other)); diff != "" {
+		t.Error(diff)
+	}
 }
 
 func TestUnifiedPairsAreTheSameEverywhere(t *testing.T) {
