@@ -58,7 +58,7 @@ func manyPlaces() Presence {
 			origin("Redis", record.Entry{Place: "lanyard:user_last_seen:94490510688792576", Apps: forkOnly, Time: int64(1775185650007)}),
 			origin("Redis", record.Entry{Place: "lanyard_last_seen:94490510688792576", Apps: upstream, Time: "never", Fault: "not-a-timestamp: no time"}),
 		}},
-		MonitoringSince: persistence.Answer{Kind: record.MonitoringSince, Found: true, Time: 1664641326, From: since, All: []persistence.Origin{
+		MonitoringSince: persistence.Answer{Kind: record.MonitoringSince, Found: true, Time: 1664641326, From: since, Index: 1, All: []persistence.Origin{
 			origin("MongoDB", record.Entry{Place: "monitoring.since", Apps: forkOnly, Time: 1664641326.5, Fault: "a double, on which the app crashes"}),
 			since,
 		}},
