@@ -3,7 +3,6 @@ package persistence
 import (
 	"context"
 	"math"
-	"time"
 
 	"github.com/lanyardctl/lanyardctl/record"
 )
@@ -105,8 +104,6 @@ func takeTime(a *Answer, o *Origin) bool {
 
 // showable reports whether the app can write the time as a date.
 func showable(kind record.Kind, t int64) bool {
-	if kind == record.LastSeen {
-		t /= 1000
-	}
-	return t >= 0 && time.Unix(t, 0).UTC().Year() <= 9999 && t < 1<<40
+	_, most := record.AppTimes(kind)
+	return t >= 0 && t <= most
 }

@@ -88,6 +88,16 @@ func Timestamp(kind Kind, v any, bounds Bounds) (Moment, Reason, string) {
 	return Moment{Time: t.inUnit(ms), Normalised: !native}, "", ""
 }
 
+// AppTimes returns the earliest and the latest time that the app can read, in the unit of the kind: Elixir's clock ends
+// with the year 9999. So milliseconds in place of seconds are beyond.
+func AppTimes(kind Kind) (least, most int64) {
+	const first, last = -377705116800, 253402300799 // seconds
+	if kind.timeKind().seconds {
+		return first, last
+	}
+	return first * 1000, last*1000 + 999
+}
+
 func (t *timeKind) inUnit(ms int64) int64 {
 	if t.seconds {
 		return floorDiv(ms, 1000)

@@ -279,11 +279,13 @@ func shown(steps []Step) []Step {
 // mendTimes returns what mends times that Lanyard cannot read.
 func (s StatusReport) mendTimes(f StoreFault, sweep, migrate string, source bool) []Step {
 	if f.Place != record.LastSeenCollection.String() {
+		least, most := record.AppTimes(record.MonitoringSince)
 		return []Step{
 			{Why: "a sweep makes what it can read an integer of seconds:", Commands: []string{sweep}},
 			{Why: "what it cannot read either says nothing:", Commands: []string{fmt.Sprintf(
-				`db.%[1]s.updateMany({$or: [{%[2]s: {$exists: true, $not: {$type: ["int", "long"]}}}, {%[2]s: {$gt: 253402300799}}]}, {$unset: {%[2]s: ""}})`,
-				f.Place, f.Field)}},
+				`db.%[1]s.updateMany({$or: [{%[2]s: {$type: "array"}}, {%[2]s: {$exists: true, $not: {$type: ["int", "long"]}}}, `+
+					`{%[2]s: {$lt: %[3]d}}, {%[2]s: {$gt: %[4]d}}]}, {$unset: {%[2]s: ""}})`,
+				f.Place, f.Field, least, most)}},
 		}
 	}
 	convert := Step{Why: "make integers of milliseconds of them:", Commands: []string{fmt.Sprintf(

@@ -45,7 +45,7 @@ func (l *look) suspicious() bson.D {
 	}
 	for _, field := range l.times() {
 		not(field, "int", "long")
-		least, most := readableTimes(l.collection)
+		least, most := record.AppTimes(l.collection.Form())
 		some = append(some, bson.D{{Key: field, Value: bson.D{{Key: "$gt", Value: most}}}}, bson.D{{Key: field, Value: bson.D{{Key: "$lt", Value: least}}}})
 	}
 	if l.collection == record.KVCollection {
@@ -282,19 +282,9 @@ func (l *look) missed() string {
 	return fmt.Sprintf("%s: %s (%s)", l.collection, reached, strings.Join(what, ", "))
 }
 
-// readableTimes returns the earliest and the latest time that the app can read from the collection, in the unit of its
-// kind: Elixir's clock ends with the year 9999. So milliseconds in place of seconds are beyond.
-func readableTimes(c record.Collection) (least, most int64) {
-	const first, last = -377705116800, 253402300799 // seconds
-	if c == record.LastSeenCollection {
-		return first * 1000, last*1000 + 999
-	}
-	return first, last
-}
-
 // readableTime reports whether the app can read the time.
 func readableTime(c record.Collection, v bson.RawValue) bool {
-	least, most := readableTimes(c)
+	least, most := record.AppTimes(c.Form())
 	n, ok := v.AsInt64OK()
 	return (v.Type == bson.TypeInt32 || v.Type == bson.TypeInt64) && ok && n >= least && n <= most
 }
