@@ -156,3 +156,29 @@ func TestFieldsThatCannotBeReadAreFaults(t *testing.T) {
 		t.Errorf("%+v", faults)
 	}
 }
+
+func TestWhichAPIKeyAuthenticates(t *testing.T) {
+	t.Parallel()
+	key := func(text string, apps record.Apps, authenticates bool) record.Entry {
+		return record.Entry{Place: "a place", Apps: apps, APIKey: text, Authenticates: authenticates}
+	}
+	for _, c := range []struct {
+		name         string
+		app          record.App
+		redis, mongo []record.Entry
+		want, store  string
+	}{
+		{name: "the first one that does", mongo: []record.Entry{key("half", forks, false), key("a", forks, true), key("b", forks, true)},
+			redis: []record.Entry{key("c", forks, true)}, want: "a", store: "MongoDB"},
+		{name: "the fork looks into MongoDB alone", redis: []record.Entry{key("c", forks, true)}},
+		{name: "what only another app reads lets nobody in", app: record.Upstream, redis: []record.Entry{key("a", forks, true), key("b", upstreams, true)},
+			mongo: []record.Entry{key("c", upstreams, true)}, want: "b", store: "Redis"},
+	} {
+		l, redis, mongo := shelves(c.app)
+		redis.entries[record.APIKeys], mongo.entries[record.APIKeys] = c.redis, c.mongo
+		state, err := l.APIKey(t.Context(), user, persistence.Question{})
+		if err != nil || state.Current != c.want || state.From.Store != c.store || len(state.All) != len(c.redis)+len(c.mongo) {
+			t.Errorf("%s: %+v, %v", c.name, state, err)
+		}
+	}
+}
