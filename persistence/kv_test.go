@@ -78,6 +78,12 @@ func TestADryRunWritesNothing(t *testing.T) {
 	if got := pairsOf(t, w.redis); got != nil {
 		t.Errorf("Redis holds %v", got)
 	}
+	*w.kill = killer{at: 2}
+	_, err = w.ChangeKV(t.Context(), user, persistence.KVChange{Set: values{"b": "2"}, DryRun: true})
+	var partial *persistence.PartialError
+	if !errors.Is(err, errKilled) || errors.As(err, &partial) {
+		t.Errorf("a store that fails during a dry run: %v", err)
+	}
 }
 
 func TestTheAppsLimits(t *testing.T) {
