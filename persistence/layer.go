@@ -70,6 +70,12 @@ func (e *StoreError) Error() string { return fmt.Sprintf("%s: %v", e.Store, e.Er
 
 func (e *StoreError) Unwrap() error { return e.Err }
 
+// Is reports whether target is a failure of the same store, whatever it is.
+func (e *StoreError) Is(target error) bool {
+	other, ok := target.(*StoreError)
+	return ok && other.Err == nil && other.Store == e.Store
+}
+
 // Origin is where an entry stands.
 type Origin struct {
 	Store string

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	goredis "github.com/redis/go-redis/v9"
@@ -47,10 +48,11 @@ func documentedRights(t *testing.T) map[string]string {
 const (
 	forPair     = "For `migrate` and `verify`:"
 	forSweep    = "For `sweep --redis`:"
+	forWrites   = "For `kv`, `apikey` and `metrics flush`, which write, in addition to the line of `migrate`:"
 	forDatabase = "For another database than 0, in addition:"
 	forCluster  = "For a Cluster, in addition, and all lines on every node, since a Cluster does not pass users on:"
 	forSentinel = "A Sentinel has users of its own. Where its default user may not be used, on every Sentinel:"
-	forKeys     = "The keys can be narrowed to Lanyard's; `SCAN` shows the names of all keys all the same:"
+	forKeys     = "The keys can be narrowed to Lanyard's, and a note of `metrics flush`; `SCAN` shows the names of all keys all the same:"
 	optional    = "Without these everything works, too; `ACL LOG` then shows once that each was asked for:"
 
 	rightsPassword = "Zq7Kx9Jw4Vb8"
@@ -352,7 +354,7 @@ func TestKeysThatMayNotBeReadAreNamed(t *testing.T) {
 		for _, narrow := range []string{"~lanyard*", "~*api_key*", "%W~*"} {
 			restrict(place.servers, Line(t, c.rights), "ACL SETUSER lanyardctl resetkeys "+narrow)
 			refused := runOn(t, place.user, target, c.again...)
-			_, hint, found := strings.Cut(refused.stderr, "hint: let the user read Lanyard's keys: ")
+			_, hint, found := strings.Cut(refused.stderr, "hint: let the user access Lanyard's keys: ")
 			for _, pattern := range layout.Patterns() {
 				found = found && strings.Contains(hint, " ~"+pattern)
 			}
@@ -391,6 +393,121 @@ func TestWhatTheOptionalRightsGive(t *testing.T) {
 		}
 		if strings.Contains(r.stderr, "keeps nothing on disk") != c.warns || r.exit != exit.Rejects {
 			t.Errorf("exit %d, %s", r.exit, r.stderr)
+		}
+	}
+}
+
+// writingCommands write to Redis. On the data of fillEveryPath they run every command that needs a right.
+func writingCommands(metrics string) [][]string {
+	const user = "94490510700000000" // somebody without anything
+	news := fmt.Sprintf("a=%d", time.Now().UnixNano())
+	return [][]string{
+		{"kv", "set", user, news, "b=2"}, {"kv", "set", user, news}, {"kv", "del", user, "a"}, {"kv", "del", user, "b", "--app", "upstream"},
+		{"apikey", "rotate", user}, {"apikey", "revoke", user}, {"apikey", "rotate", user, "--app", "upstream"},
+		{"metrics", "flush", "--url", metrics, "--app", "fork"},
+		{"status"}, {"get", user, "--explain"}, {"kv", "unify", user, "--dry-run"}, {"apikey", "show", user, "--all"}, {"metrics", "show"},
+	}
+}
+
+// layerRan returns the exit code of a command, and what it printed beside its report.
+func layerRan(t *testing.T, uri string, target *mongoserver.Database, args []string) (code int, stderr string) {
+	t.Helper()
+	cmd := exec.Command(ferretdb.Build(t), append(args, "--output", "json")...)
+	cmd.Env = append(append(os.Environ(), target.Env()...), "REDIS_URI="+uri)
+	var said bytes.Buffer
+	cmd.Stderr = &said
+	_ = cmd.Run() // the exit code tells
+	if strings.Contains(said.String(), rightsPassword) {
+		t.Errorf("%v shows the password: %s", args, &said)
+	}
+	return cmd.ProcessState.ExitCode(), said.String()
+}
+
+// TestTheLeastRightsToWrite runs the commands about single users and counters under the documented lines: all, and then all
+// but one. Where one is missing, some command says which, and its hint mends that.
+func TestTheLeastRightsToWrite(t *testing.T) {
+	t.Parallel()
+	server := mongoserver.Start(t)
+	e := newEndpoint(t)
+	e.set(7, 5, nil)
+	metrics := e.URL + "/metrics"
+	for _, name := range []string{"one server", "a Cluster", "Lanyard's keys alone"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			place := deployments[name](t)
+			free, bound := server.Database(t), server.Database(t)
+			lines := append([]string{Line(t, forPair), Line(t, forWrites)}, place.extra...)
+			restrict(place.servers, lines...)
+			for _, args := range writingCommands(metrics) {
+				want, _ := layerRan(t, place.everybody, free, args)
+				got, stderr := layerRan(t, place.user, bound, args)
+				if want != got || got == exit.Failed && args[0] != "get" || strings.Contains(stderr, "NOPERM") {
+					t.Errorf("%v: exit %d, not %d\n%s", args, got, want, stderr)
+				}
+			}
+			for refused := range refusals(t, place.servers) {
+				if !slices.Contains([]string{"memory|usage", "config|get", "ping"}, refused) {
+					t.Errorf("%s was refused", refused)
+				}
+			}
+			for _, right := range commandsIn(Line(t, forWrites)) {
+				if right == "+unwatch" { // asked for where nothing has to change; whether it is refused does not matter then
+					continue
+				}
+				restrict(place.servers, append(lines, "ACL SETUSER lanyardctl -"+right[1:])...)
+				mended := false
+				for _, args := range writingCommands(metrics) {
+					_, stderr := layerRan(t, place.user, bound, args)
+					_, hint, found := strings.Cut(stderr, "let the user run it: ")
+					hint, _, _ = strings.Cut(hint, " (")
+					if !found {
+						continue
+					}
+					if !strings.HasPrefix(hint, "ACL SETUSER lanyardctl "+right) {
+						t.Errorf("%v without %s: %s", args, right, stderr)
+					}
+					set(place.servers, hint)
+					if _, stderr := layerRan(t, place.user, bound, args); strings.Contains(stderr, "NOPERM") {
+						t.Errorf("%v after %q: %s", args, hint, stderr)
+					}
+					mended = true
+					break
+				}
+				if !mended {
+					t.Errorf("nothing needs %s", right)
+				}
+			}
+		})
+	}
+}
+
+// TestWhatCannotBeToldOrNotedIsMendedByItsHint has a user who may write everything but to the channel, and to the note of
+// metrics flush.
+func TestWhatCannotBeToldOrNotedIsMendedByItsHint(t *testing.T) {
+	t.Parallel()
+	e, s, target := newEndpoint(t), redisserver.Start(t), mongoserver.New(t)
+	servers := []*redisserver.Server{s}
+	restrict(servers, Line(t, forPair), Line(t, forWrites), "ACL SETUSER lanyardctl resetchannels resetkeys ~lanyard*_kv:* ~lanyard:metrics_v1")
+	for _, c := range []struct {
+		args    []string
+		refusal string
+		hint    string
+	}{
+		{[]string{"kv", "set", "94490510688792576", "a=1"}, "channels", "let the user run it: "},
+		{[]string{"metrics", "flush", "--url", e.URL}, "keys", "let the user access Lanyard's keys: "},
+	} {
+		_, stderr := layerRan(t, withUser(s.URI), target, c.args)
+		_, hint, found := strings.Cut(stderr, c.hint)
+		if !found || !strings.Contains(stderr, c.refusal) {
+			t.Errorf("%v: %s", c.args, stderr)
+			continue
+		}
+		hint, _, _ = strings.Cut(hint, "\n")
+		hint, _, _ = strings.Cut(hint, " (")
+		hint, _, _ = strings.Cut(hint, ";")
+		set(servers, hint)
+		if code, stderr := layerRan(t, withUser(s.URI), target, c.args); code != exit.Done || strings.Contains(stderr, "NOPERM") {
+			t.Errorf("%v after %q: exit %d, %s", c.args, hint, code, stderr)
 		}
 	}
 }

@@ -172,14 +172,15 @@ func (r *layerRun) faultHint(e *persistence.FaultError) string {
 	return "look at the key (TYPE KEY), and rename it or delete it where it is not Lanyard's"
 }
 
-// explanations returns what the store that failed, or where that is not known each of them, makes of an error.
+// explanations returns what the stores that failed, or where that is not known each of them, make of an error.
 func (r *layerRun) explanations(err error) []error {
-	failed, named := errors.AsType[*persistence.StoreError](err)
+	_, named := errors.AsType[*persistence.StoreError](err)
+	failed := func(store string) bool { return !named || errors.Is(err, &persistence.StoreError{Store: store}) }
 	var list []error
-	if r.redis.URI != "" && (!named || failed.Store == location.RedisStore) {
+	if r.redis.URI != "" && failed(location.RedisStore) {
 		list = append(list, r.streams.places.ExplainSource(err, r.redis))
 	}
-	if r.target.URI != "" && (!named || failed.Store == location.MongoStore) {
+	if r.target.URI != "" && failed(location.MongoStore) {
 		list = append(list, r.streams.places.ExplainTarget(err, r.target))
 	}
 	return list

@@ -145,9 +145,13 @@ func explainRedis(err error, at SourceOptions) error {
 	case errors.Is(err, redis.ErrLoading):
 		return exit.Failure(err, "wait until it has loaded its data, then run the same command again")
 	case errors.Is(err, redis.ErrPermission):
-		return exit.Failure(err, fmt.Sprintf("let the user run it: ACL SETUSER %s +%s (docs/migrate.md lists all that is needed)", user, redis.RefusedCommand(err)))
+		right := redis.RefusedCommand(err)
+		if right == "publish" {
+			right += " &" + layout.Channel
+		}
+		return exit.Failure(err, fmt.Sprintf("let the user run it: ACL SETUSER %s +%s (docs/migrate.md lists all that is needed)", user, right))
 	case errors.Is(err, redis.ErrKeys):
-		return exit.Failure(err, fmt.Sprintf("let the user read Lanyard's keys: ACL SETUSER %s ~%s", user, strings.Join(layout.Patterns(), " ~")))
+		return exit.Failure(err, fmt.Sprintf("let the user access Lanyard's keys: ACL SETUSER %s ~%s", user, strings.Join(append(layout.Patterns(), layout.CountersNote), " ~")))
 	case errors.Is(err, redis.ErrCommand):
 		return exit.Failure(err, fmt.Sprintf("is %s renamed or switched off (rename-command)? Let it be known again, or read a dump (--redis rdb:FILE)",
 			strings.ToUpper(redis.RefusedCommand(err))))
