@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"os/exec"
@@ -53,6 +55,8 @@ import (
 //	heard                                   prints the messages that came since, and ends listening
 //	newkey ARGS…                            runs lanyardctl apikey rotate, checks that it prints an API key alone, and writes
 //	                                        it to key.txt
+//	lanyard FILE                            starts what answers as a Lanyard does that counts, with $METRICS as the URL: with the
+//	                                        file as it is at each request, and with an error while there is none
 //	mongo                                   makes a database, of which $MONGODB_URI and $MONGODB_DATABASE tell lanyardctl, and
 //	                                        $REFUSES what its server refuses: "names-arrays", "dollars" or "nothing"
 //	ferretdb                                starts a FerretDB whatever server is tested, with $FERRETDB as its address
@@ -93,7 +97,7 @@ func TestScripts(t *testing.T) {
 			return os.Geteuid() == 0, nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"redis": startRedis, "certs": makeCertificates, "tlsredis": startTLSRedis, "tlsmongo": startTLSMongo, "seed": seedRedis, "redisdo": doRedis, "listen": listenToRedis, "heard": printHeard, "newkey": rotateKey, "mongo": makeDatabase, "ferretdb": startFerretDB, "insert": insertDocuments,
+			"redis": startRedis, "certs": makeCertificates, "tlsredis": startTLSRedis, "tlsmongo": startTLSMongo, "seed": seedRedis, "redisdo": doRedis, "listen": listenToRedis, "heard": printHeard, "newkey": rotateKey, "lanyard": startLanyard, "mongo": makeDatabase, "ferretdb": startFerretDB, "insert": insertDocuments,
 			"set": setFields, "delete": deleteDocuments, "remove": removeDocument, "count": countDocuments, "discord": startDiscord, "lease": takeLease,
 			"documents": printDocuments, "exits": runAndCheckExit, "clean": cleanOutput,
 			"rejects": countReasons, "sweepid": keepSweepID,
@@ -308,6 +312,21 @@ func withDatabase(ts *testscript.TestScript, f func(ctx context.Context, db *mon
 	ts.Check(err)
 	defer func() { ts.Check(client.Disconnect(ctx)) }()
 	f(ctx, client.Database(ts.Getenv("MONGODB_DATABASE")))
+}
+
+func startLanyard(ts *testscript.TestScript, neg bool, args []string) {
+	file := ts.MkAbs(args[0])
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			w.WriteHeader(http.StatusInternalServerError)
+			return
+		}
+		_, _ = w.Write(text) // a client that is gone needs no answer
+	}))
+	ts.Value(theTest{}).(testing.TB).Cleanup(s.Close)
+	ts.Setenv("METRICS", s.URL+"/metrics")
+	ts.Setenv("METRICS_ADDR", s.Listener.Addr().String())
 }
 
 func insertDocuments(ts *testscript.TestScript, neg bool, args []string) {
