@@ -57,7 +57,7 @@ func (t *builder) keyTable(list []persistence.Origin, app record.App, reveal boo
 		return
 	}
 	t.Line("")
-	table := ui.Table{Head: []string{"store", "place", "api key", "authenticates"}}
+	table := ui.Table{Head: []string{"store", "place", "api key", "authenticates"}, Folds: true}
 	for _, o := range list {
 		table.Rows = append(table.Rows, []string{o.Store, ui.ShownWord(o.Place), shownKey(o.APIKey, reveal), authenticates(o.Entry, app)})
 	}
@@ -65,22 +65,32 @@ func (t *builder) keyTable(list []persistence.Origin, app record.App, reveal boo
 	t.faults(persistence.Answer{All: list}.Faults())
 }
 
-// authenticates says whom an entry lets in.
+// lets reports whether an entry lets the user in to the app.
+func lets(e record.Entry, app record.App) bool {
+	return e.Authenticates && (e.Apps == 0 || e.Apps.Has(app))
+}
+
+// authenticates says whether an entry lets the user in to the app, or else to which one.
 func authenticates(e record.Entry, app record.App) string {
 	switch {
-	case !e.Authenticates:
-		return "no"
-	case e.Apps != 0 && !e.Apps.Has(app):
-		return "not for " + app.String()
+	case lets(e, app):
+		return "yes"
+	case e.Authenticates:
+		return onlyFor(e.Apps)
 	}
-	return "yes"
+	return "no"
+}
+
+// onlyFor names the apps for which alone something counts.
+func onlyFor(apps record.Apps) string {
+	return "only for " + strings.Join(appsJSON(apps), " and ")
 }
 
 // WriteJSON writes s as one JSON object.
 func (s KeyShow) WriteJSON(w io.Writer) error {
 	o := append(s.begin(invocation.APIKeyShow), object{
 		{"user_id", s.User.String()}, {"api_key", keyOrNull(s.Current, s.Reveal)}, {"store", orNull(s.From.Store)}, {"place", orNull(s.From.Place)},
-		{"revealed", s.Reveal}, {"all", s.Everything}, {"keys", keysJSON(s.All, s.Reveal)},
+		{"revealed", s.Reveal}, {"all", s.Everything}, {"keys", keysJSON(s.All, s.App, s.Reveal)},
 	}...)
 	return WriteJSON(w, append(o, s.end()...))
 }
@@ -93,11 +103,11 @@ func keyOrNull(key string, reveal bool) *string {
 }
 
 // keysJSON returns what stores hold of a user's API keys.
-func keysJSON(list []persistence.Origin, reveal bool) []object {
+func keysJSON(list []persistence.Origin, app record.App, reveal bool) []object {
 	out := []object{}
 	for _, o := range list {
 		out = append(out, object{
-			{"store", o.Store}, {"place", o.Place}, {"api_key", keyOrNull(o.APIKey, reveal)}, {"authenticates", o.Authenticates},
+			{"store", o.Store}, {"place", o.Place}, {"api_key", keyOrNull(o.APIKey, reveal)}, {"authenticates", lets(o.Entry, app)},
 			{"apps", appsJSON(o.Apps)}, {"fault", orNull(o.Fault)},
 		})
 	}
@@ -173,7 +183,7 @@ func (k KeyWrite) WriteJSON(w io.Writer) error {
 	if k.Command == invocation.APIKeyRotate {
 		o = append(o, member{"api_key", keyOrNull(k.Key, true)}, member{"given", append([]string{}, k.Given...)})
 	}
-	o = append(o, object{{"revoked", append([]string{}, k.Revoked...)}, {"before", keysJSON(k.Before.All, false)}}...)
+	o = append(o, object{{"revoked", append([]string{}, k.Revoked...)}, {"before", keysJSON(k.Before.All, k.App, false)}}...)
 	return WriteJSON(w, append(o, k.end()...))
 }
 
@@ -197,14 +207,17 @@ func (k KeyOwners) owns(o persistence.KeyOwner) bool {
 // Text returns k for people.
 func (k KeyOwners) Text(look ui.Style) string {
 	t := newBuilder(look)
-	table := ui.Table{Head: []string{"user", "store", "place", "authenticates"}}
+	table := ui.Table{Head: []string{"user", "store", "place", "authenticates"}, Folds: true}
 	for _, o := range k.Owners {
-		user, authenticates := "-", "not for "+k.App.String()
+		user, authenticates := "-", "no"
 		if o.User != 0 {
 			user = o.User.String()
 		}
-		if k.owns(o) {
+		switch {
+		case k.owns(o):
 			authenticates = "yes"
+		case o.User != 0 && o.Apps != 0 && !o.Apps.Has(k.App):
+			authenticates = onlyFor(o.Apps)
 		}
 		table.Rows = append(table.Rows, []string{user, o.Store, ui.ShownWord(o.Place), authenticates})
 	}

@@ -175,7 +175,7 @@ func entryJSON(kind record.Kind, e record.Entry) json.RawMessage {
 // ExplainText returns all entries of all values, as a table for people.
 func (p Presence) ExplainText(l ui.Style) string {
 	t := newBuilder(l)
-	table := ui.Table{Head: []string{"value", "store", "place", "is", "holds"}}
+	table := ui.Table{Head: []string{"value", "store", "place", "is", "holds"}, Folds: true}
 	for _, a := range p.answers() {
 		name := a.Kind.String()
 		if len(a.All) == 0 {
@@ -195,13 +195,18 @@ func (p Presence) ExplainText(l ui.Style) string {
 	return t.String()
 }
 
-// faults tells what an app cannot read.
+// faults tells what an app cannot read, a place at a time.
 func (t *builder) faults(list []persistence.Origin) {
-	if len(list) > 0 {
-		t.Line("")
-	}
-	for _, o := range list {
-		t.Wrap("", o.Store+" "+ui.ShownWord(o.Place)+": "+ui.ShownWord(o.Fault))
+	last := ""
+	for i, o := range list {
+		if i == 0 {
+			t.Line("")
+		}
+		if place := o.Store + " " + ui.ShownWord(o.Place); place != last {
+			t.Line("%s:", place)
+			last = place
+		}
+		t.Wrap("  ", ui.ShownText(o.Fault))
 	}
 }
 

@@ -31,7 +31,7 @@ func (l KVList) Text(look ui.Style) string {
 	}
 	t.Line("%s of user %s, from %s %s.", ui.Plural(int64(len(l.Fields)), "pair"), l.User, l.From.Store, ui.ShownWord(l.From.Place))
 	t.Line("")
-	table := ui.Table{Head: []string{"field", "type", "value"}}
+	table := ui.Table{Head: []string{"field", "type", "value"}, Folds: true}
 	for _, name := range slices.Sorted(maps.Keys(l.Fields)) {
 		table.Rows = append(table.Rows, []string{ui.ShownName(name), typeName(l.Fields[name]), shownValue(l.Fields[name])})
 	}
@@ -157,7 +157,7 @@ func (k KVWrite) Text(look ui.Style) string {
 	}
 	if len(changed) > 0 {
 		t.Line("")
-		table := ui.Table{Head: []string{"field", "before", "after"}}
+		table := ui.Table{Head: []string{"field", "before", "after"}, Folds: true}
 		for _, name := range changed {
 			table.Rows = append(table.Rows, []string{ui.ShownName(name), side(k.Before, name), side(k.After, name)})
 		}

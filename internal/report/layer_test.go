@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/lanyardctl/lanyardctl/internal/exit"
 	"github.com/lanyardctl/lanyardctl/internal/golden"
@@ -93,6 +94,23 @@ func layerReports() map[string]Report {
 	rotated := persistence.KeyChange{User: layerUser, Before: keyState(), Given: []string{"MongoDB"}, Revoked: []string{"MongoDB", "Redis"}}
 	revoked := rotated
 	revoked.Given = nil
+	counted := persistence.Answer{Kind: record.Metrics, Found: true, Fields: map[string]record.Value{"lanyard_messages_inbound": int64(1234567), "lanyard_2xx_responses": 1.5}}
+	counted.From = origin("MongoDB", record.Entry{Place: "metrics", Apps: forkOnly, Fields: counted.Fields})
+	counted.All = []persistence.Origin{counted.From, origin("Redis", record.Entry{Place: "lanyard:metrics_v1", Apps: forkOnly,
+		Fields:     map[string]record.Value{"lanyard_messages_inbound": 1e6, "lanyard_2xx_responses": 1.5, "an_own_counter": int64(7)},
+		Unreadable: map[string]string{"lanyard_5xx_responses": "negative", "type": "the name is reserved for the document itself"}})}
+	odd := layerFacts(invocation.MetricsShow)
+	odd.Exit = exit.Rejects
+	flushed := []persistence.Flushed{
+		{Store: "MongoDB", Before: map[string]record.Value{"lanyard_messages_inbound": int64(100)}, After: map[string]record.Value{"lanyard_messages_inbound": int64(105), "lanyard_2xx_responses": int64(3)}},
+		{Store: "Redis", Before: map[string]record.Value{"lanyard_messages_inbound": int64(90)}, After: map[string]record.Value{"lanyard_messages_inbound": int64(105), "lanyard_2xx_responses": int64(3)}},
+	}
+	once := Flush{Layer: layerFacts(invocation.MetricsFlush), URL: "http://xxxxx@lanyard:4001/metrics", Instance: "lanyard:4001", Scrapes: 1, Stores: flushed}
+	dry, refused, every := once, once, once
+	dry.DryRun = true
+	refused.Exit, refused.Warnings = exit.Rejects, []string{"lanyard_5xx_responses is not flushed: it is negative"}
+	refused.Refused, refused.Missing = map[string]string{"lanyard_5xx_responses": "it is negative"}, []string{"lanyard_4xx_responses", "lanyard_presence_updates"}
+	every.Every, every.Scrapes, every.Failed, every.Exit, every.Err = time.Minute, 60, 2, exit.Failed, errors.New("scrape lanyard:4001: no answer in time")
 	owner := record.KeyOwner{Place: "api_keys", Apps: forkOnly, User: layerUser}
 	stray := record.KeyOwner{Place: "api_key:" + record.Fingerprint(oldKey), Apps: upstream, Fault: "it names no user"}
 	return map[string]Report{
@@ -114,6 +132,12 @@ func layerReports() map[string]Report {
 		"apikey-whois": KeyOwners{layerFacts(invocation.APIKeyWhois), newKey, []persistence.KeyOwner{
 			{Store: "MongoDB", AppKeys: true, KeyOwner: owner}, {Store: "Redis", KeyOwner: stray},
 		}},
+		"metrics-show":    Metrics{odd, counted, []string{"MongoDB", "Redis"}},
+		"metrics-none":    Metrics{layerFacts(invocation.MetricsShow), persistence.Answer{Kind: record.Metrics}, []string{"MongoDB", "Redis"}},
+		"metrics-flush":   once,
+		"metrics-dry-run": dry,
+		"metrics-refused": refused,
+		"metrics-every":   every,
 	}
 }
 

@@ -3,6 +3,7 @@ package report
 import (
 	"io"
 	"maps"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -126,6 +127,10 @@ func counterText(v record.Value) string {
 		return "-"
 	case int64:
 		return ui.Thousands(n)
+	case float64:
+		if whole := int64(n); math.Abs(n) < 1<<53 && float64(whole) == n {
+			return ui.Thousands(whole)
+		}
 	}
 	return string(record.JSON(v))
 }
@@ -170,7 +175,7 @@ func (f Flush) Text(l ui.Style) string {
 	t := newBuilder(l)
 	switch {
 	case f.DryRun:
-		t.Wrap("", "Nothing was written: this is what a flush of "+f.URL+" would do.")
+		t.Wrap("", "Dry run: nothing was written. This is what a flush of "+f.URL+" would do.")
 	case f.Every > 0:
 		text := ui.Plural(f.Scrapes, "flush") + " of " + f.URL + "."
 		if f.Failed > 0 {

@@ -143,7 +143,7 @@ func (t *builder) statusStore(s StoreStatus) {
 		for i, server := range s.Servers {
 			rows[i] = serverRow(server)
 		}
-		t.indentedTable(ui.Table{Head: []string{"server", "address", "role", "ping", "TLS", "lag", "keeps"}, Rows: rows})
+		t.indentedTable(ui.Table{Head: []string{"server", "address", "role", "ping", "TLS", "lag", "keeps"}, Rows: rows, Folds: true})
 	}
 	for _, text := range s.Unchecked {
 		t.Wrap("  ", t.Paint(ui.Yellow, "Not looked at: ")+ui.ShownText(text))
@@ -185,6 +185,7 @@ func lag(s record.Server) string {
 // indentedTable writes a table two columns further right.
 func (t *builder) indentedTable(table ui.Table) {
 	inner := newBuilder(t.Style)
+	inner.Width = max(0, inner.Width-2)
 	inner.Table(table)
 	for line := range strings.Lines(inner.String()) {
 		t.WriteString("  " + line)
@@ -244,14 +245,26 @@ func (t *builder) statusFaults(s StatusReport) {
 	}
 	t.Line("")
 	t.Line("%s", t.Paint(ui.Bold, "Needs attention:"))
+	told := make(map[string]bool) // commands about users
 	for _, f := range list {
 		t.Wrap("  "+t.Paint(ui.Yellow, fmt.Sprintf("%-7s", f.store.Name))+"  ", f.text())
 		for _, step := range s.mend(f) {
 			const indent = "           "
+			commands := step.Commands
+			if step.ofUsers {
+				commands = slices.DeleteFunc(slices.Clone(commands), func(c string) bool { return told[c] })
+				for _, command := range commands {
+					told[command] = true
+				}
+				if len(commands) == 0 {
+					t.Wrap(indent, "what is listed above mends this, too")
+					continue
+				}
+			}
 			if step.Why != "" {
 				t.Wrap(indent, step.Why)
 			}
-			for _, command := range step.Commands {
+			for _, command := range commands {
 				t.Line("%s  %s", indent, t.Paint(ui.Bold, command))
 			}
 		}

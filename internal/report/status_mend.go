@@ -157,6 +157,8 @@ func them(n int64) string {
 type Step struct {
 	Why      string   `json:"why,omitempty"`
 	Commands []string `json:"commands"`
+
+	ofUsers bool // each command is about users, and does not have to be given twice
 }
 
 // mend returns what mends a fault, a step after the other.
@@ -235,7 +237,12 @@ func (s StatusReport) steps(f StoreFault) []Step {
 	case record.HalfAPIKey, record.StrayAPIKey:
 		return s.perUser(f, invocation.APIKeyRotate, "give the user a new API key, in place of all that there are (apikey revoke takes them away alone):")
 	case record.LayoutsDiffer:
-		return s.perUser(f, invocation.KVUnify, "")
+		if users := f.userIDs(); len(users) > 0 {
+			step := Step{Why: "make them the same; of two values the one that Lanyard reads stays:"}
+			step.Commands = []string{s.Again.As(invocation.KVUnify+" "+strings.Join(users, " "), invocation.LayerFlags...).String()}
+			return f.withRest(step, len(users))
+		}
+		return []Step{}
 	case record.WrongTypes:
 		return f.wrongTypes()
 	case record.Expires:
@@ -300,16 +307,29 @@ func (s StatusReport) mendTimes(f StoreFault, sweep, migrate string, source bool
 
 // perUser returns a command for each user that the fault names.
 func (s StatusReport) perUser(f StoreFault, name, why string) []Step {
-	step := Step{Why: why}
-	for _, user := range f.Users {
-		if _, ok := record.ParseUserID(user); ok {
-			step.Commands = append(step.Commands, s.Again.As(name+" "+user, invocation.LayerFlags...).String())
-		}
+	step := Step{Why: why, ofUsers: true}
+	for _, user := range f.userIDs() {
+		step.Commands = append(step.Commands, s.Again.As(name+" "+user, invocation.LayerFlags...).String())
 	}
 	if len(step.Commands) == 0 {
 		return nil
 	}
-	if more := f.Count - int64(len(step.Commands)); more > 0 {
+	return f.withRest(step, len(step.Commands))
+}
+
+// userIDs returns those that the fault names and that are ids of users.
+func (f StoreFault) userIDs() (list []string) {
+	for _, user := range f.Users {
+		if _, ok := record.ParseUserID(user); ok {
+			list = append(list, user)
+		}
+	}
+	return list
+}
+
+// withRest returns the step for so many users, and says how many are left for the next time.
+func (f StoreFault) withRest(step Step, users int) []Step {
+	if more := f.Count - int64(users); more > 0 {
 		return []Step{step, {Why: ui.Plural(more, "more user") + " will be named next time", Commands: []string{}}}
 	}
 	return []Step{step}

@@ -36,6 +36,9 @@ type Table struct {
 	// they do not add up.
 	Sums bool
 
+	// Folds tells that each row goes on in a second line where the table is too wide.
+	Folds bool
+
 	// Colours are those of numbers other than zero, by column.
 	Colours map[string]string
 }
@@ -47,6 +50,13 @@ func (t *Text) Table(table Table) {
 		for i, cell := range row {
 			width[i] = max(width[i], Columns(cell))
 		}
+	}
+	first, indent := len(width), "    "
+	if table.Folds {
+		first = t.fitting(width)
+	}
+	if first < len(width) && width[0]+4+total(width[first:]) <= t.Width {
+		indent = strings.Repeat(" ", width[0]+4)
 	}
 	line := func(row []string, painted bool) string {
 		cells := make([]string, len(row))
@@ -61,19 +71,41 @@ func (t *Text) Table(table Table) {
 				cells[i] = space + cell
 			}
 		}
-		return strings.TrimRight(strings.Join(cells, "  "), " ")
+		text := strings.TrimRight(strings.Join(cells, "  "), " ")
+		if first == len(cells) {
+			return text
+		}
+		text = strings.TrimRight(strings.Join(cells[:first], "  "), " ")
+		if further := strings.TrimRight(strings.Join(cells[first:], "  "), " "); further != "" {
+			text = strings.TrimPrefix(text+"\n", "\n") + indent + further
+		}
+		return text
 	}
 	t.Line("%s", t.Paint(Bold, line(table.Head, false)))
 	for i, row := range table.Rows {
 		if table.Sums && i == len(table.Rows)-1 {
-			all := 2 * (len(width) - 1)
-			for _, n := range width {
-				all += n
-			}
-			t.Line("%s", strings.Repeat("-", all))
+			t.Line("%s", strings.Repeat("-", total(width)))
 		}
 		t.Line("%s", line(row, true))
 	}
+}
+
+// total returns how wide columns are together.
+func total(width []int) int {
+	all := 2 * (len(width) - 1)
+	for _, n := range width {
+		all += n
+	}
+	return all
+}
+
+// fitting returns how many columns of a table stand in the first line of a row.
+func (t *Text) fitting(width []int) int {
+	n := len(width)
+	for t.Width > 0 && n > 1 && total(width[:n]) > t.Width {
+		n--
+	}
+	return n
 }
 
 // NumberRow returns a row of a table: a name, and numbers.
