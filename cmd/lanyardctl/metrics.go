@@ -12,9 +12,19 @@ import (
 	"github.com/lanyardctl/lanyardctl/persistence"
 )
 
+const metricsLong = `Show the counters that Lanyard keeps in its stores, and add to them what a running
+Lanyard has counted.
+
+Exit status
+  0    done
+  1    error
+  2    the command was called in a wrong way
+  3    done, but a counter cannot be read or used
+  130  interrupted`
+
 func newMetrics(p program) *cobra.Command {
 	return newGroup("metrics", "Show the stored counters, and flush those of a running Lanyard",
-		"Commands about the counters that Lanyard keeps in its stores.\n\n"+exitStatus,
+		metricsLong,
 		newMetricsShow(p), newMetricsFlush(p))
 }
 
