@@ -165,7 +165,11 @@ func (k KVWrite) Text(look ui.Style) string {
 	}
 	if len(k.Changed) > 0 {
 		t.Line("")
-		t.Line("Where:")
+		where := "Where:"
+		if len(changed) == 0 {
+			where = "Lanyard reads the same pairs as before; these places change:"
+		}
+		t.Line("%s", where)
 		for _, o := range k.Changed {
 			t.Line("  %-7s  %s", o.Store, ui.ShownWord(o.Place))
 		}

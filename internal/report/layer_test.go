@@ -83,6 +83,8 @@ func layerReports() map[string]Report {
 	written := persistence.KVResult{User: layerUser, Before: before, After: after, Published: true, Listeners: 2, Changed: []persistence.Origin{
 		origin("MongoDB", record.Entry{Place: "kv"}), origin("Redis", record.Entry{Place: "lanyard:user_kv:94490510688792576"}),
 	}}
+	unified := written
+	unified.Before, unified.Changed = after, written.Changed[1:]
 	unpublished := written
 	unpublished.Published, unpublished.Listeners, unpublished.PublishErr = false, 0, persistence.ErrNoChannel
 	partial := layerFacts(invocation.KVSet)
@@ -119,6 +121,7 @@ func layerReports() map[string]Report {
 		"kv-get":         KVField{layerFacts(invocation.KVGet), layerUser, "bio", pairs.Fields["bio"], pairs.From},
 		"kv-write":       KVWrite{layerFacts(invocation.KVSet), invocation.KVSet, layerUser, written, false},
 		"kv-dry-run":     KVWrite{layerFacts(invocation.KVSet), invocation.KVSet, layerUser, unpublished, true},
+		"kv-unified":     KVWrite{layerFacts(invocation.KVUnify), invocation.KVUnify, layerUser, unified, false},
 		"kv-unpublished": KVWrite{layerFacts(invocation.KVSet), invocation.KVSet, layerUser, unpublished, false},
 		"kv-unchanged":   KVWrite{layerFacts(invocation.KVSet), invocation.KVSet, layerUser, persistence.KVResult{Before: before, After: before}, false},
 		"kv-partial":     KVWrite{partial, invocation.KVSet, layerUser, unpublished, false},
