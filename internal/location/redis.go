@@ -163,6 +163,12 @@ func explainRedis(err error, at SourceOptions) error {
 		return exit.Failure(err, "bring its master back, or name another server, then run the same command again; replica-serve-stale-data yes lets a replica answer without its master")
 	case errors.Is(err, redis.ErrReadOnly):
 		return exit.Failure(err, "name its master in "+from+" (INFO replication says which it is), or make it the master")
+	case errors.Is(err, redis.ErrMemory):
+		return exit.Failure(err, "give it more memory (CONFIG SET maxmemory BYTES)")
+	case errors.Is(err, redis.ErrDisk):
+		return exit.Failure(err, "see in its log why it cannot write, such as a full disk (INFO persistence)")
+	case errors.Is(err, redis.ErrReplicas):
+		return exit.Failure(err, "bring its replicas back (INFO replication)")
 	case errors.Is(err, redis.ErrMaxClients):
 		return exit.Failure(err, "close other clients, or raise maxclients (CONFIG SET maxclients N), then run the same command again")
 	case errors.Is(err, redis.ErrProtected):

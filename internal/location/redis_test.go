@@ -1,10 +1,12 @@
 package location
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/lanyardctl/lanyardctl/internal/exit"
 	"github.com/lanyardctl/lanyardctl/store/rdb"
 	"github.com/lanyardctl/lanyardctl/store/redis"
 )
@@ -29,6 +31,18 @@ func TestDoubtfulSourcesAreNamed(t *testing.T) {
 	} {
 		if got := strings.Join(redisWarnings(tc.info), "\n"); got != tc.want {
 			t.Errorf("%+v: %q", tc.info, got)
+		}
+	}
+}
+
+func TestWhatToDoIsToldWhereAServerTakesNoWrites(t *testing.T) {
+	for reason, want := range map[error]string{
+		redis.ErrReadOnly: "name its master in REDIS_URI", redis.ErrMemory: "give it more memory",
+		redis.ErrDisk: "see in its log why it cannot write", redis.ErrReplicas: "bring its replicas back",
+	} {
+		err := explainRedis(&redis.Error{Addr: "10.0.0.7:6379", Reason: reason}, SourceOptions{Location: Location{From: "REDIS_URI"}})
+		if known, ok := errors.AsType[*exit.Error](err); !ok || !strings.HasPrefix(known.Hint, want) {
+			t.Errorf("%v: %+v", reason, err)
 		}
 	}
 }
