@@ -286,7 +286,7 @@ func (l *Layer) Owners(ctx context.Context, key string) ([]KeyOwner, error) {
 			owners, err = s.KeyOwners(ctx, key)
 			return err
 		})
-		if err != nil {
+		if err != nil && !l.leaveOut(ctx, s, record.APIKeys, err) {
 			return list, err
 		}
 		for _, o := range owners {

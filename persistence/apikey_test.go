@@ -1,9 +1,11 @@
 package persistence_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"testing"
 
 	"github.com/lanyardctl/lanyardctl/persistence"
@@ -153,5 +155,41 @@ func TestAnAppWithoutItsKeyStore(t *testing.T) {
 	}
 	if _, err := persistence.New(record.Fork, nil, nil).APIKey(t.Context(), user, persistence.Question{}); !errors.Is(err, persistence.ErrNoStore) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// away is a store that fails at each question about API keys.
+type away struct{ store }
+
+func (away) Entries(context.Context, record.Kind, record.UserID) ([]record.Entry, error) {
+	return nil, errKilled
+}
+
+func (away) KeyOwners(context.Context, string) ([]record.KeyOwner, error) { return nil, errKilled }
+
+// TestAKeyIsNotMissingWhereItsStoreFails asks with Fallback: no other store stands in for the one in which the app looks
+// API keys up, while any other can be left out.
+func TestAKeyIsNotMissingWhereItsStoreFails(t *testing.T) {
+	t.Parallel()
+	for name, fails := range map[string]bool{"MongoDB": true, "Redis": false} {
+		w := newWorld(record.Fork)
+		if _, err := w.RotateAPIKey(t.Context(), user, "key", false); err != nil {
+			t.Fatal(err)
+		}
+		i := slices.IndexFunc(w.Stores, func(s persistence.Store) bool { return s.Name == name })
+		w.Stores[i].Persistence = away{}
+		told := 0
+		w.Fallback, w.Notify = true, func(string) { told++ }
+		state, err := w.APIKey(t.Context(), user, persistence.Question{})
+		if errors.Is(err, errKilled) != fails || (state.Current == "key") == fails {
+			t.Errorf("%s fails: %+v, %v", name, state, err)
+		}
+		owners, err := w.Owners(t.Context(), "key")
+		if errors.Is(err, errKilled) != fails || (len(owners) == 1) == fails {
+			t.Errorf("%s fails: %+v, %v", name, owners, err)
+		}
+		if (told == 2) == fails {
+			t.Errorf("%s fails: told %d times", name, told)
+		}
 	}
 }

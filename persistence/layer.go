@@ -163,9 +163,22 @@ func (l *Layer) entries(ctx context.Context, s Store, kind record.Kind, user rec
 		entries, err = s.Entries(ctx, kind, user)
 		return err
 	})
-	if err != nil && l.Fallback && ctx.Err() == nil {
-		l.Notify(fmt.Sprintf("%v: as the app does, the next store is asked in its place, which may hold older values", err))
+	if err != nil && l.leaveOut(ctx, s, kind, err) {
 		return nil, nil
 	}
 	return entries, err
+}
+
+// leaveOut reports whether a store that failed is taken for one that holds nothing, and tells so. Of API keys that would
+// say that there is none: the app asks no other store for them.
+func (l *Layer) leaveOut(ctx context.Context, s Store, kind record.Kind, err error) bool {
+	if !l.Fallback || ctx.Err() != nil || kind == record.APIKeys && s.AppKeys {
+		return false
+	}
+	does := "as the app does, the next store is asked in its place, which may hold older values"
+	if kind == record.APIKeys {
+		does = "what it holds is left out; the app does not look API keys up there"
+	}
+	l.Notify(fmt.Sprintf("%v: %s", err, does))
+	return true
 }
