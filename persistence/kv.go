@@ -78,7 +78,7 @@ func (l *Layer) ChangeKV(ctx context.Context, user record.UserID, c KVChange) (K
 
 // UnifyKV makes the pairs of the user the same in every place of every store: those that the app reads, and those that only
 // other places have. Where places differ in a pair, the one that the app reads wins. Set, Unset and Replace of c do not matter.
-// A place that keeps texts alone gets no other values.
+// A place that keeps texts alone gets no other values, and Redis none that JSON has not.
 func (l *Layer) UnifyKV(ctx context.Context, user record.UserID, c KVChange) (KVResult, error) {
 	all, err := l.KV(ctx, user, Question{Everything: true})
 	if err != nil {
@@ -111,6 +111,7 @@ type kvWrite struct {
 	unify bool            // the pairs of the first place stay, and those that it lacks come from Set
 
 	carried map[string]record.Value // what the app reads from a later place, as the first one holds no pairs
+	from    Origin                  // that place
 	settled map[string]record.Value // what the first place holds after the change
 	result  KVResult
 }
@@ -128,7 +129,7 @@ func (w *kvWrite) run(ctx context.Context) (KVResult, error) {
 		}
 	}
 	if before.Found {
-		w.carried = before.Fields
+		w.carried, w.from = before.Fields, before.From
 	}
 	for i, s := range w.Stores {
 		if err := w.store(ctx, i, s); err != nil {
@@ -250,6 +251,9 @@ func (w *kvWrite) decide(e record.Entry) (record.PairChange, error) {
 	stands := e.Fields
 	if len(stands) == 0 {
 		stands = w.carried
+		if err := w.checkCarried(e); err != nil {
+			return record.PairChange{}, err
+		}
 	}
 	if !w.Replace {
 		maps.Copy(wanted, stands)
@@ -276,7 +280,42 @@ func (w *kvWrite) decide(e record.Entry) (record.PairChange, error) {
 	return w.change(e, wanted), checkLimits(difference(stands, wanted).Set, len(wanted))
 }
 
+// UncarriedError tells that the app would see pairs no more. It reads them in a later store, as the first one holds none of
+// the user, and they cannot be written to that one.
+type UncarriedError struct {
+	Origin
+	Fields []string
+	Fault  string // of the first of them
+}
+
+func (e *UncarriedError) Error() string {
+	more := ""
+	if n := len(e.Fields) - 1; n > 0 {
+		more = fmt.Sprintf(" (and %d more)", n)
+	}
+	return fmt.Sprintf("%s: %s: field %q%s: %s, and the app would see it no more after this write", e.Store, e.Place, e.Fields[0], more, e.Fault)
+}
+
+// checkCarried fails where pairs cannot come along to a place that holds none, and are not themselves changed.
+func (w *kvWrite) checkCarried(e record.Entry) error {
+	if w.Replace || w.from.Place == e.Place {
+		return nil
+	}
+	lost := &UncarriedError{Origin: w.from}
+	for _, name := range slices.Sorted(maps.Keys(w.from.Unreadable)) {
+		if _, known := w.carried[name]; !known && !w.named[name] {
+			lost.Fields = append(lost.Fields, name)
+		}
+	}
+	if len(lost.Fields) == 0 {
+		return nil
+	}
+	lost.Fault = w.from.Unreadable[lost.Fields[0]]
+	return lost
+}
+
 // follow says what becomes of a place that holds what the first one does of the changed pairs. One without pairs gets all.
+// Values that JSON has not, such as a date of MongoDB's, stay where they are: Redis cannot hold them.
 func (w *kvWrite) follow(e record.Entry, own bool) record.PairChange {
 	wanted := maps.Clone(e.Fields)
 	if wanted == nil {
@@ -287,7 +326,7 @@ func (w *kvWrite) follow(e record.Entry, own bool) record.PairChange {
 		clear(wanted)
 	}
 	for name, v := range w.settled {
-		if all || w.named[name] {
+		if _, portable := record.ExactJSON(v); portable && (all || w.named[name]) {
 			wanted[name] = v
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -62,6 +63,45 @@ func TestPairsThatTheAppReadsElsewhereComeAlong(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.same(t, values{"kept": "1", "new": "3"})
+}
+
+// A field of Redis that cannot be read cannot come along, and would be seen no more.
+func TestPairsThatCannotComeAlongAreAnError(t *testing.T) {
+	t.Parallel()
+	l, redis, mongo := shelves(record.Fork)
+	redis.entries[record.KV] = []record.Entry{{
+		Place: "lanyard:user_kv:", Apps: forks, Fields: values{"a": "1"}, Unreadable: map[string]string{"b": "the value is not valid UTF-8"},
+	}}
+	var lost *persistence.UncarriedError
+	if _, err := l.ChangeKV(t.Context(), user, set(values{"c": "3"})); !errors.As(err, &lost) || !slices.Equal(lost.Fields, []string{"b"}) {
+		t.Errorf("got %v", err)
+	}
+	if got := pairsOf(t, &mongo.Persistence); len(got) != 0 {
+		t.Errorf("MongoDB holds %v", got)
+	}
+	for _, c := range []persistence.KVChange{set(values{"b": "2"}), {Unset: []string{"b"}}, {Set: values{"c": "3"}, Replace: true}} {
+		if _, err := l.ChangeKV(t.Context(), user, c); err != nil {
+			t.Errorf("%+v: %v", c, err)
+		}
+		mongo.SetPairs(user, nil)
+	}
+}
+
+// MongoDB holds values that Redis cannot.
+func TestValuesThatJSONHasNotStayWhereTheyAre(t *testing.T) {
+	t.Parallel()
+	w := newWorld(record.Fork)
+	date := record.Opaque{Type: 9, Data: []byte("12345678")}
+	w.mongo.SetPairs(user, values{"date": date, "a": "1"})
+	if _, err := w.ChangeKV(t.Context(), user, set(values{"b": "2"})); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.UnifyKV(t.Context(), user, persistence.KVChange{}); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(values{"a": "1", "b": "2"}, pairsOf(t, w.redis)) + cmp.Diff(values{"a": "1", "b": "2", "date": date}, pairsOf(t, w.mongo)); diff != "" {
+		t.Error(diff)
+	}
 }
 
 func TestADryRunWritesNothing(t *testing.T) {

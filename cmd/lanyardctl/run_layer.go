@@ -134,12 +134,15 @@ func (r *layerRun) explain(err error, otherwise string) error {
 		limit   *persistence.LimitError
 		fault   *persistence.FaultError
 		key     *persistence.KeyError
+		lost    *persistence.UncarriedError
 	)
 	switch {
 	case errors.As(err, &limit):
 		return exit.Failure(err, "")
 	case errors.Is(err, persistence.ErrNotText):
 		return exit.Failure(err, "write it as a text, or --app fork where it is the fork")
+	case errors.As(err, &lost):
+		return exit.Failure(err, "set each such field (kv set), or delete it (kv del); get USER --explain names them")
 	case errors.As(err, &fault):
 		return exit.Failure(err, r.faultHint(fault))
 	case errors.Is(err, persistence.ErrNoKeyStore):
