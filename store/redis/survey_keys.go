@@ -298,7 +298,7 @@ func (n *nodeSurvey) takePair(fork, upstream layout.Found) {
 	switch {
 	case !exists || !too: // removed meanwhile
 	case fork.State == layout.WrongType || upstream.State == layout.WrongType: // which is told by itself
-	case ours.Fault != "" || theirs.Fault != "":
+	case ours.Fault != "" || theirs.Fault != "" || len(ours.Unreadable)+len(theirs.Unreadable) > 0:
 		n.blurred++
 	case differ(ours.Fields, theirs.Fields):
 		n.fault(record.LayoutsDiffer, fork.Layout, user)
