@@ -8,8 +8,11 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/lanyardctl/lanyardctl/persistence"
 	"github.com/lanyardctl/lanyardctl/record"
+	"github.com/lanyardctl/lanyardctl/store/mem"
 )
 
 func TestANewAPIKeyHasTheAppsForm(t *testing.T) {
@@ -191,5 +194,78 @@ func TestAKeyIsNotMissingWhereItsStoreFails(t *testing.T) {
 		if (told == 2) == fails {
 			t.Errorf("%s fails: told %d times", name, told)
 		}
+	}
+}
+
+// keyring is a store with any number of API keys of one user, which tells a log what is done to them.
+type keyring struct {
+	mem.Persistence
+	name    string
+	found   []record.Entry
+	current string
+	log     *[]string
+}
+
+func (k *keyring) FindAPIKeys(context.Context, record.UserID) ([]record.Entry, error) {
+	return k.found, nil
+}
+
+func (k *keyring) Entries(context.Context, record.Kind, record.UserID) ([]record.Entry, error) {
+	return []record.Entry{{Apps: record.AllApps, APIKey: k.current, Authenticates: true}}, nil
+}
+
+func (k *keyring) RevokeAPIKeys(_ context.Context, _ record.UserID, keys []string, keepTrace bool) error {
+	*k.log = append(*k.log, fmt.Sprint(k.name, " loses ", keys, ", trace: ", keepTrace))
+	return nil
+}
+
+func (k *keyring) GiveAPIKey(_ context.Context, _ record.App, _ record.UserID, key string) (bool, error) {
+	*k.log = append(*k.log, k.name+" gets "+key)
+	k.current = key
+	return true, nil
+}
+
+func TestWhatIsDoneToTheKeysOfEachStore(t *testing.T) {
+	t.Parallel()
+	var log []string
+	key := func(text string, authenticates bool) record.Entry {
+		return record.Entry{Apps: record.AllApps, APIKey: text, Authenticates: authenticates}
+	}
+	mongo := &keyring{name: "MongoDB", log: &log, found: []record.Entry{key("half", false), key("old", true), key("stray", true)}}
+	redis := &keyring{name: "Redis", log: &log, found: []record.Entry{key("older", true), key("older", true)}}
+	l := persistence.New(record.Fork, &persistence.Store{Name: "Redis", Persistence: redis}, &persistence.Store{Name: "MongoDB", Persistence: mongo})
+	if _, err := l.RotateAPIKey(t.Context(), user, "new", false); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"Redis loses [older], trace: true", "MongoDB loses [stray], trace: true", "MongoDB gets new", "Redis gets new"}
+	if diff := cmp.Diff(want, log); diff != "" {
+		t.Errorf("a rotation: -want +got\n%s", diff)
+	}
+	log = nil
+	if _, err := l.RevokeAPIKeys(t.Context(), user, false); err != nil {
+		t.Fatal(err)
+	}
+	want = []string{"MongoDB loses [old stray], trace: false", "Redis loses [older], trace: false"}
+	if diff := cmp.Diff(want, log); diff != "" {
+		t.Errorf("a revocation: -want +got\n%s", diff)
+	}
+}
+
+// TestARevocationBetweenTheStoresOfARotation has another process revoke while the mirror does not have the new key yet.
+func TestARevocationBetweenTheStoresOfARotation(t *testing.T) {
+	t.Parallel()
+	w := newWorld(record.Fork)
+	w.mongo.SetAPIKey(user, "old")
+	w.redis.SetAPIKey(user, "old")
+	w.kill.check = func() {
+		if w.kill.calls == 2 { // MongoDB has the new key
+			if err := w.mongo.Persistence.RevokeAPIKeys(t.Context(), user, []string{"new"}, false); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	_, err := w.RotateAPIKey(t.Context(), user, "new", false)
+	if keys := w.keys(t); !errors.Is(err, persistence.ErrOtherKey) || len(keys) != 0 {
+		t.Errorf("%v, and %d keys authenticate", err, len(keys))
 	}
 }
