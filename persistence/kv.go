@@ -391,7 +391,7 @@ func (w *kvWrite) fits(s Store, e record.Entry, c record.PairChange) error {
 	}
 	it := s.Limits().Apply(record.Item{Kind: record.KV, Record: &r})
 	for _, reject := range it.Rejects {
-		if _, set := c.Set[reject.Field]; set || it.Record == nil {
+		if _, set := c.Set[reject.Field]; set {
 			return &StoreError{s.Name, fmt.Errorf("it cannot hold the field %q: %s", reject.Field, reject.Detail)}
 		}
 	}

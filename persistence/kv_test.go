@@ -159,6 +159,12 @@ func TestTheAppsLimits(t *testing.T) {
 	if _, err := w.ChangeKV(t.Context(), user, change); err != nil {
 		t.Error(err)
 	}
+	for i := range 100 {
+		w.mongo.SetPair(user, fmt.Sprint("written before there was a limit", i), "v")
+	}
+	if _, err := w.ChangeKV(t.Context(), user, persistence.KVChange{Unset: []string{"f0"}}); err != nil {
+		t.Error(err)
+	}
 }
 
 // TestAWriteThatIsKilledAnywhere kills a write before and after each of its changes: the same call again makes it whole.

@@ -19,9 +19,7 @@ type Store struct {
 	// Announcer tells running apps of changes; nil where the store cannot.
 	Announcer record.Announcer
 
-	// AppReads tells that the app reads the store at all; else it is a mirror. AppKeys tells that the app looks API keys up
-	// here.
-	AppReads, AppKeys bool
+	AppKeys bool // the app looks API keys up here
 }
 
 // Layer is the persistence layer of an app.
@@ -41,18 +39,18 @@ type Layer struct {
 // MongoDB, then Redis, and looks API keys up in MongoDB alone; for upstream, which reads Redis, MongoDB is a mirror.
 func New(app record.App, redis, mongo *Store) *Layer {
 	l := &Layer{App: app, Notify: func(string) {}}
-	add := func(s *Store, reads, keys bool) {
+	add := func(s *Store, keys bool) {
 		if s != nil {
-			s.AppReads, s.AppKeys = reads, keys
+			s.AppKeys = keys
 			l.Stores = append(l.Stores, *s)
 		}
 	}
 	if app == record.Upstream {
-		add(redis, true, true)
-		add(mongo, false, false)
+		add(redis, true)
+		add(mongo, false)
 	} else {
-		add(mongo, true, true)
-		add(redis, true, false)
+		add(mongo, true)
+		add(redis, false)
 	}
 	return l
 }
@@ -142,7 +140,7 @@ func (l *Layer) ask(ctx context.Context, kind record.Kind, user record.UserID, q
 		}
 		for _, e := range entries {
 			o := Origin{s.Name, e}
-			if !a.Found && l.reads(s, e) && take(&a, &o) {
+			if !a.Found && e.Apps.Has(l.App) && take(&a, &o) {
 				a.Found, a.From, a.Index = true, o, len(a.All)
 			}
 			a.All = append(a.All, o)
@@ -153,9 +151,6 @@ func (l *Layer) ask(ctx context.Context, kind record.Kind, user record.UserID, q
 	}
 	return a, nil
 }
-
-// reads reports whether the app reads the entry of the store.
-func (l *Layer) reads(s Store, e record.Entry) bool { return s.AppReads && e.Apps.Has(l.App) }
 
 // entries reads what a store holds. With Fallback, a store that fails holds nothing.
 func (l *Layer) entries(ctx context.Context, s Store, kind record.Kind, user record.UserID) (entries []record.Entry, err error) {
