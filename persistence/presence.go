@@ -88,7 +88,7 @@ func takeTime(a *Answer, o *Origin) bool {
 	moment, reason, detail := record.Timestamp(a.Kind, o.Time, record.Bounds{Earliest: math.MinInt64, Latest: math.MaxInt64})
 	n, whole := o.Time.(int64)
 	switch {
-	case whole && (a.Kind == record.LastSeen || !moment.Normalised) && showable(a.Kind, n):
+	case whole && showable(a.Kind, n):
 		a.Time = n // the app asks for no more
 		return true
 	case reason == "" && showable(a.Kind, moment.Time):

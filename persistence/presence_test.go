@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/lanyardctl/lanyardctl/internal/retry"
 	"github.com/lanyardctl/lanyardctl/persistence"
@@ -180,5 +181,51 @@ func TestWhichAPIKeyAuthenticates(t *testing.T) {
 		if err != nil || state.Current != c.want || state.From.Store != c.store || len(state.All) != len(c.redis)+len(c.mongo) {
 			t.Errorf("%s: %+v, %v", c.name, state, err)
 		}
+	}
+}
+
+func TestWhichTimesCanBeShown(t *testing.T) {
+	t.Parallel()
+	const beyond = "it lies beyond the year 9999"
+	for _, c := range []struct {
+		kind        record.Kind
+		time        any
+		fault       string
+		found       bool
+		want        int64
+		wantedFault string
+	}{
+		{kind: record.LastSeen, time: int64(253402300799999), found: true, want: 253402300799999},
+		{kind: record.LastSeen, time: int64(-1), wantedFault: "implausible-timestamp: negative"},
+		{kind: record.MonitoringSince, time: int64(253402300799), found: true, want: 253402300799},
+		{kind: record.MonitoringSince, time: int64(1664641326417), found: true, want: 1664641326},
+		{kind: record.LastSeen, time: time.Date(12000, 1, 1, 0, 0, 0, 0, time.UTC), wantedFault: beyond},
+		{kind: record.LastSeen, time: time.Date(12000, 1, 1, 0, 0, 0, 0, time.UTC), fault: "a date", wantedFault: "a date"},
+		{kind: record.LastSeen, time: "never", fault: "a text", wantedFault: "a text"},
+		{kind: record.LastSeen, time: "never", wantedFault: "not-a-timestamp: neither a number nor an ISO 8601 time"},
+		{kind: record.LastSeen, time: "1650000000000", fault: "a text", found: true, want: 1650000000000, wantedFault: "a text"},
+	} {
+		l, _, mongo := shelves(record.Fork)
+		mongo.entries[c.kind] = []record.Entry{{Place: "a place", Apps: forks, Time: c.time, Fault: c.fault}}
+		ask := l.LastSeen
+		if c.kind == record.MonitoringSince {
+			ask = l.MonitoringSince
+		}
+		a, err := ask(t.Context(), user, persistence.Question{})
+		if err != nil || a.Found != c.found || a.Time != c.want || a.All[0].Fault != c.wantedFault {
+			t.Errorf("%s %v: %+v, %v", c.kind, c.time, a, err)
+		}
+	}
+}
+
+func TestNoStoreTakesThePlaceOfOneAfterAnInterruption(t *testing.T) {
+	t.Parallel()
+	l, redis, mongo := shelves(record.Fork)
+	l.Fallback, mongo.err = true, context.Canceled
+	redis.entries[record.LastSeen] = []record.Entry{{Apps: forks, Time: int64(1)}}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if a, err := l.LastSeen(ctx, user, persistence.Question{}); !errors.Is(err, context.Canceled) {
+		t.Errorf("%+v, %v", a, err)
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"strings"
 	"time"
 
@@ -132,9 +131,6 @@ func (p *Persistence) times(
 	return entries, nil
 }
 
-// anyTime are the bounds in which every time is.
-var anyTime = record.Bounds{Earliest: math.MinInt64, Latest: math.MaxInt64}
-
 // timeIn returns a time as [record.Entry] has it, and why the app cannot read it.
 func timeIn(kind record.Kind, c record.Collection, v bson.RawValue) (t any, fault string) {
 	t = moment(v)
@@ -150,7 +146,7 @@ func timeIn(kind record.Kind, c record.Collection, v bson.RawValue) (t any, faul
 	if !ok {
 		return moment(v), "no integer, on which Lanyard crashes"
 	}
-	if m, reason, _ := record.Timestamp(kind, n, anyTime); kind == record.MonitoringSince && n > 0 && (m.Normalised || reason != "") {
+	if least, most := record.AppTimes(kind); kind == record.MonitoringSince && (n < least || n > most) {
 		return n, "not in seconds, on which Lanyard crashes"
 	}
 	return n, ""
