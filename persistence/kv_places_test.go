@@ -146,6 +146,10 @@ func TestWhatBecomesOfEachPlace(t *testing.T) {
 			change: set(values{"a-b": "1", "c": "2"}), changed: 2, wantMongo: values{"a-b": "1", "c": "2"}, wantOwn: values{"a-b": "1", "c": "2"},
 		},
 		{
+			name: "unified, where the app reads nothing", texts: values{"a": "1"}, unify: true, changed: 2,
+			wantMongo: values{"a": "1"}, wantOwn: values{"a": "1"}, wantTexts: values{"a": "1"},
+		},
+		{
 			name: "unified", mongo: values{"a": "1"}, own: values{"a-b": "2", "a": "3"}, texts: values{"n": "4", "a-b": "5"}, unify: true, change: persistence.KVChange{Unset: []string{"a"}, Replace: true},
 			changed: 3, wantMongo: values{"a": "1", "a-b": "2", "n": "4"}, wantOwn: values{"a": "1", "a-b": "2", "n": "4"}, wantTexts: values{"a": "1", "a-b": "2", "n": "4"},
 		},
