@@ -149,7 +149,6 @@ func (l *Layer) seeCounters(ctx context.Context, s Store) (seen *countersSeen, e
 			if seen, err = seenCounters(held, note); err != nil {
 				return nil, nil, err
 			}
-			seen.stored = maps.Clone(seen.stored)
 			return nil, nil, errSeen
 		})
 		if errors.Is(err, errSeen) {

@@ -432,3 +432,44 @@ func TestTheForkIsStoredAsItIs(t *testing.T) {
 		}
 	})
 }
+
+func TestADryRunOfWhichAStoreFailsWroteToNone(t *testing.T) {
+	t.Parallel()
+	a, b := new(counterStore), new(counterStore)
+	l := layerOf(record.Upstream, a, b)
+	if _, err := l.FlushCounters(t.Context(), scraped("a", int64(5)), false); err != nil {
+		t.Fatal(err)
+	}
+	b.unread = true
+	if _, err := l.FlushCounters(t.Context(), scraped("a", int64(6)), true); !errors.Is(err, errAway) || errors.As(err, new(*PartialError)) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestWhatIsKnownOfACounterStaysWhereItIsNotScraped(t *testing.T) {
+	t.Parallel()
+	s := new(counterStore)
+	l := layerOf(record.Upstream, s)
+	other := func(context.Context) (Scrape, error) {
+		return Scrape{Instance: "a", Counters: map[string]record.Value{"lanyard_messages_inbound": int64(1)}}, nil
+	}
+	for _, scrape := range []func(context.Context) (Scrape, error){scraped("a", int64(5)), other, scraped("a", int64(7))} {
+		if _, err := l.FlushCounters(t.Context(), scrape, false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if s.value() != int64(7) {
+		t.Errorf("%v is stored of 7", s.value())
+	}
+}
+
+func TestNothingIsScrapedWhereNoStoreCanBeRead(t *testing.T) {
+	t.Parallel()
+	_, err := layerOf(record.Upstream, &counterStore{unread: true}).FlushCounters(t.Context(), func(context.Context) (Scrape, error) {
+		t.Error("scraped")
+		return Scrape{}, nil
+	}, false)
+	if !errors.Is(err, errAway) {
+		t.Errorf("got %v", err)
+	}
+}
