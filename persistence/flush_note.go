@@ -64,6 +64,6 @@ func (n *number) UnmarshalJSON(text []byte) error {
 	if reason != "" {
 		return errors.New(detail)
 	}
-	n.v = whole(v)
+	n.v = v
 	return nil
 }

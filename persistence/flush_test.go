@@ -473,3 +473,29 @@ func TestNothingIsScrapedWhereNoStoreCanBeRead(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestWhenAScrapeMayBeOlderThanAnother(t *testing.T) {
+	t.Parallel()
+	none := counterState{}
+	at := func(v int64) counterState {
+		return counterState{Instances: map[string]counted{"a": {Seen: number{v}}}}
+	}
+	for _, c := range []struct {
+		name      string
+		seen, now counterState
+		want      bool
+	}{
+		{"nobody has flushed", none, none, false},
+		{"nobody has since", at(3), at(3), false},
+		{"somebody has since", at(3), at(4), true},
+		{"somebody has for the first time", none, at(4), true},
+		{"this flush has, and is repeated", at(3), at(5), false},
+		{"this flush has for the first time, and is repeated", none, at(5), false},
+		{"the note was taken away", at(3), none, true},
+	} {
+		rule := flushRule{instance: "a", scraped: int64(5)}
+		if got := rule.overtaken(c.seen, c.now); got != c.want {
+			t.Errorf("%s: %v", c.name, got)
+		}
+	}
+}
