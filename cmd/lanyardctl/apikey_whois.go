@@ -63,7 +63,6 @@ func newAPIKeyWhois(p program) *cobra.Command {
 		},
 	}
 	f.bindStores(cmd)
-	f.bindFallback(cmd)
 	f.bindRun(cmd)
 	return cmd
 }
