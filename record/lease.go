@@ -12,6 +12,9 @@ type Owner struct {
 	Run  string // random, so that a reused PID is not taken for the same process
 }
 
+// HeartbeatLasts is how long after its last heartbeat a process counts as alive where nothing else tells.
+const HeartbeatLasts = 15 * time.Second
+
 // SweepLease is the name of the lease of whoever changes documents in a way that can be taken back.
 const SweepLease = "sweep"
 

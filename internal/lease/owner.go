@@ -20,18 +20,15 @@ func Self() record.Owner {
 // HeartbeatEvery is how often an owner has to show that it lives.
 const HeartbeatEvery = 2 * time.Second
 
-// heartbeatLasts is how long after its last heartbeat an owner on another host counts as alive.
-const heartbeatLasts = 15 * time.Second
-
 // Alive reports whether the owner, whose last heartbeat is given, still runs, as seen from self at now. On the
 // owner's own host its process is asked for; elsewhere only the heartbeat can tell.
 func Alive(owner record.Owner, heartbeat time.Time, self record.Owner, now time.Time) bool {
 	silence := now.Sub(heartbeat)
 	if owner.Host != "" && owner.Host == self.Host && runtime.GOOS != "windows" {
 		// Process ids are used again, so one that was silent for long is another's.
-		return owner.PID != self.PID && processExists(owner.PID) && silence < 4*heartbeatLasts
+		return owner.PID != self.PID && processExists(owner.PID) && silence < 4*record.HeartbeatLasts
 	}
-	return silence < heartbeatLasts
+	return silence < record.HeartbeatLasts
 }
 
 func processExists(pid int) bool {

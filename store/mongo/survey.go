@@ -79,9 +79,6 @@ func (v *surveying) allowed(what string, err error) error {
 	return nil
 }
 
-// silentAfter is how long after its last heartbeat a run counts as ended.
-const silentAfter = 15 * time.Second
-
 func (v *surveying) interruptedRuns(ctx context.Context) error {
 	q := query{projection: bson.D{{Key: "_id", Value: 1}, {Key: "heartbeat", Value: 1}}}
 	for doc, err := range v.stream(ctx, CheckpointCollection, q) {
@@ -90,7 +87,7 @@ func (v *surveying) interruptedRuns(ctx context.Context) error {
 		}
 		id, _ := lookup(doc, "_id").StringValueOK()
 		last, ok := lookup(doc, "heartbeat").TimeOK()
-		if ok && v.now.Sub(last) < silentAfter {
+		if ok && v.now.Sub(last) < record.HeartbeatLasts {
 			continue
 		}
 		v.fault(record.Fault{Code: record.InterruptedRun, Place: CheckpointCollection, Count: 1, Detail: id})
