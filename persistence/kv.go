@@ -46,7 +46,11 @@ func (e *FaultError) Error() string { return fmt.Sprintf("%s: %s: %s", e.Store, 
 // ErrNotText tells that a value is no text, of which upstream's layout keeps nothing else.
 var ErrNotText = errors.New("upstream Lanyard keeps texts alone, and this value is none")
 
-// PartialError says that a write reached some stores and not others. The same call again mends it.
+// ErrCannotHold tells that a store cannot hold what a place would hold after a change.
+var ErrCannotHold = errors.New("it cannot hold")
+
+// PartialError says that a write reached some stores and not others. The same call again mends it, but for
+// [ErrCannotHold].
 type PartialError struct {
 	New, Old []string // what holds the new value, and what holds the old one, or may: stores, or places of one
 	Err      error
@@ -392,7 +396,7 @@ func (w *kvWrite) fits(s Store, e record.Entry, c record.PairChange) error {
 	it := s.Limits().Apply(record.Item{Kind: record.KV, Record: &r})
 	for _, reject := range it.Rejects {
 		if _, set := c.Set[reject.Field]; set {
-			return &StoreError{s.Name, fmt.Errorf("it cannot hold the field %q: %s", reject.Field, reject.Detail)}
+			return &StoreError{s.Name, fmt.Errorf("%w the field %q: %s", ErrCannotHold, reject.Field, reject.Detail)}
 		}
 	}
 	return nil

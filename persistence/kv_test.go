@@ -315,3 +315,21 @@ func TestRunningAppsAreTold(t *testing.T) {
 		t.Errorf("%+v, %v", result, err)
 	}
 }
+
+// narrow is a store that holds little.
+type narrow struct{ store }
+
+func (narrow) Limits() record.Limits {
+	return record.Limits{MaxDocument: 200, Server: "a small server"}
+}
+
+func TestWhatAMirrorCannotHoldIsNoMatterOfTryingAgain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(record.Upstream)
+	w.Stores[1].Persistence = narrow{w.mongo}
+	_, err := w.ChangeKV(t.Context(), user, set(values{"a": strings.Repeat("x", 300)}))
+	var partial *persistence.PartialError
+	if !errors.Is(err, persistence.ErrCannotHold) || !errors.As(err, &partial) {
+		t.Errorf("got %v", err)
+	}
+}

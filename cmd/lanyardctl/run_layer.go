@@ -153,6 +153,8 @@ func (r *layerRun) explain(err error, otherwise string) error {
 		return exit.Failure(err, "run the same command again once nobody else changes it all the time")
 	case errors.As(err, &key):
 		return exit.Failure(err, r.besides(err, "the same command again makes it whole"))
+	case errors.Is(err, persistence.ErrCannotHold):
+		return exit.Failure(err, "the same command again cannot help: set a smaller value, or delete other fields first (kv del)")
 	case errors.As(err, &partial):
 		return exit.Failure(err, r.besides(err, "the same command again makes the stores equal"))
 	}
