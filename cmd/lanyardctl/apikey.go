@@ -38,7 +38,7 @@ terminal alone.
 func newAPIKeyShow(p program) *cobra.Command {
 	var reveal, all bool
 	return userCommand{
-		name: invocation.APIKeyShow, writes: reads,
+		kind: record.APIKeys, name: invocation.APIKeyShow, writes: reads,
 		check: func(_ context.Context, _ layerOptions, s streams, _ []string) error {
 			if _, terminal := ui.TerminalWidth(s.out); reveal && !terminal {
 				return exit.WrongUse("--reveal shows API keys on a terminal alone, and standard output is none", "leave --reveal out, or do not redirect the output")
@@ -92,7 +92,7 @@ command again makes it whole.
 func newAPIKeyRotate(p program) *cobra.Command {
 	dryRun := false
 	return userCommand{
-		name: invocation.APIKeyRotate, writes: func() bool { return !dryRun },
+		kind: record.APIKeys, name: invocation.APIKeyRotate, writes: func() bool { return !dryRun },
 		work: func(ctx context.Context, r *layerRun, layer *persistence.Layer, user record.UserID) error {
 			return r.rotate(ctx, layer, user, dryRun)
 		},
@@ -147,7 +147,7 @@ const apiKeyRevokeLong = `Revoke all API keys of a user everywhere. The user can
 func newAPIKeyRevoke(p program) *cobra.Command {
 	dryRun := false
 	return userCommand{
-		name: invocation.APIKeyRevoke, writes: func() bool { return !dryRun },
+		kind: record.APIKeys, name: invocation.APIKeyRevoke, writes: func() bool { return !dryRun },
 		work: func(ctx context.Context, r *layerRun, layer *persistence.Layer, user record.UserID) error {
 			arrived := r.waiting("looking at every API key")
 			change, err := layer.RevokeAPIKeys(ctx, user, dryRun)

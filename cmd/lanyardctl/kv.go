@@ -44,7 +44,8 @@ func newKV(p program) *cobra.Command {
 
 // userCommand is a command about one user, whom its first argument names.
 type userCommand struct {
-	name   string // "kv list"
+	name   string      // "kv list"
+	kind   record.Kind // that it is about
 	writes func() bool
 
 	// check looks at the other arguments, and at the command's own flags, before a server is asked. It may be nil.
@@ -73,7 +74,9 @@ func (c userCommand) bind(p program, cmd *cobra.Command, own func(flags *pflag.F
 		if err := o.configured(); err != nil {
 			return err
 		}
-		o.target.ReadOnly = !c.writes()
+		if o.target.ReadOnly = !c.writes(); !o.target.ReadOnly {
+			o.target.Writes = record.Kinds(0).With(c.kind)
+		}
 		r := newLayerRun(o, s)
 		ctx := cmd.Context()
 		if c.check != nil {

@@ -23,7 +23,7 @@ func newKVDel(p program) *cobra.Command {
 		fields []string
 	)
 	return userCommand{
-		name: invocation.KVDel, writes: func() bool { return !f.dryRun },
+		kind: record.KV, name: invocation.KVDel, writes: func() bool { return !f.dryRun },
 		check: func(_ context.Context, _ layerOptions, _ streams, args []string) error {
 			fields = args
 			return nil

@@ -27,7 +27,7 @@ Exit status
 
 func newKVExport(p program) *cobra.Command {
 	return userCommand{
-		name: invocation.KVExport, writes: reads,
+		kind: record.KV, name: invocation.KVExport, writes: reads,
 		work: func(ctx context.Context, r *layerRun, layer *persistence.Layer, user record.UserID) error {
 			pairs, err := layer.KV(ctx, user, persistence.Question{})
 			if err != nil {

@@ -29,7 +29,7 @@ Exit status
 func newKVGet(p program) *cobra.Command {
 	field := ""
 	return userCommand{
-		name: invocation.KVGet, writes: reads,
+		kind: record.KV, name: invocation.KVGet, writes: reads,
 		check: func(_ context.Context, _ layerOptions, _ streams, args []string) error {
 			field = args[0]
 			return nil

@@ -36,7 +36,7 @@ type kvImport struct {
 func newKVImport(p program) *cobra.Command {
 	c := new(kvImport)
 	return userCommand{
-		name: invocation.KVImport, writes: func() bool { return !c.dryRun }, check: c.read,
+		kind: record.KV, name: invocation.KVImport, writes: func() bool { return !c.dryRun }, check: c.read,
 		work: func(ctx context.Context, r *layerRun, layer *persistence.Layer, user record.UserID) error {
 			return r.kvWrite(invocation.KVImport, user, c.dryRun, func() (persistence.KVResult, error) {
 				return layer.ChangeKV(ctx, user, c.change(persistence.KVChange{Set: c.set, Replace: c.replace}))

@@ -21,7 +21,7 @@ not in JSON; kv get prints one as it is.
 
 func newKVList(p program) *cobra.Command {
 	return userCommand{
-		name: invocation.KVList, writes: reads,
+		kind: record.KV, name: invocation.KVList, writes: reads,
 		work: func(ctx context.Context, r *layerRun, layer *persistence.Layer, user record.UserID) error {
 			pairs, err := layer.KV(ctx, user, persistence.Question{})
 			if err != nil {

@@ -34,7 +34,7 @@ type kvSet struct {
 func newKVSet(p program) *cobra.Command {
 	c := new(kvSet)
 	return userCommand{
-		name: invocation.KVSet, writes: func() bool { return !c.dryRun }, check: c.read,
+		kind: record.KV, name: invocation.KVSet, writes: func() bool { return !c.dryRun }, check: c.read,
 		work: func(ctx context.Context, r *layerRun, layer *persistence.Layer, user record.UserID) error {
 			return r.kvWrite(invocation.KVSet, user, c.dryRun, func() (persistence.KVResult, error) {
 				return layer.ChangeKV(ctx, user, c.change(persistence.KVChange{Set: c.set}))

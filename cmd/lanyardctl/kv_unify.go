@@ -33,7 +33,7 @@ type kvUnify struct {
 func newKVUnify(p program) *cobra.Command {
 	c := new(kvUnify)
 	return userCommand{
-		name: invocation.KVUnify, writes: func() bool { return !c.dryRun }, check: c.read, work: c.all,
+		kind: record.KV, name: invocation.KVUnify, writes: func() bool { return !c.dryRun }, check: c.read, work: c.all,
 	}.bind(p, &cobra.Command{
 		Use:   "unify USER…",
 		Short: "Make users' pairs the same in every store and layout",

@@ -130,7 +130,10 @@ func (f metricsFlushFlags) options(p program, now time.Time, flags *pflag.FlagSe
 	if o.instance == "" {
 		o.instance = o.endpoint.Instance()
 	}
-	o.target.ReadOnly, o.inDoubt = o.dryRun, !flags.Changed("app")
+	if o.target.ReadOnly = o.dryRun; !o.dryRun {
+		o.target.Writes = record.Kinds(0).With(record.Metrics)
+	}
+	o.inDoubt = !flags.Changed("app")
 	o.warnings = append(o.warnings, o.url.PasswordWarning(location.MetricsVariable)...)
 	return o, nil
 }

@@ -2,6 +2,7 @@ package location
 
 import (
 	"context"
+	"errors"
 
 	"github.com/lanyardctl/lanyardctl/internal/exit"
 	"github.com/lanyardctl/lanyardctl/record"
@@ -75,8 +76,20 @@ func (r Registry) OpenMongoStore(ctx context.Context, o TargetOptions) (Store, e
 	if err != nil {
 		return Store{}, err
 	}
+	facts := t.Facts()
+	if o.Writes != 0 {
+		var collections []record.Collection
+		for _, kind := range o.Writes.List() {
+			collections = append(collections, record.CollectionOf(kind))
+		}
+		warnings, err := t.CheckWritable(ctx, collections)
+		if err != nil {
+			return Store{}, errors.Join(r.ExplainTarget(err, o), t.Close(ctx))
+		}
+		facts.Warnings = append(facts.Warnings, warnings...)
+	}
 	return Store{
-		Name: MongoStore, Facts: t.Facts(), Persistence: t.Persistence(), Surveyor: t,
+		Name: MongoStore, Facts: facts, Persistence: t.Persistence(), Surveyor: t,
 		Runs: t.Runs(), Journal: t.Journal(), Leases: t.Leases(), Close: t.Close,
 	}, nil
 }

@@ -14,7 +14,11 @@ type TargetOptions struct {
 	Database   string
 	ServerName string // in the server's certificate; empty for that of its address
 	ReadOnly   bool   // nothing is written to it
-	Missing    MissingFolder
+
+	// Writes are the kinds of which [Registry.OpenMongoStore] makes sure that single documents can be written.
+	Writes record.Kinds
+
+	Missing MissingFolder
 
 	Timeout, RetryFor time.Duration
 
