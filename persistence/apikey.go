@@ -175,7 +175,7 @@ func (l *Layer) RotateAPIKey(ctx context.Context, user record.UserID, key string
 	switch {
 	case err != nil:
 		return c, l.failed(ctx, c, err)
-	case now.Current != key:
+	case !slices.Equal(authenticating(now.in(first.Name)), []string{key}):
 		return c, ErrOtherKey
 	}
 	return c, nil
