@@ -25,13 +25,14 @@ const (
 	notJSON          // no JSON, or with half of a surrogate pair
 )
 
-// ParseJSON returns the value of a JSON text. What a number in it means is kept exactly, or refused. Where a name stands twice
-// in an object, the last wins.
+// ParseJSON returns the value of a JSON text. What a number in it means is kept exactly, or refused, and so is an object in
+// which a name stands twice.
 func ParseJSON(text string) (record.Value, error) {
 	if !utf8.ValidString(text) {
 		return nil, errors.New("not UTF-8")
 	}
-	switch v, fault := parseJSON(text); fault {
+	p := jsonParser{text: text}
+	switch v, fault := p.parse(); fault {
 	case outOfRange:
 		return nil, errors.New("a number that neither 64 bits nor a double can hold exactly")
 	case tooDeep:
@@ -39,6 +40,9 @@ func ParseJSON(text string) (record.Value, error) {
 	case notJSON:
 		return nil, errors.New("not JSON")
 	default:
+		if p.repeated {
+			return nil, fmt.Errorf("the name %q stands twice in an object", p.repeatedName)
+		}
 		return v, nil
 	}
 }
@@ -49,6 +53,10 @@ const maxParseDepth = 10_000
 // parseJSON returns the value of a JSON text in valid UTF-8. Where a name stands twice in an object, the last wins.
 func parseJSON(text string) (record.Value, fault) {
 	p := jsonParser{text: text}
+	return p.parse()
+}
+
+func (p *jsonParser) parse() (record.Value, fault) {
 	p.space()
 	v, ok := p.value(0)
 	if p.gaveUp {
@@ -56,7 +64,7 @@ func parseJSON(text string) (record.Value, fault) {
 	}
 	p.space()
 	switch {
-	case !ok || p.pos != len(text):
+	case !ok || p.pos != len(p.text):
 		return nil, notJSON
 	case p.deepest > record.MaxDepth:
 		return nil, tooDeep
@@ -73,6 +81,9 @@ type jsonParser struct {
 	deepest    int
 	outOfRange bool
 	gaveUp     bool
+
+	repeated     bool // a name stands twice in an object
+	repeatedName string
 }
 
 func (p *jsonParser) space() {
@@ -180,6 +191,9 @@ func (p *jsonParser) object(depth int) (record.Value, bool) {
 		v, ok := p.value(depth)
 		if !ok {
 			return nil, false
+		}
+		if _, exists := fields[name]; exists {
+			p.repeated, p.repeatedName = true, name
 		}
 		fields[name] = v
 		p.space()
