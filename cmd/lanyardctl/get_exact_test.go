@@ -305,7 +305,7 @@ func TestGetIsWhatTheAppShows(t *testing.T) {
 	server, target := redisserver.Start(t), mongoserver.New(t)
 	c, db := redisClient(t, server.URI), target.Connect(t)
 	r := rand.New(rand.NewPCG(13, uint64(numberFrom(t, "LANYARDCTL_TEST_SEED", 1))))
-	users := randomStates(t, r, c, db, numberFrom(t, "LANYARDCTL_TEST_GET_USERS", 150))
+	users := randomStates(t, r, c, db, numberFrom(t, "LANYARDCTL_TEST_GET_USERS", 60))
 	n := naive{t, c, db}
 	for app, read := range map[string]func(string) (kv, lastSeen, since shown){"fork": n.fork, "upstream": n.upstream} {
 		t.Run(app, func(t *testing.T) {

@@ -26,7 +26,7 @@ import (
 // again, and restarts each server once. What a process acknowledged must be in both stores.
 func TestNoAcknowledgedWriteIsLost(t *testing.T) {
 	t.Parallel()
-	fields := numberFrom(t, "LANYARDCTL_TEST_KV_FIELDS", 400)
+	fields := numberFrom(t, "LANYARDCTL_TEST_KV_FIELDS", 200)
 	users := max(fields/200, 5)
 	redis := redisserver.Start(t, "--appendonly", "yes", "--appendfsync", "always")
 	c := redisClient(t, redis.URI)

@@ -220,7 +220,7 @@ func storedCounters(t *testing.T, bin string, env []string) map[string]map[strin
 // fails, into real servers.
 func TestAFlushThatIsKilled(t *testing.T) {
 	t.Parallel()
-	rounds := numberFrom(t, "LANYARDCTL_TEST_FLUSH_ROUNDS", 4)
+	rounds := numberFrom(t, "LANYARDCTL_TEST_FLUSH_ROUNDS", 2)
 	bin, redis, mongo := ferretdb.Build(t), redisserver.Start(t), mongoserver.New(t)
 	redisClient(t, redis.URI).HSet(t.Context(), "lanyard:metrics_v1", outbound, "1000", inbound, "10")
 	e := newEndpoint(t)

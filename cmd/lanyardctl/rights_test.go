@@ -450,6 +450,9 @@ func TestTheLeastRightsToWrite(t *testing.T) {
 					t.Errorf("%s was refused", refused)
 				}
 			}
+			if name != "one server" {
+				return // which rights are needed is the same everywhere
+			}
 			for _, right := range commandsIn(Line(t, forWrites)) {
 				if right == "+unwatch" { // asked for where nothing has to change; whether it is refused does not matter then
 					continue

@@ -109,8 +109,7 @@ func TestNobodyHasToListen(t *testing.T) {
 func TestAHangupIsAnInterruption(t *testing.T) {
 	t.Parallel()
 	redis, target := redisserver.Start(t), mongoserver.New(t)
-	users := manyUsers(target)
-	fillRedis(t, redis.URI, users)
+	fillRedis(t, redis.URI, 2*manyUsers(target))
 	r := startMigration(t, t.TempDir(), redis.URI, target)
 	halfWay(t, target.Connect(t))
 	r.signal(syscall.SIGHUP)
