@@ -301,7 +301,7 @@ func TestWhyAServerTakesNoWritesIsTold(t *testing.T) {
 		"a full disk":           {uri: failing.URI, want: redis.ErrDisk},
 	} {
 		p := open(t, redis.Options{URI: tc.uri, Points: true}).Persistence()
-		_, err := p.UpdatePairs(t.Context(), record.Fork, aliceID, setting(map[string]record.Value{"f": "x"}))
+		_, err := p.UpdatePairs(t.Context(), record.Fork, aliceID, setting(map[string]record.Value{"f": name}))
 		if tc.publish {
 			if err != nil {
 				t.Errorf("%s: %v", name, err)
