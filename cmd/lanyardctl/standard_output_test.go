@@ -109,7 +109,8 @@ func TestNobodyHasToListen(t *testing.T) {
 func TestAHangupIsAnInterruption(t *testing.T) {
 	t.Parallel()
 	redis, target := redisserver.Start(t), mongoserver.New(t)
-	fillRedis(t, redis.URI, 2*manyUsers(target))
+	users := manyUsers(target)
+	fillRedis(t, redis.URI, users)
 	r := startMigration(t, t.TempDir(), redis.URI, target)
 	halfWay(t, target.Connect(t))
 	r.signal(syscall.SIGHUP)
