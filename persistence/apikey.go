@@ -72,6 +72,9 @@ func (l *Layer) keyEntries(ctx context.Context, s Store, user record.UserID, q Q
 		entries, err = s.FindAPIKeys(ctx, user)
 		return err
 	})
+	if err != nil && l.leaveOut(ctx, s, record.APIKeys, err) {
+		return nil, nil
+	}
 	return entries, err
 }
 
@@ -190,8 +193,10 @@ func (l *Layer) beginKeys(ctx context.Context, user record.UserID) (KeyChange, e
 	case !l.Stores[0].AppKeys:
 		return c, ErrNoKeyStore
 	}
+	strict := *l
+	strict.Fallback = false // a key in a store that is left out would stay
 	var err error
-	if c.Before, err = l.APIKey(ctx, user, Question{Everything: true}); err != nil {
+	if c.Before, err = strict.APIKey(ctx, user, Question{Everything: true}); err != nil {
 		return c, err
 	}
 	for _, s := range l.Stores {

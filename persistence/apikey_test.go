@@ -168,6 +168,10 @@ func (away) Entries(context.Context, record.Kind, record.UserID) ([]record.Entry
 	return nil, errKilled
 }
 
+func (away) FindAPIKeys(context.Context, record.UserID) ([]record.Entry, error) {
+	return nil, errKilled
+}
+
 func (away) KeyOwners(context.Context, string) ([]record.KeyOwner, error) { return nil, errKilled }
 
 // TestAKeyIsNotMissingWhereItsStoreFails asks with Fallback: no other store stands in for the one in which the app looks
@@ -187,11 +191,18 @@ func TestAKeyIsNotMissingWhereItsStoreFails(t *testing.T) {
 		if errors.Is(err, errKilled) != fails || (state.Current == "key") == fails {
 			t.Errorf("%s fails: %+v, %v", name, state, err)
 		}
+		state, err = w.APIKey(t.Context(), user, persistence.Question{Everything: true})
+		if errors.Is(err, errKilled) != fails || (state.Current == "key") == fails {
+			t.Errorf("%s fails, everything: %+v, %v", name, state, err)
+		}
+		if _, err := w.RevokeAPIKeys(t.Context(), user, true); !errors.Is(err, errKilled) {
+			t.Errorf("%s fails: a revocation rests on what is left: %v", name, err)
+		}
 		owners, err := w.Owners(t.Context(), "key")
 		if errors.Is(err, errKilled) != fails || (len(owners) == 1) == fails {
 			t.Errorf("%s fails: %+v, %v", name, owners, err)
 		}
-		if (told == 2) == fails {
+		if (told == 3) == fails {
 			t.Errorf("%s fails: told %d times", name, told)
 		}
 	}
@@ -267,5 +278,22 @@ func TestARevocationBetweenTheStoresOfARotation(t *testing.T) {
 	_, err := w.RotateAPIKey(t.Context(), user, "new", false)
 	if keys := w.keys(t); !errors.Is(err, persistence.ErrOtherKey) || len(keys) != 0 {
 		t.Errorf("%v, and %d keys authenticate", err, len(keys))
+	}
+}
+
+// doubled is a store in which the app has inserted a second document with a key of its own.
+type doubled struct{ store }
+
+func (d doubled) Entries(ctx context.Context, kind record.Kind, user record.UserID) ([]record.Entry, error) {
+	entries, err := d.store.Entries(ctx, kind, user)
+	return append(entries, record.Entry{Place: "another", Apps: record.AllApps, APIKey: "the app's", Authenticates: true}), err
+}
+
+func TestASecondKeyBesideTheNewOneIsNoticed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(record.Fork)
+	w.Stores[0].Persistence = doubled{w.mongo}
+	if _, err := w.RotateAPIKey(t.Context(), user, "new", false); !errors.Is(err, persistence.ErrOtherKey) {
+		t.Errorf("got %v", err)
 	}
 }
