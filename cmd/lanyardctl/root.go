@@ -61,6 +61,7 @@ func newRoot(p program) *cobra.Command {
 	root.SetHelpCommand(newHelp())
 	root.InitDefaultHelpCmd()
 	fitHelp(root)
+	profileRuns(root)
 	markRun(root)
 	checkGiven(root)
 	checkArguments(root)
