@@ -2,6 +2,7 @@ package migrate
 
 import (
 	"context"
+	"sync/atomic"
 
 	"github.com/lanyardctl/lanyardctl/record"
 )
@@ -31,12 +32,13 @@ type batcher struct {
 	maxRecords int
 	maxBytes   int
 	pages      int
+	waited     *atomic.Int64 // nanoseconds in which no worker had room for a batch
 }
 
-func newBatcher(workers []chan *batch, o Options) *batcher {
+func newBatcher(workers []chan *batch, o Options, waited *atomic.Int64) *batcher {
 	return &batcher{
 		workers: workers, unfinished: make([][record.KindCount]*batch, len(workers)),
-		maxRecords: o.BatchSize, maxBytes: o.BatchBytes,
+		maxRecords: o.BatchSize, maxBytes: o.BatchBytes, waited: waited,
 	}
 }
 
@@ -89,6 +91,7 @@ func (d *batcher) handOutIf(ctx context.Context, ready func(*batch) bool) error 
 }
 
 func (d *batcher) handOut(ctx context.Context, worker int, kind record.Kind) error {
+	defer during(d.waited)()
 	select {
 	case d.workers[worker] <- d.unfinished[worker][kind]:
 		d.unfinished[worker][kind] = nil

@@ -24,6 +24,7 @@ type Job struct {
 	sink         record.Sink // tries again
 	self         record.Owner
 	checkpointer *checkpointer // nil without checkpoints
+	waiting      waiting
 	report       Report
 }
 
@@ -104,7 +105,7 @@ func (j *Job) Run(ctx context.Context) (*Report, error) {
 		}
 		j.report.SupersededFile, j.report.EarlierSuperseded = j.tracker.superseded.Used()
 	}
-	j.report.Statistics = j.tracker.total()
+	j.report.Statistics, j.report.Waits = j.tracker.total(), j.waiting.total()
 	j.report.RejectsFile, j.report.EarlierRejects = j.tracker.rejects.Used()
 	j.report.Duration = time.Since(j.report.StartedAt)
 	return &j.report, err
@@ -127,14 +128,17 @@ func (j *Job) run(ctx context.Context) error {
 	group.Go(func() error {
 		defer stopSaving()
 		j.tracker.phase("making the target ready")
+		ready := during(&j.waiting.target)
 		if err := j.sink.Begin(reading, j.tracker.keep); err != nil {
 			return interruption(reading, err)
 		}
+		ready()
 		j.tracker.phase("copying")
 		if err := j.copy(reading, writing); err != nil {
 			return err
 		}
 		j.tracker.phase("finishing the target")
+		defer during(&j.waiting.target)()
 		return interruption(reading, j.sink.Finish(reading, j.tracker.keep))
 	})
 	err := group.Wait()
@@ -185,10 +189,13 @@ func (j *Job) copy(reading, writing context.Context) error {
 	defer stop(nil)
 	defer context.AfterFunc(ctx, func() { stop(context.Cause(ctx)) })()
 
+	read := during(&j.waiting.reading)
 	readErr := j.read(reading, ctx, workers)
+	read()
 	for _, batches := range workers {
 		close(batches)
 	}
+	defer during(&j.waiting.target)()
 	if err := group.Wait(); err != nil {
 		return err
 	}
@@ -248,8 +255,11 @@ func interruption(ctx context.Context, err error) error {
 }
 
 func (j *Job) readPages(ctx, writing context.Context, tracked *partTracker, workers []chan *batch, read func(func(record.Page) error) error) error {
-	batches := newBatcher(workers, j.opts)
+	batches := newBatcher(workers, j.opts, &j.waiting.forTarget)
+	clock := j.waiting.newReader()
 	err := read(func(in record.Page) error {
+		clock.waited()
+		defer clock.worked()
 		for i := range in.Items {
 			in.Items[i] = j.opts.Sink.Limits().Apply(in.Items[i])
 		}
@@ -272,10 +282,12 @@ func (j *Job) readPages(ctx, writing context.Context, tracked *partTracker, work
 			if err := batches.flush(writing); err != nil {
 				return err
 			}
+			defer during(&j.waiting.forTarget)()
 			return j.tracker.waitForRoom(ctx, tracked)
 		}
 		return ctx.Err()
 	})
+	clock.waited() // for the end
 	// What was read is written also where reading failed: the next run then has less to do.
 	if flushErr := batches.flush(writing); err == nil {
 		err = flushErr

@@ -102,6 +102,15 @@ func (s Statistics) Rejects() int64 {
 	return n
 }
 
+// Records returns the number of records that were read.
+func (s Statistics) Records() int64 {
+	var n int64
+	for _, c := range s.Kinds {
+		n += c.Read
+	}
+	return n
+}
+
 // Written returns the number of documents that were inserted or updated.
 func (s Statistics) Written() int64 {
 	var n int64
@@ -135,6 +144,7 @@ type Report struct {
 
 	StartedAt time.Time
 	Duration  time.Duration
+	Waits     Waits
 }
 
 // Snapshot is a run's progress at one moment.

@@ -174,7 +174,7 @@ func runOn(t *testing.T, uri string, target *mongoserver.Database, args ...strin
 	if err := json.Unmarshal(stdout.Bytes(), &r.figures); err != nil {
 		t.Fatalf("%v: %v\n%s", args, err, r.stderr)
 	}
-	for _, name := range []string{"source", "database", "now", "started_at", "duration_ms", "rejects_file", "superseded_file", "sweep_id"} {
+	for _, name := range []string{"source", "database", "now", "started_at", "duration_ms", "speed", "rejects_file", "superseded_file", "sweep_id"} {
 		delete(r.figures, name)
 	}
 	files, _ := filepath.Glob(filepath.Join(cmd.Dir, "lanyardctl-rejects-*.ndjson")) // the pattern is right

@@ -11,6 +11,7 @@ import (
 
 	"github.com/lanyardctl/lanyardctl/internal/exit"
 	"github.com/lanyardctl/lanyardctl/internal/location"
+	"github.com/lanyardctl/lanyardctl/internal/process"
 	"github.com/lanyardctl/lanyardctl/internal/report"
 	"github.com/lanyardctl/lanyardctl/internal/retry"
 	"github.com/lanyardctl/lanyardctl/internal/ui"
@@ -19,7 +20,8 @@ import (
 
 func (r *targetRun) facts(err error) report.Run {
 	return report.Run{
-		Target: r.on.target.Shown(), Database: r.on.target.ShownDatabase(), Now: r.on.now, Warnings: r.warned, Err: r.red.Err(err), Again: r.on.again,
+		Target: r.on.target.Shown(), Database: r.on.target.ShownDatabase(), Now: r.on.now, Warnings: r.warned, CPU: process.CPUTime(),
+		Err: r.red.Err(err), Again: r.on.again,
 	}
 }
 

@@ -521,7 +521,8 @@ var variable = []struct {
 	{regexp.MustCompile(`, [0-9,]+ keys/s, in .* s`), ", RATE, in TIME"},
 	{sweepID, "SWEEP"},
 	{regexp.MustCompile(`"started_at": ".*"`), `"started_at": "TIME"`},
-	{regexp.MustCompile(`"duration_ms": [0-9]+`), `"duration_ms": 0`},
+	{regexp.MustCompile(`"(duration_ms|[a-z]+_per_second|waited_for_[a-z]+_ms|cpu_ms)": [0-9]+`), `"$1": 0`},
+	{regexp.MustCompile(`(?s)Of that time it waited .*?CPU time\.\n`), ""},
 }
 
 // sweepID matches the ID of a sweep.

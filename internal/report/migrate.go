@@ -3,6 +3,7 @@ package report
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/lanyardctl/lanyardctl/internal/invocation"
 	"github.com/lanyardctl/lanyardctl/internal/ui"
@@ -39,6 +40,7 @@ func (m Migration) Text(l ui.Style) string {
 	t.warnings(m.Warnings)
 	t.Line("")
 	t.Line("Took %s%s.", ui.Duration(m.Report.Duration), rate(m.Report))
+	t.waits(m)
 	t.Wrap("", m.clock())
 	t.next(m)
 	return t.String()
@@ -209,13 +211,35 @@ func (t *builder) lookAt(r migrate.Report) {
 	t.command("Next: look at what was left out:", invocation.Invocation{Name: invocation.RejectsShow + " " + invocation.Quote(r.RejectsFile)})
 }
 
-func rate(r migrate.Report) string {
-	var read int64
-	for _, c := range r.Kinds {
-		read += c.Read
+// shortRun is a run of which it does not matter what it waited for.
+const shortRun = 2 * time.Second
+
+// waits tells what a run waited for, so that a person knows what would make it faster.
+func (t *builder) waits(m Migration) {
+	r := m.Report
+	if r.Duration < shortRun || r.Resumed {
+		return
 	}
-	if r.Duration <= 0 || read == 0 || r.Resumed {
+	percent := func(d time.Duration) int64 { return int64(d * 100 / r.Duration) }
+	text := fmt.Sprintf("Of that time it waited %d %% for the source and %d %% for the target", percent(r.Waits.Source), percent(r.Waits.Target))
+	if m.CPU > 0 {
+		text += fmt.Sprintf("; its own work took %s of CPU time", ui.Duration(m.CPU))
+	}
+	t.Wrap("", text+".")
+}
+
+func rate(r migrate.Report) string {
+	n := perSecond(r, r.Records())
+	if n == 0 {
 		return ""
 	}
-	return fmt.Sprintf(", %s records/s", ui.Thousands(int64(float64(read)/r.Duration.Seconds())))
+	return fmt.Sprintf(", %s records/s", ui.Thousands(n))
+}
+
+// perSecond returns how many of n came in a second; zero where nobody knows, as for a run that was done in parts.
+func perSecond(r migrate.Report, n int64) int64 {
+	if r.Duration <= 0 || r.Resumed {
+		return 0
+	}
+	return int64(float64(n) / r.Duration.Seconds())
 }

@@ -31,8 +31,18 @@ type migrationJSON struct {
 	Now            string                  `json:"now"` // by which dates were judged
 	StartedAt      string                  `json:"started_at"`
 	DurationMS     int64                   `json:"duration_ms"`
+	Speed          speedJSON               `json:"speed"`
 	OK             bool                    `json:"ok"`
 	Error          string                  `json:"error,omitempty"`
+}
+
+// speedJSON is how fast a run was, and what it waited for. The rates are zero for a run that was done in parts.
+type speedJSON struct {
+	Keys       int64 `json:"keys_per_second"`
+	Records    int64 `json:"records_per_second"`
+	SourceWait int64 `json:"waited_for_source_ms"`
+	TargetWait int64 `json:"waited_for_target_ms"`
+	CPU        int64 `json:"cpu_ms"` // of this process, on all cores together
 }
 
 // retriedJSON is which rejects were migrated again.
@@ -56,6 +66,10 @@ func (m Migration) WriteJSON(w io.Writer) error {
 		EarlierRejects: r.EarlierRejects, EarlierKept: r.EarlierSuperseded,
 		Reasons: orEmpty(r.Reasons), Warnings: append([]string{}, m.Warnings...),
 		Now: utc(m.Now), StartedAt: utc(r.StartedAt), DurationMS: r.Duration.Milliseconds(),
+		Speed: speedJSON{
+			Keys: perSecond(r, r.Seen.Keys), Records: perSecond(r, r.Records()),
+			SourceWait: r.Waits.Source.Milliseconds(), TargetWait: r.Waits.Target.Milliseconds(), CPU: m.CPU.Milliseconds(),
+		},
 		OK: m.Exit == exit.Done, Error: errorText(m.Err),
 	}
 	if m.Retried != nil {

@@ -30,6 +30,7 @@ type Run struct {
 	Database string
 	Now      time.Time // by which dates were judged
 	Warnings []string
+	CPU      time.Duration         // how long the process has worked, on all cores together; zero where nobody knows
 	Exit     int                   // the command's exit code
 	Err      error                 // why the run did not come to its end; nil where it did
 	Again    invocation.Invocation // how to type the same command

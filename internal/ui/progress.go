@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"strings"
 	"time"
 
@@ -72,7 +73,7 @@ func StartProgress(mode string, log *slog.Logger, c *Console, state func() Progr
 	default:
 		view = newPlainView(c, time.Now(), state())
 		if log != nil {
-			view = logView{log}
+			view = newLogView(log, time.Now(), state())
 		}
 	}
 	ticker := time.NewTicker(every)
@@ -104,27 +105,59 @@ func follow(view progressView, ticks <-chan time.Time, now func() time.Time, sta
 	}
 }
 
-// plainView writes a line at each tick, for logs.
-type plainView struct {
-	out   io.Writer
-	began time.Time
-
-	// The rate is that since then: since the start, or since the run last began to count anew.
+// pace knows how fast a run is: since its start, or since it last began to count anew.
+type pace struct {
 	since time.Time
 	from  int64 // what was done by then, as by an earlier run
 	last  int64
 }
 
-func newPlainView(out io.Writer, now time.Time, p Progress) *plainView {
-	return &plainView{out: out, began: now, since: now, from: p.Done, last: p.Done}
-}
+func newPace(now time.Time, p Progress) pace { return pace{now, p.Done, p.Done} }
 
-func (v *plainView) show(now time.Time, p Progress) {
+// take takes in how far the run is now.
+func (v *pace) take(now time.Time, p Progress) {
 	if p.Done < v.last {
 		v.since, v.from = now, p.Done
 	}
 	v.last = p.Done
-	v.line(p.Phase, v.state(now, p), v.left(now, p))
+}
+
+// rate returns how much is done in a second.
+func (v *pace) rate(now time.Time, p Progress) float64 {
+	seconds := now.Sub(v.since).Seconds()
+	if seconds <= 0 {
+		return 0
+	}
+	return float64(p.Done-v.from) / seconds
+}
+
+// left returns about how long the rest takes; zero where nobody knows.
+func (v *pace) left(now time.Time, p Progress) time.Duration {
+	rate := v.rate(now, p)
+	if rate <= 0 || p.Total <= p.Done {
+		return 0
+	}
+	return time.Duration(float64(p.Total-p.Done) / rate * float64(time.Second))
+}
+
+// plainView writes a line at each tick, for logs.
+type plainView struct {
+	pace
+	out   io.Writer
+	began time.Time
+}
+
+func newPlainView(out io.Writer, now time.Time, p Progress) *plainView {
+	return &plainView{pace: newPace(now, p), out: out, began: now}
+}
+
+func (v *plainView) show(now time.Time, p Progress) {
+	v.take(now, p)
+	left := ""
+	if d := v.left(now, p); d > 0 {
+		left = "about " + Duration(d) + " left"
+	}
+	v.line(p.Phase, v.state(now, p), left)
 }
 
 func (v *plainView) end(now time.Time, p Progress, complete bool) {
@@ -163,40 +196,35 @@ func (v *plainView) state(now time.Time, p Progress) string {
 	return strings.Join(parts, ", ")
 }
 
-// rate returns how much is done in a second.
-func (v *plainView) rate(now time.Time, p Progress) float64 {
-	seconds := now.Sub(v.since).Seconds()
-	if seconds <= 0 {
-		return 0
-	}
-	return float64(p.Done-v.from) / seconds
-}
-
-func (v *plainView) left(now time.Time, p Progress) string {
-	rate := v.rate(now, p)
-	if rate <= 0 || p.Total <= p.Done {
-		return ""
-	}
-	return "about " + Duration(time.Duration(float64(p.Total-p.Done)/rate*float64(time.Second))) + " left"
-}
-
 // logView logs at each tick, for programs that read logs.
-type logView struct{ log *slog.Logger }
+type logView struct {
+	pace
+	log *slog.Logger
+}
 
-func (v logView) show(_ time.Time, p Progress) { v.write(p.Phase, p) }
+func newLogView(log *slog.Logger, now time.Time, p Progress) *logView {
+	return &logView{newPace(now, p), log}
+}
 
-func (v logView) end(_ time.Time, p Progress, complete bool) {
+func (v *logView) show(now time.Time, p Progress) { v.write(now, p.Phase, p) }
+
+func (v *logView) end(now time.Time, p Progress, complete bool) {
 	if complete {
-		v.write("done", p)
+		v.write(now, "done", p)
 	} else {
-		v.write("stopped", p)
+		v.write(now, "stopped", p)
 	}
 }
 
-func (v logView) write(phase string, p Progress) {
+func (v *logView) write(now time.Time, phase string, p Progress) {
+	v.take(now, p)
 	attrs := []any{"phase", phase, p.Unit, p.Done, "total", p.Total}
 	for _, t := range p.Beside {
 		attrs = append(attrs, several(t.Noun), t.N)
+	}
+	attrs = append(attrs, "per_second", int64(v.rate(now, p)))
+	if left := v.left(now, p); left > 0 && phase == p.Phase {
+		attrs = append(attrs, "seconds_left", int64(math.Ceil(left.Seconds())))
 	}
 	v.log.Info("progress", attrs...)
 }

@@ -2,6 +2,7 @@ package ui
 
 import (
 	"bytes"
+	"log/slog"
 	"strings"
 	"sync"
 	"testing"
@@ -200,4 +201,27 @@ func TestPlainProgress(t *testing.T) {
 	v.end(began.Add(80*time.Second), copying(1250010, 1250000, 1200000, 1234), true)
 	v.end(began.Add(80*time.Second), copying(7, 0, 0, 0), false)
 	golden.Compare(t, "progress-plain.txt", out.String())
+}
+
+func TestLoggedProgressSaysHowFastItIsAndHowLongItTakes(t *testing.T) {
+	var out bytes.Buffer
+	began := time.Unix(1000, 0)
+	log := slog.New(slog.NewJSONHandler(&out, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+		if a.Key == slog.TimeKey || a.Key == slog.LevelKey {
+			return slog.Attr{}
+		}
+		return a
+	}}))
+	p := Progress{Phase: "copying", Done: 100, Total: 1100, Unit: "keys", Beside: []Counter{{Noun: "record", N: 3}}}
+	v := newLogView(log, began, p)
+	p.Done = 600
+	v.show(began.Add(10*time.Second), p)
+	p.Done = 1100
+	v.end(began.Add(20*time.Second), p, true)
+	want := `{"msg":"progress","phase":"copying","keys":600,"total":1100,"records":3,"per_second":50,"seconds_left":10}
+{"msg":"progress","phase":"done","keys":1100,"total":1100,"records":3,"per_second":50}
+`
+	if out.String() != want {
+		t.Errorf("\n got %s\nwant %s", &out, want)
+	}
 }
