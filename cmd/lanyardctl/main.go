@@ -12,6 +12,9 @@ import (
 
 func main() {
 	process.KeepFilesPrivate()
+	if os.Getenv("GOGC") == "" && os.Getenv("GOMEMLIMIT") == "" {
+		process.PaceCollector()
+	}
 	// A reader that goes away must not end a run halfway: to write to it is an error like any other.
 	signal.Ignore(syscall.SIGPIPE)
 	stdout := process.Standard()

@@ -1,3 +1,3 @@
-// Package process is what the process of a command line is given: its standard output, and the rights of the files that
-// it makes.
+// Package process is what the process of a command line is given: its standard output, the rights of the files that
+// it makes, its CPU time, and the memory that its garbage may take.
 package process

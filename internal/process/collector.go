@@ -1,0 +1,45 @@
+package process
+
+import (
+	"runtime"
+	"runtime/debug"
+	"runtime/metrics"
+)
+
+// headroom is how far the heap grows over what is alive on it before garbage is collected. A run's live heap is small
+// and what it reads is soon garbage, so that Go's default, which lets the heap double, would collect all the time.
+const headroom = 32 << 20
+
+// PaceCollector sets after each collection of garbage when the next one is due: when the heap has grown by the headroom,
+// or by a quarter where that is more. Memory stays bounded by what is alive, unlike with a limit of the whole process,
+// at which Go would do nothing but collect.
+func PaceCollector() {
+	var again func(*pacer)
+	again = func(p *pacer) {
+		debug.SetGCPercent(percentFor(liveHeap()))
+		runtime.SetFinalizer(p, again) // which the next collection calls
+	}
+	again(&pacer{})
+}
+
+// pacer is what each collection finds to be garbage. An object without a pointer may share its memory with others, and
+// then no finalizer runs in time.
+type pacer struct{ _ *pacer }
+
+// percentFor returns the growth, in percent of the live heap, after which garbage is collected.
+func percentFor(live uint64) int {
+	const least, most = 25, 800 // Go multiplies four MiB where less is alive
+	if live == 0 {
+		return most
+	}
+	return int(min(max(headroom*100/live, least), most))
+}
+
+func liveHeap() uint64 {
+	sample := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+	metrics.Read(sample)
+	if sample[0].Value.Kind() != metrics.KindUint64 {
+		return 0
+	}
+	return sample[0].Value.Uint64()
+}
