@@ -4,9 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
-	"maps"
 	"math"
-	"slices"
 )
 
 // Digest identifies a record's content: 128 bits of SHA-256 over its canonical encoding. Records that mean the same
@@ -41,7 +39,8 @@ func (r Record) AppendCanonical(b []byte) []byte {
 	case FieldsShape:
 	}
 	b = binary.AppendUvarint(b, uint64(len(r.Fields)))
-	for _, name := range r.FieldNames() {
+	var scratch [16]string
+	for _, name := range r.AppendFieldNames(scratch[:0]) {
 		b = appendText(b, name)
 		b = appendCanonical(b, r.Fields[name].Value)
 	}
@@ -79,7 +78,8 @@ func appendCanonical(b []byte, v Value) []byte {
 		return b
 	case Object:
 		b = binary.AppendUvarint(append(b, 'o'), uint64(len(v)))
-		for _, name := range slices.Sorted(maps.Keys(v)) {
+		var scratch [8]string
+		for _, name := range appendNames(scratch[:0], v) {
 			b = appendText(b, name)
 			b = appendCanonical(b, v[name])
 		}

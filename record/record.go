@@ -57,7 +57,16 @@ type Omitted struct {
 func (l *Omitted) Has(name string) bool { return l != nil && (l.All || slices.Contains(l.Names, name)) }
 
 // FieldNames returns the names of r's fields in ascending order.
-func (r Record) FieldNames() []string { return slices.Sorted(maps.Keys(r.Fields)) }
+func (r Record) FieldNames() []string { return r.AppendFieldNames(nil) }
+
+// AppendFieldNames appends the names of r's fields to names, which is empty, in ascending order: in room that the caller has.
+func (r Record) AppendFieldNames(names []string) []string { return appendNames(names, r.Fields) }
+
+func appendNames[V any](names []string, fields map[string]V) []string {
+	names = slices.AppendSeq(names, maps.Keys(fields))
+	slices.Sort(names)
+	return names
+}
 
 // Rejects returns a line for each value of r, all with the same reason: what is left of a record that could not be
 // written at all.

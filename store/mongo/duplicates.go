@@ -194,7 +194,7 @@ func (s *Sink) mergePair(ctx context.Context, u uniqueField, p pair, keep record
 func (s *Sink) mergeInto(ctx context.Context, r record.Record, doc bson.Raw, keep record.ArchiveFunc) (bool, error) {
 	w := writing{
 		Sink: s, kind: r.Kind, batch: []record.Record{r}, outcomes: make([]record.Outcome, 1),
-		keep: keep, policy: record.PreferTarget, met: make(map[int]string),
+		keep: keep, policy: record.PreferTarget, now: s.opts.Now(),
 	}
 	c := w.decideOne(0, &found{own: doc})
 	if len(c.decision.Superseded) > 0 {

@@ -9,7 +9,9 @@ import (
 
 // appendMark appends the field that tells what lanyardctl wrote.
 func appendMark(doc []byte, digest string) []byte {
-	return bsoncore.AppendDocumentElement(doc, record.WrittenField, mark(digest))
+	i, doc := bsoncore.AppendDocumentElementStart(doc, record.WrittenField)
+	doc = bsoncore.AppendStringElement(doc, "digest", digest)
+	return finish(doc, i)
 }
 
 func mark(digest string) []byte {

@@ -170,7 +170,7 @@ func Wrap(err error) error { return (&Store{members: watch(options.Client())}).w
 // StatementFor returns the statement by which r is merged into doc on MongoDB, where the source wins.
 func StatementFor(r record.Record, doc bson.Raw) mongo.WriteModel {
 	w := writing{
-		Sink: &Sink{Store: &Store{dialect: mongoDB{}, limits: record.Limits{NoDollars: true}}, opts: SinkOptions{Now: func() time.Time { return time.UnixMilli(0) }}}, kind: r.Kind,
+		Sink: &Sink{Store: &Store{dialect: mongoDB{}, limits: record.Limits{NoDollars: true}}}, kind: r.Kind, now: time.UnixMilli(0),
 		batch: []record.Record{r}, outcomes: make([]record.Outcome, 1), policy: record.PreferSource,
 	}
 	return w.statement(w.decideOne(0, &found{own: doc}))

@@ -1,7 +1,9 @@
 package mongo
 
 import (
+	"encoding/hex"
 	"slices"
+	"strconv"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -120,18 +122,28 @@ func projection(kind record.Kind) bson.D {
 	return fields
 }
 
-// newDocument returns r as a new document of its collection. Its _id is the user id, or [globalType].
+// newDocument returns r as a new document of its collection.
 func newDocument(r record.Record, now time.Time) bson.Raw {
-	i, doc := bsoncore.AppendDocumentStart(make([]byte, 0, r.DocumentSize()))
-	id, field := globalType, "type"
+	return appendNewDocument(make([]byte, 0, r.DocumentSize()), r, now)
+}
+
+// appendNewDocument appends r as a new document of its collection. Its _id is the user id, or [globalType].
+func appendNewDocument(dst []byte, r record.Record, now time.Time) []byte {
+	i, doc := bsoncore.AppendDocumentStart(dst)
+	// Conversions of short texts to a string that nobody keeps take no allocation.
+	var scratch [32]byte
 	if r.Kind.OfUsers() {
-		id, field = r.User.String(), "user_id"
+		id := strconv.AppendUint(scratch[:0], uint64(r.User), 10)
+		doc = bsoncore.AppendStringElement(doc, "_id", string(id))
+		doc = bsoncore.AppendStringElement(doc, "user_id", string(id))
+	} else {
+		doc = bsoncore.AppendStringElement(doc, "_id", globalType)
+		doc = bsoncore.AppendStringElement(doc, "type", globalType)
 	}
-	doc = bsoncore.AppendStringElement(doc, "_id", id)
-	doc = bsoncore.AppendStringElement(doc, field, id)
 	doc = schemaOf(r.Kind).appendContent(doc, r, now)
 	if marked(r.Kind) {
-		doc = appendMark(doc, r.Digest().String())
+		digest := r.Digest()
+		doc = appendMark(doc, string(hex.AppendEncode(scratch[:0], digest[:])))
 	}
 	return finish(doc, i)
 }

@@ -19,7 +19,8 @@ type kvSchema struct{ traits }
 
 func (*kvSchema) appendContent(doc []byte, r record.Record, _ time.Time) []byte {
 	i, doc := bsoncore.AppendDocumentElementStart(doc, "kv")
-	for _, name := range r.FieldNames() {
+	var scratch [16]string
+	for _, name := range r.AppendFieldNames(scratch[:0]) {
 		doc = appendElement(doc, name, r.Fields[name].Value)
 	}
 	return finish(doc, i)

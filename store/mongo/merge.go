@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"go.mongodb.org/mongo-driver/v2/bson"
-
 	"github.com/lanyardctl/lanyardctl/record"
 )
 
@@ -20,9 +18,9 @@ type decided struct {
 func (w *writing) decideOne(index int, f *found) decided {
 	r := w.batch[index]
 	c := decided{index: index, found: f}
-	c.decision = record.Merge(r, f.existing(r), record.TimeBounds(r.Kind, r.User, w.opts.Now()), w.policy)
+	c.decision = record.Merge(r, f.existing(r), record.TimeBounds(r.Kind, r.User, w.now), w.policy)
 	if c.decision.Write && f.own != nil {
-		c.patch = schemaOf(r.Kind).patch(f.own, c.decision, w.limits, w.opts.Now())
+		c.patch = schemaOf(r.Kind).patch(f.own, c.decision, w.limits, w.now)
 		if marked(r.Kind) {
 			c.patch.addMark(f.own, c.decision.Mark)
 		}
@@ -48,23 +46,28 @@ func (w *writing) merge(ctx context.Context, indexes []int) (again []int, err er
 	}
 	var inserts []int
 	var updates []decided
-	documents := make(map[int]bson.Raw)
+	newID := make(map[int]bool) // somebody else's document has the _id that the record's should have
 	for _, c := range changes {
 		if c.found.own != nil {
 			updates = append(updates, c)
 			continue
 		}
 		inserts = append(inserts, c.index)
-		documents[c.index] = w.newDocumentFor(c)
-	}
-	if len(inserts) > 0 {
-		there, err := w.insert(ctx, inserts, documents)
-		if err != nil {
-			return nil, err
+		if c.found.idTaken {
+			newID[c.index] = true
 		}
-		again = append(again, there...)
 	}
-	there, err := w.update(ctx, updates)
+	there, err := w.insert(ctx, inserts, func(dst []byte, index int) []byte {
+		if newID[index] {
+			return append(dst, withNewID(newDocument(w.batch[index], w.now))...)
+		}
+		return w.newDocument(dst, index)
+	})
+	if err != nil {
+		return nil, err
+	}
+	again = append(again, there...)
+	there, err = w.update(ctx, updates)
 	return append(again, there...), err
 }
 
@@ -100,16 +103,6 @@ func (w *writing) decide(ctx context.Context, indexes []int) (changes []decided,
 		superseded = append(superseded, c.decision.Superseded...)
 	}
 	return changes, superseded, nil
-}
-
-// newDocumentFor returns the new document of a change, under an _id of its own where somebody else's document has the
-// one it should have.
-func (w *writing) newDocumentFor(c decided) bson.Raw {
-	doc := newDocument(w.batch[c.index], w.opts.Now())
-	if c.found.idTaken {
-		return withNewID(doc)
-	}
-	return doc
 }
 
 // sizeAfter returns the size of the document as the change leaves it, in bytes of BSON.

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"go.mongodb.org/mongo-driver/v2/bson"
-
 	"github.com/lanyardctl/lanyardctl/record"
 )
 
@@ -86,7 +84,7 @@ func (s *Sink) Write(ctx context.Context, batch []record.Record, keep record.Arc
 		if len(indexes) == 0 {
 			continue
 		}
-		w := writing{Sink: s, kind: record.Kind(k), batch: batch, outcomes: outcomes, keep: keep, policy: s.opts.Policy, met: make(map[int]string)}
+		w := writing{Sink: s, kind: record.Kind(k), batch: batch, outcomes: outcomes, keep: keep, policy: s.opts.Policy, now: s.opts.Now()}
 		if err := w.run(ctx, indexes); err != nil {
 			return nil, err
 		}
@@ -102,6 +100,7 @@ type writing struct {
 	outcomes []record.Outcome
 	keep     record.ArchiveFunc
 	policy   record.Policy
+	now      time.Time
 	merging  bool // the target's documents were read: a duplicate that an insert meets now is none of them
 
 	// met are the unique indexes that writes met though nothing was found that the server could mean.
@@ -112,7 +111,7 @@ func (w *writing) run(ctx context.Context, pending []int) error {
 	// A document that is nobody's may have any _id, so an insert would not meet it.
 	if w.kind.OfUsers() && !w.opts.DryRun {
 		var err error
-		if pending, err = w.insert(ctx, pending, w.newDocuments(pending)); err != nil {
+		if pending, err = w.insert(ctx, pending, w.newDocument); err != nil {
 			return err
 		}
 	}
@@ -134,6 +133,13 @@ func (w *writing) run(ctx context.Context, pending []int) error {
 	return nil
 }
 
+func (w *writing) meet(i int, index string) {
+	if w.met == nil {
+		w.met = make(map[int]string)
+	}
+	w.met[i] = index
+}
+
 // refuseMet rejects the records of which an index has a value that nothing bears, as an index does that takes two values
 // for the same, and returns the others.
 func (w *writing) refuseMet(pending []int) (others []int) {
@@ -145,15 +151,6 @@ func (w *writing) refuseMet(pending []int) (others []int) {
 		}
 	}
 	return others
-}
-
-func (w *writing) newDocuments(indexes []int) map[int]bson.Raw {
-	now := w.opts.Now()
-	documents := make(map[int]bson.Raw, len(indexes))
-	for _, i := range indexes {
-		documents[i] = newDocument(w.batch[i], now)
-	}
-	return documents
 }
 
 // oncePerUser splits off the records whose user is there before: a source may repeat a key, and each decision must know

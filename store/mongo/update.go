@@ -61,7 +61,7 @@ func (w *writing) updateOnce(ctx context.Context, indexes []int, models []mongo.
 		i := indexes[e.Index]
 		index, ours := violated(e.WriteError)
 		if ours { // an API key that came to another user meanwhile is found in the next round
-			w.met[i] = index
+			w.meet(i, index)
 			continue
 		}
 		w.refuse(i, int32(e.Code), index)
