@@ -34,12 +34,7 @@ func HashOf(user UserID, name string) uint64 {
 		// Snowflakes of one time differ in their lowest bits alone, which the multiplication spreads to the highest.
 		return uint64(user) * 0x9E3779B97F4A7C15
 	}
-	hash := uint64(14695981039346656037) // FNV-1a
-	for i := range len(name) {
-		hash = (hash ^ uint64(name[i])) * 1099511628211
-	}
-	// The last bytes of a name reach the lower half alone.
-	return (hash ^ hash>>32) * 0x9E3779B97F4A7C15
+	return hashText(name)
 }
 
 // Name is text that identifies what is no user's, such as the key of a table's row. It takes 8 bytes, and names of the

@@ -16,6 +16,8 @@ type TargetReader interface {
 
 	// Limits returns what the target can hold.
 	Limits() Limits
+
+	DigestReader
 }
 
 // Content is what a document says.

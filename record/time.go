@@ -1,5 +1,7 @@
 package record
 
+import "time"
+
 // timeKind is a kind that keeps a time of a user.
 type timeKind struct {
 	traits
@@ -24,6 +26,12 @@ func TimeField(kind Kind) string { return TimeFields(kind)[0] }
 // TimeFields returns the names of the fields that bear on the kind's time: the first is the one that the app reads, the
 // others are forks'. The caller must not change them.
 func TimeFields(kind Kind) []string { return kind.timeKind().fields }
+
+// PlainTime reports whether the app reads n in the kind's [TimeField] as the plausible time of a user that it is.
+func PlainTime(kind Kind, user UserID, n int64, now time.Time) bool {
+	ms, native, reason, _ := kind.timeKind().integer(n)
+	return native && reason == "" && TimeBounds(kind, user, now).fault(ms) == ""
+}
 
 // merge keeps the better time. A value of the target that is no plausible time never wins, and one of another type or
 // unit is mended to the integer that the app needs.

@@ -61,10 +61,18 @@ func simplify(v Value) Value {
 	if math.IsNaN(f) {
 		return notANumber{}
 	}
-	if f == math.Trunc(f) && f >= -1<<63 && f < 1<<63 {
-		return int64(f)
+	if n, whole := wholeNumber(f); whole {
+		return n
 	}
 	return f
+}
+
+// wholeNumber reports whether f is a whole number within int64, and returns it.
+func wholeNumber(f float64) (n int64, whole bool) {
+	if f == math.Trunc(f) && f >= -1<<63 && f < 1<<63 {
+		return int64(f), true
+	}
+	return 0, false
 }
 
 type notANumber struct{}

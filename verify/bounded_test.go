@@ -69,6 +69,12 @@ func (h *endlessTarget) Read(ctx context.Context, _ record.Kind, yield func([]re
 	return ctx.Err()
 }
 
+func (h *endlessTarget) ReadDigests(ctx context.Context, kind record.Kind, now time.Time, yield func([]record.DocumentDigest) error) error {
+	return readDigests(ctx, h, kind, now, yield)
+}
+
+func (*endlessTarget) Estimate(context.Context, record.Kind) (int64, error) { return 0, nil }
+
 func liveHeap() uint64 {
 	runtime.GC()
 	var m runtime.MemStats

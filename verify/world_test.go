@@ -59,6 +59,25 @@ func (h *fakeTarget) Count(_ context.Context, kind record.Kind) (int64, error) {
 	return n, nil
 }
 
+func (h *fakeTarget) ReadDigests(ctx context.Context, kind record.Kind, now time.Time, yield func([]record.DocumentDigest) error) error {
+	return readDigests(ctx, h, kind, now, yield)
+}
+
+func (h *fakeTarget) Estimate(ctx context.Context, kind record.Kind) (int64, error) {
+	return h.Count(ctx, kind)
+}
+
+// readDigests digests what a target delivers.
+func readDigests(ctx context.Context, h record.TargetReader, kind record.Kind, now time.Time, yield func([]record.DocumentDigest) error) error {
+	return h.Read(ctx, kind, func(page []record.Document) error {
+		var digests []record.DocumentDigest
+		for _, d := range page {
+			digests = append(digests, d.Digest(now))
+		}
+		return yield(digests)
+	})
+}
+
 // options returns options that compare the items with the documents and do not wait.
 func options(items [][]record.Item, documents []record.Document, o record.CompareOptions) verify.Options {
 	o.Now = now

@@ -2,6 +2,7 @@ package mem
 
 import (
 	"context"
+	"time"
 
 	"github.com/lanyardctl/lanyardctl/record"
 )
@@ -23,6 +24,22 @@ type reader struct{ store *Store }
 // Read implements [record.TargetReader]. It delivers what the store held when it was called.
 func (h reader) Read(ctx context.Context, kind record.Kind, yield func([]record.Document) error) error {
 	return inPages(ctx, h.documents(kind), yield)
+}
+
+// ReadDigests implements [record.DigestReader]. It delivers what the store held when it was called.
+func (h reader) ReadDigests(ctx context.Context, kind record.Kind, now time.Time, yield func([]record.DocumentDigest) error) error {
+	return h.Read(ctx, kind, func(documents []record.Document) error {
+		digests := make([]record.DocumentDigest, len(documents))
+		for i, d := range documents {
+			digests[i] = d.Digest(now)
+		}
+		return yield(digests)
+	})
+}
+
+// Estimate implements [record.DigestReader].
+func (h reader) Estimate(ctx context.Context, kind record.Kind) (int64, error) {
+	return int64(len(h.documents(kind))), ctx.Err()
 }
 
 // Count implements [record.TargetReader].

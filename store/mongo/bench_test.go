@@ -37,6 +37,15 @@ func BenchmarkDocuments(b *testing.B) {
 				mongo.DocumentOf(r.Kind, doc)
 			}
 		})
+		if r.Kind.OfUsers() {
+			b.Run("digest/"+r.Kind.String(), func(b *testing.B) {
+				b.ReportAllocs()
+				digest := mongo.Digester(r.Kind, storetest.Now)
+				for b.Loop() {
+					digest(doc)
+				}
+			})
+		}
 		old := bson.Raw(mongo.NewDocument(changed(r), storetest.Now))
 		b.Run("merge/"+r.Kind.String(), func(b *testing.B) {
 			b.ReportAllocs()

@@ -106,6 +106,16 @@ func HeldIn(doc []byte, r record.Record) record.Held { return found{own: doc}.ex
 // DocumentOf is documentOf, for tests.
 func DocumentOf(kind record.Kind, doc []byte) record.Document { return documentOf(kind, doc) }
 
+// PlainDigest returns the digest of a document straight from its encoding, or false where that cannot be.
+func PlainDigest(kind record.Kind, doc []byte, now time.Time) (record.DocumentDigest, bool) {
+	return (&digester{kind: kind, now: now}).plain(doc)
+}
+
+// Digester returns a function that digests one document after another.
+func Digester(kind record.Kind, now time.Time) func(doc bson.Raw) record.DocumentDigest {
+	return (&digester{kind: kind, now: now}).digest
+}
+
 // DocumentIn returns what is known of a document of a collection.
 func DocumentIn(c record.Collection, doc []byte) record.Document {
 	d := document(c, doc)

@@ -126,6 +126,7 @@ func TestReadingBackOddDocuments(t *testing.T) {
 			t.Errorf("%s (-want +got):\n%s", kind, d)
 		}
 	}
+	storetest.CheckDigests(t, f.store.Reader(mongo.ReaderOptions{}))
 	// The app sees those whose user_id is text.
 	for kind, want := range map[record.Kind]int64{record.LastSeen: 3, record.MonitoringSince: 2, record.KV: 5, record.APIKeys: 1, record.Metrics: 0} {
 		checkCount(t, f.store.Reader(mongo.ReaderOptions{}), kind, want)
@@ -227,6 +228,7 @@ func TestReaderOfSomeUsers(t *testing.T) {
 	f.write(f.sink(record.AllKinds), &keeper{}, batch...)
 	f.insert("kv", bson.D{{Key: "user_id", Value: int64(alice)}})
 	h := f.store.Reader(mongo.ReaderOptions{Users: []record.UserID{alice + 3, alice, alice + 3, bob}})
+	storetest.CheckDigests(t, h)
 	for kind, want := range map[record.Kind][]record.UserID{record.KV: {alice, alice + 3}, record.LastSeen: {alice, alice + 3}, record.APIKeys: nil, record.Metrics: nil} {
 		var got []record.UserID
 		for _, s := range readBack(t, h, kind) {

@@ -46,6 +46,7 @@ func readBack(t failer, target Target, kind record.Kind) map[record.UserID]recor
 // checkReadBack compares what the target delivers with what is there.
 func checkReadBack(t failer, target Target) {
 	t.Helper()
+	CheckDigests(t, target.Reader)
 	for _, kind := range record.AllKinds.List() {
 		all := target.All(kind)
 		seen := int64(0)
@@ -68,6 +69,38 @@ func checkReadBack(t failer, target Target) {
 		}
 		if n != seen {
 			t.Errorf("%d documents of %s that the app sees are counted as %d", seen, kind, n)
+		}
+	}
+}
+
+// CheckDigests compares the digests that a target delivers with what the documents say that it delivers.
+func CheckDigests(t failer, h record.TargetReader) {
+	t.Helper()
+	for _, kind := range record.AllKinds.List() {
+		want, got := make(map[record.DocumentDigest]int), make(map[record.DocumentDigest]int)
+		err := h.Read(context.Background(), kind, func(page []record.Document) error {
+			for _, d := range page {
+				want[d.Digest(Now)]++
+			}
+			return nil
+		})
+		if err == nil {
+			err = h.ReadDigests(context.Background(), kind, Now, func(page []record.DocumentDigest) error {
+				for _, d := range page {
+					got[d]++
+				}
+				clear(page) // it may be used again
+				return nil
+			})
+		}
+		if err != nil {
+			t.Fatalf("read %s: %v", kind, err)
+		}
+		if d := cmp.Diff(want, got); d != "" {
+			t.Errorf("digests of %s (-documents +delivered):\n%s", kind, d)
+		}
+		if n, err := h.Estimate(context.Background(), kind); err != nil || (n == 0) != (len(want) == 0) {
+			t.Errorf("%d documents of %s are estimated as %d: %v", len(want), kind, n, err)
 		}
 	}
 }
@@ -172,9 +205,16 @@ func readingStops(t *testing.T, open Open) {
 	firstIsEnough(t, func(yield func([]record.Document) error) error {
 		return target.Reader.Read(context.Background(), record.LastSeen, yield)
 	})
+	firstIsEnough(t, func(yield func([]record.DocumentDigest) error) error {
+		return target.Reader.ReadDigests(context.Background(), record.LastSeen, Now, yield)
+	})
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	err := target.Reader.Read(ctx, record.LastSeen, func([]record.Document) error { return fmt.Errorf("called") })
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("after the context was cancelled: %v", err)
+	}
+	err = target.Reader.ReadDigests(ctx, record.LastSeen, Now, func([]record.DocumentDigest) error { return fmt.Errorf("called") })
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("after the context was cancelled: %v", err)
 	}
