@@ -7,7 +7,7 @@ import (
 	"github.com/lanyardctl/lanyardctl/record"
 )
 
-// batch is what one call of a sink gets: records of one kind, so that it is one command of a server.
+// batch is what one call of a sink gets: records of one kind and of one part, so that it is one command of a server.
 type batch struct {
 	records []record.Record
 	from    []origin // of each record
@@ -25,42 +25,41 @@ type origin struct {
 // written, so a batch of a rare kind would otherwise hold up the checkpoints.
 const maxBatchPages = 32
 
-// batcher builds batches for the workers, from one reader. The records of one identity all go to one worker.
+// batcher builds batches for the writers, from one reader.
 type batcher struct {
-	workers    []chan *batch
-	unfinished [][record.KindCount]*batch // by worker
+	writers    *writers
+	unfinished [record.KindCount]*batch
+	lengths    [record.KindCount]int // of the last batches
 	maxRecords int
 	maxBytes   int
 	pages      int
 	waited     *atomic.Int64 // nanoseconds in which no worker had room for a batch
 }
 
-func newBatcher(workers []chan *batch, o Options, waited *atomic.Int64) *batcher {
-	return &batcher{
-		workers: workers, unfinished: make([][record.KindCount]*batch, len(workers)),
-		maxRecords: o.BatchSize, maxBytes: o.BatchBytes, waited: waited,
-	}
+func newBatcher(w *writers, o Options, waited *atomic.Int64) *batcher {
+	return &batcher{writers: w, maxRecords: o.BatchSize, maxBytes: o.BatchBytes, waited: waited}
 }
 
-// add adds a record to its worker's batch, and hands the batch out when it is full.
-func (d *batcher) add(ctx context.Context, r record.Record, from origin) error {
-	worker := int(r.Identity().Hash() >> 33 % uint64(len(d.workers)))
-	open := &d.unfinished[worker][r.Kind]
+// add adds a record to its kind's batch, and hands the batch out when it is full.
+func (d *batcher) add(ctx context.Context, r *record.Record, from origin) error {
+	b := d.unfinished[r.Kind]
 	size := r.DocumentSize()
-	if *open != nil && (*open).bytes+size > d.maxBytes {
-		if err := d.handOut(ctx, worker, r.Kind); err != nil {
+	if b != nil && b.bytes+size > d.maxBytes {
+		if err := d.handOut(ctx, r.Kind); err != nil {
 			return err
 		}
+		b = nil
 	}
-	if *open == nil {
-		*open = &batch{opened: d.pages}
+	if b == nil {
+		n := d.lengths[r.Kind]
+		b = &batch{opened: d.pages, records: make([]record.Record, 0, n), from: make([]origin, 0, n)}
+		d.unfinished[r.Kind] = b
 	}
-	b := *open
-	b.records = append(b.records, r)
+	b.records = append(b.records, *r)
 	b.from = append(b.from, from)
 	b.bytes += size
 	if len(b.records) >= d.maxRecords {
-		return d.handOut(ctx, worker, r.Kind)
+		return d.handOut(ctx, r.Kind)
 	}
 	return nil
 }
@@ -77,26 +76,20 @@ func (d *batcher) flush(ctx context.Context) error {
 }
 
 func (d *batcher) handOutIf(ctx context.Context, ready func(*batch) bool) error {
-	for worker := range d.unfinished {
-		for kind, b := range d.unfinished[worker] {
-			if b == nil || !ready(b) {
-				continue
-			}
-			if err := d.handOut(ctx, worker, record.Kind(kind)); err != nil {
-				return err
-			}
+	for kind, b := range d.unfinished {
+		if b == nil || !ready(b) {
+			continue
+		}
+		if err := d.handOut(ctx, record.Kind(kind)); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-func (d *batcher) handOut(ctx context.Context, worker int, kind record.Kind) error {
+func (d *batcher) handOut(ctx context.Context, kind record.Kind) error {
+	b := d.unfinished[kind]
+	d.unfinished[kind], d.lengths[kind] = nil, len(b.records)
 	defer during(d.waited)()
-	select {
-	case d.workers[worker] <- d.unfinished[worker][kind]:
-		d.unfinished[worker][kind] = nil
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
+	return d.writers.put(ctx, b)
 }

@@ -176,13 +176,11 @@ func (j *Job) run(ctx context.Context) error {
 // copy reads all parts and what is decided after them, and writes all that they deliver. It returns once every batch
 // that was handed out has its outcomes.
 func (j *Job) copy(reading, writing context.Context) error {
-	workers := make([]chan *batch, j.opts.Workers)
-	for i := range workers {
-		workers[i] = make(chan *batch, 1)
-	}
+	writers := newWriters(j.opts.pace())
 	group, ctx := errgroup.WithContext(writing)
-	for _, batches := range workers {
-		group.Go(func() error { return j.work(ctx, batches) })
+	defer writers.wake(ctx)()
+	for range writers.pace.max {
+		group.Go(func() error { return writers.run(ctx, j.write) })
 	}
 	// A worker's failure ends the reading.
 	reading, stop := context.WithCancelCause(reading)
@@ -190,11 +188,9 @@ func (j *Job) copy(reading, writing context.Context) error {
 	defer context.AfterFunc(ctx, func() { stop(context.Cause(ctx)) })()
 
 	read := during(&j.waiting.reading)
-	readErr := j.read(reading, ctx, workers)
+	readErr := j.read(reading, ctx, writers)
 	read()
-	for _, batches := range workers {
-		close(batches)
-	}
+	writers.close()
 	defer during(&j.waiting.target)()
 	if err := group.Wait(); err != nil {
 		return err
@@ -205,25 +201,20 @@ func (j *Job) copy(reading, writing context.Context) error {
 	return j.tracker.complete()
 }
 
-func (j *Job) work(ctx context.Context, batches <-chan *batch) error {
-	for b := range batches {
-		outcomes, err := j.sink.Write(ctx, b.records, j.tracker.keep)
-		if err != nil {
-			return err
-		}
-		if len(outcomes) != len(b.records) {
-			return fmt.Errorf("the target answered %d outcomes for %d records", len(outcomes), len(b.records))
-		}
-		if err := j.tracker.outcomes(b, outcomes); err != nil {
-			return err
-		}
+func (j *Job) write(ctx context.Context, b *batch) error {
+	outcomes, err := j.sink.Write(ctx, b.records, j.tracker.keep)
+	if err != nil {
+		return err
 	}
-	return nil
+	if len(outcomes) != len(b.records) {
+		return fmt.Errorf("the target answered %d outcomes for %d records", len(outcomes), len(b.records))
+	}
+	return j.tracker.outcomes(b, outcomes)
 }
 
 // read reads the parts side by side, then the rest. After an interruption what was read is still handed out, through
 // writing.
-func (j *Job) read(reading, writing context.Context, workers []chan *batch) error {
+func (j *Job) read(reading, writing context.Context, writers *writers) error {
 	parts, err := j.opts.Source.Parts(reading)
 	if err != nil {
 		return interruption(reading, err)
@@ -232,7 +223,7 @@ func (j *Job) read(reading, writing context.Context, workers []chan *batch) erro
 	for _, part := range parts {
 		tracked := j.tracker.part(part.Name(), j.checkpointer.position(part.Name()))
 		group.Go(func() error {
-			return j.readPages(ctx, writing, tracked, workers, func(yield func(record.Page) error) error {
+			return j.readPages(ctx, writing, tracked, writers, func(yield func(record.Page) error) error {
 				return part.Read(ctx, tracked.position, yield)
 			})
 		})
@@ -241,7 +232,7 @@ func (j *Job) read(reading, writing context.Context, workers []chan *batch) erro
 		return interruption(reading, err)
 	}
 	j.tracker.phase("deciding what was held back")
-	return interruption(reading, j.readPages(reading, writing, &j.tracker.rest, workers, func(yield func(record.Page) error) error {
+	return interruption(reading, j.readPages(reading, writing, &j.tracker.rest, writers, func(yield func(record.Page) error) error {
 		return j.opts.Source.Deferred(reading, yield)
 	}))
 }
@@ -254,21 +245,23 @@ func interruption(ctx context.Context, err error) error {
 	return err
 }
 
-func (j *Job) readPages(ctx, writing context.Context, tracked *partTracker, workers []chan *batch, read func(func(record.Page) error) error) error {
-	batches := newBatcher(workers, j.opts, &j.waiting.forTarget)
+func (j *Job) readPages(ctx, writing context.Context, tracked *partTracker, writers *writers, read func(func(record.Page) error) error) error {
+	limits := j.opts.Sink.Limits()
+	batches := newBatcher(writers, j.opts, &j.waiting.forTarget)
 	clock := j.waiting.newReader()
 	err := read(func(in record.Page) error {
 		clock.waited()
 		defer clock.worked()
 		for i := range in.Items {
-			in.Items[i] = j.opts.Sink.Limits().Apply(in.Items[i])
+			in.Items[i] = limits.Apply(in.Items[i])
 		}
 		pg, full := j.tracker.open(tracked, in)
-		for _, it := range in.Items {
+		for i := range in.Items {
+			it := &in.Items[i]
 			if it.Record == nil {
 				continue
 			}
-			if err := batches.add(writing, *it.Record, origin{page: pg, fieldRejects: int64(len(it.Rejects))}); err != nil {
+			if err := batches.add(writing, it.Record, origin{page: pg, fieldRejects: int64(len(it.Rejects))}); err != nil {
 				return err
 			}
 		}

@@ -28,7 +28,7 @@ type Options struct {
 
 	BatchSize  int // records in a batch; DefaultBatchSize where zero
 	BatchBytes int // bytes of BSON in a batch, about; DefaultBatchBytes where zero
-	Workers    int // batches written side by side; DefaultWorkers where zero
+	Workers    int // batches written side by side; where zero, as many as the target's pace asks for
 
 	// RejectsFile is where rejects are written, as NDJSON, mode 0600; superseded values go to its sibling. Neither is
 	// made before there is something to write.
@@ -57,22 +57,33 @@ type Options struct {
 
 // Defaults of Options.
 const (
-	DefaultBatchSize  = 1000
+	DefaultBatchSize  = 2000
 	DefaultBatchBytes = 8 << 20
-	DefaultWorkers    = 4
 	DefaultSaveEvery  = lease.HeartbeatEvery
 )
 
 func (o Options) withDefaults() Options {
 	o.BatchSize = orDefault(o.BatchSize, DefaultBatchSize)
 	o.BatchBytes = orDefault(o.BatchBytes, DefaultBatchBytes)
-	o.Workers = orDefault(o.Workers, DefaultWorkers)
 	o.SaveEvery = orDefault(o.SaveEvery, DefaultSaveEvery)
 	o.DrainTime = orDefault(o.DrainTime, retry.DrainTime)
 	if o.Notify == nil {
 		o.Notify = func(string) {}
 	}
 	return o
+}
+
+// Where nobody chose a number of workers, a run begins with the first and may come to the second.
+const (
+	firstWorkers = 4
+	mostWorkers  = 16
+)
+
+func (o Options) pace() pace {
+	if o.Workers > 0 {
+		return pinned(o.Workers)
+	}
+	return climbing(firstWorkers, mostWorkers)
 }
 
 func orDefault[T int | time.Duration](v, otherwise T) T {

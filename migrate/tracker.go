@@ -72,8 +72,8 @@ func (t *tracker) part(name, position string) *partTracker {
 func (t *tracker) open(of *partTracker, in record.Page) (*page, bool) {
 	pg := &page{of: of, next: in.Next}
 	pg.stats.Seen = in.Seen
-	for _, it := range in.Items {
-		pg.enter(it)
+	for i := range in.Items {
+		pg.enter(&in.Items[i])
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -88,7 +88,7 @@ func (t *tracker) open(of *partTracker, in record.Page) (*page, bool) {
 func (p *partTracker) full() bool { return len(p.open) >= maxOpenPages || p.bytes >= maxOpenBytes }
 
 // enter counts what is known of an item before its record is written.
-func (pg *page) enter(it record.Item) {
+func (pg *page) enter(it *record.Item) {
 	counts := &pg.stats.Kinds[it.Kind]
 	for _, note := range it.Notes {
 		counts.note(note, 1)
@@ -149,12 +149,7 @@ func (t *tracker) outcomes(b *batch, outcomes []record.Outcome) error {
 		t.live.Rejects += int64(len(o.Rejects))
 		pg.pending--
 	}
-	for _, from := range b.from {
-		if err := t.commit(from.page.of); err != nil {
-			return err
-		}
-	}
-	return nil
+	return t.commit(b.from[0].page.of)
 }
 
 // commit moves a part's position behind its finished pages, in order.

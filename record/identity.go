@@ -25,6 +25,14 @@ func (id Identity) String() string {
 	return id.Name.String()
 }
 
+// length returns the length of the identity's text.
+func (id Identity) length() int {
+	if id.User != 0 {
+		return digits(uint64(id.User))
+	}
+	return len(id.Name.String())
+}
+
 // Hash returns a number that depends on the identity alone. Its upper bits spread identities evenly.
 func (id Identity) Hash() uint64 { return HashOf(id.User, id.Name.String()) }
 

@@ -29,6 +29,9 @@ func (l Limits) Apply(it Item) Item {
 	if it.Record == nil {
 		return it
 	}
+	if l.holds(it) {
+		return it
+	}
 	r := *it.Record
 	if r.Name != (Name{}) && !l.Named {
 		it.Rejects = append(it.Rejects, r.Rejects(RefusedByTarget, "the target holds records of users alone")...)
@@ -60,6 +63,20 @@ func (l Limits) Apply(it Item) Item {
 	}
 	it.Record = &r
 	return it
+}
+
+// holds reports whether the target can hold the item as it is: mostly it can, and then nothing is copied.
+func (l Limits) holds(it Item) bool {
+	r := it.Record
+	if r.Name != (Name{}) && !l.Named || r.Omitted != nil || len(it.Rejects) > 0 {
+		return false
+	}
+	for name, f := range r.Fields {
+		if reason, _ := l.refuses(r.Kind, name, f.Value); reason != "" {
+			return false
+		}
+	}
+	return l.MaxDocument <= 0 || r.DocumentSize() <= l.MaxDocument
 }
 
 // tooLarge judges a document of size bytes of BSON.
@@ -137,7 +154,7 @@ const (
 // DocumentSize returns the bytes of BSON that r takes as a new document of its collection, with _id, user_id and the
 // mark of what lanyardctl wrote. What a kind's own fields take is rounded up to a small fixed amount.
 func (r Record) DocumentSize() int {
-	id := len(r.Identity().String())
+	id := r.Identity().length()
 	size := bsonDocument
 	size += bsonElement + len("_id") + bsonString + id
 	size += bsonElement + len("user_id") + bsonString + id
@@ -163,7 +180,7 @@ func valueSize(v Value) int {
 	case Array:
 		size := bsonDocument
 		for i, e := range v {
-			size += bsonElement + digits(i) + valueSize(e)
+			size += bsonElement + digits(uint64(i)) + valueSize(e)
 		}
 		return size
 	case Object:
@@ -178,8 +195,8 @@ func valueSize(v Value) int {
 	return 0
 }
 
-// digits returns the number of decimal digits of i, which is at least zero.
-func digits(i int) int {
+// digits returns the number of decimal digits of i.
+func digits(i uint64) int {
 	n := 1
 	for ; i >= 10; i /= 10 {
 		n++
