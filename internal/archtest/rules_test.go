@@ -13,6 +13,7 @@ const (
 	redisLib   = "github.com/redis/go-redis/v9"
 	mongoLib   = "go.mongodb.org/mongo-driver/v2"
 	ferretDB   = "github.com/FerretDB/FerretDB/ferretdb"
+	wireLib    = "github.com/FerretDB/wire"
 	flock      = "github.com/gofrs/flock"
 	rdbLib     = "github.com/hdt3213/rdb"
 	discordLib = "github.com/bwmarrin/discordgo"
@@ -76,6 +77,7 @@ var rooms = []room{
 	{"store/embedded", []string{ferretDB, flock}},
 	{"store/storetest/...", []string{"*", module + "store/storetest/..."}},
 	{"internal/testtable", []string{module + "store/storetest/ferretdb", module + "store/storetest/mongoserver"}},
+	{"bench/countingserver", []string{wireLib + "/...", mongoLib + "/..."}},
 	{"testdata", nil},
 	{"testdata/seed", []string{redisLib}},
 }
