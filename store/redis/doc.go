@@ -25,10 +25,11 @@
 //
 // # Memory
 //
-// A page of SCAN's answer is about a thousand keys. Of a string at most 4 KiB are fetched before its length is known; of
-// a hash the size is asked for first. Values are then fetched in groups of at most a budget (32 MiB), each a
-// [record.Page] of its own. A value over [layout.MaxValue] is never fetched as a whole. Held API keys are the only thing
-// that grows with the data, by some 100 bytes a user whose halves do not fit.
+// A page of SCAN's answer is about a thousand keys, and a few pages are under way at a time. Of a string at most 1 KiB is
+// fetched before its length is known; of a hash the size is asked for first. Values are then fetched in groups of at most a
+// budget (32 MiB), each a [record.Page] of its own; ahead of a page's turn, only as many as take a small share of it. A value
+// over [layout.MaxValue] is never fetched as a whole. Held API keys are the only thing that grows with the data, by some 100
+// bytes a user whose halves do not fit.
 //
 // # Positions
 //

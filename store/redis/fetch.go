@@ -10,7 +10,7 @@ import (
 
 const (
 	// firstBytes is how much of a string is fetched before its length is known.
-	firstBytes = 4 << 10
+	firstBytes = 1 << 10
 
 	// samples is up to how many fields MEMORY USAGE measures each; it guesses the size of a hash with more.
 	samples = 1000

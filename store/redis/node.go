@@ -126,27 +126,35 @@ func (s *Store) allUnchanged(ctx context.Context) error {
 	return nil
 }
 
+// looks are how many keys of some pages a scan named and how many of those were not there when they were looked at.
+type looks struct{ named, gone int64 }
+
 // countGone counts those of the keys, which a scan named, that were not there when they were looked at. It fails where
-// they are more than a server in use loses in between: they may be back at the next look at all keys.
-func (s *Store) countGone(ctx context.Context, what string, keys []string, probes probes) error {
-	var named, gone int64
+// they are more than a server in use loses in between: they may be back at the next look at all keys. Beside are the pages
+// that were looked at about the same time: what was away for a moment is missing here and there in all of them.
+func (s *Store) countGone(ctx context.Context, what string, keys []string, probes probes, beside ...looks) (looks, error) {
+	var these looks
 	for _, key := range keys {
 		if p := probes[key]; p != nil && p.seen {
-			named++
+			these.named++
 			if p.State == layout.Absent {
-				gone++
+				these.gone++
 			}
 		}
 	}
-	s.gone.Add(gone)
-	if gone <= fewKeys || gone*100 < named*refusePercent || s.allowShrinking {
-		return nil
+	s.gone.Add(these.gone)
+	all, most := these, these.named
+	for _, l := range beside {
+		all.named, all.gone, most = all.named+l.named, all.gone+l.gone, max(most, l.named)
+	}
+	if all.gone <= fewKeys || all.gone*100 < most*refusePercent || s.allowShrinking {
+		return these, nil
 	}
 	if err := s.allUnchanged(ctx); err != nil {
-		return err // it tells more
+		return these, err // it tells more
 	}
-	why := fmt.Sprintf("of %d keys that it named, %d were not there when they were looked at", named, gone)
-	return &callError{what: what, cause: &movedError{ErrShrank, why}}
+	why := fmt.Sprintf("of %d keys that it named, %d were not there when they were looked at", all.named, all.gone)
+	return these, &callError{what: what, cause: &movedError{ErrShrank, why}}
 }
 
 // movedError says that the source is not what it was when the run began.

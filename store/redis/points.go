@@ -31,7 +31,7 @@ func (s *source) ReadUsers(
 		return nil
 	}
 	r := newReading(s)
-	if _, err := r.page(ctx, []string{layout.Counters.Key("")}, nil); err != nil {
+	if err := r.page(ctx, []string{layout.Counters.Key("")}, nil); err != nil {
 		return err
 	}
 	return yield(record.Page{Items: r.items, Seen: r.seen})
@@ -174,7 +174,7 @@ func (p *userPart) Read(ctx context.Context, from string, yield func(record.Page
 	}
 	for keys := range slices.Chunk(p.others, p.pageSize) {
 		r := newReading(p.source)
-		if _, err := r.page(ctx, keys, func(items []record.Item) error { return yield(record.Page{Items: items, Next: from}) }); err != nil {
+		if err := r.page(ctx, keys, func(items []record.Item) error { return yield(record.Page{Items: items, Next: from}) }); err != nil {
 			return err
 		}
 		if err := yield(record.Page{Items: r.items, Seen: r.seen, Next: from}); err != nil {

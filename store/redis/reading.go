@@ -36,8 +36,25 @@ func (j job) damaged() bool { return j.family == nil && j.met.Layout.HasUser() }
 func newReading(s *source) *reading { return &reading{source: s, probes: make(probes)} }
 
 // page makes the items of the keys. It hands groups of them to flush as its budget fills and leaves the last in r.items.
-// It reports whether API keys were held.
-func (r *reading) page(ctx context.Context, keys []string, flush func([]record.Item) error) (held bool, err error) {
+func (r *reading) page(ctx context.Context, keys []string, flush func([]record.Item) error) error {
+	if _, err := r.look(ctx, keys); err != nil {
+		return err
+	}
+	return r.run(ctx, flush)
+}
+
+// ahead looks at the keys and, where the values that are left to load are small, makes the items. It reports whether API keys
+// were held.
+func (r *reading) ahead(ctx context.Context, keys []string) (held bool, err error) {
+	held, err = r.look(ctx, keys)
+	if err != nil || r.unread() > int64(r.source.budget)/aheadShare {
+		return held, err
+	}
+	return held, r.run(ctx, nil)
+}
+
+// look looks at the keys and what belongs to them, and decides the API keys. It reports whether any were held.
+func (r *reading) look(ctx context.Context, keys []string) (held bool, err error) {
 	slices.Sort(keys)
 	for _, key := range slices.Compact(keys) {
 		r.sort(key)
@@ -50,10 +67,17 @@ func (r *reading) page(ctx context.Context, keys []string, flush func([]record.I
 		return false, err
 	}
 	r.countGeneric()
-	if held, err = r.pair(ctx, true); err != nil {
-		return false, err
+	return r.pair(ctx, true)
+}
+
+// unread returns how many bytes the jobs have to load, about.
+func (r *reading) unread() (bytes int64) {
+	for _, j := range r.jobs {
+		if j.delivers() {
+			bytes += j.bytes()
+		}
 	}
-	return held, r.run(ctx, flush)
+	return bytes
 }
 
 // claimsOnly holds the API keys among the keys that nothing decides, and makes no items.
@@ -147,7 +171,7 @@ func (r *reading) countGeneric() {
 	}
 }
 
-// run loads and decodes what the jobs need, in groups that fit the budget.
+// run loads and decodes what the jobs need, in groups that fit the budget, and has no jobs then.
 func (r *reading) run(ctx context.Context, flush func([]record.Item) error) error {
 	var (
 		group []job
@@ -170,10 +194,7 @@ func (r *reading) run(ctx context.Context, flush func([]record.Item) error) erro
 		if !j.delivers() {
 			continue
 		}
-		var bytes int64
-		for _, p := range j.probes() {
-			bytes += p.size
-		}
+		bytes := j.bytes()
 		if size > 0 && size+bytes > int64(r.source.budget) {
 			if err := work(); err != nil {
 				return err
@@ -185,7 +206,16 @@ func (r *reading) run(ctx context.Context, flush func([]record.Item) error) erro
 		}
 		group, need, size = append(group, j), append(need, j.probes()...), size+bytes
 	}
+	r.jobs = nil
 	return work()
+}
+
+// bytes returns how many bytes the job loads, about.
+func (j job) bytes() (bytes int64) {
+	for _, p := range j.probes() {
+		bytes += p.size
+	}
+	return bytes
 }
 
 // delivers reports whether the met key is the first of its family that exists. Where it was removed since SCAN returned

@@ -13,7 +13,7 @@ import (
 func (s *source) Deferred(ctx context.Context, yield func(record.Page) error) error {
 	users, held := s.undecided.list()
 	sure := func(r *reading, met []string, items []record.Item) error {
-		if err := s.store.countGone(ctx, "look up keys in redis", met, r.probes); err != nil {
+		if _, err := s.store.countGone(ctx, "look up keys in redis", met, r.probes); err != nil {
 			return err
 		}
 		if err := s.store.allUnchanged(ctx); err != nil || len(items) == 0 {

@@ -1,0 +1,159 @@
+package redis
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"sync"
+
+	goredis "github.com/redis/go-redis/v9"
+
+	"github.com/lanyardctl/lanyardctl/record"
+)
+
+const (
+	// pagesAhead is how many pages of SCAN's answer wait for their turn, beside the one that is delivered and the one that
+	// is scanned.
+	pagesAhead = 4
+
+	// aheadShare is which part of the budget the values of one page may take that waits. Larger ones are loaded when it is
+	// the page's turn, in groups.
+	aheadShare = 2 * pagesAhead
+)
+
+// scanning is a reading of a node's keys, from a position to their end.
+type scanning struct {
+	node  *node
+	at    position
+	held  string                // for the positions of the pages
+	whole bool                  // from the start, so that the number of keys means something
+	wants func(key string) bool // nil for all; the others are neither looked at nor counted
+}
+
+// ahead is a page of SCAN's answer under way.
+type ahead struct {
+	keys    []string
+	cursor  uint64 // after it
+	scanned int64  // keys up to here, wanted or not
+	reading *reading
+	held    bool  // API keys
+	err     error // by which the page failed; it is the last one then
+}
+
+// scanNode delivers the pages of a node in order. It reads ahead: while a page is delivered, the next ones are scanned,
+// looked up and decoded, one after the other. That has ended when it returns.
+func (s *source) scanNode(ctx context.Context, sc scanning, yield func(record.Page) error) error {
+	pages := make(chan *ahead, pagesAhead)
+	working, stop := context.WithCancel(ctx)
+	var all sync.WaitGroup
+	defer all.Wait()
+	defer stop()
+	all.Go(func() { s.scanAhead(working, sc, pages) })
+	at := sc.at
+	var beside []looks
+	for page := range pages {
+		switch {
+		case page.err != nil:
+			return page.err
+		case ctx.Err() != nil:
+			return s.store.failed(ctx, "scan redis "+sc.node.addr, ctx.Err())
+		}
+		next := position{
+			cursor: page.cursor, end: page.cursor == 0, claims: at.claims || page.held, held: sc.held,
+		}
+		if next.end && sc.whole {
+			sc.node.sampled(page.scanned) // that a scan names fewer keys than there were says the same
+		}
+		looks, err := s.deliver(ctx, sc.node, page, beside, at, next, yield)
+		if err != nil {
+			return err
+		}
+		beside = append(beside[max(0, len(beside)-pagesAhead):], looks)
+		at = next
+	}
+	if !at.end {
+		return s.store.failed(ctx, "scan redis "+sc.node.addr, ctx.Err())
+	}
+	return nil
+}
+
+// scanAhead sends the node's pages to pages, in order. It ends with the last one, one that
+// failed, or ctx.
+func (s *source) scanAhead(ctx context.Context, sc scanning, pages chan<- *ahead) {
+	defer close(pages)
+	scanned := int64(0)
+	for cursor, failed := sc.at.cursor, false; !failed; {
+		page := &ahead{reading: newReading(s)}
+		page.keys, page.cursor, page.err = s.scan(ctx, sc.node, cursor, "")
+		scanned += int64(len(page.keys))
+		page.scanned = scanned
+		if sc.wants != nil {
+			page.keys = slices.DeleteFunc(page.keys, func(key string) bool { return !sc.wants(key) })
+		}
+		if page.err == nil {
+			page.held, page.err = page.reading.ahead(ctx, page.keys)
+		}
+		failed = page.err != nil
+		select {
+		case pages <- page:
+		case <-ctx.Done():
+			return
+		}
+		if cursor = page.cursor; cursor == 0 {
+			return
+		}
+	}
+}
+
+// deliver delivers what was read of a page, and reads what is left of it.
+func (s *source) deliver(
+	ctx context.Context, n *node, page *ahead, beside []looks, before, next position, yield func(record.Page) error,
+) (looks, error) {
+	r := page.reading
+	err := r.run(ctx, func(items []record.Item) error {
+		return yield(record.Page{Items: items, Next: before.String()})
+	})
+	if err != nil {
+		return looks{}, err
+	}
+	if s.askTTL || !s.store.info.Expires { // else nobody knows which keys last
+		n.witness(page.keys, r.probes)
+	}
+	these, err := s.store.countGone(ctx, "scan redis "+n.addr, page.keys, r.probes, beside...)
+	if err != nil {
+		return looks{}, err
+	}
+	// The last page goes out only once it is certain that none is missing.
+	if next.end {
+		if err := s.store.unchanged(ctx, n); err != nil {
+			return looks{}, err
+		}
+	}
+	return these, yield(record.Page{Items: r.items, Seen: r.seen, Next: next.String()})
+}
+
+// scan returns a page of keys, those that match where match is not empty, and the next cursor, zero at the end. Each time
+// it looks how many keys there are: a scan returns every key that is there at each of its steps.
+func (s *source) scan(ctx context.Context, n *node, cursor uint64, match string) (keys []string, next uint64, err error) {
+	var keyspace *goredis.StringCmd
+	store := s.store
+	err = store.persist(ctx, "scan redis "+n.addr, func(ctx context.Context) error {
+		pipe := n.client.Pipeline()
+		scan := pipe.Scan(ctx, cursor, match, int64(s.pageSize))
+		keyspace = pipe.Info(ctx, "keyspace")
+		_, err := pipe.Exec(ctx)
+		keys, next = scan.Val()
+		return err
+	})
+	if err != nil {
+		return nil, 0, err
+	}
+	held, expires := parseFacts(keyspace.Val()).keyspace(store.info.DB)
+	if !strings.Contains(keyspace.Val(), "# Keyspace") {
+		return keys, next, nil // not every server tells
+	}
+	if few := n.sampled(held - expires); few && !store.allowShrinking {
+		err = store.unchanged(ctx, n)
+	}
+	return keys, next, err
+}
