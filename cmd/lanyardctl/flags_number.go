@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"regexp"
@@ -13,15 +14,17 @@ import (
 	"github.com/lanyardctl/lanyardctl/internal/exit"
 )
 
-// autoInt is a flag with a number from 1 to max. Without one, the command chooses what suits the servers.
+// autoInt is a flag with a number from 1 to max. Without one, the command chooses what suits the servers, unless none says
+// what that means.
 type autoInt struct {
 	n, max int
+	none   string
 }
 
 // String implements [pflag.Value].
 func (a *autoInt) String() string {
 	if a.n == 0 {
-		return "auto"
+		return cmp.Or(a.none, "auto")
 	}
 	return strconv.Itoa(a.n)
 }

@@ -27,16 +27,44 @@ type pairFlags struct {
 	sourceFlags
 }
 
-// sourceFlags are those about what a source may be like, and become.
+// sourceFlags are those about what a source may be like, and become, and how gently it is read.
 type sourceFlags struct {
 	allowEmpty, allowShrinking bool
+	maxRate                    autoInt
 }
+
+const (
+	maxRateFlag = "max-rate"
+	mostRate    = 100_000_000
+)
 
 // bind adds the flags. Source is what is read: "a source".
 func (f *sourceFlags) bind(cmd *cobra.Command, source string) {
 	flags := cmd.Flags()
 	flags.BoolVar(&f.allowEmpty, "allow-empty", false, source+" without any key of Lanyard's is no error")
 	flags.BoolVar(&f.allowShrinking, "allow-shrinking", false, source+" that loses many keys meanwhile is no error")
+	f.maxRate = autoInt{max: mostRate, none: "unbounded"}
+	flags.Var(&f.maxRate, maxRateFlag, "`keys` a second that are read from Redis at most")
+}
+
+// check fails where a flag about how Redis is read was given for a file.
+func (f sourceFlags) check(source location.Location, still bool, changed func(flag string) bool) error {
+	for _, flag := range []string{maxRateFlag} {
+		if still && changed(flag) {
+			return exit.WrongUse("--"+flag+" is about a Redis, and "+source.From+" names a file", "leave --"+flag+" out")
+		}
+	}
+	return nil
+}
+
+// alone fails where such a flag was given though no Redis is named.
+func (sourceFlags) alone(changed func(flag string) bool) error {
+	for _, flag := range []string{maxRateFlag} {
+		if changed(flag) {
+			return exit.WrongUse("--"+flag+" without --redis: no Redis is read", "give --redis as well, or leave --"+flag+" out")
+		}
+	}
+	return nil
 }
 
 // source returns the source and how to read it, and warnings.
@@ -50,8 +78,12 @@ func resolveSource(p program, uri string, tls location.RedisTLS, f sourceFlags, 
 ) {
 	o = location.SourceOptions{
 		IPv6: location.ForceIPv6(p.env), Timeout: target.target.Timeout, RetryFor: target.target.RetryFor, AllowShrinking: f.allowShrinking,
+		MaxRate: f.maxRate.or(0),
 	}
 	if o.Location, err = p.places.ResolveSource(uri, p.env); err != nil {
+		return o, nil, err
+	}
+	if err := f.check(o.Location, p.places.Still(o.Location), flags.Changed); err != nil {
 		return o, nil, err
 	}
 	if o.TLS, warnings, err = tls.Resolve(o.Location, p.env, flags.Changed); err != nil {

@@ -178,6 +178,9 @@ func (f sweepFlags) options(p program, now time.Time, flags *pflag.FlagSet) (swe
 func (o *sweepOptions) readRedis(f sweepFlags, p program, flags *pflag.FlagSet) error {
 	flag := f.redis
 	if !flags.Changed("redis") {
+		if err := f.sourceFlags.alone(flags.Changed); err != nil {
+			return err
+		}
 		return f.redisTLS.Alone(flags.Changed)
 	}
 	if flag == redisFromEnvironment {

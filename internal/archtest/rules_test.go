@@ -10,6 +10,7 @@ const module = "github.com/lanyardctl/lanyardctl/"
 // Imports from outside, by what they are for.
 const (
 	syncs      = "golang.org/x/sync"
+	rates      = "golang.org/x/time/rate"
 	redisLib   = "github.com/redis/go-redis/v9"
 	mongoLib   = "go.mongodb.org/mongo-driver/v2"
 	ferretDB   = "github.com/FerretDB/FerretDB/ferretdb"
@@ -71,7 +72,7 @@ var rooms = []room{
 	{"store/layout", []string{module + "record"}},
 	{"store/discord", []string{module + "internal/redact", module + "internal/retry", module + "record", discordLib}},
 	{"store/rdb", []string{module + "record", module + "store/layout", rdbLib + "/..."}},
-	{"store/redis", []string{module + "internal/handshake", module + "internal/redact", module + "internal/retry", module + "record", module + "store/layout", redisLib + "/...", syncs + "/..."}},
+	{"store/redis", []string{module + "internal/handshake", module + "internal/redact", module + "internal/retry", module + "record", module + "store/layout", redisLib + "/...", syncs + "/...", rates}},
 	{"store/mongo", []string{module + "internal/handshake", module + "internal/redact", module + "internal/retry", module + "record", mongoLib + "/...", syncs + "/..."}},
 	{"store/mem", []string{module + "record"}},
 	{"store/embedded", []string{ferretDB, flock}},

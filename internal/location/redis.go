@@ -42,6 +42,7 @@ func openRedis(ctx context.Context, o SourceOptions) (Source, error) {
 	store, err := redis.Open(ctx, redis.Options{
 		URI: o.URI, Timeout: o.Timeout, IPv6: o.IPv6, TLS: o.TLS,
 		RetryFor: o.RetryFor, AllowShrinking: o.AllowShrinking, Notify: o.Notify, Points: byUser,
+		MaxRate: o.MaxRate,
 	})
 	if err != nil {
 		return nil, explainRedis(err, o)

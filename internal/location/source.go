@@ -22,6 +22,7 @@ type SourceOptions struct {
 	TLS               redis.TLS // of Redis
 	Timeout, RetryFor time.Duration
 	AllowShrinking    bool
+	MaxRate           int // of Redis: keys a second that are scanned at most; zero for any number
 	Notify            func(message string)
 }
 

@@ -148,6 +148,9 @@ func (s *source) scan(ctx context.Context, n *node, cursor uint64, match string)
 	if err != nil {
 		return nil, 0, err
 	}
+	if err := store.pace.take(ctx, len(keys)); err != nil {
+		return nil, 0, store.failed(ctx, "scan redis "+n.addr, err)
+	}
 	held, expires := parseFacts(keyspace.Val()).keyspace(store.info.DB)
 	if !strings.Contains(keyspace.Val(), "# Keyspace") {
 		return keys, next, nil // not every server tells

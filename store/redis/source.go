@@ -61,7 +61,7 @@ func (s *Store) source(o SourceOptions) *source {
 		candidates: candidates,
 		store:      s,
 		wanted:     layout.NewWanted(o.Request),
-		pageSize:   cmp.Or(max(o.PageSize, 0), DefaultPageSize),
+		pageSize:   s.pace.page(cmp.Or(max(o.PageSize, 0), DefaultPageSize)),
 		budget:     cmp.Or(max(o.Budget, 0), DefaultBudget),
 		askTTL:     s.info.Expires && !o.Dates,
 	}

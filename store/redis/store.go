@@ -35,6 +35,7 @@ type Store struct {
 	connections    *connections
 	retryFor       time.Duration
 	allowShrinking bool
+	pace           *pace
 	notify         func(message string)
 
 	noMemory atomic.Bool  // the server refuses MEMORY USAGE
@@ -62,7 +63,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	s, err := open(opening, o, t)
 	switch {
 	case err == nil:
-		s.addr, s.connections, s.allowShrinking = t.addr, t.connections, o.AllowShrinking
+		s.addr, s.connections, s.allowShrinking, s.pace = t.addr, t.connections, o.AllowShrinking, newPace(o.MaxRate)
 		s.retryFor, s.notify = cmp.Or(max(o.RetryFor, 0), retry.DefaultFor), o.Notify
 		s.changing = make(chan struct{}, poolSize(s.reads)/2)
 		if s.notify == nil {

@@ -33,6 +33,9 @@ type Options struct {
 	// AllowShrinking reads on where the server loses many keys during the run.
 	AllowShrinking bool
 
+	// MaxRate is how many keys a second all scans together may name; zero for any number.
+	MaxRate int
+
 	// Points tells that nothing will be scanned. Open then scans nothing, either, for keys to remember: those that are met
 	// tell whether data went away.
 	Points bool

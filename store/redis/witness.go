@@ -86,10 +86,13 @@ func (s *Store) findWitnesses(ctx context.Context, n *node) error {
 		var keys []string
 		var next uint64
 		err := s.persist(ctx, "scan redis "+n.addr, func(ctx context.Context) (err error) {
-			keys, next, err = n.client.Scan(ctx, cursor, "", DefaultPageSize).Result()
+			keys, next, err = n.client.Scan(ctx, cursor, "", int64(s.pace.page(DefaultPageSize))).Result()
 			return err
 		})
 		if err != nil {
+			return err
+		}
+		if err := s.pace.take(ctx, len(keys)); err != nil {
 			return err
 		}
 		keys = slices.DeleteFunc(keys, func(key string) bool {
