@@ -2,8 +2,7 @@ package redis
 
 import (
 	"context"
-
-	goredis "github.com/redis/go-redis/v9"
+	"strconv"
 
 	"github.com/lanyardctl/lanyardctl/store/layout"
 )
@@ -12,8 +11,11 @@ const (
 	// firstBytes is how much of a string is fetched before its length is known.
 	firstBytes = 1 << 10
 
+	// lastOfFirst is the last of those, as Redis counts.
+	lastOfFirst = "1023"
+
 	// samples is up to how many fields MEMORY USAGE measures each; it guesses the size of a hash with more.
-	samples = 1000
+	samples = "1000"
 
 	// guessedField is what a field counts where the server does not tell sizes.
 	guessedField = 256 << 10
@@ -48,10 +50,24 @@ func (ps probes) want(l layout.Layout, key string) *probe {
 // lookups look at keys of a store: by pipelines that are tried again, over any connection, or by those of a transaction.
 type lookups struct {
 	*Store
-	pipeline func(ctx context.Context, what string, fill func(context.Context, goredis.Pipeliner)) error
+	ask func(ctx context.Context, what string, b *batch) error
 }
 
-func (s *Store) lookups() lookups { return lookups{s, s.pipeline} }
+func (s *Store) lookups() lookups {
+	return lookups{s, func(ctx context.Context, what string, b *batch) error {
+		return s.persist(ctx, what, func(ctx context.Context) error { return b.through(ctx, s.reads.Pipeline()) })
+	}}
+}
+
+// manyLookups are lookups for whole pages.
+func (s *Store) manyLookups() lookups {
+	if s.wire == nil {
+		return s.lookups()
+	}
+	return lookups{s, func(ctx context.Context, what string, b *batch) error {
+		return s.persist(ctx, what, func(ctx context.Context) error { return s.wire.do(ctx, b) })
+	}}
+}
 
 // read returns what the keys hold. Their layouts are those of their prefixes.
 func (s lookups) read(ctx context.Context, keys ...string) ([]layout.Found, error) {
@@ -73,60 +89,62 @@ func (s lookups) read(ctx context.Context, keys ...string) ([]layout.Found, erro
 	return founds, nil
 }
 
-// firstLook is what is asked about each key.
-type firstLook struct {
-	p     *probe
-	text  *goredis.StringCmd
-	bytes *goredis.IntCmd
-	count *goredis.IntCmd
-	field fieldLook
-	ttl   *goredis.DurationCmd
-}
+// lookUp is what a batch of lookups is for, in words for people.
+const lookUp = "look up keys in redis"
 
 // probe finds out, in one round trip, which of the keys exist and how large they are. Strings up to firstBytes are loaded
 // by it. A second round trip follows for the few keys about which the first is not clear.
 func (s lookups) probe(ctx context.Context, list []*probe, askTTL bool) error {
+	var b batch
+	noMemory := s.noMemory.Load()
 	for _, p := range list {
 		p.seen = true
-	}
-	looks := make([]firstLook, len(list))
-	err := s.pipeline(ctx, "look up keys in redis", func(ctx context.Context, pipe goredis.Pipeliner) {
-		for i, p := range list {
-			l := firstLook{p: p}
-			switch {
-			case !p.Layout.IsHash():
-				l.text = pipe.GetRange(ctx, p.Key, 0, firstBytes-1)
-			case p.field != "":
-				l.field = askField(ctx, pipe, p)
-			case s.noMemory.Load():
-				l.count = pipe.HLen(ctx, p.Key)
-			default:
-				l.bytes = pipe.MemoryUsage(ctx, p.Key, samples)
-			}
-			if askTTL {
-				l.ttl = pipe.PTTL(ctx, p.Key)
-			}
-			looks[i] = l
+		switch {
+		case !p.Layout.IsHash():
+			b.ask("GETRANGE", p.Key, "0", lastOfFirst)
+		case p.field != "":
+			b.askField(p)
+		case noMemory:
+			b.ask("HLEN", p.Key)
+		default:
+			b.ask("MEMORY", "usage", p.Key, "SAMPLES", samples)
 		}
-	})
-	if err != nil {
+		if askTTL {
+			b.ask("PTTL", p.Key)
+		}
+	}
+	if err := s.send(ctx, lookUp, &b); err != nil {
 		return err
 	}
-	var unclear, refused []*probe
-	for _, l := range looks {
-		l.p.Expires = l.ttl != nil && l.ttl.Val() > 0
-		switch l.take() {
+	var unclear []*probe
+	answers := b.answers
+	for _, p := range list {
+		var clear clarity
+		if p.field != "" && p.Layout.IsHash() {
+			clear, answers = p.takeField(answers), answers[fieldAnswers:]
+		} else {
+			clear, answers = p.take(&answers[0], noMemory), answers[1:]
+		}
+		if p.Expires = false; askTTL {
+			p.Expires, answers = answers[0].n > 0, answers[1:]
+		}
+		switch clear {
 		case isUnclear:
-			unclear = append(unclear, l.p)
+			unclear = append(unclear, p)
 		case isRefusal:
-			refused = append(refused, l.p)
+			s.noMemory.Store(true)
+			return s.probe(ctx, list, askTTL)
 		}
 	}
-	if len(refused) > 0 {
-		s.noMemory.Store(true)
-		return s.probe(ctx, list, askTTL)
-	}
 	return s.reprobe(ctx, unclear)
+}
+
+// send sends the commands of a batch, if any.
+func (s lookups) send(ctx context.Context, what string, b *batch) error {
+	if len(b.ends) == 0 {
+		return nil
+	}
+	return s.ask(ctx, what, b)
 }
 
 type clarity uint8
@@ -137,37 +155,30 @@ const (
 	isRefusal
 )
 
-// take writes the answer into the probe.
-func (l firstLook) take() clarity {
-	p := l.p
+// take writes the first answer into the probe.
+func (p *probe) take(a *answer, noMemory bool) clarity {
 	p.State, p.loaded, p.size = layout.Absent, false, 0
 	switch {
-	case l.text != nil:
-		p.Text = l.text.Val()
-		switch {
-		case isWrongType(l.text.Err()):
-			p.State = layout.WrongType
-			return isUnclear
-		case p.Text == "":
-			return isUnclear
-		case len(p.Text) == firstBytes:
-			p.State = layout.Present
+	case isWrongType(a.err):
+		p.State = layout.WrongType
+		return isUnclear
+	case !p.Layout.IsHash():
+		p.Text = a.text
+		if p.Text == "" {
 			return isUnclear
 		}
-		p.State, p.loaded = layout.Present, true
-	case p.field != "":
-		return l.field.take(p)
-	case l.count != nil:
-		if isWrongType(l.count.Err()) {
-			p.State = layout.WrongType
+		p.State = layout.Present
+		if len(p.Text) == firstBytes {
 			return isUnclear
 		}
-		p.size = l.count.Val() * guessedField
+		p.loaded = true
+		return isClear
+	case isRefused(a.err):
+		return isRefusal
+	case noMemory:
+		p.size = a.n * guessedField
 	default:
-		if isRefused(l.bytes.Err()) {
-			return isRefusal
-		}
-		p.size = l.bytes.Val()
+		p.size = a.n
 	}
 	if p.size > 0 {
 		p.State = layout.Present
@@ -192,33 +203,29 @@ func (s lookups) reprobe(ctx context.Context, list []*probe) error {
 	if err != nil {
 		return err
 	}
-	exists := make([]*goredis.IntCmd, len(empty))
-	lengths := make([]*goredis.IntCmd, len(rest))
-	err = s.pipeline(ctx, "look up keys in redis", func(ctx context.Context, pipe goredis.Pipeliner) {
-		for i, p := range empty {
-			exists[i] = pipe.Exists(ctx, p.Key)
-		}
-		for i, p := range rest {
-			if p.State == layout.Present {
-				lengths[i] = pipe.StrLen(ctx, p.Key)
-			}
-		}
-	})
-	if err != nil {
-		return err
+	var b batch
+	for _, p := range empty {
+		b.ask("EXISTS", p.Key)
 	}
-	var wrong []*probe
-	for i, p := range empty {
-		if exists[i].Val() == 1 {
-			p.State, p.loaded = layout.Present, true
-		}
-	}
-	for i, p := range rest {
+	var wrong, long []*probe
+	for _, p := range rest {
 		if p.State == layout.WrongType {
 			wrong = append(wrong, p)
 			continue
 		}
-		p.size = lengths[i].Val()
+		long = append(long, p)
+		b.ask("STRLEN", p.Key)
+	}
+	if err := s.send(ctx, lookUp, &b); err != nil {
+		return err
+	}
+	for i, p := range empty {
+		if b.answers[i].n == 1 {
+			p.State, p.loaded = layout.Present, true
+		}
+	}
+	for i, p := range long {
+		p.size = b.answers[len(empty)+i].n
 		switch {
 		case p.size > layout.MaxValue:
 			p.State, p.Text, p.Type, p.Size = layout.TooLarge, "", "string", p.size
@@ -248,35 +255,34 @@ func (s lookups) dropAbsent(ctx context.Context, list []*probe) ([]*probe, error
 
 // countExisting returns how many of the keys exist, where one server has all keys.
 func (s lookups) countExisting(ctx context.Context, keys []string) (n int64, err error) {
-	var found *goredis.IntCmd
-	err = s.pipeline(ctx, "look up keys in redis", func(ctx context.Context, pipe goredis.Pipeliner) {
-		found = pipe.Exists(ctx, keys...)
-	})
-	if err != nil {
+	var b batch
+	b.ask(append([]string{"EXISTS"}, keys...)...)
+	if err := s.ask(ctx, lookUp, &b); err != nil {
 		return 0, err
 	}
-	return found.Val(), nil
+	return b.answers[0].n, nil
 }
 
 // describe asks for type and size of keys of a wrong type, which are not loaded.
 func (s lookups) describe(ctx context.Context, list []*probe) error {
-	types := make([]*goredis.StatusCmd, len(list))
-	sizes := make([]*goredis.IntCmd, len(list))
-	err := s.pipeline(ctx, "look up keys in redis", func(ctx context.Context, pipe goredis.Pipeliner) {
-		for i, p := range list {
-			types[i] = pipe.Type(ctx, p.Key)
-			if !s.noMemory.Load() {
-				sizes[i] = pipe.MemoryUsage(ctx, p.Key)
-			}
+	var b batch
+	each := 1
+	for _, p := range list {
+		b.ask("TYPE", p.Key)
+	}
+	if !s.noMemory.Load() {
+		each = 2
+		for _, p := range list {
+			b.ask("MEMORY", "usage", p.Key)
 		}
-	})
-	if err != nil {
+	}
+	if err := s.send(ctx, lookUp, &b); err != nil {
 		return err
 	}
 	for i, p := range list {
-		p.State, p.Type, p.loaded, p.size = layout.WrongType, types[i].Val(), true, 0
-		if sizes[i] != nil {
-			p.Size = sizes[i].Val()
+		p.State, p.Type, p.loaded, p.size = layout.WrongType, b.answers[i].text, true, 0
+		if each == 2 {
+			p.Size = b.answers[len(list)+i].n
 		}
 		if p.Type == "none" {
 			p.State = layout.Absent
@@ -313,41 +319,39 @@ func (s lookups) loadWhole(ctx context.Context, list []*probe) error {
 	if len(list) == 0 {
 		return nil
 	}
-	hashes := make([]*goredis.MapStringStringCmd, len(list))
-	texts := make([]*goredis.StringCmd, len(list))
-	err := s.pipeline(ctx, "read values from redis", func(ctx context.Context, pipe goredis.Pipeliner) {
-		for i, p := range list {
-			switch {
-			case !p.Layout.IsHash():
-				texts[i] = pipe.GetRange(ctx, p.Key, 0, layout.MaxValue-1)
-			case p.field != "":
-				texts[i] = pipe.HGet(ctx, p.Key, p.field)
-			default:
-				hashes[i] = pipe.HGetAll(ctx, p.Key)
-			}
+	var b batch
+	for _, p := range list {
+		switch {
+		case !p.Layout.IsHash():
+			b.ask("GETRANGE", p.Key, "0", strconv.Itoa(layout.MaxValue-1))
+		case p.field != "":
+			b.ask("HGET", p.Key, p.field)
+		default:
+			b.ask("HGETALL", p.Key)
 		}
-	})
-	if err != nil {
+	}
+	if err := s.ask(ctx, "read values from redis", &b); err != nil {
 		return err
 	}
 	var wrong []*probe
 	for i, p := range list {
+		a := &b.answers[i]
 		p.loaded = true
-		if texts[i] != nil {
-			p.takeText(texts[i])
-			if isWrongType(texts[i].Err()) {
-				wrong = append(wrong, p)
-			}
-			continue
-		}
-		p.Hash = hashes[i].Val()
 		switch {
-		case isWrongType(hashes[i].Err()):
+		case isWrongType(a.err):
 			wrong = append(wrong, p)
-		case len(p.Hash) == 0:
+		case !p.Layout.IsHash() || p.field != "":
+			p.takeText(a)
+		case len(a.list) == 0:
 			p.State = layout.Absent // removed meanwhile
-		case sizeOf(p.Hash) > layout.MaxValue:
-			s.giveUp(p, sizeOf(p.Hash))
+		default:
+			p.Hash = make(map[string]string, len(a.list)/2)
+			for j := 0; j+1 < len(a.list); j += 2 {
+				p.Hash[a.list[j]] = a.list[j+1]
+			}
+			if size := sizeOf(p.Hash); size > layout.MaxValue {
+				s.giveUp(p, size)
+			}
 		}
 	}
 	return s.describe(ctx, wrong)
@@ -374,32 +378,28 @@ func sizeOf(hash map[string]string) int64 {
 func (s lookups) walk(ctx context.Context, p *probe) error {
 	const what = "read a large hash from redis"
 	// In a Cluster, go-redis asks COMMAND before each command outside a pipeline, for which a user needs a right.
-	var fields *goredis.IntCmd
-	err := s.pipeline(ctx, what, func(ctx context.Context, pipe goredis.Pipeliner) {
-		fields = pipe.HLen(ctx, p.Key)
-	})
-	if err != nil {
+	var b batch
+	b.ask("HLEN", p.Key)
+	if err := s.ask(ctx, what, &b); err != nil {
 		return err
 	}
-	if isWrongType(fields.Err()) {
+	if isWrongType(b.answers[0].err) {
 		return s.describe(ctx, []*probe{p})
 	}
-	step := min(max(fields.Val()*walkBytes/max(p.size, 1), 1), 10_000)
+	step := strconv.FormatInt(min(max(b.answers[0].n*walkBytes/max(p.size, 1), 1), 10_000), 10)
 	p.Hash = make(map[string]string)
 	var bytes int64
-	for cursor := uint64(0); ; {
-		var page *goredis.ScanCmd
-		err := s.pipeline(ctx, what, func(ctx context.Context, pipe goredis.Pipeliner) {
-			page = pipe.HScan(ctx, p.Key, cursor, "", step)
-		})
-		if err != nil {
+	for cursor := "0"; ; {
+		var b batch
+		b.ask("HSCAN", p.Key, cursor, "COUNT", step)
+		if err := s.ask(ctx, what, &b); err != nil {
 			return err
 		}
-		if isWrongType(page.Err()) {
+		if isWrongType(b.answers[0].err) {
 			return s.describe(ctx, []*probe{p})
 		}
-		flat, next := page.Val()
-		cursor = next
+		flat := b.answers[0].list
+		cursor = b.answers[0].text
 		for i := 0; i+1 < len(flat); i += 2 {
 			// A field may come twice.
 			if _, again := p.Hash[flat[i]]; !again {
@@ -411,7 +411,7 @@ func (s lookups) walk(ctx context.Context, p *probe) error {
 			s.giveUp(p, bytes)
 			return nil
 		}
-		if cursor == 0 {
+		if cursor == "0" {
 			break
 		}
 	}

@@ -1,10 +1,6 @@
 package redis
 
 import (
-	"context"
-
-	goredis "github.com/redis/go-redis/v9"
-
 	"github.com/lanyardctl/lanyardctl/store/layout"
 )
 
@@ -17,42 +13,40 @@ func (ps probes) narrow(field string) {
 	}
 }
 
-// fieldLook is what is asked about a hash of which one field is needed. Its cost does not grow with the hash.
-type fieldLook struct {
-	fields, bytes *goredis.IntCmd
-	exists        *goredis.BoolCmd
+// fieldAnswers is how many answers [batch.askField] leads to.
+const fieldAnswers = 3
+
+// askField asks about a hash of which one field is needed. Its cost does not grow with the hash.
+func (b *batch) askField(p *probe) {
+	b.ask("HLEN", p.Key)
+	b.ask("HEXISTS", p.Key, p.field)
+	b.ask("HSTRLEN", p.Key, p.field)
 }
 
-func askField(ctx context.Context, pipe goredis.Pipeliner, p *probe) fieldLook {
-	return fieldLook{
-		fields: pipe.HLen(ctx, p.Key),
-		exists: pipe.HExists(ctx, p.Key, p.field),
-		bytes:  pipe.HStrLen(ctx, p.Key, p.field),
-	}
-}
-
-// take writes the answers into the probe. A hash without the field is loaded by them.
-func (l fieldLook) take(p *probe) clarity {
-	switch size := l.bytes.Val(); {
-	case isWrongType(l.fields.Err()):
+// takeField writes the answers into the probe. A hash without the field is loaded by them.
+func (p *probe) takeField(answers []answer) clarity {
+	p.State, p.loaded, p.size = layout.Absent, false, 0
+	fields, exists, size := &answers[0], answers[1].n > 0, answers[2].n
+	switch {
+	case isWrongType(fields.err):
 		p.State = layout.WrongType
 		return isUnclear
-	case l.fields.Val() == 0:
+	case fields.n == 0:
 		p.State = layout.Absent
 	case size > layout.MaxValue:
 		p.State, p.Type, p.Size, p.loaded = layout.TooLarge, "hash", size, true
 	default:
-		p.State, p.size, p.loaded = layout.Present, size, !l.exists.Val()
+		p.State, p.size, p.loaded = layout.Present, size, !exists
 	}
 	return isClear
 }
 
 // takeText writes a string, or the field of a hash, into the probe. A field may have been removed meanwhile.
-func (p *probe) takeText(text *goredis.StringCmd) {
+func (p *probe) takeText(a *answer) {
 	switch {
 	case p.field == "":
-		p.Text = text.Val()
-	case text.Err() == nil:
-		p.Hash = map[string]string{p.field: text.Val()}
+		p.Text = a.text
+	case a.err == nil:
+		p.Hash = map[string]string{p.field: a.text}
 	}
 }

@@ -136,5 +136,5 @@ func (r *reading) probeNew(ctx context.Context, list []*probe) error {
 	if len(fresh) == 0 {
 		return nil
 	}
-	return r.source.store.lookups().probe(ctx, fresh, r.source.askTTL)
+	return r.source.store.manyLookups().probe(ctx, fresh, r.source.askTTL)
 }

@@ -86,7 +86,7 @@ func (s *source) readUsers(
 	if s.wanted.Dates {
 		r.probes.narrow(layout.DateField)
 	}
-	if err := s.store.lookups().probe(ctx, r.probes.list(), s.askTTL); err != nil {
+	if err := s.store.manyLookups().probe(ctx, r.probes.list(), s.askTTL); err != nil {
 		return nil, err
 	}
 	err := r.decide(ctx, holders, s.candidates, func(decided *reading, _ []string, items []record.Item) error {

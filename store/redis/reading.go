@@ -63,7 +63,7 @@ func (r *reading) look(ctx context.Context, keys []string) (held bool, err error
 		r.probes.narrow(layout.DateField)
 	}
 	store := r.source.store
-	if err := store.lookups().probe(ctx, r.probes.list(), r.source.askTTL); err != nil {
+	if err := store.manyLookups().probe(ctx, r.probes.list(), r.source.askTTL); err != nil {
 		return false, err
 	}
 	r.countGeneric()
@@ -87,7 +87,7 @@ func (r *reading) claimsOnly(ctx context.Context, keys []string) (held bool, err
 			r.sort(key)
 		}
 	}
-	if err := r.source.store.lookups().probe(ctx, r.probes.list(), false); err != nil {
+	if err := r.source.store.manyLookups().probe(ctx, r.probes.list(), false); err != nil {
 		return false, err
 	}
 	return r.pair(ctx, false)
@@ -179,7 +179,7 @@ func (r *reading) run(ctx context.Context, flush func([]record.Item) error) erro
 		size  int64
 	)
 	work := func() error {
-		if err := r.source.store.lookups().load(ctx, need, r.source.budget); err != nil {
+		if err := r.source.store.manyLookups().load(ctx, need, r.source.budget); err != nil {
 			return err
 		}
 		for _, j := range group {

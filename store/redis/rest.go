@@ -57,7 +57,7 @@ func (r *reading) decide(
 		return nil
 	}
 	// A current key of more than firstBytes is no key of any Lanyard, but it decides like one.
-	if err := s.store.lookups().load(ctx, current, s.budget); err != nil {
+	if err := s.store.manyLookups().load(ctx, current, s.budget); err != nil {
 		return err
 	}
 	var halves []*probe

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 	"sync"
 	"time"
 
@@ -56,6 +57,9 @@ func (s *Store) failed(ctx context.Context, what string, err error) error {
 	case ctx.Err() != nil:
 		return &callError{what: what, cause: context.Cause(ctx)}
 	case temporary(err):
+		if s.single && !strings.HasSuffix(what, s.nodes[0].addr) {
+			what += " " + s.nodes[0].addr
+		}
 		return &callError{what: what, cause: err, givenUp: s.retryFor}
 	}
 	return &callError{what: what, cause: err}

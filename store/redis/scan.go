@@ -2,11 +2,11 @@ package redis
 
 import (
 	"context"
+	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
-
-	goredis "github.com/redis/go-redis/v9"
 
 	"github.com/lanyardctl/lanyardctl/record"
 )
@@ -135,28 +135,39 @@ func (s *source) deliver(
 // scan returns a page of keys, those that match where match is not empty, and the next cursor, zero at the end. Each time
 // it looks how many keys there are: a scan returns every key that is there at each of its steps.
 func (s *source) scan(ctx context.Context, n *node, cursor uint64, match string) (keys []string, next uint64, err error) {
-	var keyspace *goredis.StringCmd
-	store := s.store
-	err = store.persist(ctx, "scan redis "+n.addr, func(ctx context.Context) error {
-		pipe := n.client.Pipeline()
-		scan := pipe.Scan(ctx, cursor, match, int64(s.pageSize))
-		keyspace = pipe.Info(ctx, "keyspace")
-		_, err := pipe.Exec(ctx)
-		keys, next = scan.Val()
-		return err
+	words := []string{"SCAN", strconv.FormatUint(cursor, 10), "MATCH", match, "COUNT", strconv.Itoa(s.pageSize)}
+	if match == "" {
+		words = slices.Delete(words, 2, 4)
+	}
+	b := batch{apart: true}
+	b.ask(words...)
+	b.ask("INFO", "keyspace")
+	err = s.store.persist(ctx, "scan redis "+n.addr, func(ctx context.Context) error {
+		if s.store.wire != nil {
+			return s.store.wire.do(ctx, &b)
+		}
+		return b.through(ctx, n.client.Pipeline())
 	})
 	if err != nil {
 		return nil, 0, err
 	}
-	if err := store.pace.take(ctx, len(keys)); err != nil {
-		return nil, 0, store.failed(ctx, "scan redis "+n.addr, err)
+	if next, err = strconv.ParseUint(b.answers[0].text, 10, 64); err != nil {
+		return nil, 0, fmt.Errorf("scan redis %s: the cursor %q is no number", n.addr, b.answers[0].text)
 	}
-	held, expires := parseFacts(keyspace.Val()).keyspace(store.info.DB)
-	if !strings.Contains(keyspace.Val(), "# Keyspace") {
-		return keys, next, nil // not every server tells
+	if err := s.store.pace.take(ctx, len(b.answers[0].list)); err != nil {
+		return nil, 0, s.store.failed(ctx, "scan redis "+n.addr, err)
 	}
-	if few := n.sampled(held - expires); few && !store.allowShrinking {
-		err = store.unchanged(ctx, n)
+	return b.answers[0].list, next, s.store.sample(ctx, n, b.answers[1].text)
+}
+
+// sample takes in how many keys there are now. It fails where they are few, and for good.
+func (s *Store) sample(ctx context.Context, n *node, keyspace string) error {
+	if !strings.Contains(keyspace, "# Keyspace") {
+		return nil // not every server tells
 	}
-	return keys, next, err
+	held, expires := parseFacts(keyspace).keyspace(s.info.DB)
+	if few := n.sampled(held - expires); few && !s.allowShrinking {
+		return s.unchanged(ctx, n)
+	}
+	return nil
 }

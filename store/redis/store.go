@@ -30,6 +30,7 @@ type Store struct {
 	info   Info
 	slots  string // the Cluster's layout of slots; empty outside a Cluster
 	single bool   // one node holds all keys
+	wire   *wire  // to that node; nil in a Cluster
 
 	addr           string // for people
 	connections    *connections
@@ -132,7 +133,7 @@ func openSingle(
 			err = errors.Join(err, client.Close())
 		}
 	}()
-	s = &Store{reads: client, info: Info{Mode: mode, DB: db}, single: true}
+	s = &Store{reads: client, info: Info{Mode: mode, DB: db}, single: true, wire: &wire{client: client}}
 	facts, err := s.meet(ctx, client, addr)
 	if err != nil {
 		return nil, false, err
@@ -250,4 +251,9 @@ func openCluster(ctx context.Context, t target) (s *Store, err error) {
 func (s *Store) Info() Info { return s.info }
 
 // Close closes all connections.
-func (s *Store) Close() error { return s.reads.Close() }
+func (s *Store) Close() error {
+	if s.wire != nil {
+		s.wire.close()
+	}
+	return s.reads.Close()
+}

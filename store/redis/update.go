@@ -187,14 +187,9 @@ func together(steps []step) step {
 // within returns lookups by the connection of a transaction. They are not tried again by themselves: what is watched is
 // over with the connection.
 func (s *Store) within(tx *goredis.Tx) lookups {
-	return lookups{s, func(ctx context.Context, _ string, fill func(context.Context, goredis.Pipeliner)) error {
-		pipe := tx.Pipeline()
-		fill(ctx, pipe)
-		if pipe.Len() == 0 {
-			return nil
-		}
+	return lookups{s, func(ctx context.Context, _ string, b *batch) error {
 		answered := s.patience()
-		return answered(exec(ctx, pipe))
+		return answered(b.through(ctx, tx.Pipeline()))
 	}}
 }
 

@@ -216,7 +216,7 @@ func (s *Store) missing(ctx context.Context, list []witness) (missing [record.Ki
 		for i, w := range list {
 			keys[i] = w.key
 		}
-		if n, err := s.lookups().countExisting(ctx, keys); err != nil || n == int64(len(list)) {
+		if n, err := s.manyLookups().countExisting(ctx, keys); err != nil || n == int64(len(list)) {
 			return missing, err
 		}
 	}
