@@ -4,18 +4,86 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
+	"sync"
 
 	goredis "github.com/redis/go-redis/v9"
 )
 
 // batch is commands that are sent in one round trip, with their answers once they are there.
 type batch struct {
-	words   []string // of all commands
-	ends    []int    // where each command's words end
+	buf     []byte // the commands as Redis reads them
+	starts  []int  // where each begins
 	answers []answer
 
 	// apart tells that the texts of a list will live on without each other: each has memory of its own.
 	apart bool
+}
+
+// batches are kept for other pages: what a page of keys asks fills a large buffer.
+var batches = sync.Pool{New: func() any { return new(batch) }}
+
+func newBatch() *batch { return batches.Get().(*batch) }
+
+// mostKept is up to how many bytes of a batch are kept.
+const mostKept = 1 << 20
+
+// free gives the batch back. Nobody may wait for its answers any more: what has failed is not given back.
+func (b *batch) free() {
+	if cap(b.buf) > mostKept {
+		return
+	}
+	clear(b.answers)
+	*b = batch{buf: b.buf[:0], starts: b.starts[:0], answers: b.answers[:0]}
+	batches.Put(b)
+}
+
+// ask adds a command.
+func (b *batch) ask(words ...string) {
+	b.begin(len(words))
+	for _, word := range words {
+		b.word(word, "")
+	}
+}
+
+// begin begins a command of n words.
+func (b *batch) begin(n int) {
+	b.starts = append(b.starts, len(b.buf))
+	b.size('*', n)
+}
+
+// word adds a word, which is given in two pieces, to the command that was begun.
+func (b *batch) word(first, rest string) {
+	b.size('$', len(first)+len(rest))
+	b.buf = append(append(append(b.buf, first...), rest...), '\r', '\n')
+}
+
+func (b *batch) size(kind byte, n int) {
+	b.buf = append(b.buf, kind)
+	b.buf = strconv.AppendInt(b.buf, int64(n), 10)
+	b.buf = append(b.buf, '\r', '\n')
+}
+
+// command returns the words of the command of that number.
+func (b *batch) command(i int) []string {
+	end := len(b.buf)
+	if i+1 < len(b.starts) {
+		end = b.starts[i+1]
+	}
+	text := string(b.buf[b.starts[i]:end])
+	size := func() int {
+		line, rest, _ := strings.Cut(text[1:], "\r\n")
+		n, _ := strconv.Atoi(line)
+		text = rest
+		return n
+	}
+	words := make([]string, size())
+	for j := range words {
+		n := size()
+		words[j], text = text[:n], text[n+len("\r\n"):]
+	}
+	return words
 }
 
 // answer is what the server said to one command.
@@ -26,27 +94,15 @@ type answer struct {
 	err  error // a refusal, or goredis.Nil where there is nothing
 }
 
-// ask adds a command and returns its number.
-func (b *batch) ask(words ...string) int {
-	b.words = append(b.words, words...)
-	b.ends = append(b.ends, len(b.words))
-	return len(b.ends) - 1
-}
-
-// command returns the words of the command of that number.
-func (b *batch) command(i int) []string {
-	if i == 0 {
-		return b.words[:b.ends[0]]
-	}
-	return b.words[b.ends[i-1]:b.ends[i]]
-}
-
 // verdict returns what keeps the answers from being of use. Those that concern one key alone are left to the caller: no
 // such key, a wrong type, and a refused MEMORY USAGE.
 func (b *batch) verdict() error {
 	for i := range b.answers {
 		err := b.answers[i].err
-		if err == nil || errors.Is(err, goredis.Nil) || isWrongType(err) || b.command(i)[0] == "MEMORY" && isRefused(err) {
+		if err == nil || errors.Is(err, goredis.Nil) || isWrongType(err) {
+			continue
+		}
+		if isRefused(err) && b.command(i)[0] == "MEMORY" {
 			continue
 		}
 		return err
@@ -56,7 +112,7 @@ func (b *batch) verdict() error {
 
 // through sends the commands by a pipeline of go-redis.
 func (b *batch) through(ctx context.Context, pipe goredis.Pipeliner) error {
-	for i := range b.ends {
+	for i := range b.starts {
 		words := b.command(i)
 		args := make([]any, len(words))
 		for j, word := range words {
@@ -65,7 +121,7 @@ func (b *batch) through(ctx context.Context, pipe goredis.Pipeliner) error {
 		pipe.Do(ctx, args...)
 	}
 	cmds, err := pipe.Exec(ctx)
-	b.answers = make([]answer, len(b.ends))
+	b.answers = make([]answer, len(b.starts))
 	for i, cmd := range cmds {
 		b.answers[i].take(cmd)
 	}

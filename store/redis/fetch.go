@@ -37,16 +37,6 @@ type probe struct {
 // probes are the keys that a page needs, each once.
 type probes map[string]*probe
 
-// want returns the probe of a key and adds it where it is new.
-func (ps probes) want(l layout.Layout, key string) *probe {
-	p, ok := ps[key]
-	if !ok {
-		p = &probe{Found: layout.Found{Key: key, Layout: l}}
-		ps[key] = p
-	}
-	return p
-}
-
 // lookups look at keys of a store: by pipelines that are tried again, over any connection, or by those of a transaction.
 type lookups struct {
 	*Store
@@ -95,7 +85,12 @@ const lookUp = "look up keys in redis"
 // probe finds out, in one round trip, which of the keys exist and how large they are. Strings up to firstBytes are loaded
 // by it. A second round trip follows for the few keys about which the first is not clear.
 func (s lookups) probe(ctx context.Context, list []*probe, askTTL bool) error {
-	var b batch
+	return s.probeWith(ctx, list, askTTL, nil, nil)
+}
+
+// probeWith is probe, with other commands in the first round trip: more adds them, and take takes their answers.
+func (s lookups) probeWith(ctx context.Context, list []*probe, askTTL bool, more func(*batch), take func([]answer)) error {
+	b := newBatch()
 	noMemory := s.noMemory.Load()
 	for _, p := range list {
 		p.seen = true
@@ -113,11 +108,14 @@ func (s lookups) probe(ctx context.Context, list []*probe, askTTL bool) error {
 			b.ask("PTTL", p.Key)
 		}
 	}
-	if err := s.send(ctx, lookUp, &b); err != nil {
+	if more != nil {
+		more(b)
+	}
+	if err := s.send(ctx, lookUp, b); err != nil {
 		return err
 	}
 	var unclear []*probe
-	answers := b.answers
+	answers, refused := b.answers, false
 	for _, p := range list {
 		var clear clarity
 		if p.field != "" && p.Layout.IsHash() {
@@ -132,16 +130,23 @@ func (s lookups) probe(ctx context.Context, list []*probe, askTTL bool) error {
 		case isUnclear:
 			unclear = append(unclear, p)
 		case isRefusal:
-			s.noMemory.Store(true)
-			return s.probe(ctx, list, askTTL)
+			refused = true
 		}
 	}
+	if refused {
+		s.noMemory.Store(true)
+		return s.probeWith(ctx, list, askTTL, more, take)
+	}
+	if take != nil {
+		take(answers)
+	}
+	b.free()
 	return s.reprobe(ctx, unclear)
 }
 
 // send sends the commands of a batch, if any.
 func (s lookups) send(ctx context.Context, what string, b *batch) error {
-	if len(b.ends) == 0 {
+	if len(b.starts) == 0 {
 		return nil
 	}
 	return s.ask(ctx, what, b)
@@ -159,7 +164,7 @@ const (
 func (p *probe) take(a *answer, noMemory bool) clarity {
 	p.State, p.loaded, p.size = layout.Absent, false, 0
 	switch {
-	case isWrongType(a.err):
+	case a.err != nil && isWrongType(a.err):
 		p.State = layout.WrongType
 		return isUnclear
 	case !p.Layout.IsHash():
@@ -173,7 +178,7 @@ func (p *probe) take(a *answer, noMemory bool) clarity {
 		}
 		p.loaded = true
 		return isClear
-	case isRefused(a.err):
+	case a.err != nil && isRefused(a.err):
 		return isRefusal
 	case noMemory:
 		p.size = a.n * guessedField
@@ -319,7 +324,7 @@ func (s lookups) loadWhole(ctx context.Context, list []*probe) error {
 	if len(list) == 0 {
 		return nil
 	}
-	var b batch
+	b := newBatch()
 	for _, p := range list {
 		switch {
 		case !p.Layout.IsHash():
@@ -330,7 +335,7 @@ func (s lookups) loadWhole(ctx context.Context, list []*probe) error {
 			b.ask("HGETALL", p.Key)
 		}
 	}
-	if err := s.ask(ctx, "read values from redis", &b); err != nil {
+	if err := s.ask(ctx, "read values from redis", b); err != nil {
 		return err
 	}
 	var wrong []*probe
@@ -338,7 +343,7 @@ func (s lookups) loadWhole(ctx context.Context, list []*probe) error {
 		a := &b.answers[i]
 		p.loaded = true
 		switch {
-		case isWrongType(a.err):
+		case a.err != nil && isWrongType(a.err):
 			wrong = append(wrong, p)
 		case !p.Layout.IsHash() || p.field != "":
 			p.takeText(a)
@@ -354,6 +359,7 @@ func (s lookups) loadWhole(ctx context.Context, list []*probe) error {
 			}
 		}
 	}
+	b.free()
 	return s.describe(ctx, wrong)
 }
 

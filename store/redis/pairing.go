@@ -54,7 +54,7 @@ func (r *reading) ownedClaims() []half {
 func (r *reading) matchClaims(ctx context.Context, claims []half, emit bool) (undecided []half, err error) {
 	current := make([]*probe, len(claims))
 	for i, c := range claims {
-		current[i] = r.probes.want(layout.UserAPIKey, layout.UserAPIKey.Key(c.user.String()))
+		current[i] = r.want(layout.UserAPIKey, layout.UserAPIKey.Key(c.user.String()))
 	}
 	if err := r.probeNew(ctx, current); err != nil {
 		return nil, err
@@ -75,7 +75,7 @@ func (r *reading) matchClaims(ctx context.Context, claims []half, emit bool) (un
 				r.items = append(r.items, layout.Paired(c.user, c.p.Found, p.Found))
 			}
 		default:
-			other := r.probes.want(layout.APIKey, layout.APIKey.Key(p.Text))
+			other := r.want(layout.APIKey, layout.APIKey.Key(p.Text))
 			rivals, others = append(rivals, rival{claim: c, other: other}), append(others, other)
 		}
 	}
@@ -108,7 +108,7 @@ func (r *reading) matchCurrent(ctx context.Context, emit bool) (open []half, err
 			open = append(open, c)
 		default:
 			asked = append(asked, c)
-			others = append(others, r.probes.want(layout.APIKey, layout.APIKey.Key(c.p.Text)))
+			others = append(others, r.want(layout.APIKey, layout.APIKey.Key(c.p.Text)))
 		}
 	}
 	if err := r.probeNew(ctx, others); err != nil {

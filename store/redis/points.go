@@ -75,10 +75,12 @@ func (s *source) readUsers(
 				continue
 			case family == nil:
 				r.seen.Keys++ // the key that the current one names
-				r.probes.want(l, l.Key(id))
+				r.want(l, l.Key(id))
 				holders = append(holders, user)
 			case family[0] == l:
-				r.add(l, l.Key(id), id, user)
+				j := job{met: r.want(l, l.Key(id)), user: user}
+				r.addFamily(&j)
+				r.jobs = append(r.jobs, j)
 			}
 			r.seen.Keys++
 		}
@@ -86,7 +88,7 @@ func (s *source) readUsers(
 	if s.wanted.Dates {
 		r.probes.narrow(layout.DateField)
 	}
-	if err := s.store.manyLookups().probe(ctx, r.probes.list(), s.askTTL); err != nil {
+	if err := s.store.manyLookups().probe(ctx, r.list, s.askTTL); err != nil {
 		return nil, err
 	}
 	err := r.decide(ctx, holders, s.candidates, func(decided *reading, _ []string, items []record.Item) error {

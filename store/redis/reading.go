@@ -11,12 +11,16 @@ import (
 // reading turns one page of SCAN's answer into items.
 type reading struct {
 	source   *source
+	node     *node // that was scanned; nil for none
 	probes   probes
+	list     []*probe // the same, in the order in which they were added
+	spare    []probe
 	jobs     []job
 	keyPairs keyPairs
 	generic  []*probe // under generic prefixes; what they are shows once they were looked at
 	seen     record.KeyCounts
 	items    []record.Item
+	founds   []layout.Found // of the job that is decoded
 
 	// points tells that only a user's own keys are looked at, so that of the API keys that name the user it is for the
 	// user's own to say which: what another user's names is met by chance.
@@ -26,14 +30,33 @@ type reading struct {
 // job is an item to be made of the keys of one user and kind, or of one damaged key.
 type job struct {
 	met    *probe   // the key that SCAN returned
-	family []*probe // in the order of layout.Layout.Family
+	family []*probe // in the order of layout.Layout.Family; nil where none but met exists
 	user   record.UserID
 }
 
 // damaged reports whether no user's record can take up the key.
-func (j job) damaged() bool { return j.family == nil && j.met.Layout.HasUser() }
+func (j job) damaged() bool { return j.user == 0 && j.met.Layout.HasUser() }
 
 func newReading(s *source) *reading { return &reading{source: s, probes: make(probes)} }
+
+// probesAtOnce are allocated together.
+const probesAtOnce = 128
+
+// want returns the probe of a key and adds it where it is new.
+func (r *reading) want(l layout.Layout, key string) *probe {
+	if p, ok := r.probes[key]; ok {
+		return p
+	}
+	if len(r.spare) == 0 {
+		r.spare = make([]probe, probesAtOnce)
+	}
+	p := &r.spare[0]
+	r.spare = r.spare[1:]
+	p.Found = layout.Found{Key: key, Layout: l}
+	r.probes[key] = p
+	r.list = append(r.list, p)
+	return p
+}
 
 // page makes the items of the keys. It hands groups of them to flush as its budget fills and leaves the last in r.items.
 func (r *reading) page(ctx context.Context, keys []string, flush func([]record.Item) error) error {
@@ -55,19 +78,130 @@ func (r *reading) ahead(ctx context.Context, keys []string) (held bool, err erro
 
 // look looks at the keys and what belongs to them, and decides the API keys. It reports whether any were held.
 func (r *reading) look(ctx context.Context, keys []string) (held bool, err error) {
+	r.probes = make(probes, len(keys))
 	slices.Sort(keys)
 	for _, key := range slices.Compact(keys) {
 		r.sort(key)
 	}
-	if r.source.wanted.Dates {
-		r.probes.narrow(layout.DateField)
-	}
-	store := r.source.store
-	if err := store.manyLookups().probe(ctx, r.probes.list(), r.source.askTTL); err != nil {
+	groups := r.siblings()
+	if err := r.lookFirst(ctx, groups); err != nil {
 		return false, err
 	}
 	r.countGeneric()
 	return r.pair(ctx, true)
+}
+
+// lookFirst looks at the keys, and whether those of the groups of siblings exist. At those of a group of which any does it
+// looks, too.
+func (r *reading) lookFirst(ctx context.Context, groups [][]job) error {
+	if r.source.wanted.Dates {
+		r.probes.narrow(layout.DateField)
+	}
+	store := r.source.store
+	var exist []bool
+	keyspace := ""
+	ask := func(b *batch) {
+		for _, group := range groups {
+			askSiblings(b, group)
+		}
+		if r.node != nil && store.single {
+			b.ask("INFO", "keyspace")
+		}
+	}
+	take := func(answers []answer) {
+		for i := range groups {
+			exist = append(exist, answers[i].n > 0)
+		}
+		if len(answers) > len(groups) {
+			keyspace = answers[len(groups)].text
+		}
+	}
+	if err := store.manyLookups().probeWith(ctx, r.list, r.source.askTTL, ask, take); err != nil {
+		return err
+	}
+	if keyspace != "" {
+		if err := store.sample(ctx, r.node, keyspace); err != nil {
+			return err
+		}
+	}
+	looked := len(r.list)
+	for i, group := range groups {
+		r.source.groups.Add(1)
+		if exist[i] {
+			r.source.grown.Add(1)
+			for j := range group {
+				r.addFamily(&group[j])
+			}
+		}
+	}
+	if r.source.wanted.Dates {
+		r.probes.narrow(layout.DateField)
+	}
+	return r.probeNew(ctx, r.list[looked:])
+}
+
+const (
+	// siblingsAtOnce is of how many jobs one command tells whether any of their siblings exists. Nearly always none does.
+	siblingsAtOnce = 16
+
+	// fewGroups are too few to tell whether siblings are rare.
+	fewGroups = 64
+)
+
+// siblings returns the jobs of whose other keys it is to be found out whether any exists, in groups. Where one command cannot
+// tell that of many keys, or is likely to tell that one does, it adds the keys to those that are looked at one by one.
+func (r *reading) siblings() (groups [][]job) {
+	s := r.source
+	rare := s.groups.Load() < fewGroups || s.grown.Load()*2 < s.groups.Load()
+	together := s.store.single && rare
+	// Those that come in groups stand first.
+	n := 0
+	for i := range r.jobs {
+		j := &r.jobs[i]
+		switch {
+		case j.user == 0:
+		case !together || r.meets(*j):
+			r.addFamily(j)
+		default:
+			r.jobs[i], r.jobs[n] = r.jobs[n], r.jobs[i]
+			n++
+		}
+	}
+	return slices.Collect(slices.Chunk(r.jobs[:n], siblingsAtOnce))
+}
+
+// meets reports whether one of the job's siblings is looked at anyway.
+func (r *reading) meets(j job) bool {
+	_, id := layout.Classify(j.met.Key)
+	var memory [64]byte
+	for _, l := range j.met.Layout.Family() {
+		if l == j.met.Layout {
+			continue
+		}
+		key := append(append(memory[:0], l.Key("")...), id...)
+		if r.probes[string(key)] != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// askSiblings asks how many of the jobs' siblings exist.
+func askSiblings(b *batch, jobs []job) {
+	n := 0
+	for _, j := range jobs {
+		n += len(j.met.Layout.Family()) - 1
+	}
+	b.begin(1 + n)
+	b.word("EXISTS", "")
+	for _, j := range jobs {
+		_, id := layout.Classify(j.met.Key)
+		for _, l := range j.met.Layout.Family() {
+			if l != j.met.Layout {
+				b.word(l.Key(""), id)
+			}
+		}
+	}
 }
 
 // unread returns how many bytes the jobs have to load, about.
@@ -87,18 +221,10 @@ func (r *reading) claimsOnly(ctx context.Context, keys []string) (held bool, err
 			r.sort(key)
 		}
 	}
-	if err := r.source.store.manyLookups().probe(ctx, r.probes.list(), false); err != nil {
+	if err := r.source.store.manyLookups().probe(ctx, r.list, false); err != nil {
 		return false, err
 	}
 	return r.pair(ctx, false)
-}
-
-func (ps probes) list() []*probe {
-	list := make([]*probe, 0, len(ps))
-	for _, p := range ps {
-		list = append(list, p)
-	}
-	return list
 }
 
 // sort decides by a key's name what has to be looked at.
@@ -114,14 +240,14 @@ func (r *reading) sort(key string) {
 		r.seen.Ignored++
 		return
 	case l == layout.APIKey:
-		p := r.probes.want(l, key)
+		p := r.want(l, key)
 		r.generic = append(r.generic, p)
 		r.keyPairs.named = append(r.keyPairs.named, p)
 		return
 	case l == layout.Counters:
 		r.seen.Lanyard++
 		if r.source.wanted.Has(kind, 0) {
-			r.jobs = append(r.jobs, job{met: r.probes.want(l, key)})
+			r.jobs = append(r.jobs, job{met: r.want(l, key)})
 		}
 		return
 	}
@@ -131,30 +257,35 @@ func (r *reading) sort(key string) {
 		r.seen.Foreign++
 		return
 	case l.Generic():
-		r.generic = append(r.generic, r.probes.want(l, key))
+		r.generic = append(r.generic, r.want(l, key))
 	default:
 		r.seen.Lanyard++
 	}
 	switch {
 	case !valid:
 		if r.source.wanted.Has(kind, 0) {
-			r.jobs = append(r.jobs, job{met: r.probes.want(l, key)})
+			r.jobs = append(r.jobs, job{met: r.want(l, key)})
 		}
 	case !r.source.wanted.Has(kind, user):
 	case l == layout.UserAPIKey:
-		r.keyPairs.current = append(r.keyPairs.current, half{user: user, p: r.probes.want(l, key)})
+		r.keyPairs.current = append(r.keyPairs.current, half{user: user, p: r.want(l, key)})
 	default:
-		r.add(l, key, id, user)
+		r.jobs = append(r.jobs, job{met: r.want(l, key), user: user})
 	}
 }
 
-// add adds the job of the user's keys of a family, for the key of the layout. The id is the user's.
-func (r *reading) add(l layout.Layout, key, id string, user record.UserID) {
-	j := job{met: r.probes.want(l, key), user: user}
-	for _, sibling := range l.Family() {
-		j.family = append(j.family, r.probes.want(sibling, sibling.Key(id)))
+// addFamily adds all keys of the job's family.
+func (r *reading) addFamily(j *job) {
+	_, id := layout.Classify(j.met.Key)
+	family := j.met.Layout.Family()
+	j.family = make([]*probe, 0, len(family))
+	for _, l := range family {
+		if l == j.met.Layout {
+			j.family = append(j.family, j.met)
+		} else {
+			j.family = append(j.family, r.want(l, l.Key(id)))
+		}
 	}
-	r.jobs = append(r.jobs, j)
 }
 
 // countGeneric counts the keys under generic prefixes by what their values turned out to be.
@@ -182,6 +313,7 @@ func (r *reading) run(ctx context.Context, flush func([]record.Item) error) erro
 		if err := r.source.store.manyLookups().load(ctx, need, r.source.budget); err != nil {
 			return err
 		}
+		r.items = slices.Grow(r.items, len(group))
 		for _, j := range group {
 			if it, ok := r.decode(j); ok {
 				r.items = append(r.items, it)
@@ -204,7 +336,10 @@ func (r *reading) run(ctx context.Context, flush func([]record.Item) error) erro
 			}
 			r.items = nil
 		}
-		group, need, size = append(group, j), append(need, j.probes()...), size+bytes
+		group, size = append(group, j), size+bytes
+		if need = append(need, j.family...); j.family == nil {
+			need = append(need, j.met)
+		}
 	}
 	r.jobs = nil
 	return work()
@@ -212,7 +347,10 @@ func (r *reading) run(ctx context.Context, flush func([]record.Item) error) erro
 
 // bytes returns how many bytes the job loads, about.
 func (j job) bytes() (bytes int64) {
-	for _, p := range j.probes() {
+	if j.family == nil {
+		return j.met.size
+	}
+	for _, p := range j.family {
 		bytes += p.size
 	}
 	return bytes
@@ -221,32 +359,31 @@ func (j job) bytes() (bytes int64) {
 // delivers reports whether the met key is the first of its family that exists. Where it was removed since SCAN returned
 // it, a later one may have counted on it, so the job delivers what is left.
 func (j job) delivers() bool {
+	if j.family == nil {
+		return j.user == 0 || j.met.Exists()
+	}
 	for _, p := range j.family {
 		if p.Exists() {
 			return p == j.met || j.met.State == layout.Absent
 		}
 	}
-	return j.family == nil
-}
-
-func (j job) probes() []*probe {
-	if j.family == nil {
-		return []*probe{j.met}
-	}
-	return j.family
+	return false
 }
 
 func (r *reading) decode(j job) (record.Item, bool) {
 	switch {
 	case j.damaged():
 		return r.source.wanted.Damaged(j.met.Found)
-	case j.family == nil:
+	case j.user == 0:
 		return layout.Metrics(j.met.Found)
 	}
 	kind, _ := j.met.Layout.Kind()
-	founds := make([]layout.Found, len(j.family))
-	for i, p := range j.family {
-		founds[i] = p.Found
+	r.founds = r.founds[:0]
+	for _, p := range j.family {
+		r.founds = append(r.founds, p.Found)
 	}
-	return r.source.wanted.Item(kind, j.user, founds)
+	if j.family == nil {
+		r.founds = append(r.founds, j.met.Found)
+	}
+	return r.source.wanted.Item(kind, j.user, r.founds)
 }

@@ -39,7 +39,7 @@ func (r *reading) decide(
 	s := r.source
 	current := make([]*probe, len(users))
 	for i, u := range users {
-		current[i] = r.probes.want(layout.UserAPIKey, layout.UserAPIKey.Key(u.String()))
+		current[i] = r.want(layout.UserAPIKey, layout.UserAPIKey.Key(u.String()))
 	}
 	if err := r.probeNew(ctx, current); err != nil {
 		return err
@@ -70,7 +70,7 @@ func (r *reading) decide(
 			keys = append(slices.Clip(keys), layout.APIKey.Key(current[i].Text))
 		}
 		for _, key := range keys {
-			halves = append(halves, r.probes.want(layout.APIKey, key))
+			halves = append(halves, r.want(layout.APIKey, key))
 		}
 		named[u] = keys
 	}

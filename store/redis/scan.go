@@ -36,22 +36,24 @@ type ahead struct {
 	cursor  uint64 // after it
 	scanned int64  // keys up to here, wanted or not
 	reading *reading
-	held    bool  // API keys
-	err     error // by which the page failed; it is the last one then
+	held    bool          // API keys
+	done    chan struct{} // closed once it was looked at
+	err     error         // by which the page failed; it is the last one then
 }
 
 // scanNode delivers the pages of a node in order. It reads ahead: while a page is delivered, the next ones are scanned,
-// looked up and decoded, one after the other. That has ended when it returns.
+// looked up and decoded, each page by a goroutine of its own. All have ended when it returns.
 func (s *source) scanNode(ctx context.Context, sc scanning, yield func(record.Page) error) error {
 	pages := make(chan *ahead, pagesAhead)
 	working, stop := context.WithCancel(ctx)
 	var all sync.WaitGroup
 	defer all.Wait()
 	defer stop()
-	all.Go(func() { s.scanAhead(working, sc, pages) })
+	all.Go(func() { s.scanAhead(working, sc, pages, &all) })
 	at := sc.at
 	var beside []looks
 	for page := range pages {
+		<-page.done
 		switch {
 		case page.err != nil:
 			return page.err
@@ -79,21 +81,26 @@ func (s *source) scanNode(ctx context.Context, sc scanning, yield func(record.Pa
 
 // scanAhead sends the node's pages to pages, in order. It ends with the last one, one that
 // failed, or ctx.
-func (s *source) scanAhead(ctx context.Context, sc scanning, pages chan<- *ahead) {
+func (s *source) scanAhead(ctx context.Context, sc scanning, pages chan<- *ahead, all *sync.WaitGroup) {
 	defer close(pages)
 	scanned := int64(0)
 	for cursor, failed := sc.at.cursor, false; !failed; {
-		page := &ahead{reading: newReading(s)}
+		page := &ahead{reading: newReading(s), done: make(chan struct{})}
+		page.reading.node = sc.node
 		page.keys, page.cursor, page.err = s.scan(ctx, sc.node, cursor, "")
 		scanned += int64(len(page.keys))
 		page.scanned = scanned
 		if sc.wants != nil {
 			page.keys = slices.DeleteFunc(page.keys, func(key string) bool { return !sc.wants(key) })
 		}
-		if page.err == nil {
-			page.held, page.err = page.reading.ahead(ctx, page.keys)
+		if failed = page.err != nil; failed {
+			close(page.done)
+		} else {
+			all.Go(func() {
+				defer close(page.done)
+				page.held, page.err = page.reading.ahead(ctx, page.keys)
+			})
 		}
-		failed = page.err != nil
 		select {
 		case pages <- page:
 		case <-ctx.Done():

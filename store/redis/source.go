@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"strings"
+	"sync/atomic"
 
 	"github.com/lanyardctl/lanyardctl/record"
 	"github.com/lanyardctl/lanyardctl/store/layout"
@@ -74,7 +75,11 @@ type source struct {
 	pageSize, budget int
 	askTTL           bool
 	undecided        undecided
-	candidates       map[record.UserID][]string // whole Redis keys of API keys that points look at beside
+
+	// groups is how many groups of siblings were looked at, and grown how many of them had some that exist.
+	groups, grown atomic.Int64
+
+	candidates map[record.UserID][]string // whole Redis keys of API keys that points look at beside
 }
 
 // Parts returns a part for each master.

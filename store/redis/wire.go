@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -31,7 +32,6 @@ type link struct {
 	timeout time.Duration // for one batch; zero for any
 
 	mu      sync.Mutex // held while something is sent
-	buf     []byte
 	waiting chan *exchange
 
 	once   sync.Once
@@ -56,7 +56,8 @@ func (w *wire) do(ctx context.Context, b *batch) error {
 	if err != nil {
 		return err
 	}
-	x := &exchange{batch: b, done: make(chan struct{})}
+	x := &exchange{batch: b, answers: b.answers[:0], done: make(chan struct{})}
+	b.answers = nil // they are the reader's now
 	if err := l.send(x); err != nil {
 		return err
 	}
@@ -121,17 +122,17 @@ func (l *link) greet(in *replies, o *goredis.Options) error {
 	if o.DB > 0 {
 		b.ask("SELECT", strconv.Itoa(o.DB))
 	}
-	if len(b.ends) == 0 {
+	if len(b.starts) == 0 {
 		return nil
 	}
 	if err := l.conn.SetDeadline(time.Now().Add(o.DialTimeout)); err != nil {
 		return err
 	}
-	if _, err := l.conn.Write(b.encode(nil)); err != nil {
+	if _, err := l.conn.Write(b.buf); err != nil {
 		return err
 	}
 	var err error
-	if b.answers, err = in.read(len(b.ends), false); err != nil {
+	if b.answers, err = in.read(nil, len(b.starts), false); err != nil {
 		return err
 	}
 	if err := b.verdict(); err != nil {
@@ -154,10 +155,9 @@ func (l *link) send(x *exchange) error {
 		return l.err
 	case l.waiting <- x:
 	}
-	l.buf = x.encode(l.buf[:0])
 	err := l.conn.SetWriteDeadline(l.deadline())
 	if err == nil {
-		_, err = l.conn.Write(l.buf)
+		_, err = l.conn.Write(x.buf)
 	}
 	if err != nil {
 		l.fail(err)
@@ -184,7 +184,7 @@ func (l *link) receive(in *replies) {
 		case x := <-l.waiting:
 			err := l.conn.SetReadDeadline(l.deadline())
 			if err == nil {
-				x.answers, err = in.read(len(x.ends), x.apart)
+				x.answers, err = in.read(x.answers, len(x.starts), x.apart)
 			}
 			if err != nil {
 				l.fail(err)
@@ -219,26 +219,6 @@ func (l *link) fail(err error) {
 	})
 }
 
-// encode appends the commands as Redis reads them.
-func (b *batch) encode(buf []byte) []byte {
-	at := 0
-	for _, end := range b.ends {
-		buf = appendSize(buf, '*', end-at)
-		for ; at < end; at++ {
-			buf = appendSize(buf, '$', len(b.words[at]))
-			buf = append(buf, b.words[at]...)
-			buf = append(buf, '\r', '\n')
-		}
-	}
-	return buf
-}
-
-func appendSize(buf []byte, kind byte, n int) []byte {
-	buf = append(buf, kind)
-	buf = strconv.AppendInt(buf, int64(n), 10)
-	return append(buf, '\r', '\n')
-}
-
 // replies reads answers in RESP2.
 type replies struct {
 	in      *bufio.Reader
@@ -256,9 +236,10 @@ var errProtocol = errors.New("the server's answer is none of Redis's protocol")
 
 func newReplies(r io.Reader) *replies { return &replies{in: bufio.NewReaderSize(r, 64<<10)} }
 
-// read reads the answers to n commands.
-func (r *replies) read(n int, apart bool) ([]answer, error) {
-	answers := make([]answer, n)
+// read reads the answers to n commands, into the memory of answers where that is enough.
+func (r *replies) read(answers []answer, n int, apart bool) ([]answer, error) {
+	answers = slices.Grow(answers[:0], n)[:n]
+	clear(answers)
 	for i := range answers {
 		if err := r.answer(&answers[i], apart); err != nil {
 			return nil, err
