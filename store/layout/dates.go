@@ -83,20 +83,20 @@ func (d *Dates) Values(ctx context.Context, yield func([]record.DateValue) error
 	if err != nil {
 		return err
 	}
+	values := func(p record.Page) error {
+		var all []record.DateValue
+		for _, it := range p.Items {
+			all = append(all, it.Dates...)
+		}
+		if len(all) == 0 {
+			return nil
+		}
+		return yield(all)
+	}
 	for _, part := range parts {
-		err := part.Read(ctx, "", func(p record.Page) error {
-			var all []record.DateValue
-			for _, it := range p.Items {
-				all = append(all, it.Dates...)
-			}
-			if len(all) == 0 {
-				return nil
-			}
-			return yield(all)
-		})
-		if err != nil {
+		if err := part.Read(ctx, "", values); err != nil {
 			return err
 		}
 	}
-	return d.source.Deferred(ctx, func(record.Page) error { return nil })
+	return d.source.Deferred(ctx, values)
 }

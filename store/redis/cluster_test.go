@@ -9,7 +9,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/lanyardctl/lanyardctl/record"
 	"github.com/lanyardctl/lanyardctl/store/layout"
 	"github.com/lanyardctl/lanyardctl/store/redis"
 	"github.com/lanyardctl/lanyardctl/store/storetest/redisserver"
@@ -46,64 +45,6 @@ func TestAClusterGivesTheSameRecordsAsOneServer(t *testing.T) {
 	_, err := redis.Open(context.Background(), redis.Options{URI: c.Masters[0].URI + "/1"})
 	if !errors.Is(err, redis.ErrURI) {
 		t.Errorf("database 1 of a Cluster: %v", err)
-	}
-}
-
-// readParts reads all parts and calls act once, after the first page of the first part.
-func readParts(src record.Source, act func()) error {
-	parts, err := src.Parts(context.Background())
-	if err != nil {
-		return err
-	}
-	pages := 0
-	for _, p := range parts {
-		err := p.Read(context.Background(), "", func(record.Page) error {
-			if pages++; pages == 1 {
-				act()
-			}
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func TestSlotsThatMoveDuringTheScanAreAnError(t *testing.T) {
-	c := redisserver.StartCluster(t, 2)
-	fill(t, c.Client(t), mixed(30)...)
-	from, to := c.Masters[0], c.Masters[1]
-	id := to.Do("CLUSTER", "MYID")
-	// A slot without keys, so that it can be moved by its assignment alone.
-	slot := -1
-	for i := range 100 {
-		if from.Do("CLUSTER", "COUNTKEYSINSLOT", i) == int64(0) {
-			slot = i
-			break
-		}
-	}
-	s := open(t, redis.Options{URI: c.URI})
-	before := s.Source(redis.SourceOptions{}).Identity()
-
-	err := readParts(s.Source(redis.SourceOptions{Request: layout.Request{Now: now}, PageSize: 10}), func() {
-		from.Do("CLUSTER", "SETSLOT", slot, "MIGRATING", id)
-	})
-	if !errors.Is(err, redis.ErrResharded) {
-		t.Errorf("while a slot is being moved: %v", err)
-	}
-	from.Do("CLUSTER", "SETSLOT", slot, "STABLE")
-
-	err = readParts(s.Source(redis.SourceOptions{Request: layout.Request{Now: now}, PageSize: 10}), func() {
-		to.Do("CLUSTER", "SETSLOT", slot, "NODE", id)
-		from.Do("CLUSTER", "SETSLOT", slot, "NODE", id)
-	})
-	if !errors.Is(err, redis.ErrResharded) {
-		t.Errorf("after a slot has moved: %v", err)
-	}
-	after := open(t, redis.Options{URI: c.URI}).Source(redis.SourceOptions{}).Identity()
-	if before == after {
-		t.Errorf("the identity %q did not change", after)
 	}
 }
 

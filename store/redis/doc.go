@@ -37,6 +37,16 @@
 // process alone, so [record.Source.Identity] changes with a restart, a failover and a move of slots. A reader that goes
 // on from a position with held keys first collects them again, in a light pass over the API keys alone.
 //
+// # Servers that take over
+//
+// A node is a server process with its share of the slots. What a scan of it named holds for the slots that it has had, and
+// that were not moving, from before the scan until after it: that is known by the process, the owner of the slots, the
+// epoch of the owner's configuration, which grows with each slot that it takes, and by what it says to move. The other slots are
+// read from those who have them when all parts were read, again and again until each was held by one node for a whole scan
+// ([source.readAgain]). Outside a Cluster one node has all slots, so a restart and a Sentinel's failover are the same.
+// Whoever comes is held to the number of keys of those whose slots they were, and to the keys that are remembered of those.
+// A slot that is moved in part, and back, without ever being owned by another, within one scan, goes unnoticed.
+//
 // # Changes
 //
 // [Store.Persistence] changes what single users have. Each change is a transaction under WATCH: what decides it is read

@@ -48,8 +48,7 @@ var (
 
 // Why what was read is not all. Each comes with [record.ErrSourceMoved].
 var (
-	ErrRestarted = errors.New("the server restarted or failed over during the run")
-	ErrResharded = errors.New("slots of the Cluster moved during the run")
+	ErrResharded = errors.New("slots of the Cluster move without end")
 	ErrReplaced  = errors.New("the server's data went away or were replaced during the run")
 	ErrShrank    = errors.New("the server lost keys during the run") // [Options.AllowShrinking] allows it
 )
@@ -221,6 +220,9 @@ func temporary(err error) bool {
 	}
 	// A proxy whose server is away ends a conversation in the same way as one that wants a certificate.
 	if errors.Is(err, handshake.ErrClientMissing) || errors.Is(err, handshake.ErrClientRefused) {
+		return true
+	}
+	if errors.Is(err, errUnsettled) || errors.Is(err, errNoMaster) {
 		return true
 	}
 	return isNetwork(err) || errors.Is(err, ErrLoading) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||

@@ -14,24 +14,46 @@ b2 127.0.0.1:2@10002,host master - 0 1 2 connected 5461-10922 16383
 c3 127.0.0.1:3@10003 slave a1 0 1 1 connected
 d4 127.0.0.1:4@10004 master - 0 1 3 connected 10923-16382
 `
-	s := parseNodes(nodes)
-	if s.moving || s.served != slotCount {
-		t.Errorf("%+v", s)
+	of := func(text, id string) share {
+		t.Helper()
+		s, err := shareOf(parseNodes(text), func(n clusterNode) bool { return n.id == id })
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	var all slotSet
+	for _, id := range []string{"a1", "b2", "d4"} {
+		s := of(nodes, id)
+		if s.owner != id || all.and(s.slots).count() != 0 {
+			t.Errorf("%s: %v", id, s)
+		}
+		all = all.or(s.slots)
+	}
+	if all != allSlots {
+		t.Errorf("%d slots", all.count())
+	}
+	is := of(nodes, "a1")
+	if n := is.slots.count(); n != 5461 || is.epoch != 1 || !is.slots.has(5460) || is.slots.has(5461) || is.moving.count() != 0 {
+		t.Errorf("%d slots: %v", n, is)
+	}
+	if replica := of(nodes, "c3"); replica.owner != "a1" || replica.slots != is.slots || replica.epoch != is.epoch {
+		t.Errorf("of a replica: %v", replica)
 	}
 	lines := strings.SplitAfter(nodes, "\n")
-	if again := parseNodes(lines[3] + lines[1] + lines[0]); again.layout != s.layout {
-		t.Errorf("the order of nodes matters:\n%s\n%s", s.layout, again.layout)
+	if again := of(lines[3]+lines[1]+lines[0], "a1"); again != is {
+		t.Errorf("the order of nodes matters: %v", again)
 	}
-	if ping := parseNodes(strings.ReplaceAll(nodes, " 0 1 ", " 5 6 ")); ping.layout != s.layout {
-		t.Errorf("the time of the last ping matters:\n%s", ping.layout)
-	}
-	if moved := parseNodes(strings.Replace(nodes, "0-5460", "0-5459", 1)); moved.layout == s.layout || moved.served != slotCount-1 {
-		t.Errorf("a slot that moved is not seen: %+v", moved)
+	if ping := of(strings.ReplaceAll(nodes, " 0 1 ", " 5 6 "), "d4"); ping != of(nodes, "d4") {
+		t.Errorf("the time of the last ping matters: %v", ping)
 	}
 	for _, mark := range []string{"[5460->-b2]", "[5461-<-b2]"} {
-		if moving := parseNodes(strings.Replace(nodes, "0-5460", "0-5460 "+mark, 1)); !moving.moving || moving.served != slotCount {
-			t.Errorf("%s: %+v", mark, moving)
+		if moving := of(strings.Replace(nodes, "0-5460", "0-5460 "+mark, 1), "a1"); moving.moving.count() != 1 || moving.slots != is.slots || moving.String() == is.String() {
+			t.Errorf("%s: %v", mark, moving)
 		}
+	}
+	if _, err := shareOf(parseNodes(nodes), func(n clusterNode) bool { return n.has("fail") }); err == nil {
+		t.Error("a node that nobody knows has a share")
 	}
 }
 

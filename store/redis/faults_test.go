@@ -68,16 +68,6 @@ func TestAConnectionThatStaysCutIsUnavailable(t *testing.T) {
 	}
 }
 
-func TestARestartDuringTheScanIsAnError(t *testing.T) {
-	srv := redisserver.Start(t, "--appendonly", "yes")
-	fill(t, client(t, srv.URI), mixed(60)...)
-	src := open(t, redis.Options{URI: srv.URI}).Source(redis.SourceOptions{Request: layout.Request{Now: now}, PageSize: 25})
-	r, err := during(t, context.Background(), src, srv.Restart)
-	if !errors.Is(err, redis.ErrRestarted) || !strings.Contains(err.Error(), srv.Addr) {
-		t.Fatalf("%d pages, error %v", r.pages, err)
-	}
-}
-
 func TestAServerThatIsGoneIsUnavailable(t *testing.T) {
 	srv := redisserver.Start(t)
 	fill(t, client(t, srv.URI), mixed(60)...)

@@ -2,9 +2,11 @@ package redis
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"sync"
+	"sync/atomic"
 
 	goredis "github.com/redis/go-redis/v9"
 
@@ -12,12 +14,16 @@ import (
 	"github.com/lanyardctl/lanyardctl/store/layout"
 )
 
-// node is a server that is scanned, with what was seen of its data since it was opened: by that it is told whether they
-// went away or were replaced while they were read.
+// node is a server that is scanned: a process with its share of the slots, and with what was seen of its data since it was
+// met. By that it is told whether they went away or were replaced while they were read. Where another process or other
+// slots take its place, [Store.succeed] makes a new node of them.
 type node struct {
 	client *goredis.Client
 	addr   string
+	share  share
 	first  state
+
+	left atomic.Bool // another node is in its place
 
 	mu        sync.Mutex
 	last      state
@@ -25,8 +31,8 @@ type node struct {
 	witnesses witnesses
 }
 
-func newNode(client *goredis.Client, addr string, first state) *node {
-	return &node{client: client, addr: addr, first: first, last: first, fewest: math.MaxInt64}
+func newNode(client *goredis.Client, addr string, has share, first state) *node {
+	return &node{client: client, addr: addr, share: has, first: first, last: first, fewest: math.MaxInt64}
 }
 
 // sampled takes in how many lasting keys the node holds, and reports whether that is few.
@@ -56,70 +62,70 @@ func (n *node) remarks(gone int64) []string {
 // Remarks returns what a person should know of what happened to the data since the store was opened, though they could be
 // read to their end.
 func (s *Store) Remarks() []string {
-	var list []string
-	for _, n := range s.nodes {
+	list := s.moves.remarks()
+	for _, n := range s.current() {
 		list = append(list, n.remarks(s.gone.Load())...)
 	}
 	return list
 }
 
-// unchanged fails where what was read of n is not all that it held at the start, or cannot be: the process is another one,
-// slots moved, the data were replaced or went away. Its error wraps [record.ErrSourceMoved] then.
-func (s *Store) unchanged(ctx context.Context, n *node) error {
-	what := "check redis " + n.addr
+// look fails where what n held at the start went away or was replaced; its error wraps [record.ErrSourceMoved] then. It
+// returns the slots that n has had, and that were not moving, all the time since it was met: a scan of n in that time has
+// named all that they held. Where n is not what it was, others take its place, if they hold what it held.
+func (s *Store) look(ctx context.Context, n *node) (kept slotSet, err error) {
 	// What INFO tells says more, so it is asked last.
 	if err := s.callWitnesses(ctx, n); err != nil {
-		return err
+		return kept, err
 	}
-	err := s.persist(ctx, what, func(ctx context.Context) error {
+	what := "check redis " + n.addr
+	now, is := state{}, undivided
+	err = s.askNode(ctx, n, what, func(ctx context.Context) error {
 		f, err := askFacts(ctx, n.client)
 		if err != nil {
 			return err
 		}
-		now := f.state(s.info.DB)
-		switch {
-		case now.runID != n.first.runID:
-			return &movedError{ErrRestarted, ""}
-		case now.loading:
+		if now = f.state(s.info.DB); now.loading {
 			return ErrLoading
 		}
-		n.sampled(now.lasting)
-		n.mu.Lock()
-		n.last = now
-		n.mu.Unlock()
-		if s.single {
-			return nil
+		if !s.single {
+			is, err = askShare(ctx, n.client)
 		}
-		slots, err := askSlots(ctx, n.client)
-		switch {
-		case err != nil:
-			return err
-		case slots.moving:
-			return &movedError{ErrResharded, "one is being migrated"}
-		case slots.layout != s.slots:
-			return &movedError{ErrResharded, ""}
-		}
-		return nil
-	})
-	if err != nil {
 		return err
+	})
+	switch {
+	case errors.Is(err, errLeft):
+		return kept, s.replace(ctx, n)
+	case err != nil:
+		return kept, err
+	case now.runID != n.first.runID, is.owner != n.share.owner, is.epoch != n.share.epoch, now.replica && !n.first.replica && s.elects():
+		return kept, s.replace(ctx, n)
 	}
+	kept = n.share.slots.and(is.slots).without(n.share.moving).without(is.moving)
+	if is != n.share || n.left.Load() {
+		return kept, s.replace(ctx, n)
+	}
+	n.sampled(now.lasting)
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	e := n.evidence(s.gone.Load())
-	if why := n.first.replaced(n.last, e); why != "" {
+	n.last = now
+	return kept, s.judge(what, n.first, now, n.evidence(s.gone.Load()))
+}
+
+// judge fails where the data of a server are not those of an earlier state, or too few of them are left.
+func (s *Store) judge(what string, was, now state, e evidence) error {
+	if why := was.replaced(now, e); why != "" {
 		return &callError{what: what, cause: &movedError{ErrReplaced, why}}
 	}
-	if why := n.first.lost(n.last, e); why != "" && !s.allowShrinking {
+	if why := was.lost(now, e); why != "" && !s.allowShrinking {
 		return &callError{what: what, cause: &movedError{ErrShrank, why}}
 	}
 	return nil
 }
 
-// allUnchanged is [Store.unchanged] for all nodes.
-func (s *Store) allUnchanged(ctx context.Context) error {
-	for _, n := range s.nodes {
-		if err := s.unchanged(ctx, n); err != nil {
+// whole fails where anything that the nodes held at the start went away or was replaced.
+func (s *Store) whole(ctx context.Context) error {
+	for _, n := range s.current() {
+		if _, err := s.look(ctx, n); err != nil {
 			return err
 		}
 	}
@@ -150,7 +156,7 @@ func (s *Store) countGone(ctx context.Context, what string, keys []string, probe
 	if all.gone <= fewKeys || all.gone*100 < most*refusePercent || s.allowShrinking {
 		return these, nil
 	}
-	if err := s.allUnchanged(ctx); err != nil {
+	if err := s.whole(ctx); err != nil {
 		return these, err // it tells more
 	}
 	why := fmt.Sprintf("of %d keys that it named, %d were not there when they were looked at", all.named, all.gone)
@@ -159,7 +165,7 @@ func (s *Store) countGone(ctx context.Context, what string, keys []string, probe
 
 // movedError says that the source is not what it was when the run began.
 type movedError struct {
-	reason error // ErrRestarted, ErrResharded, ErrReplaced or ErrShrank
+	reason error // ErrResharded, ErrReplaced or ErrShrank
 	detail string
 }
 

@@ -2,6 +2,7 @@ package redis
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/lanyardctl/lanyardctl/record"
@@ -18,7 +19,8 @@ type part struct {
 func (p *part) Name() string { return p.node.addr }
 
 // Read scans the part from a position to its end. A page of SCAN's answer whose values are large is delivered as several
-// pages; all but its last carry the position before it, and the last alone counts its keys.
+// pages; all but its last carry the position before it, and the last alone counts its keys. Where another server takes over
+// meanwhile, Read ends early: [source.Deferred] reads what is left then.
 func (p *part) Read(ctx context.Context, from string, yield func(record.Page) error) error {
 	at, err := parsePosition(from)
 	if err != nil {
@@ -28,18 +30,27 @@ func (p *part) Read(ctx context.Context, from string, yield func(record.Page) er
 		return fmt.Errorf("scan redis %s: %w", p.node.addr, err)
 	}
 	held := p.node.held()
-	if err := p.source.store.unchanged(ctx, p.node); err != nil {
+	kept, err := p.source.store.look(ctx, p.node)
+	switch {
+	case err != nil:
 		return err
+	case p.node.left.Load():
+		return nil // it is not what the positions are of
 	}
 	if at.claims {
-		if err := p.collectClaims(ctx); err != nil {
-			return err
-		}
+		err = p.collectClaims(ctx)
 	}
-	if at.end {
-		return nil
+	switch {
+	case err != nil:
+	case at.end:
+		p.source.take(kept)
+	default:
+		err = p.source.scanNode(ctx, scanning{node: p.node, at: at, held: held, whole: from == ""}, yield)
 	}
-	return p.source.scanNode(ctx, scanning{node: p.node, at: at, held: held, whole: from == ""}, yield)
+	if errors.Is(err, errLeft) {
+		return p.source.store.replace(ctx, p.node)
+	}
+	return err
 }
 
 // collectClaims holds again what an earlier reading of this part had held, wherever that stood.

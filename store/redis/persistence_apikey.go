@@ -97,7 +97,7 @@ func (s *Store) keysNaming(ctx context.Context, user record.UserID) ([]string, e
 // incarnation names the processes and the slots that they serve: a scan means something while it stays the same.
 func (s *Store) incarnation(ctx context.Context) (string, error) {
 	name := ""
-	for _, n := range s.nodes {
+	for _, n := range s.current() {
 		err := s.persist(ctx, "check redis "+n.addr, func(ctx context.Context) error {
 			f, err := askFacts(ctx, n.client)
 			if err != nil {
@@ -107,11 +107,8 @@ func (s *Store) incarnation(ctx context.Context) (string, error) {
 			if s.single {
 				return nil
 			}
-			slots, err := askSlots(ctx, n.client)
-			if slots.moving {
-				name += "moving "
-			}
-			name += slots.layout + "\n"
+			has, err := askShare(ctx, n.client)
+			name += has.String() + "\n"
 			return err
 		})
 		if err != nil {
@@ -126,7 +123,7 @@ const pageToMatch = 5000
 
 func (s *Store) scanNaming(ctx context.Context, user record.UserID) ([]string, error) {
 	var found []string
-	for _, n := range s.nodes {
+	for _, n := range s.current() {
 		for cursor := uint64(0); ; {
 			var keys []string
 			var owners []*goredis.StringCmd

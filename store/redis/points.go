@@ -158,7 +158,7 @@ func (p *userPart) Read(ctx context.Context, from string, yield func(record.Page
 		}
 		users = users[n:]
 	}
-	if err := p.store.allUnchanged(ctx); err != nil {
+	if err := p.store.whole(ctx); err != nil {
 		return err
 	}
 	kinds := p.wanted.Kinds()
@@ -171,7 +171,7 @@ func (p *userPart) Read(ctx context.Context, from string, yield func(record.Page
 		from = next
 		// Which node of a Cluster holds a key only the Cluster knows; what befalls one shows in INFO alone.
 		if p.store.single && (p.askTTL || !p.store.info.Expires) {
-			p.store.nodes[0].witness(met.keys(), met)
+			p.store.current()[0].witness(met.keys(), met)
 		}
 	}
 	for keys := range slices.Chunk(p.others, p.pageSize) {

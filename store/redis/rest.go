@@ -2,21 +2,84 @@ package redis
 
 import (
 	"context"
+	"errors"
 	"slices"
+	"time"
 
 	"github.com/lanyardctl/lanyardctl/record"
 	"github.com/lanyardctl/lanyardctl/store/layout"
 )
 
-// Deferred decides the API keys that were held, by what Redis holds of their users now. Each page goes out only once it is
-// certain that no server has lost or replaced its data since the start, and so does the end.
+// take counts slots as read.
+func (s *source) take(slots slotSet) {
+	s.reading.Lock()
+	defer s.reading.Unlock()
+	s.read = s.read.or(slots)
+}
+
+// unread returns the slots of which a key may be missing in what was delivered.
+func (s *source) unread() slotSet {
+	s.reading.Lock()
+	defer s.reading.Unlock()
+	return allSlots.without(s.read)
+}
+
+// readAgain reads the slots that moved, or whose server was replaced by another, while the parts were read: each from those
+// who have it now, until they have kept it for as long as that took. A key that was there all the time is delivered then,
+// and others may be twice.
+func (s *source) readAgain(ctx context.Context, yield func(record.Page) error) error {
+	begun, left := time.Now(), s.unread()
+	for left.count() > 0 {
+		for _, n := range s.store.current() {
+			if err := s.readSlots(ctx, n, left.and(n.share.slots).without(n.share.moving), yield); err != nil {
+				return err
+			}
+		}
+		was := left
+		if left = s.unread(); left != was {
+			begun = time.Now()
+			continue
+		}
+		if err := s.store.settle(ctx, begun, left); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readSlots reads those of a node's slots, as far as it keeps them.
+func (s *source) readSlots(ctx context.Context, n *node, slots slotSet, yield func(record.Page) error) error {
+	if slots.count() == 0 {
+		return nil
+	}
+	if _, err := s.store.look(ctx, n); err != nil || n.left.Load() {
+		return err
+	}
+	sc := scanning{node: n, wants: func(key string) bool { return slots.has(slotOf(key)) }}
+	err := s.scanNode(ctx, sc, func(p record.Page) error {
+		s.store.moves.read(p.Seen.Keys)
+		p.Next = ""
+		return yield(p)
+	})
+	if errors.Is(err, errLeft) {
+		return s.store.replace(ctx, n)
+	}
+	return err
+}
+
+// Deferred reads what the parts could not, and then decides the API keys that were held, by what Redis holds of their users
+// now. Each page of those goes out only once it is certain that no server has lost or replaced its data since the start, and
+// so does the end.
 func (s *source) Deferred(ctx context.Context, yield func(record.Page) error) error {
+	if err := s.readAgain(ctx, yield); err != nil {
+		return err
+	}
 	users, held := s.undecided.list()
 	sure := func(r *reading, met []string, items []record.Item) error {
 		if _, err := s.store.countGone(ctx, "look up keys in redis", met, r.probes); err != nil {
 			return err
 		}
-		if err := s.store.allUnchanged(ctx); err != nil || len(items) == 0 {
+		if err := s.store.whole(ctx); err != nil || len(items) == 0 {
 			return err
 		}
 		return yield(record.Page{Items: items})
@@ -26,7 +89,7 @@ func (s *source) Deferred(ctx context.Context, yield func(record.Page) error) er
 			return err
 		}
 	}
-	return s.store.allUnchanged(ctx)
+	return s.store.whole(ctx)
 }
 
 // decide hands the items of the users' API keys to deliver, of all users together, or of one at a time, each in a reading

@@ -30,6 +30,9 @@ func (s *Store) persist(ctx context.Context, what string, read func(context.Cont
 	again := retry.Policy{For: s.retryFor, Temporary: temporary}
 	err := again.Do(trying, func() error {
 		err := s.afresh(trying, func() error { return read(trying) })
+		if err != nil && !s.single {
+			s.cluster().ReloadState(trying) // else go-redis asks a server that is away until it looks by itself
+		}
 		if last == nil || time.Now().Before(end) { // what a call says that is cut off tells less
 			last = err
 			wait.failed(err)
@@ -57,8 +60,8 @@ func (s *Store) failed(ctx context.Context, what string, err error) error {
 	case ctx.Err() != nil:
 		return &callError{what: what, cause: context.Cause(ctx)}
 	case temporary(err):
-		if s.single && !strings.HasSuffix(what, s.nodes[0].addr) {
-			what += " " + s.nodes[0].addr
+		if s.single && !strings.HasSuffix(what, s.current()[0].addr) {
+			what += " " + s.current()[0].addr
 		}
 		return &callError{what: what, cause: err, givenUp: s.retryFor}
 	}
@@ -101,7 +104,7 @@ func (w *wait) end() {
 // name names the store for people. Which server of a Cluster does not answer shows in the error, if any.
 func (s *Store) name() string {
 	if s.single {
-		return "Redis " + s.nodes[0].addr
+		return "Redis " + s.current()[0].addr
 	}
 	return "a server of the Redis Cluster at " + s.addr
 }

@@ -132,8 +132,13 @@ func (s *source) deliver(
 	}
 	// The last page goes out only once it is certain that none is missing.
 	if next.end {
-		if err := s.store.unchanged(ctx, n); err != nil {
+		kept, err := s.store.look(ctx, n)
+		if err != nil {
 			return looks{}, err
+		}
+		s.take(kept)
+		if kept != n.share.slots { // what a later run finds at the end would count as read
+			next = before
 		}
 	}
 	return these, yield(record.Page{Items: r.items, Seen: r.seen, Next: next.String()})
@@ -149,7 +154,7 @@ func (s *source) scan(ctx context.Context, n *node, cursor uint64, match string)
 	b := batch{apart: true}
 	b.ask(words...)
 	b.ask("INFO", "keyspace")
-	err = s.store.persist(ctx, "scan redis "+n.addr, func(ctx context.Context) error {
+	err = s.store.askNode(ctx, n, "scan redis "+n.addr, func(ctx context.Context) error {
 		if s.store.wire != nil {
 			return s.store.wire.do(ctx, &b)
 		}
@@ -173,8 +178,9 @@ func (s *Store) sample(ctx context.Context, n *node, keyspace string) error {
 		return nil // not every server tells
 	}
 	held, expires := parseFacts(keyspace).keyspace(s.info.DB)
-	if few := n.sampled(held - expires); few && !s.allowShrinking {
-		return s.unchanged(ctx, n)
+	if few := n.sampled(held - expires); few && !s.allowShrinking && !n.left.Load() {
+		_, err := s.look(ctx, n)
+		return err
 	}
 	return nil
 }

@@ -2,7 +2,11 @@ package redis
 
 import (
 	"context"
-	"sort"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math/bits"
 	"strconv"
 	"strings"
 
@@ -12,60 +16,191 @@ import (
 // slotCount is the number of slots of every Cluster.
 const slotCount = 16384
 
-// slots is which master of a Cluster has which slots, as one of its nodes sees it.
-type slots struct {
-	layout string // to compare
-	served int    // how many have a master
-	moving bool   // one of the asked node is moving: a SCAN may then miss a key or meet it twice
+// slotSet is a set of slots.
+type slotSet [slotCount / 64]uint64
+
+// allSlots are those of a server that holds all keys.
+var allSlots = func() (s slotSet) {
+	for i := range s {
+		s[i] = ^uint64(0)
+	}
+	return s
+}()
+
+func (s *slotSet) add(slot int)      { s[slot/64] |= 1 << (slot % 64) }
+func (s *slotSet) has(slot int) bool { return s[slot/64]&(1<<(slot%64)) != 0 }
+
+func (s slotSet) count() (n int) {
+	for _, word := range s {
+		n += bits.OnesCount64(word)
+	}
+	return n
 }
 
-func askSlots(ctx context.Context, c *goredis.Client) (slots, error) {
-	text, err := c.ClusterNodes(ctx).Result()
-	if err != nil {
-		return slots{}, err
+func (s slotSet) or(o slotSet) slotSet {
+	for i := range s {
+		s[i] |= o[i]
 	}
-	return parseNodes(text), nil
-}
-
-// parseNodes reads CLUSTER NODES: lines of id, address, flags, master, three numbers, state, and slots. A node shows
-// slots that move as [slot->-id] or [slot-<-id] on its own line.
-func parseNodes(text string) slots {
-	const columns = 8
-	var s slots
-	var lines []string
-	for line := range strings.Lines(text) {
-		words := strings.Fields(line)
-		if len(words) <= columns {
-			continue
-		}
-		owned := words[columns:]
-		for _, w := range owned {
-			if strings.HasPrefix(w, "[") {
-				s.moving = true
-				continue
-			}
-			s.served += slotsIn(w)
-		}
-		lines = append(lines, words[0]+" "+strings.Join(owned, " "))
-	}
-	sort.Strings(lines)
-	s.layout = strings.Join(lines, "\n")
 	return s
 }
 
-// slotsIn returns the number of slots in a range such as 0-5460 or 5461; zero for what is none.
-func slotsIn(text string) int {
-	first, last, isRange := strings.Cut(text, "-")
-	a, err := strconv.Atoi(first)
-	if err != nil {
-		return 0
+func (s slotSet) and(o slotSet) slotSet {
+	for i := range s {
+		s[i] &= o[i]
 	}
-	if !isRange {
-		return 1
-	}
-	b, err := strconv.Atoi(last)
-	if err != nil {
-		return 0
-	}
-	return b - a + 1
+	return s
 }
+
+func (s slotSet) without(o slotSet) slotSet {
+	for i := range s {
+		s[i] &^= o[i]
+	}
+	return s
+}
+
+// first returns the first slot of a set that is not empty.
+func (s slotSet) first() int {
+	for i, word := range s {
+		if word != 0 {
+			return i*64 + bits.TrailingZeros64(word)
+		}
+	}
+	return -1
+}
+
+// share is what one server of a Cluster has of the keys, as it says itself.
+type share struct {
+	id    string // of the node
+	owner string // of the master whose slots they are, which is the node itself or the one that it is a replica of
+	epoch int64  // of the owner's configuration: it grows when the owner takes slots, also those that it has had before
+	slots slotSet
+
+	// moving are those that are on their way from here or to here: a SCAN may miss their keys.
+	moving slotSet
+}
+
+// undivided is the share of a server outside a Cluster.
+var undivided = share{slots: allSlots}
+
+// String tells shares apart.
+func (s share) String() string {
+	sum := sha256.New()
+	_ = binary.Write(sum, binary.LittleEndian, []slotSet{s.slots, s.moving}) // no hash fails
+	return fmt.Sprintf("%s@%d:%x", s.owner, s.epoch, sum.Sum(nil)[:8])
+}
+
+// askShare returns the share of the server that c is connected to.
+func askShare(ctx context.Context, c *goredis.Client) (share, error) {
+	text, err := c.ClusterNodes(ctx).Result()
+	if err != nil {
+		return share{}, err
+	}
+	return shareOf(parseNodes(text), func(n clusterNode) bool { return n.has("myself") })
+}
+
+var errNoShare = errors.New("the Cluster does not know the server")
+
+// shareOf returns the share of the first of the nodes that is meant.
+func shareOf(nodes []clusterNode, meant func(clusterNode) bool) (share, error) {
+	for _, n := range nodes {
+		if !meant(n) {
+			continue
+		}
+		s := share{id: n.id, owner: n.id, epoch: n.epoch, slots: n.slots, moving: n.moving}
+		for _, master := range nodes {
+			if n.master == master.id {
+				s.owner, s.epoch, s.slots, s.moving = master.id, master.epoch, master.slots, master.moving
+			}
+		}
+		return s, nil
+	}
+	return share{}, errNoShare
+}
+
+// clusterNode is a line of CLUSTER NODES.
+type clusterNode struct {
+	id, master    string // master is a dash where there is none
+	flags         []string
+	epoch         int64
+	slots, moving slotSet // a node shows what moves on its own line alone
+}
+
+func (n clusterNode) has(flag string) bool {
+	for _, f := range n.flags {
+		if f == flag {
+			return true
+		}
+	}
+	return false
+}
+
+// parseNodes reads CLUSTER NODES: lines of id, address, flags, master, ping, pong, epoch, state of the link, and slots.
+func parseNodes(text string) []clusterNode {
+	const columns = 8
+	var nodes []clusterNode
+	for line := range strings.Lines(text) {
+		words := strings.Fields(line)
+		if len(words) < columns {
+			continue
+		}
+		n := clusterNode{id: words[0], flags: strings.Split(words[2], ","), master: words[3]}
+		n.epoch, _ = strconv.ParseInt(words[6], 10, 64)
+		for _, word := range words[columns:] {
+			if slot, ok := strings.CutPrefix(word, "["); ok { // [slot->-id] goes, [slot-<-id] comes
+				slot, _, _ = strings.Cut(slot, "-")
+				n.moving.addRange(slot)
+				continue
+			}
+			n.slots.addRange(word)
+		}
+		nodes = append(nodes, n)
+	}
+	return nodes
+}
+
+// addRange adds slots such as 0-5460 or 5461. It adds none for what is no range.
+func (s *slotSet) addRange(text string) {
+	from, to, isRange := strings.Cut(text, "-")
+	if !isRange {
+		to = from
+	}
+	first, err := strconv.ParseUint(from, 10, 16)
+	last, err2 := strconv.ParseUint(to, 10, 16)
+	if err != nil || err2 != nil || last >= slotCount {
+		return
+	}
+	for slot := first; slot <= last; slot++ {
+		s.add(int(slot))
+	}
+}
+
+// slotOf returns the slot of a key: CRC16 (XMODEM) of what stands between its first brace and the next closing one, or of
+// all of it where nothing does.
+func slotOf(key string) int {
+	if _, rest, ok := strings.Cut(key, "{"); ok {
+		if tag, _, ok := strings.Cut(rest, "}"); ok && tag != "" {
+			key = tag
+		}
+	}
+	crc := uint16(0)
+	for i := range len(key) {
+		crc = crc<<8 ^ crcTable[byte(crc>>8)^key[i]]
+	}
+	return int(crc % slotCount)
+}
+
+// crcTable is that of CRC16 with the polynomial 0x1021.
+var crcTable = func() (table [256]uint16) {
+	for i := range table {
+		crc := uint16(i) << 8
+		for range 8 {
+			high := crc&0x8000 != 0
+			crc <<= 1
+			if high {
+				crc ^= 0x1021
+			}
+		}
+		table[i] = crc
+	}
+	return table
+}()

@@ -3,10 +3,9 @@ package redis
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"strings"
+	"sync"
 	"sync/atomic"
 
 	"github.com/lanyardctl/lanyardctl/record"
@@ -40,6 +39,7 @@ func (s *Store) Source(o SourceOptions) record.Source {
 	src := s.source(o)
 	if o.Points {
 		users, others, _ := o.Named()
+		src.take(allSlots) // their keys are not found by a scan
 		return &pointSource{source: src, users: distinct(users), others: others}
 	}
 	return src
@@ -61,6 +61,7 @@ func (s *Store) source(o SourceOptions) *source {
 	return &source{
 		candidates: candidates,
 		store:      s,
+		nodes:      s.current(),
 		wanted:     layout.NewWanted(o.Request),
 		pageSize:   s.pace.page(cmp.Or(max(o.PageSize, 0), DefaultPageSize)),
 		budget:     cmp.Or(max(o.Budget, 0), DefaultBudget),
@@ -71,6 +72,7 @@ func (s *Store) source(o SourceOptions) *source {
 // source is what the parts of one reading share.
 type source struct {
 	store            *Store
+	nodes            []*node // when the reading began
 	wanted           layout.Wanted
 	pageSize, budget int
 	askTTL           bool
@@ -80,6 +82,9 @@ type source struct {
 	groups, grown atomic.Int64
 
 	candidates map[record.UserID][]string // whole Redis keys of API keys that points look at beside
+
+	reading sync.Mutex // guards read
+	read    slotSet    // whose keys were all named, if they were there all the time
 }
 
 // Parts returns a part for each master.
@@ -87,8 +92,8 @@ func (s *source) Parts(ctx context.Context) ([]record.Part, error) {
 	if err := s.store.findAllWitnesses(ctx); err != nil {
 		return nil, err
 	}
-	parts := make([]record.Part, 0, len(s.store.nodes))
-	for _, n := range s.store.nodes {
+	parts := make([]record.Part, 0, len(s.nodes))
+	for _, n := range s.nodes {
 		parts = append(parts, &part{source: s, node: n})
 	}
 	return parts, nil
@@ -97,7 +102,7 @@ func (s *source) Parts(ctx context.Context) ([]record.Part, error) {
 // Total returns the number of keys that the masters hold now.
 func (s *source) Total(ctx context.Context) (int64, error) {
 	var total int64
-	for _, n := range s.store.nodes {
+	for _, n := range s.store.current() {
 		err := s.store.persist(ctx, "count keys of redis "+n.addr, func(ctx context.Context) error {
 			f, err := askFacts(ctx, n.client)
 			total += f.state(s.store.info.DB).keys
@@ -114,13 +119,12 @@ func (s *source) Total(ctx context.Context) (int64, error) {
 func (s *source) Identity() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "redis %s db%d", s.store.info.Mode, s.store.info.DB)
-	for _, n := range s.store.nodes {
+	for _, n := range s.nodes {
 		is := n.first
 		fmt.Fprintf(&b, " %s=%s emptied=%d,%d,%d of=%s,%s", n.addr, is.runID, is.flushAll, is.flushDB, is.swapDB, is.history, is.before)
-	}
-	if s.store.slots != "" {
-		sum := sha256.Sum256([]byte(s.store.slots))
-		b.WriteString(" slots=" + hex.EncodeToString(sum[:8]))
+		if !s.store.single {
+			b.WriteString(" slots=" + n.share.String())
+		}
 	}
 	return b.String()
 }

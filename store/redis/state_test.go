@@ -160,7 +160,7 @@ func TestTheWitnessesOfAKindSpeakForIt(t *testing.T) {
 }
 
 func TestALaterRunRecallsWhatWasHeld(t *testing.T) {
-	first, later := newNode(nil, "", state{lasting: 1000}), newNode(nil, "", state{lasting: 10})
+	first, later := newNode(nil, "", undivided, state{lasting: 1000}), newNode(nil, "", undivided, state{lasting: 10})
 	first.witnesses.add("lanyard_kv:1000000000000000000", mostWitnesses)
 	first.witnesses.add("user_api_key:1000000000000000000", mostWitnesses)
 	at, err := parsePosition(position{cursor: 7, claims: true, held: first.held()}.String())

@@ -26,11 +26,15 @@ func init() { logging.Disable() }
 // Store is an opened Redis. It is safe for concurrent use.
 type Store struct {
 	reads  goredis.UniversalClient // sends each command to the node that holds its key
-	nodes  []*node                 // what is scanned, by address
 	info   Info
-	slots  string // the Cluster's layout of slots; empty outside a Cluster
-	single bool   // one node holds all keys
-	wire   *wire  // to that node; nil in a Cluster
+	single bool  // one node holds all keys
+	wire   *wire // to that node; nil in a Cluster
+
+	failover  *goredis.FailoverOptions // where Sentinels name the master
+	serving   sync.Mutex               // guards nodes
+	nodes     []*node                  // what is scanned, by address; the slice is never changed
+	replacing sync.Mutex               // held while others are put in a node's place
+	moves     moves
 
 	addr           string // for people
 	connections    *connections
@@ -106,6 +110,7 @@ func open(ctx context.Context, o Options, t target) (*Store, error) {
 		if err != nil {
 			return nil, diagnose(addr, t.tls() != nil, err)
 		}
+		s.failover = t.failover
 		return s, nil
 	}
 	s, clustered, err := openSingle(ctx, goredis.NewClient(t.single), t.addr, t.single.DB, Standalone)
@@ -134,7 +139,7 @@ func openSingle(
 		}
 	}()
 	s = &Store{reads: client, info: Info{Mode: mode, DB: db}, single: true, wire: &wire{client: client}}
-	facts, err := s.meet(ctx, client, addr)
+	facts, err := s.meet(ctx, client, addr, undivided)
 	if err != nil {
 		return nil, false, err
 	}
@@ -182,8 +187,8 @@ func masterAddrFrom(
 	return net.JoinHostPort(found[0], found[1]), nil
 }
 
-// meet learns what the server is that client is connected to, and adds it to the nodes.
-func (s *Store) meet(ctx context.Context, client *goredis.Client, addr string) (facts, error) {
+// meet learns what the server is that client is connected to, and adds it with its share to the nodes.
+func (s *Store) meet(ctx context.Context, client *goredis.Client, addr string, has share) (facts, error) {
 	asked := time.Now()
 	f, err := askFacts(ctx, client)
 	if err != nil {
@@ -204,7 +209,7 @@ func (s *Store) meet(ctx context.Context, client *goredis.Client, addr string) (
 	if f.evicts() {
 		n.Evicts, n.Evicted = now.policy, now.evicted
 	}
-	node := newNode(client, addr, now)
+	node := newNode(client, addr, has, now)
 	s.nodes = append(s.nodes, node)
 	s.info.add(n, f, now.lasting < now.keys)
 	return f, nil
@@ -223,7 +228,11 @@ func openCluster(ctx context.Context, t target) (s *Store, err error) {
 		mu.Lock()
 		defer mu.Unlock()
 		addr := master.Options().Addr
-		if _, err := s.meet(ctx, master, addr); err != nil {
+		has, err := askShare(ctx, master)
+		if err == nil {
+			_, err = s.meet(ctx, master, addr, has)
+		}
+		if err != nil {
 			return diagnose(addr, t.tls() != nil, err)
 		}
 		return nil
@@ -236,16 +245,18 @@ func openCluster(ctx context.Context, t target) (s *Store, err error) {
 	if len(s.nodes) == 0 {
 		return nil, failure(t.addr, nil, "the Cluster has no master with slots")
 	}
-	slots, err := askSlots(ctx, s.nodes[0].client)
-	if err != nil {
-		return nil, err
+	var served slotSet
+	for _, n := range s.nodes {
+		served = served.or(n.share.slots)
 	}
-	if slots.served < slotCount {
-		return nil, failure(t.addr, ErrSlots, fmt.Sprintf("only %d of the Cluster's %d slots are served", slots.served, slotCount))
+	if n := served.count(); n < slotCount {
+		return nil, failure(t.addr, ErrSlots, fmt.Sprintf("only %d of the Cluster's %d slots are served", n, slotCount))
 	}
-	s.slots = slots.layout
 	return s, nil
 }
+
+// cluster returns the client of a store that is a Cluster.
+func (s *Store) cluster() *goredis.ClusterClient { return s.reads.(*goredis.ClusterClient) }
 
 // Info returns what was learnt when the store was opened.
 func (s *Store) Info() Info { return s.info }

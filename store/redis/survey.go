@@ -17,7 +17,7 @@ func (p *Persistence) Survey(ctx context.Context, o record.SurveyOptions) (recor
 	var all record.Survey
 	var nodes []*nodeSurvey
 	strays := new(userSet)
-	for _, n := range p.store.nodes {
+	for _, n := range p.store.current() {
 		f, err := p.store.surveyServer(ctx, n, &all)
 		if err != nil {
 			return record.Survey{}, err

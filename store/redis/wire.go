@@ -100,6 +100,15 @@ func (w *wire) open(ctx context.Context) (*link, error) {
 	return l, nil
 }
 
+// renew has the next who asks open another connection: that to a master that was made a replica stays open.
+func (w *wire) renew() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.link != nil {
+		w.link.fail(net.ErrClosed)
+	}
+}
+
 // close closes the connection, and waits until nobody reads it.
 func (w *wire) close() {
 	w.mu.Lock()

@@ -70,7 +70,7 @@ func (s *Store) findAllWitnesses(ctx context.Context) error {
 	if s.searched {
 		return nil
 	}
-	for _, n := range s.nodes {
+	for _, n := range s.current() {
 		if err := s.findWitnesses(ctx, n); err != nil {
 			return err
 		}

@@ -15,9 +15,9 @@ import (
 // slotCount is the number of slots of every Cluster.
 const slotCount = 16384
 
-// Cluster is a running Redis Cluster of masters without replicas.
+// Cluster is a running Redis Cluster of masters, to which replicas can be added.
 type Cluster struct {
-	Masters []*Server // with equal shares of the slots, in order
+	Masters []*Server // with equal shares of the slots, in order, as it was started
 	URI     string    // of the first master, with the others as addr= parameters
 }
 
@@ -54,6 +54,63 @@ func StartCluster(t testing.TB, masters int, args ...string) *Cluster {
 		})
 	}
 	return c
+}
+
+// AddReplica runs a replica of a master and returns once it is in step and all masters that run know it.
+func (c *Cluster) AddReplica(t testing.TB, of *Server, args ...string) *Server {
+	t.Helper()
+	s := Start(t, append([]string{"--cluster-enabled", "yes", "--cluster-node-timeout", "5000"}, args...)...)
+	host, port, _ := strings.Cut(of.Addr, ":")
+	s.Do("CLUSTER", "MEET", host, port)
+	id := fmt.Sprint(of.Do("CLUSTER", "MYID"))
+	knows := func(s *Server, text string) func() bool {
+		return func() bool { return strings.Contains(fmt.Sprint(s.Do("CLUSTER", "NODES")), text) }
+	}
+	s.until("the replica knows its master", knows(s, id))
+	s.Do("CLUSTER", "REPLICATE", id)
+	s.until("the replica is in step", func() bool {
+		return strings.Contains(fmt.Sprint(s.Do("INFO", "replication")), "master_link_status:up") && s.Do("DBSIZE") == of.Do("DBSIZE")
+	})
+	for _, m := range c.Masters {
+		if _, err := ping(context.Background(), m.Addr); err != nil {
+			continue // it was killed
+		}
+		s.until("the masters know the replica", knows(m, "slave "+id))
+		s.until("the Cluster serves all slots", func() bool {
+			return strings.Contains(fmt.Sprint(m.Do("CLUSTER", "INFO")), "cluster_state:ok")
+		})
+	}
+	return s
+}
+
+// BeginMove begins to move a slot from one master to another and moves up to so many of its keys, all where it is negative.
+// The others and what comes anew follow with [Cluster.EndMove].
+func (c *Cluster) BeginMove(slot int, from, to *Server, keys int) {
+	from.t.Helper()
+	to.Do("CLUSTER", "SETSLOT", slot, "IMPORTING", from.Do("CLUSTER", "MYID"))
+	from.Do("CLUSTER", "SETSLOT", slot, "MIGRATING", to.Do("CLUSTER", "MYID"))
+	c.moveKeys(slot, from, to, keys)
+}
+
+// EndMove moves what is left of the slot.
+func (c *Cluster) EndMove(slot int, from, to *Server) {
+	from.t.Helper()
+	c.moveKeys(slot, from, to, -1)
+	id := to.Do("CLUSTER", "MYID")
+	to.Do("CLUSTER", "SETSLOT", slot, "NODE", id)
+	from.Do("CLUSTER", "SETSLOT", slot, "NODE", id)
+}
+
+func (c *Cluster) moveKeys(slot int, from, to *Server, most int) {
+	if most < 0 {
+		most = int(from.Do("CLUSTER", "COUNTKEYSINSLOT", slot).(int64))
+	}
+	if most == 0 {
+		return
+	}
+	host, port, _ := strings.Cut(to.Addr, ":")
+	keys := from.Do("CLUSTER", "GETKEYSINSLOT", slot, most).([]any)
+	from.Do(append([]any{"MIGRATE", host, port, "", 0, 5000, "KEYS"}, keys...)...)
 }
 
 // Client returns a client of the Cluster, which is closed with the test.
