@@ -138,10 +138,10 @@ type looks struct{ named, gone int64 }
 // countGone counts those of the keys, which a scan named, that were not there when they were looked at. It fails where
 // they are more than a server in use loses in between: they may be back at the next look at all keys. Beside are the pages
 // that were looked at about the same time: what was away for a moment is missing here and there in all of them.
-func (s *Store) countGone(ctx context.Context, what string, keys []string, probes probes, beside ...looks) (looks, error) {
+func (s *Store) countGone(ctx context.Context, what string, keys []*probe, beside ...looks) (looks, error) {
 	var these looks
-	for _, key := range keys {
-		if p := probes[key]; p != nil && p.seen {
+	for _, p := range keys {
+		if p.seen {
 			these.named++
 			if p.State == layout.Absent {
 				these.gone++

@@ -54,7 +54,7 @@ func (r *reading) ownedClaims() []half {
 func (r *reading) matchClaims(ctx context.Context, claims []half, emit bool) (undecided []half, err error) {
 	current := make([]*probe, len(claims))
 	for i, c := range claims {
-		current[i] = r.want(layout.UserAPIKey, layout.UserAPIKey.Key(c.user.String()))
+		current[i] = r.want(layout.UserAPIKey, layout.UserAPIKey.Key(c.p.Text))
 	}
 	if err := r.probeNew(ctx, current); err != nil {
 		return nil, err
@@ -67,10 +67,11 @@ func (r *reading) matchClaims(ctx context.Context, claims []half, emit bool) (un
 	var others []*probe
 	for i, c := range claims {
 		p := current[i]
+		_, named := layout.Classify(c.p.Key)
 		switch {
 		case !p.hasWholeText():
 			undecided = append(undecided, c)
-		case layout.APIKey.Key(p.Text) == c.p.Key:
+		case p.Text == named:
 			if emit {
 				r.items = append(r.items, layout.Paired(c.user, c.p.Found, p.Found))
 			}

@@ -3,7 +3,9 @@ package redis
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 	"sync"
 
 	goredis "github.com/redis/go-redis/v9"
@@ -91,7 +93,7 @@ func (s *source) readUsers(
 	if err := s.store.manyLookups().probe(ctx, r.list, s.askTTL); err != nil {
 		return nil, err
 	}
-	err := r.decide(ctx, holders, s.candidates, func(decided *reading, _ []string, items []record.Item) error {
+	err := r.decide(ctx, holders, s.candidates, func(decided *reading, _ []*probe, items []record.Item) error {
 		r.items = append(r.items, items...)
 		for key, p := range decided.probes {
 			r.probes[key] = p
@@ -171,7 +173,7 @@ func (p *userPart) Read(ctx context.Context, from string, yield func(record.Page
 		from = next
 		// Which node of a Cluster holds a key only the Cluster knows; what befalls one shows in INFO alone.
 		if p.store.single && (p.askTTL || !p.store.info.Expires) {
-			p.store.current()[0].witness(met.keys(), met)
+			p.store.current()[0].witness(met.sorted())
 		}
 	}
 	for keys := range slices.Chunk(p.others, p.pageSize) {
@@ -186,13 +188,8 @@ func (p *userPart) Read(ctx context.Context, from string, yield func(record.Page
 	return nil
 }
 
-func (ps probes) keys() []string {
-	keys := make([]string, 0, len(ps))
-	for key := range ps {
-		keys = append(keys, key)
-	}
-	slices.Sort(keys)
-	return keys
+func (ps probes) sorted() []*probe {
+	return slices.SortedFunc(maps.Values(ps), func(a, b *probe) int { return strings.Compare(a.Key, b.Key) })
 }
 
 // HasUsers reports whether there is a key of one of the users, under a prefix that only Lanyard uses.

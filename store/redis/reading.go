@@ -14,13 +14,16 @@ type reading struct {
 	node     *node // that was scanned; nil for none
 	probes   probes
 	list     []*probe // the same, in the order in which they were added
-	spare    []probe
+	named    []*probe // of them, those of keys that SCAN returned
+	free     []*probe // for new ones
 	jobs     []job
 	keyPairs keyPairs
 	generic  []*probe // under generic prefixes; what they are shows once they were looked at
 	seen     record.KeyCounts
 	items    []record.Item
 	founds   []layout.Found // of the job that is decoded
+	group    []job          // that is decoded together
+	need     []*probe       // what the group loads
 
 	// points tells that only a user's own keys are looked at, so that of the API keys that name the user it is for the
 	// user's own to say which: what another user's names is met by chance.
@@ -39,19 +42,48 @@ func (j job) damaged() bool { return j.user == 0 && j.met.Layout.HasUser() }
 
 func newReading(s *source) *reading { return &reading{source: s, probes: make(probes)} }
 
-// probesAtOnce are allocated together.
-const probesAtOnce = 128
+// reuse forgets the page, but keeps the memory for another.
+func (r *reading) reuse() {
+	for _, p := range r.list {
+		*p = probe{}
+	}
+	clear(r.probes)
+	clear(r.founds)
+	clear(r.group)
+	*r = reading{
+		source: r.source, probes: r.probes, free: append(r.free, r.list...), list: r.list[:0], named: r.named[:0],
+		jobs: r.jobs[:0], generic: r.generic[:0], founds: r.founds[:0], group: r.group[:0], need: r.need[:0],
+		keyPairs: keyPairs{named: r.keyPairs.named[:0], current: r.keyPairs.current[:0]},
+	}
+}
 
 // want returns the probe of a key and adds it where it is new.
 func (r *reading) want(l layout.Layout, key string) *probe {
 	if p, ok := r.probes[key]; ok {
 		return p
 	}
-	if len(r.spare) == 0 {
-		r.spare = make([]probe, probesAtOnce)
+	return r.add(l, key)
+}
+
+// meet adds the probe of a key that SCAN returned. The reading has none of it yet.
+func (r *reading) meet(l layout.Layout, key string) *probe {
+	p := r.add(l, key)
+	r.named = append(r.named, p)
+	return p
+}
+
+// probesAtOnce are allocated together.
+const probesAtOnce = 128
+
+func (r *reading) add(l layout.Layout, key string) *probe {
+	if len(r.free) == 0 {
+		more := make([]probe, probesAtOnce)
+		for i := range more {
+			r.free = append(r.free, &more[i])
+		}
 	}
-	p := &r.spare[0]
-	r.spare = r.spare[1:]
+	p := r.free[len(r.free)-1]
+	r.free = r.free[:len(r.free)-1]
 	p.Found = layout.Found{Key: key, Layout: l}
 	r.probes[key] = p
 	r.list = append(r.list, p)
@@ -78,7 +110,6 @@ func (r *reading) ahead(ctx context.Context, keys []string) (held bool, err erro
 
 // look looks at the keys and what belongs to them, and decides the API keys. It reports whether any were held.
 func (r *reading) look(ctx context.Context, keys []string) (held bool, err error) {
-	r.probes = make(probes, len(keys))
 	slices.Sort(keys)
 	for _, key := range slices.Compact(keys) {
 		r.sort(key)
@@ -216,7 +247,8 @@ func (r *reading) unread() (bytes int64) {
 
 // claimsOnly holds the API keys among the keys that nothing decides, and makes no items.
 func (r *reading) claimsOnly(ctx context.Context, keys []string) (held bool, err error) {
-	for _, key := range keys {
+	slices.Sort(keys)
+	for _, key := range slices.Compact(keys) {
 		if l, _ := layout.Classify(key); l == layout.APIKey || l == layout.UserAPIKey {
 			r.sort(key)
 		}
@@ -240,14 +272,14 @@ func (r *reading) sort(key string) {
 		r.seen.Ignored++
 		return
 	case l == layout.APIKey:
-		p := r.want(l, key)
+		p := r.meet(l, key)
 		r.generic = append(r.generic, p)
 		r.keyPairs.named = append(r.keyPairs.named, p)
 		return
 	case l == layout.Counters:
 		r.seen.Lanyard++
 		if r.source.wanted.Has(kind, 0) {
-			r.jobs = append(r.jobs, job{met: r.want(l, key)})
+			r.jobs = append(r.jobs, job{met: r.meet(l, key)})
 		}
 		return
 	}
@@ -256,21 +288,23 @@ func (r *reading) sort(key string) {
 	case l.Generic() && !valid:
 		r.seen.Foreign++
 		return
-	case l.Generic():
-		r.generic = append(r.generic, r.want(l, key))
-	default:
+	case !l.Generic():
 		r.seen.Lanyard++
 	}
+	wanted := r.source.wanted.Has(kind, user)
+	if !wanted && !l.Generic() {
+		return
+	}
+	p := r.meet(l, key)
+	if l.Generic() {
+		r.generic = append(r.generic, p)
+	}
 	switch {
-	case !valid:
-		if r.source.wanted.Has(kind, 0) {
-			r.jobs = append(r.jobs, job{met: r.want(l, key)})
-		}
-	case !r.source.wanted.Has(kind, user):
-	case l == layout.UserAPIKey:
-		r.keyPairs.current = append(r.keyPairs.current, half{user: user, p: r.want(l, key)})
+	case !wanted:
+	case l == layout.UserAPIKey && valid:
+		r.keyPairs.current = append(r.keyPairs.current, half{user: user, p: p})
 	default:
-		r.jobs = append(r.jobs, job{met: r.want(l, key), user: user})
+		r.jobs = append(r.jobs, job{met: p, user: user})
 	}
 }
 
@@ -304,11 +338,7 @@ func (r *reading) countGeneric() {
 
 // run loads and decodes what the jobs need, in groups that fit the budget, and has no jobs then.
 func (r *reading) run(ctx context.Context, flush func([]record.Item) error) error {
-	var (
-		group []job
-		need  []*probe
-		size  int64
-	)
+	group, need, size := r.group[:0], r.need[:0], int64(0)
 	work := func() error {
 		if err := r.source.store.manyLookups().load(ctx, need, r.source.budget); err != nil {
 			return err
@@ -341,8 +371,10 @@ func (r *reading) run(ctx context.Context, flush func([]record.Item) error) erro
 			need = append(need, j.met)
 		}
 	}
-	r.jobs = nil
-	return work()
+	r.jobs = r.jobs[:0]
+	err := work()
+	r.group, r.need = group, need
+	return err
 }
 
 // bytes returns how many bytes the job loads, about.

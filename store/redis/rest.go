@@ -75,8 +75,8 @@ func (s *source) Deferred(ctx context.Context, yield func(record.Page) error) er
 		return err
 	}
 	users, held := s.undecided.list()
-	sure := func(r *reading, met []string, items []record.Item) error {
-		if _, err := s.store.countGone(ctx, "look up keys in redis", met, r.probes); err != nil {
+	sure := func(r *reading, met []*probe, items []record.Item) error {
+		if _, err := s.store.countGone(ctx, lookUp, met); err != nil {
 			return err
 		}
 		if err := s.store.whole(ctx); err != nil || len(items) == 0 {
@@ -97,7 +97,7 @@ func (s *source) Deferred(ctx context.Context, yield func(record.Page) error) er
 // those of the users are handed on as met.
 func (r *reading) decide(
 	ctx context.Context, users []record.UserID, candidates map[record.UserID][]string,
-	deliver func(r *reading, met []string, items []record.Item) error,
+	deliver func(r *reading, met []*probe, items []record.Item) error,
 ) error {
 	s := r.source
 	current := make([]*probe, len(users))
@@ -124,16 +124,19 @@ func (r *reading) decide(
 		return err
 	}
 	var halves []*probe
-	var met []string
+	var met []*probe
 	named := make(map[record.UserID][]string, len(users))
 	for i, u := range users {
 		keys := candidates[u]
-		met = append(met, keys...)
+		held := len(keys)
 		if current[i].State == layout.Present {
 			keys = append(slices.Clip(keys), layout.APIKey.Key(current[i].Text))
 		}
-		for _, key := range keys {
-			halves = append(halves, r.want(layout.APIKey, key))
+		for n, key := range keys {
+			half := r.want(layout.APIKey, key)
+			if halves = append(halves, half); n < held {
+				met = append(met, half)
+			}
 		}
 		named[u] = keys
 	}

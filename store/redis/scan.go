@@ -71,6 +71,8 @@ func (s *source) scanNode(ctx context.Context, sc scanning, yield func(record.Pa
 			return err
 		}
 		beside = append(beside[max(0, len(beside)-pagesAhead):], looks)
+		page.reading.reuse()
+		s.spares.Put(page.reading)
 		at = next
 	}
 	if !at.end {
@@ -85,7 +87,7 @@ func (s *source) scanAhead(ctx context.Context, sc scanning, pages chan<- *ahead
 	defer close(pages)
 	scanned := int64(0)
 	for cursor, failed := sc.at.cursor, false; !failed; {
-		page := &ahead{reading: newReading(s), done: make(chan struct{})}
+		page := &ahead{reading: s.spareReading(), done: make(chan struct{})}
 		page.reading.node = sc.node
 		page.keys, page.cursor, page.err = s.scan(ctx, sc.node, cursor, "")
 		scanned += int64(len(page.keys))
@@ -112,6 +114,14 @@ func (s *source) scanAhead(ctx context.Context, sc scanning, pages chan<- *ahead
 	}
 }
 
+// spareReading returns a reading, which may be one that read another page.
+func (s *source) spareReading() *reading {
+	if r, ok := s.spares.Get().(*reading); ok {
+		return r
+	}
+	return newReading(s)
+}
+
 // deliver delivers what was read of a page, and reads what is left of it.
 func (s *source) deliver(
 	ctx context.Context, n *node, page *ahead, beside []looks, before, next position, yield func(record.Page) error,
@@ -124,9 +134,9 @@ func (s *source) deliver(
 		return looks{}, err
 	}
 	if s.askTTL || !s.store.info.Expires { // else nobody knows which keys last
-		n.witness(page.keys, r.probes)
+		n.witness(r.named)
 	}
-	these, err := s.store.countGone(ctx, "scan redis "+n.addr, page.keys, r.probes, beside...)
+	these, err := s.store.countGone(ctx, "scan redis "+n.addr, r.named, beside...)
 	if err != nil {
 		return looks{}, err
 	}

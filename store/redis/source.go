@@ -78,6 +78,8 @@ type source struct {
 	askTTL           bool
 	undecided        undecided
 
+	spares sync.Pool // readings of pages that were delivered
+
 	// groups is how many groups of siblings were looked at, and grown how many of them had some that exist.
 	groups, grown atomic.Int64
 

@@ -179,16 +179,16 @@ func (n *node) recall(held string) error {
 
 // witness remembers one key a kind of those of a page, where few were found before. More would only hide what became of
 // those.
-func (n *node) witness(keys []string, probes probes) {
+func (n *node) witness(keys []*probe) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	var taken record.Kinds
-	for _, key := range keys {
-		p := probes[key]
-		if p == nil || !p.Exists() || p.Expires || p.Foreign() {
+	for _, p := range keys {
+		kind, known := p.Layout.Kind()
+		if !known || taken.Has(kind) || n.witnesses.count[kind] >= fewWitnesses || !p.Exists() || p.Expires || p.Foreign() {
 			continue
 		}
-		if kind, known := p.Layout.Kind(); known && !taken.Has(kind) && n.witnesses.add(key, fewWitnesses) {
+		if n.witnesses.add(p.Key, fewWitnesses) {
 			taken = taken.With(kind)
 		}
 	}
