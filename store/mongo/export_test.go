@@ -52,6 +52,10 @@ func (d *asMongoDB) bearing(ctx context.Context, m *matcher) iter.Seq2[bson.Raw,
 	return d.mongoDB.bearing(ctx, m)
 }
 
+func (d *asMongoDB) findsFirst(standing, records int) bool {
+	return d.mongoDB.findsFirst(standing, records)
+}
+
 func (d *asMongoDB) descending(ctx context.Context, s *Store, collection, least, below string, projection bson.D) iter.Seq2[bson.Raw, error] {
 	return d.mongoDB.descending(ctx, s, collection, least, below, projection)
 }

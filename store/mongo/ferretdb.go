@@ -175,6 +175,9 @@ func (f *ferretDB) bearing(ctx context.Context, m *matcher) iter.Seq2[bson.Raw, 
 	}
 }
 
+// findsFirst: a lookup may read the whole collection, and an insert that meets a document does not.
+func (*ferretDB) findsFirst(int, int) bool { return false }
+
 // ofUsers reads the whole collection where the users are many: each document would be compared with each of them.
 func (f *ferretDB) ofUsers(ctx context.Context, s *Store, collection string, users []string, projection bson.D) iter.Seq2[bson.Raw, error] {
 	if len(users) > scanWorth {

@@ -79,8 +79,11 @@ func (w *writing) decide(ctx context.Context, indexes []int) (changes []decided,
 		return nil, nil, err
 	}
 	clear(w.met)
-	for _, i := range indexes {
-		c := w.decideOne(i, all[i])
+	if !w.byID {
+		w.learn(all.documents(), len(indexes))
+	}
+	for n, i := range indexes {
+		c := w.decideOne(i, &all[n])
 		if w.outcomes[i].Status == record.Updated && c.decision.Status == record.Unchanged {
 			continue // an earlier round of this call wrote it
 		}

@@ -27,8 +27,21 @@ func (f found) existing(r record.Record) record.Existing {
 	return record.Existing{Held: schemaOf(r.Kind).held(r.User, f.own), KeyOwner: f.holderID}
 }
 
+// allFound is what the target has for several records, in their order.
+type allFound []found
+
+// documents returns how many of the records have a document.
+func (a allFound) documents() (n int) {
+	for i := range a {
+		if a[i].own != nil {
+			n++
+		}
+	}
+	return n
+}
+
 // readBack reads what the target has for each of the records.
-func (w *writing) readBack(ctx context.Context, indexes []int) (map[int]*found, error) {
+func (w *writing) readBack(ctx context.Context, indexes []int) (allFound, error) {
 	m := newMatcher(w, indexes)
 	documents := w.dialect.bearing(ctx, m)
 	if !w.kind.OfUsers() {
@@ -43,47 +56,52 @@ func (w *writing) readBack(ctx context.Context, indexes []int) (map[int]*found, 
 	return m.found, nil
 }
 
-// matcher matches documents of the target to the records they bear on.
+// matcher matches documents of the target to the records they bear on. Records are named by their place among those that
+// are looked up.
 type matcher struct {
-	w      *writing
-	secret string // the field of a user's secret; empty where there is none
-	found  map[int]*found
-	byUser map[string]int
-	byKey  map[string][]int // by the record's secret
+	w       *writing
+	indexes []int  // of the records, in the batch
+	secret  string // the field of a user's secret; empty where there is none
+	found   allFound
+	byUser  map[string]int
+	byKey   map[string][]int // by the record's secret
 }
 
 func newMatcher(w *writing, indexes []int) *matcher {
 	m := &matcher{
-		w: w, secret: schemaOf(w.kind).about().secret,
-		found: make(map[int]*found, len(indexes)), byUser: make(map[string]int, len(indexes)), byKey: make(map[string][]int),
+		w: w, indexes: indexes, secret: schemaOf(w.kind).about().secret,
+		found: make(allFound, len(indexes)), byUser: make(map[string]int, len(indexes)), byKey: make(map[string][]int),
 	}
-	for _, i := range indexes {
-		r := w.batch[i]
-		m.found[i] = &found{}
-		m.byUser[r.User.String()] = i
+	for n, i := range indexes {
+		r := &w.batch[i]
+		m.byUser[r.User.String()] = n
 		if m.secret != "" {
-			m.byKey[r.APIKey] = append(m.byKey[r.APIKey], i)
+			m.byKey[r.APIKey] = append(m.byKey[r.APIKey], n)
 		}
 	}
 	return m
 }
 
+// filter finds the documents by their users, and where somebody else's may bear on a record, by that: a lone $in is a third
+// cheaper.
 func (m *matcher) filter() bson.D {
-	users := bson.A{}
-	for user := range m.byUser {
-		users = append(users, user)
+	users := bson.D{{Key: "$in", Value: sortedNames(m.byUser)}}
+	filters := bson.A{bson.D{{Key: "user_id", Value: users}}}
+	if m.w.byID {
+		filters = append(filters, bson.D{{Key: "_id", Value: users}})
 	}
-	in := bson.D{{Key: "$in", Value: users}}
-	or := bson.A{bson.D{{Key: "user_id", Value: in}}, bson.D{{Key: "_id", Value: in}}}
 	if len(m.byKey) > 0 {
-		or = append(or, bson.D{{Key: m.secret, Value: bson.D{{Key: "$in", Value: sortedNames(m.byKey)}}}})
+		filters = append(filters, bson.D{{Key: m.secret, Value: bson.D{{Key: "$in", Value: sortedNames(m.byKey)}}}})
 	}
-	return bson.D{{Key: "$or", Value: or}}
+	if len(filters) == 1 {
+		return filters[0].(bson.D)
+	}
+	return bson.D{{Key: "$or", Value: filters}}
 }
 
 // settles reports whether the document, which may be nil, leaves no question about a record: no other bears on it.
-func (m *matcher) settles(index int, doc bson.Raw) bool {
-	r := m.w.batch[index]
+func (m *matcher) settles(n int, doc bson.Raw) bool {
+	r := m.record(n)
 	user, _ := lookup(doc, "user_id").StringValueOK()
 	key, _ := lookup(doc, m.secret).StringValueOK()
 	return user == r.User.String() && (m.secret == "" || key == r.APIKey)
@@ -98,32 +116,34 @@ func (s *Store) documentByID(ctx context.Context, collection string, id any) (bs
 	return doc, err
 }
 
+func (m *matcher) record(n int) *record.Record { return &m.w.batch[m.indexes[n]] }
+
 // match enters a document where it bears on a record. Documents of others pass by.
 func (m *matcher) match(doc bson.Raw) {
 	doc = slices.Clone(doc)
 	if !m.w.kind.OfUsers() {
-		for _, f := range m.found {
-			if isGlobal(doc) || f.own == nil {
-				f.own = doc
+		for n := range m.found {
+			if isGlobal(doc) || m.found[n].own == nil {
+				m.found[n].own = doc
 			}
 		}
 		return
 	}
 	user, text := lookup(doc, "user_id").StringValueOK()
-	if i, ok := m.byUser[user]; ok {
-		m.found[i].own = doc
+	if n, ok := m.byUser[user]; ok {
+		m.found[n].own = doc
 	}
 	if id, ok := lookup(doc, "_id").StringValueOK(); ok && id != user {
-		if i, ok := m.byUser[id]; ok {
-			m.found[i].idTaken = true
+		if n, ok := m.byUser[id]; ok {
+			m.found[n].idTaken = true
 		}
 	}
 	if m.secret == "" {
 		return
 	}
 	key, _ := lookup(doc, m.secret).StringValueOK()
-	for _, i := range m.byKey[key] {
-		if user == m.w.batch[i].User.String() {
+	for _, n := range m.byKey[key] {
+		if user == m.record(n).User.String() {
 			continue
 		}
 		holder := user
@@ -133,6 +153,6 @@ func (m *matcher) match(doc bson.Raw) {
 		if holder == "" {
 			holder = "nobody"
 		}
-		m.found[i].holder, m.found[i].holderID = doc, holder
+		m.found[n].holder, m.found[n].holderID = doc, holder
 	}
 }

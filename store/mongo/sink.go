@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/lanyardctl/lanyardctl/record"
@@ -33,6 +34,10 @@ type Sink struct {
 
 	// first and last are the fields whose unique indexes are made before the first batch and after the last one.
 	first, last []uniqueField
+
+	// findFirst tells of a kind that many of its records stand in the target, so that a batch looks them up before it
+	// inserts.
+	findFirst [record.KindCount]atomic.Bool
 
 	// warnings are what a person should know of the target.
 	warnings []Warning
@@ -73,7 +78,7 @@ func (s *Sink) Warnings() []Warning { return s.warnings }
 const rounds = 20
 
 // Write implements [record.Sink]. A batch is one insert for each kind in it, and what the server reports as duplicates
-// is read back, merged and updated.
+// is read back, merged and updated. Where many of a kind's records stand in the target, they are read before that.
 func (s *Sink) Write(ctx context.Context, batch []record.Record, keep record.ArchiveFunc) ([]record.Outcome, error) {
 	outcomes := make([]record.Outcome, len(batch))
 	var byKind [record.KindCount][]int
@@ -102,6 +107,7 @@ type writing struct {
 	policy   record.Policy
 	now      time.Time
 	merging  bool // the target's documents were read: a duplicate that an insert meets now is none of them
+	byID     bool // a document may stand under the _id of a record's: they are looked up, too
 
 	// met are the unique indexes that writes met though nothing was found that the server could mean.
 	met map[int]string
@@ -109,11 +115,13 @@ type writing struct {
 
 func (w *writing) run(ctx context.Context, pending []int) error {
 	// A document that is nobody's may have any _id, so an insert would not meet it.
-	if w.kind.OfUsers() && !w.opts.DryRun {
-		var err error
-		if pending, err = w.insert(ctx, pending, w.newDocument); err != nil {
+	if w.kind.OfUsers() && !w.opts.DryRun && !w.findFirst[w.kind].Load() {
+		met, err := w.insert(ctx, pending, w.newDocument)
+		if err != nil {
 			return err
 		}
+		w.learn(len(met), len(pending))
+		pending, w.byID = met, true
 	}
 	w.merging = true
 	for round := 0; len(pending) > 0; round++ {
@@ -128,9 +136,19 @@ func (w *writing) run(ctx context.Context, pending []int) error {
 		if err != nil {
 			return err
 		}
-		pending = append(again, later...)
+		pending, w.byID = append(again, later...), true
 	}
 	return nil
+}
+
+// tellingBatch is how many records say something of the next ones.
+const tellingBatch = 100
+
+// learn decides by how many of a batch's records stand in the target whether the next one finds before it inserts.
+func (w *writing) learn(standing, records int) {
+	if records >= tellingBatch {
+		w.findFirst[w.kind].Store(w.dialect.findsFirst(standing, records))
+	}
 }
 
 func (w *writing) meet(i int, index string) {

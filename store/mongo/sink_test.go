@@ -241,7 +241,17 @@ func TestNumericUserIDsAreNoticed(t *testing.T) {
 
 func TestAnotherDocumentUnderTheUsersID(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t, mongoserver.URI(t))
+	t.Run("inserted first", func(t *testing.T) {
+		anotherDocumentUnderTheUsersID(t, newFixture(t, mongoserver.URI(t)))
+	})
+	t.Run("looked up first", func(t *testing.T) {
+		f := newFixture(t, ferretdb.Start(t).URI)
+		f.store.AsMongoDB()
+		anotherDocumentUnderTheUsersID(t, f)
+	})
+}
+
+func anotherDocumentUnderTheUsersID(t *testing.T, f *fixture) {
 	f.insert("last_seen", bson.D{{Key: "_id", Value: alice.String()}, {Key: "user_id", Value: int64(alice)}})
 	sink := f.sink(record.AllKinds)
 	for i, want := range []record.Status{record.Inserted, record.Unchanged} {
@@ -760,6 +770,49 @@ func TestFewOfManyRecordsAreLookedUp(t *testing.T) {
 	if finds, more := again(50); finds != 1 || more == 0 {
 		t.Errorf("50 records take %d finds and %d replies more", finds, more)
 	}
+}
+
+// TestRecordsAreLookedUpFirstWhereTheyStand counts commands of the path for MongoDB: what a batch has met decides how the
+// next one is written.
+func TestRecordsAreLookedUpFirstWhereTheyStand(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, ferretdb.Start(t).URI)
+	h, w := f.watched()
+	h.Store.AsMongoDB()
+	batch := func(first record.UserID) (records []record.Record) {
+		for i := range record.UserID(100) {
+			records = append(records, record.Record{Kind: record.LastSeen, User: alice + first + i, Time: 1775185650417})
+		}
+		return records
+	}
+	var sink *mongo.Sink
+	open := func() {
+		var err error
+		if sink, err = h.Store.Sink(context.Background(), mongo.SinkOptions{Kinds: record.AllKinds, Now: func() time.Time { return storetest.Now }}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write := func(batch []record.Record, status record.Status, inserts, finds int) {
+		t.Helper()
+		wereInserts, wereFinds := w.count("insert"), w.count("find")
+		for _, o := range f.write(sink, &keeper{}, batch...) {
+			if o.Status != status {
+				t.Fatalf("column %d, want %d", o.Status, status)
+			}
+		}
+		if i, n := w.count("insert")-wereInserts, w.count("find")-wereFinds; i != inserts || n != finds {
+			t.Errorf("%d inserts and %d finds, want %d and %d", i, n, inserts, finds)
+		}
+	}
+	open() // on no documents
+	write(batch(0), record.Inserted, 1, 0)
+	write(batch(0), record.Unchanged, 1, 1)
+	write(batch(0), record.Unchanged, 0, 1)
+	write(batch(100)[:1], record.Inserted, 1, 1) // which tells nothing
+	write(batch(200), record.Inserted, 1, 1)
+	write(batch(300), record.Inserted, 1, 0)
+	open() // on documents
+	write(batch(300), record.Unchanged, 0, 1)
 }
 
 func TestACommandHoldsFewerUpdatesInLargeCollections(t *testing.T) {
