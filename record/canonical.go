@@ -44,7 +44,7 @@ func (r Record) AppendCanonical(b []byte) []byte {
 	}
 	var few [fewNames]string
 	b = binary.AppendUvarint(b, uint64(len(r.Fields)))
-	for _, name := range r.AppendFieldNames(few[:0]) {
+	for _, name := range AppendNames(few[:0], r.Fields) {
 		b = appendText(b, name)
 		b = appendCanonical(b, r.Fields[name].Value)
 	}
@@ -94,7 +94,7 @@ func appendCanonical(b []byte, v Value) []byte {
 	case Object:
 		var few [fewNames]string
 		b = binary.AppendUvarint(append(b, 'o'), uint64(len(v)))
-		for _, name := range appendNames(few[:0], v) {
+		for _, name := range AppendNames(few[:0], v) {
 			b = appendText(b, name)
 			b = appendCanonical(b, v[name])
 		}

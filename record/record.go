@@ -3,7 +3,6 @@ package record
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"maps"
 	"slices"
 	"strings"
 )
@@ -57,13 +56,14 @@ type Omitted struct {
 func (l *Omitted) Has(name string) bool { return l != nil && (l.All || slices.Contains(l.Names, name)) }
 
 // FieldNames returns the names of r's fields in ascending order.
-func (r Record) FieldNames() []string { return r.AppendFieldNames(nil) }
+func (r Record) FieldNames() []string { return AppendNames(nil, r.Fields) }
 
-// AppendFieldNames appends the names of r's fields to names, which is empty, in ascending order: in room that the caller has.
-func (r Record) AppendFieldNames(names []string) []string { return appendNames(names, r.Fields) }
-
-func appendNames[V any](names []string, fields map[string]V) []string {
-	names = slices.AppendSeq(names, maps.Keys(fields))
+// AppendNames appends the names of m in ascending order to names, which is empty: in room that the caller has, it takes no
+// allocation.
+func AppendNames[V any](names []string, m map[string]V) []string {
+	for name := range m { // an iterator would have names allocated
+		names = append(names, name)
+	}
 	slices.Sort(names)
 	return names
 }

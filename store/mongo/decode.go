@@ -1,7 +1,6 @@
 package mongo
 
 import (
-	"maps"
 	"slices"
 	"strconv"
 
@@ -130,7 +129,7 @@ func lookup(doc bson.Raw, path ...string) bson.RawValue {
 	return v
 }
 
-func sortedNames[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
+func sortedNames[V any](m map[string]V) []string { return record.AppendNames(nil, m) }
 
 // elementName returns the name of an array's element.
 func elementName(i int) string { return strconv.Itoa(i) }

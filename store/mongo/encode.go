@@ -47,15 +47,20 @@ func appendElement(doc []byte, name string, v record.Value) []byte {
 		}
 		return finish(doc, i)
 	case record.Object:
-		i, doc := bsoncore.AppendDocumentElementStart(doc, name)
-		for _, n := range sortedNames(v) {
-			doc = appendElement(doc, n, v[n])
-		}
-		return finish(doc, i)
+		return appendObject(doc, name, v)
 	case record.Opaque:
 		return bsoncore.AppendValueElement(doc, name, bsoncore.Value{Type: bsoncore.Type(v.Type), Data: v.Data})
 	}
 	return bsoncore.AppendNullElement(doc, name)
+}
+
+func appendObject(doc []byte, name string, v record.Object) []byte {
+	i, doc := bsoncore.AppendDocumentElementStart(doc, name)
+	var scratch [8]string
+	for _, n := range record.AppendNames(scratch[:0], v) {
+		doc = appendElement(doc, n, v[n])
+	}
+	return finish(doc, i)
 }
 
 // rawValue returns a value as it stands in a document.

@@ -20,7 +20,7 @@ type kvSchema struct{ traits }
 func (*kvSchema) appendContent(doc []byte, r record.Record, _ time.Time) []byte {
 	i, doc := bsoncore.AppendDocumentElementStart(doc, "kv")
 	var scratch [16]string
-	for _, name := range r.AppendFieldNames(scratch[:0]) {
+	for _, name := range record.AppendNames(scratch[:0], r.Fields) {
 		doc = appendElement(doc, name, r.Fields[name].Value)
 	}
 	return finish(doc, i)

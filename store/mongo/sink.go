@@ -82,8 +82,12 @@ const rounds = 20
 func (s *Sink) Write(ctx context.Context, batch []record.Record, keep record.ArchiveFunc) ([]record.Outcome, error) {
 	outcomes := make([]record.Outcome, len(batch))
 	var byKind [record.KindCount][]int
-	for i, r := range batch {
-		byKind[r.Kind] = append(byKind[r.Kind], i)
+	for i := range batch {
+		kind := batch[i].Kind
+		if byKind[kind] == nil {
+			byKind[kind] = make([]int, 0, len(batch)) // mostly there is no other kind
+		}
+		byKind[kind] = append(byKind[kind], i)
 	}
 	for k, indexes := range byKind {
 		if len(indexes) == 0 {
