@@ -7,6 +7,12 @@
 // are dealt to workers by user, and each worker's sink merges batches of them. A user's records always meet the same
 // worker, so no two writes of one run touch the same document.
 //
+// # What the target holds already
+//
+// Where a collection holds documents when the run begins, they are read once, as digests, into one table of at most
+// Options.Memory bytes. A record that its document says exactly is counted as unchanged, and needs no batch. All others go
+// to the sink, which looks them up, and the table forgets their documents.
+//
 // # How a run that was killed is resumed
 //
 // Each page keeps count of its records that have no outcome yet. When the oldest page of a part has none left, its
@@ -20,5 +26,6 @@
 //
 // At most two batches a worker wait or are being written, and each reader builds one a worker and kind; a batch is at most
 // Options.BatchSize records and about Options.BatchBytes bytes, which only key-value pairs come near. Besides,
-// the figures of at most maxOpenPages pages a part are kept, with about maxOpenBytes of rejected values.
+// the figures of at most maxOpenPages pages a part are kept, with about maxOpenBytes of rejected values, and
+// the table of what the target holds.
 package migrate

@@ -25,6 +25,7 @@ type Job struct {
 	self         record.Owner
 	checkpointer *checkpointer // nil without checkpoints
 	waiting      waiting
+	known        *known // what the target holds as the copying begins
 	report       Report
 }
 
@@ -130,6 +131,9 @@ func (j *Job) run(ctx context.Context) error {
 		j.tracker.phase("making the target ready")
 		ready := during(&j.waiting.target)
 		if err := j.sink.Begin(reading, j.tracker.keep); err != nil {
+			return interruption(reading, err)
+		}
+		if err := j.learn(reading); err != nil {
 			return interruption(reading, err)
 		}
 		ready()
@@ -255,10 +259,12 @@ func (j *Job) readPages(ctx, writing context.Context, tracked *partTracker, writ
 		for i := range in.Items {
 			in.Items[i] = limits.Apply(in.Items[i])
 		}
+		same := j.known.unchanged(in.Items)
 		pg, full := j.tracker.open(tracked, in)
+		j.tracker.unchanged(pg, in.Items, same)
 		for i := range in.Items {
 			it := &in.Items[i]
-			if it.Record == nil {
+			if it.Record == nil || same != nil && same[i] {
 				continue
 			}
 			if err := batches.add(writing, it.Record, origin{page: pg, fieldRejects: int64(len(it.Rejects))}); err != nil {

@@ -13,6 +13,13 @@ type Options struct {
 	Source record.Source
 	Sink   record.Sink
 
+	// Target tells what the target holds as the run begins, so that records of which it holds everything are not looked up
+	// one by one. Nil tells nothing.
+	Target record.DigestReader
+
+	// Memory is about how many bytes what the target holds may take; DefaultMemory where zero.
+	Memory int64
+
 	// Checkpoints keeps the run's progress. Nil keeps none, as a dry run does.
 	Checkpoints record.Checkpoints
 
@@ -59,12 +66,14 @@ type Options struct {
 const (
 	DefaultBatchSize  = 2000
 	DefaultBatchBytes = 8 << 20
+	DefaultMemory     = 64 << 20
 	DefaultSaveEvery  = lease.HeartbeatEvery
 )
 
 func (o Options) withDefaults() Options {
 	o.BatchSize = orDefault(o.BatchSize, DefaultBatchSize)
 	o.BatchBytes = orDefault(o.BatchBytes, DefaultBatchBytes)
+	o.Memory = orDefault(o.Memory, DefaultMemory)
 	o.SaveEvery = orDefault(o.SaveEvery, DefaultSaveEvery)
 	o.DrainTime = orDefault(o.DrainTime, retry.DrainTime)
 	if o.Notify == nil {
@@ -86,7 +95,7 @@ func (o Options) pace() pace {
 	return climbing(firstWorkers, mostWorkers)
 }
 
-func orDefault[T int | time.Duration](v, otherwise T) T {
+func orDefault[T int | int64 | time.Duration](v, otherwise T) T {
 	if v <= 0 {
 		return otherwise
 	}

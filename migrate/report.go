@@ -142,6 +142,10 @@ type Report struct {
 	// EarlierRejects and EarlierSuperseded are how many lines of other runs are in the files.
 	EarlierRejects, EarlierSuperseded int64
 
+	// Unknown is how many documents of the target Options.Memory did not hold, so that records were looked up one by one;
+	// MemoryForAll is how many bytes hold all.
+	Unknown, MemoryForAll int64
+
 	StartedAt time.Time
 	Duration  time.Duration
 	Waits     Waits
@@ -153,5 +157,8 @@ type Snapshot struct {
 	Keys    int64  // of the source, looked at
 	Total   int64  // of the source; about, and zero where nobody knows
 	Records int64  // that have their outcome
-	Rejects int64
+
+	// Documents is how many of the target were read before the copying, of about Expected.
+	Documents, Expected int64
+	Rejects             int64
 }

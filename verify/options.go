@@ -50,6 +50,6 @@ type Options struct {
 // Defaults of [Options].
 const (
 	DefaultBuckets = 1 << 16
-	DefaultMemory  = 256 << 20
+	DefaultMemory  = 64 << 20
 	DefaultBackoff = 2 * time.Second
 )

@@ -49,6 +49,7 @@ type migrateFlags struct {
 	pairFlags
 	dryRun, restart    bool
 	batchSize, workers autoInt
+	memory             size
 	rejects            string
 }
 
@@ -80,6 +81,8 @@ func newMigrateRedisToMongo(p program) *cobra.Command {
 	f.bindRules(cmd, "`who` wins over others: source, target or fail")
 	flags.Var(&f.batchSize, "batch-size", "`records` in a batch, 1 to 100000")
 	flags.Var(&f.workers, "workers", "`batches` that are written side by side, 1 to 64")
+	f.memory = sizeOf(migrate.DefaultMemory, mostMemory)
+	flags.Var(&f.memory, "memory", "`size` of what is known of the target's documents, about")
 	flags.BoolVar(&f.restart, "restart", false, "do not resume an interrupted run: start from the beginning")
 	flags.StringVar(&f.rejects, "rejects", "", "`file` for rejects (default lanyardctl-rejects-TIME.ndjson)")
 	f.bindRun(cmd)
@@ -91,6 +94,7 @@ type migrateOptions struct {
 	pairOptions
 	dryRun, restart    bool
 	batchSize, workers autoInt
+	memory             int64 // bytes
 	rejectsFile        string
 	rejectsGiven       bool // a person chose the file
 
@@ -100,7 +104,7 @@ type migrateOptions struct {
 // options checks everything that can be checked before a server is asked.
 func (f migrateFlags) options(p program, now time.Time, flags *pflag.FlagSet, command string) (migrateOptions, error) {
 	o := migrateOptions{
-		dryRun: f.dryRun, restart: f.restart, batchSize: f.batchSize, workers: f.workers,
+		dryRun: f.dryRun, restart: f.restart, batchSize: f.batchSize, workers: f.workers, memory: f.memory.bytes,
 		rejectsFile: cmp.Or(f.rejects, newFileName("rejects", now)), rejectsGiven: f.rejects != "",
 	}
 	var err error
@@ -164,6 +168,9 @@ func (r *migrationRun) migrate(ctx context.Context, source location.Source, targ
 	if !o.dryRun && o.retried == nil { // a few records are retried from the start
 		opts.Checkpoints = target.Checkpoints()
 	}
+	if len(o.users) == 0 && o.retried == nil { // a few records are looked up one by one
+		opts.Target, opts.Memory = target.Reader(nil), o.memory
+	}
 	job := migrate.New(opts)
 	resumed, err := job.Prepare(ctx)
 	if err != nil {
@@ -179,6 +186,9 @@ func (r *migrationRun) migrate(ctx context.Context, source location.Source, targ
 }
 
 func migrationProgress(s migrate.Snapshot) ui.Progress {
+	if s.Expected > 0 {
+		return ui.Progress{Phase: s.Phase, Done: s.Documents, Total: s.Expected, Unit: "documents"}
+	}
 	return ui.Progress{
 		Phase: s.Phase, Done: s.Keys, Total: s.Total, Unit: "keys",
 		Beside: []ui.Counter{{Noun: "record", N: s.Records}, {Noun: "reject", N: s.Rejects}},
@@ -215,6 +225,10 @@ func (r *migrationRun) report(ctx context.Context, result *migrate.Report, runEr
 		r.warned = append(r.warned, fmt.Sprintf("this run resumed an earlier one that stopped at %s, and did not read again what that one had read: "+
 			"if that changed in Redis since then, the change is missing; run the same command once more before you switch over",
 			result.ResumedFrom.UTC().Format("2006-01-02 15:04:05 MST")))
+	}
+	if result.Unknown > 0 {
+		r.warned = append(r.warned, fmt.Sprintf("%s of the target did not fit --memory, so that they were looked up one by one, which takes longer: --memory %dMiB holds all",
+			ui.Plural(result.Unknown, "document"), (result.MemoryForAll+1<<20-1)>>20))
 	}
 	// An earlier part of the run may have read something of those whom this part has not met.
 	if runErr == nil && !result.Resumed {

@@ -57,6 +57,13 @@ func New(o Options) *Store {
 	return s
 }
 
+// DryRun makes later writes answer outcomes alone, or change something again.
+func (s *Store) DryRun(on bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.opts.DryRun = on
+}
+
 // Drop empties the store, but for its checkpoints.
 func (s *Store) Drop() {
 	s.mu.Lock()

@@ -1,0 +1,39 @@
+package record_test
+
+import (
+	"testing"
+
+	"pgregory.net/rapid"
+
+	. "github.com/lanyardctl/lanyardctl/record"
+)
+
+// TestWhatADocumentSaysExactlyIsMergedWithoutAChange is the law by which a run spares records their batch.
+func TestWhatADocumentSaysExactlyIsMergedWithoutAChange(t *testing.T) {
+	seen := make(map[Kind]int)
+	rapid.Check(t, func(t *rapid.T) {
+		r, doc := genPair(t)
+		if doc.Kind != r.Kind || doc.Identity() != r.Identity() {
+			return
+		}
+		digest := doc.Digest(now)
+		if digest.Hash != r.Identity().Hash() {
+			t.Errorf("hash %x, the record has %x", digest.Hash, r.Identity().Hash())
+		}
+		if !digest.SaysExactly(r.Digest()) {
+			return
+		}
+		seen[r.Kind]++
+		for policy := range PreferTarget + 1 {
+			d := Merge(r, Existing{Held: doc.Held}, TimeBounds(r.Kind, r.User, now), policy)
+			if d.Status != Unchanged || d.Write || len(d.Superseded)+len(d.Rejects) > 0 {
+				t.Errorf("%+v says %+v exactly, and is merged by %s to %+v", doc, r, policy, d)
+			}
+		}
+	})
+	for _, kind := range AllKinds.List() {
+		if (seen[kind] > 0) != kind.OfUsers() {
+			t.Errorf("%d documents of %s say exactly what a record does", seen[kind], kind)
+		}
+	}
+}
