@@ -25,8 +25,11 @@ func (n buckets) document(d record.Document) int {
 }
 
 // of returns the bucket of a user's records, or of those that have a name in place of a user.
-func (n buckets) of(user record.UserID, name string) int {
-	bucket, _ := bits.Mul64(record.HashOf(user, name), uint64(n))
+func (n buckets) of(user record.UserID, name string) int { return n.hash(record.HashOf(user, name)) }
+
+// hash returns the bucket of what has the [record.HashOf].
+func (n buckets) hash(hash uint64) int {
+	bucket, _ := bits.Mul64(hash, uint64(n))
 	return int(bucket)
 }
 

@@ -29,9 +29,15 @@ func (j *Job) summarize(ctx context.Context) (*summary, error) {
 	t := newSummary(buckets(j.opts.Buckets))
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return j.readSource(ctx, t.page) })
-	group.Go(func() error {
-		return j.readTarget(ctx, func(documents []record.Document) { t.documents(documents, j.opts.Compare) })
-	})
+	for _, kind := range j.opts.Kinds.List() {
+		group.Go(func() error {
+			return j.opts.Target.ReadDigests(ctx, kind, j.opts.Compare.Now, func(documents []record.DocumentDigest) error {
+				t.documents(kind, documents)
+				j.documents.Add(int64(len(documents)))
+				return ctx.Err()
+			})
+		})
+	}
 	return t, group.Wait()
 }
 
@@ -69,31 +75,27 @@ func (t *summary) countRejects(p record.Page) {
 // odd is added to the digest of a document of which the digest does not say all, so that its bucket is looked into.
 var odd = record.ValueDigest("odd")
 
-func (t *summary) documents(documents []record.Document, o record.CompareOptions) {
+func (t *summary) documents(kind record.Kind, documents []record.DocumentDigest) {
 	entries := make([]entry, 0, len(documents))
-	var noted [record.KindCount]Counts
-	for _, s := range documents {
-		c := s.Content(o.Now)
-		e := entry{bucket: t.buckets.document(s), kind: s.Kind, digest: c.Record.Digest(), isRecord: true}
-		if !c.Complete {
-			for i := range e.digest {
-				e.digest[i] ^= odd[i]
+	var noted Counts
+	for _, d := range documents {
+		if !d.Complete {
+			for i := range d.Digest {
+				d.Digest[i] ^= odd[i]
 			}
 		}
-		if c.Mistyped {
-			noted[s.Kind].Mistyped++
+		if d.Mistyped {
+			noted.Mistyped++
 		}
-		if s.Numeric {
-			noted[s.Kind].Numeric++
+		if d.Numeric {
+			noted.Numeric++
 		}
-		entries = append(entries, e)
+		entries = append(entries, entry{bucket: t.buckets.hash(d.Hash), kind: kind, digest: d.Digest, isRecord: true})
 	}
 	t.target.add(entries)
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for kind, counts := range noted {
-		t.noted[kind].Add(counts)
-	}
+	t.noted[kind].Add(noted)
 }
 
 // differing returns the buckets in which the sides differ, in order.
