@@ -23,7 +23,7 @@ SEED := ./testdata ./testdata/seed
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: build
 build: ## build bin/lanyardctl
@@ -67,8 +67,20 @@ lint: ## check the form of the code: gofmt, vet, staticcheck, shell syntax
 	go tool -modfile=tools/go.mod staticcheck ./... $(SEED)
 	@for script in .ci/run scripts/* testdata/*.sh; do bash -n "$$script" || exit 1; done
 
+# A table of ratios: docs/performance.md says how to read it. BENCH_ARGS go to the program; BENCH_USERS and BENCH_MONGO
+# are its variables.
 .PHONY: bench
-bench: ## run the benchmarks
+bench: ## compare lanyardctl with plain reading and loading (installs redis-server if missing)
+	@scripts/need redis-server redis-server
+	@go run ./bench $(BENCH_ARGS)
+
+.PHONY: bench-short
+bench-short: ## measure CPU time at one small size, and fail where it grew grossly
+	@scripts/need redis-server redis-server
+	@go run ./bench --short
+
+.PHONY: microbench
+microbench: ## run the Go benchmarks of single packages
 	go test $(SLIM) -run '^$$' -bench . -benchmem ./...
 
 .PHONY: fuzz

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/x/bsonx/bsoncore"
 )
 
 // request is a command as the parts of the server see it.
@@ -288,11 +289,19 @@ func (s *Server) getMore(r request, id bson.RawValue) (bson.Raw, error) {
 	return r.cursorReply("nextBatch", batch, number)
 }
 
+// cursorReply builds the reply by hand: a batch is large.
 func (r request) cursorReply(field string, batch []byte, id int64) (bson.Raw, error) {
-	return ok("cursor", bson.D{
-		{Key: field, Value: bson.RawValue{Type: bson.TypeArray, Value: batch}},
-		{Key: "id", Value: id}, {Key: "ns", Value: r.database + "." + r.collection},
-	})
+	outer, reply := bsoncore.AppendDocumentStart(make([]byte, 0, len(batch)+256))
+	inner, reply := bsoncore.AppendDocumentElementStart(reply, "cursor")
+	reply = bsoncore.AppendArrayElement(reply, field, batch)
+	reply = bsoncore.AppendInt64Element(reply, "id", id)
+	reply = bsoncore.AppendStringElement(reply, "ns", r.database+"."+r.collection)
+	reply, err := bsoncore.AppendDocumentEnd(reply, inner)
+	if err != nil {
+		return nil, err
+	}
+	reply, err = bsoncore.AppendDocumentEnd(bsoncore.AppendDoubleElement(reply, "ok", 1), outer)
+	return bson.Raw(reply), err
 }
 
 func (s *Server) killCursors(r request) (bson.Raw, error) {

@@ -1,0 +1,8 @@
+//go:build !linux
+
+package main
+
+import "os/exec"
+
+// dieWithParent does nothing where the system cannot bind a process to its parent.
+func dieWithParent(*exec.Cmd) {}

@@ -1,0 +1,49 @@
+package main
+
+// enforced makes the short form fail where a figure misses its goal grossly. Without it, it only says so.
+const enforced = false
+
+// grossly is how far beyond its goal a figure has to be for the short form to fail.
+const grossly = 1.5
+
+// Names of rows. What is left of the sign is lanyardctl, but where the fork's way is.
+const (
+	rowStart   = "start and end alone, s"
+	rowSource  = "source ÷ plain scan"
+	rowMigrate = "migrate ÷ plain load"
+	rowCPU     = "migrate, CPU µs a key"
+	rowRerun   = "rerun ÷ reading both"
+	rowVerify  = "verify ÷ reading both"
+	rowSweep   = "sweep ÷ reading"
+	rowRDB     = "rdb ÷ parser"
+	rowFork    = "the fork's way ÷ ours"
+	rowGrowth  = ", growth of time a record" // after the name of what grows
+	rowPeak    = "peak RSS of all runs, MiB"
+)
+
+// goal is what a figure should reach.
+type goal struct {
+	Value   float64 `json:"value"`
+	AtLeast bool    `json:"at_least,omitempty"` // the larger the better
+}
+
+// goals are those of the rows that have one.
+var goals = map[string]goal{
+	rowSource:             {Value: 2.0},
+	rowMigrate:            {Value: 1.5},
+	rowCPU:                {Value: 4.0},
+	rowRerun:              {Value: 2.5},
+	rowVerify:             {Value: 2.0},
+	"migrate" + rowGrowth: {Value: 1.2},
+	"rerun" + rowGrowth:   {Value: 1.2},
+	"verify" + rowGrowth:  {Value: 1.2},
+	rowPeak:               {Value: 96},
+}
+
+// missed tells whether a value is beyond the goal by more than a factor.
+func (g goal) missed(value, factor float64) bool {
+	if g.AtLeast {
+		return value < g.Value/factor
+	}
+	return value > g.Value*factor
+}
