@@ -20,8 +20,15 @@ const (
 	// guessedField is what a field counts where the server does not tell sizes.
 	guessedField = 256 << 10
 
-	// walkBytes is about how much of a large hash is fetched at a time.
-	walkBytes = 4 << 20
+	// walkFrom is the size from which a hash is walked: a server in use should not be held up for it by one command. The size
+	// of one with many fields is mostly what Redis needs to keep them, some 50 bytes a field.
+	walkFrom = 256 << 10
+
+	// walkBytes is about how much of such a hash is fetched at a time.
+	walkBytes = 256 << 10
+
+	// walkFields bounds how many fields that are.
+	walkFields = 2000
 )
 
 // probe is a key that is looked at. What is known of it grows in steps: a first look at all keys of a page, a second at
@@ -296,14 +303,17 @@ func (s lookups) describe(ctx context.Context, list []*probe) error {
 	return nil
 }
 
-// load fetches the values of the keys, whose sizes together the caller has kept within its budget. A hash that is larger
-// than the budget by itself is walked.
+// load fetches the values of the keys, whose sizes together the caller has kept within its budget. A large hash is walked.
 func (s lookups) load(ctx context.Context, list []*probe, budget int) error {
 	var whole, large []*probe
+	most := min(walkFrom, budget)
+	if s.noMemory.Load() {
+		most = budget // sizes are guessed, and those of small hashes too high
+	}
 	for _, p := range list {
 		switch {
 		case p.loaded || p.State != layout.Present:
-		case p.Layout.IsHash() && p.field == "" && p.size > int64(budget):
+		case p.Layout.IsHash() && p.field == "" && p.size > int64(most):
 			large = append(large, p)
 		default:
 			whole = append(whole, p)
@@ -392,7 +402,7 @@ func (s lookups) walk(ctx context.Context, p *probe) error {
 	if isWrongType(b.answers[0].err) {
 		return s.describe(ctx, []*probe{p})
 	}
-	step := strconv.FormatInt(min(max(b.answers[0].n*walkBytes/max(p.size, 1), 1), 10_000), 10)
+	step := strconv.FormatInt(min(max(b.answers[0].n*walkBytes/max(p.size, 1), 1), walkFields), 10)
 	p.Hash = make(map[string]string)
 	var bytes int64
 	for cursor := "0"; ; {

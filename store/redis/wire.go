@@ -343,7 +343,7 @@ func (r *replies) lineEnd() error {
 }
 
 // list reads a list of n texts. Of a SCAN's answer it reads the cursor into a, and returns the list in it. The texts share
-// their memory, unless apart, where they are short.
+// their memory, unless apart, where they are short. A list in a list in a list is none of Redis's: a is nil for the inner one.
 func (r *replies) list(n int64, a *answer, apart bool) ([]string, error) {
 	if n < 0 || n > longestList {
 		return nil, errProtocol
@@ -360,9 +360,9 @@ func (r *replies) list(n int64, a *answer, apart bool) ([]string, error) {
 		switch {
 		case err != nil:
 			return nil, err
-		case kind == '*' && i == 1 && n == 2 && len(list) == 1:
+		case kind == '*' && i == 1 && n == 2 && a != nil:
 			a.text = r.shared(list)[0]
-			return r.list(size, new(answer), apart)
+			return r.list(size, nil, apart)
 		case kind != '$' || size < 0:
 			return nil, errProtocol
 		}
