@@ -22,13 +22,13 @@ const (
 
 	// walkFrom is the size from which a hash is walked: a server in use should not be held up for it by one command. The size
 	// of one with many fields is mostly what Redis needs to keep them, some 50 bytes a field.
-	walkFrom = 256 << 10
+	walkFrom = 128 << 10
 
 	// walkBytes is about how much of such a hash is fetched at a time.
-	walkBytes = 256 << 10
+	walkBytes = 128 << 10
 
 	// walkFields bounds how many fields that are.
-	walkFields = 2000
+	walkFields = 500
 )
 
 // probe is a key that is looked at. What is known of it grows in steps: a first look at all keys of a page, a second at
