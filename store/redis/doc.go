@@ -8,8 +8,8 @@
 // # One record a user and kind
 //
 // A SCAN meets the keys of a user in any order. A kind with several layouts is delivered by the first of its keys that
-// exists, in a fixed order; the others are looked up in the same round trip. A key that is met while an earlier one
-// exists delivers nothing. So nothing has to be remembered, however many users there are. As with any SCAN, a key that
+// exists, in a fixed order. The same round trip tells whether any of the others exist, of several users by one command, and
+// only where some do they are looked up one by one. A key that is met while an earlier one exists delivers nothing. So nothing has to be remembered, however many users there are. As with any SCAN, a key that
 // is made or removed while it runs may be missed: the next run finds it.
 //
 // API keys are two halves, api_key:K → U and user_api_key:U → P. Halves that fit are delivered at once. What nothing
@@ -22,6 +22,12 @@
 // page of SCAN's answer is. That is [Store.Points], and a source with [SourceOptions.Points], whose one part has users for
 // positions. The exception is an api_key:K whose user has another current key, or none: only a scan finds it. So points
 // deliver the user's current key where it authenticates, reject it where it does not, and say nothing of others.
+//
+// # Speed
+//
+// While a page of SCAN's answer is delivered, the next ones are scanned, looked up and decoded side by side, and they are
+// delivered in order. A single server is asked over one connection, in the order in which the pages ask, by commands that
+// are written and read by hand; a Cluster by go-redis.
 //
 // # Memory
 //

@@ -16,9 +16,9 @@ const (
 	// is scanned.
 	pagesAhead = 4
 
-	// aheadShare is which part of the budget the values of one page may take that waits. Larger ones are loaded when it is
-	// the page's turn, in groups.
-	aheadShare = 2 * pagesAhead
+	// aheadShare is which part of the budget the values of one page may take that waits: a sixteenth. Larger ones are loaded
+	// when it is the page's turn, in groups.
+	aheadShare = 16
 )
 
 // scanning is a reading of a node's keys, from a position to their end.
@@ -81,8 +81,7 @@ func (s *source) scanNode(ctx context.Context, sc scanning, yield func(record.Pa
 	return nil
 }
 
-// scanAhead sends the node's pages to pages, in order. It ends with the last one, one that
-// failed, or ctx.
+// scanAhead sends the node's pages to pages, in order. It ends with the last one, one that failed, or ctx.
 func (s *source) scanAhead(ctx context.Context, sc scanning, pages chan<- *ahead, all *sync.WaitGroup) {
 	defer close(pages)
 	scanned := int64(0)
