@@ -30,11 +30,13 @@ type pairFlags struct {
 // sourceFlags are those about what a source may be like, and become, and how gently it is read.
 type sourceFlags struct {
 	allowEmpty, allowShrinking bool
+	replica                    bool
 	maxRate                    autoInt
 }
 
 const (
 	maxRateFlag = "max-rate"
+	replicaFlag = "redis-replica"
 	mostRate    = 100_000_000
 )
 
@@ -45,11 +47,12 @@ func (f *sourceFlags) bind(cmd *cobra.Command, source string) {
 	flags.BoolVar(&f.allowShrinking, "allow-shrinking", false, source+" that loses many keys meanwhile is no error")
 	f.maxRate = autoInt{max: mostRate, none: "unbounded"}
 	flags.Var(&f.maxRate, maxRateFlag, "`keys` a second that are read from Redis at most")
+	flags.BoolVar(&f.replica, replicaFlag, false, "read from replicas of Redis, which may lag")
 }
 
 // check fails where a flag about how Redis is read was given for a file.
 func (f sourceFlags) check(source location.Location, still bool, changed func(flag string) bool) error {
-	for _, flag := range []string{maxRateFlag} {
+	for _, flag := range []string{maxRateFlag, replicaFlag} {
 		if still && changed(flag) {
 			return exit.WrongUse("--"+flag+" is about a Redis, and "+source.From+" names a file", "leave --"+flag+" out")
 		}
@@ -59,7 +62,7 @@ func (f sourceFlags) check(source location.Location, still bool, changed func(fl
 
 // alone fails where such a flag was given though no Redis is named.
 func (sourceFlags) alone(changed func(flag string) bool) error {
-	for _, flag := range []string{maxRateFlag} {
+	for _, flag := range []string{maxRateFlag, replicaFlag} {
 		if changed(flag) {
 			return exit.WrongUse("--"+flag+" without --redis: no Redis is read", "give --redis as well, or leave --"+flag+" out")
 		}
@@ -78,7 +81,7 @@ func resolveSource(p program, uri string, tls location.RedisTLS, f sourceFlags, 
 ) {
 	o = location.SourceOptions{
 		IPv6: location.ForceIPv6(p.env), Timeout: target.target.Timeout, RetryFor: target.target.RetryFor, AllowShrinking: f.allowShrinking,
-		MaxRate: f.maxRate.or(0),
+		MaxRate: f.maxRate.or(0), Replica: f.replica,
 	}
 	if o.Location, err = p.places.ResolveSource(uri, p.env); err != nil {
 		return o, nil, err

@@ -41,7 +41,7 @@ const (
 var (
 	TargetFlags   = []string{"mongo", "database", "timeout", "retry-for", "mongo-server-name"}
 	RedisTLSFlags = []string{"redis-ca", "redis-cert", "redis-key", "redis-server-name"}
-	RetryFlags    = slices.Concat([]string{"redis", "on-conflict", "kv-prefer", "allow-empty", "allow-shrinking", "max-rate"}, RedisTLSFlags, TargetFlags)
+	RetryFlags    = slices.Concat([]string{"redis", "on-conflict", "kv-prefer", "allow-empty", "allow-shrinking", "max-rate", "redis-replica"}, RedisTLSFlags, TargetFlags)
 	LayerFlags    = slices.Concat([]string{"redis", "app"}, RedisTLSFlags, TargetFlags)
-	PairFlags     = slices.Concat([]string{"redis", "only", "user", "on-conflict", "kv-prefer", "allow-empty", "allow-shrinking", "max-rate"}, RedisTLSFlags, TargetFlags)
+	PairFlags     = slices.Concat([]string{"redis", "only", "user", "on-conflict", "kv-prefer", "allow-empty", "allow-shrinking", "max-rate", "redis-replica"}, RedisTLSFlags, TargetFlags)
 )

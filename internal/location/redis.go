@@ -42,7 +42,7 @@ func openRedis(ctx context.Context, o SourceOptions) (Source, error) {
 	store, err := redis.Open(ctx, redis.Options{
 		URI: o.URI, Timeout: o.Timeout, IPv6: o.IPv6, TLS: o.TLS,
 		RetryFor: o.RetryFor, AllowShrinking: o.AllowShrinking, Notify: o.Notify, Points: byUser,
-		MaxRate: o.MaxRate,
+		MaxRate: o.MaxRate, Replica: o.Replica,
 	})
 	if err != nil {
 		return nil, explainRedis(err, o)
@@ -174,6 +174,8 @@ func explainRedis(err error, at SourceOptions) error {
 		return exit.Failure(err, "close other clients, or raise maxclients (CONFIG SET maxclients N), then run the same command again")
 	case errors.Is(err, redis.ErrProtected):
 		return exit.Failure(err, "give the server a password and name it in "+from+", or run this on the server's machine")
+	case errors.Is(err, redis.ErrNoReplica):
+		return exit.Failure(err, "leave --redis-replica out, or give it one (INFO replication on the master says which it has, and whether they are online)")
 	case errors.Is(err, redis.ErrNoSentinel):
 		return exit.Failure(err, "name a Sentinel in "+from+" (most often at port 26379), or leave master_name= out")
 	case errors.Is(err, redis.ErrNoCluster):
@@ -196,6 +198,8 @@ func explainRedis(err error, at SourceOptions) error {
 func describeRedis(i redis.Info) string {
 	parts := []string{i.Server + " " + i.Version}
 	switch {
+	case i.Mode == redis.Cluster && i.Replica():
+		parts = append(parts, fmt.Sprintf("%s of a cluster", ui.Plural(int64(len(i.Nodes)), "replica")))
 	case i.Mode == redis.Cluster:
 		parts = append(parts, fmt.Sprintf("cluster of %s", ui.Plural(int64(len(i.Nodes)), "master")))
 	case i.Replica():
@@ -213,7 +217,10 @@ func describeRedis(i redis.Info) string {
 // redisWarnings says what a person should know of the source.
 func redisWarnings(i redis.Info) []string {
 	var list []string
-	if i.Replica() {
+	switch {
+	case i.Replica() && i.Mode == redis.Cluster:
+		list = append(list, "the source is replicas of the Cluster's masters, which may lag behind them")
+	case i.Replica():
 		list = append(list, "the source is a replica, which may lag behind its master")
 	}
 	for _, n := range i.Nodes {

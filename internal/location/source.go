@@ -22,7 +22,8 @@ type SourceOptions struct {
 	TLS               redis.TLS // of Redis
 	Timeout, RetryFor time.Duration
 	AllowShrinking    bool
-	MaxRate           int // of Redis: keys a second that are scanned at most; zero for any number
+	MaxRate           int  // of Redis: keys a second that are scanned at most; zero for any number
+	Replica           bool // of Redis: replicas are read in place of masters
 	Notify            func(message string)
 }
 

@@ -51,6 +51,8 @@
 // read from those who have them when all parts were read, again and again until each was held by one node for a whole scan
 // ([source.readAgain]). Outside a Cluster one node has all slots, so a restart and a Sentinel's failover are the same.
 // Whoever comes is held to the number of keys of those whose slots they were, and to the keys that are remembered of those.
+// Where replicas are read, one of each master is the node, always the same; what has come to its master with a slot it has
+// to have, too.
 // A slot that is moved in part, and back, without ever being owned by another, within one scan, goes unnoticed.
 //
 // # Changes

@@ -43,6 +43,7 @@ var (
 	ErrNotRedis    = errors.New("this is no Redis server")
 	ErrSentinel    = errors.New("this is a Sentinel: name the master by master_name=")
 	ErrNoSentinel  = errors.New("this is no Sentinel, and master_name= asks for one")
+	ErrNoReplica   = errors.New("the master has no replica that is in step with it")
 	ErrNoCluster   = errors.New("this is no Cluster, and addr= asks for one")
 )
 
@@ -222,7 +223,7 @@ func temporary(err error) bool {
 	if errors.Is(err, handshake.ErrClientMissing) || errors.Is(err, handshake.ErrClientRefused) {
 		return true
 	}
-	if errors.Is(err, errUnsettled) || errors.Is(err, errNoMaster) {
+	if errors.Is(err, errUnsettled) || errors.Is(err, errNoMaster) || errors.Is(err, ErrNoReplica) {
 		return true
 	}
 	return isNetwork(err) || errors.Is(err, ErrLoading) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||

@@ -117,9 +117,13 @@ func (s *Store) serve(ctx context.Context) ([]*node, error) {
 		}
 		return []*node{n}, err
 	}
+	offsets, err := s.offsets(ctx)
+	if err != nil {
+		return nil, err
+	}
 	var mu sync.Mutex
 	var nodes []*node
-	err := s.cluster().ForEachMaster(ctx, func(ctx context.Context, c *goredis.Client) error {
+	err = s.cluster().ForEachMaster(ctx, func(ctx context.Context, c *goredis.Client) error {
 		n, err := s.observe(ctx, c, c.Options().Addr)
 		mu.Lock()
 		defer mu.Unlock()
@@ -131,7 +135,7 @@ func (s *Store) serve(ctx context.Context) ([]*node, error) {
 	}
 	var served slotSet
 	for _, n := range nodes {
-		if both := served.and(n.share.slots); n.share.slots.count() == 0 || both.count() > 0 {
+		if both := served.and(n.share.slots); n.share.slots.count() == 0 || both.count() > 0 || n.first.offset < offsets[n.share.owner] {
 			return nil, errUnsettled
 		}
 		served = served.or(n.share.slots)
@@ -153,7 +157,7 @@ func (s *Store) observe(ctx context.Context, c *goredis.Client, addr string) (*n
 		return nil, ErrLoading
 	}
 	if !s.single {
-		has, err = askShare(ctx, c)
+		has, err = s.askShare(ctx, c)
 	}
 	return newNode(c, addr, has, now), err
 }

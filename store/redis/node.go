@@ -88,7 +88,7 @@ func (s *Store) look(ctx context.Context, n *node) (kept slotSet, err error) {
 			return ErrLoading
 		}
 		if !s.single {
-			is, err = askShare(ctx, n.client)
+			is, err = s.askShare(ctx, n.client)
 		}
 		return err
 	})

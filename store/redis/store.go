@@ -30,6 +30,7 @@ type Store struct {
 	single bool  // one node holds all keys
 	wire   *wire // to that node; nil in a Cluster
 
+	masters   *goredis.ClusterClient   // of a Cluster whose replicas are read; else nil
 	failover  *goredis.FailoverOptions // where Sentinels name the master
 	serving   sync.Mutex               // guards nodes
 	nodes     []*node                  // what is scanned, by address; the slice is never changed
@@ -100,7 +101,7 @@ func poolSize(client goredis.UniversalClient) int {
 func open(ctx context.Context, o Options, t target) (*Store, error) {
 	switch {
 	case t.cluster != nil:
-		return openCluster(ctx, t)
+		return openCluster(ctx, o, t)
 	case t.failover != nil:
 		addr, err := masterAddr(ctx, t.failover)
 		if err != nil {
@@ -111,14 +112,18 @@ func open(ctx context.Context, o Options, t target) (*Store, error) {
 			return nil, diagnose(addr, t.tls() != nil, err)
 		}
 		s.failover = t.failover
-		return s, nil
+		return o.orReplica(ctx, s, func(addr string) *goredis.Options { return asSingle(t.failover, addr) }, t.tls() != nil)
 	}
 	s, clustered, err := openSingle(ctx, goredis.NewClient(t.single), t.addr, t.single.DB, Standalone)
 	switch {
 	case err != nil:
 		return nil, err
 	case !clustered:
-		return s, nil
+		return o.orReplica(ctx, s, func(addr string) *goredis.Options {
+			replica := *t.single
+			replica.Network, replica.Addr = "tcp", addr
+			return &replica
+		}, t.tls() != nil)
 	}
 	if err := s.Close(); err != nil {
 		return nil, err
@@ -126,7 +131,7 @@ func open(ctx context.Context, o Options, t target) (*Store, error) {
 	if t.single.DB != 0 {
 		return nil, failure(t.addr, ErrURI, "a Cluster has database 0 alone")
 	}
-	return openCluster(ctx, o.asCluster(t))
+	return openCluster(ctx, o, o.asCluster(t))
 }
 
 // openSingle opens a store on one server; clustered tells that the server is part of a Cluster.
@@ -215,20 +220,25 @@ func (s *Store) meet(ctx context.Context, client *goredis.Client, addr string, h
 	return f, nil
 }
 
-func openCluster(ctx context.Context, t target) (s *Store, err error) {
+func openCluster(ctx context.Context, o Options, t target) (s *Store, err error) {
 	client := goredis.NewClusterClient(t.cluster)
+	opened := &Store{reads: client, info: Info{Mode: Cluster}}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, client.Close())
+			err = errors.Join(err, opened.Close())
 		}
 	}()
-	s = &Store{reads: client, info: Info{Mode: Cluster}}
+	s = opened
+	if o.Replica {
+		s.masters, s.reads = client, replicasOf(client, *t.cluster)
+		client = s.cluster()
+	}
 	var mu sync.Mutex
 	err = client.ForEachMaster(ctx, func(ctx context.Context, master *goredis.Client) error {
 		mu.Lock()
 		defer mu.Unlock()
 		addr := master.Options().Addr
-		has, err := askShare(ctx, master)
+		has, err := s.askShare(ctx, master)
 		if err == nil {
 			_, err = s.meet(ctx, master, addr, has)
 		}
@@ -265,6 +275,9 @@ func (s *Store) Info() Info { return s.info }
 func (s *Store) Close() error {
 	if s.wire != nil {
 		s.wire.close()
+	}
+	if s.masters != nil {
+		return errors.Join(s.reads.Close(), s.masters.Close())
 	}
 	return s.reads.Close()
 }

@@ -36,6 +36,9 @@ type Options struct {
 	// MaxRate is how many keys a second all scans together may name; zero for any number.
 	MaxRate int
 
+	// Replica reads a replica of each master in place of the master. It may lag. Where a master has none, Open fails.
+	Replica bool
+
 	// Points tells that nothing will be scanned. Open then scans nothing, either, for keys to remember: those that are met
 	// tell whether data went away.
 	Points bool

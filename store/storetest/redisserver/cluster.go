@@ -63,10 +63,7 @@ func (c *Cluster) AddReplica(t testing.TB, of *Server, args ...string) *Server {
 	host, port, _ := strings.Cut(of.Addr, ":")
 	s.Do("CLUSTER", "MEET", host, port)
 	id := fmt.Sprint(of.Do("CLUSTER", "MYID"))
-	knows := func(s *Server, text string) func() bool {
-		return func() bool { return strings.Contains(fmt.Sprint(s.Do("CLUSTER", "NODES")), text) }
-	}
-	s.until("the replica knows its master", knows(s, id))
+	s.until("the replica knows its master", func() bool { return strings.Contains(fmt.Sprint(s.Do("CLUSTER", "NODES")), id) })
 	s.Do("CLUSTER", "REPLICATE", id)
 	s.until("the replica is in step", func() bool {
 		return strings.Contains(fmt.Sprint(s.Do("INFO", "replication")), "master_link_status:up") && s.Do("DBSIZE") == of.Do("DBSIZE")
@@ -75,7 +72,9 @@ func (c *Cluster) AddReplica(t testing.TB, of *Server, args ...string) *Server {
 		if _, err := ping(context.Background(), m.Addr); err != nil {
 			continue // it was killed
 		}
-		s.until("the masters know the replica", knows(m, "slave "+id))
+		s.until("the masters know the replica", func() bool { // how far it is, as well
+			return strings.Contains(fmt.Sprint(m.Do("CLUSTER", "SLOTS")), strings.TrimPrefix(s.Addr, "127.0.0.1:"))
+		})
 		s.until("the Cluster serves all slots", func() bool {
 			return strings.Contains(fmt.Sprint(m.Do("CLUSTER", "INFO")), "cluster_state:ok")
 		})
