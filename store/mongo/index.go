@@ -56,6 +56,7 @@ func (s *Sink) inspect(ctx context.Context, kind record.Kind) error {
 	if err != nil {
 		return err
 	}
+	s.empty[kind] = empty
 	s.findFirst[kind].Store(!empty && s.dialect.findsFirst(1, 1))
 	if !empty {
 		warnings, err := s.NumericUsers(ctx, record.Kinds(0).With(kind))

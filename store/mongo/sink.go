@@ -39,6 +39,9 @@ type Sink struct {
 	// inserts.
 	findFirst [record.KindCount]atomic.Bool
 
+	// empty tells which kinds' collections held nothing when the sink was made. A dry run looks nothing up there.
+	empty [record.KindCount]bool
+
 	// warnings are what a person should know of the target.
 	warnings []Warning
 }

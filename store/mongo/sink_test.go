@@ -786,9 +786,9 @@ func TestRecordsAreLookedUpFirstWhereTheyStand(t *testing.T) {
 		return records
 	}
 	var sink *mongo.Sink
-	open := func() {
+	open := func(dry bool) {
 		var err error
-		if sink, err = h.Store.Sink(context.Background(), mongo.SinkOptions{Kinds: record.AllKinds, Now: func() time.Time { return storetest.Now }}); err != nil {
+		if sink, err = h.Store.Sink(context.Background(), mongo.SinkOptions{Kinds: record.AllKinds, DryRun: dry, Now: func() time.Time { return storetest.Now }}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -804,14 +804,18 @@ func TestRecordsAreLookedUpFirstWhereTheyStand(t *testing.T) {
 			t.Errorf("%d inserts and %d finds, want %d and %d", i, n, inserts, finds)
 		}
 	}
-	open() // on no documents
+	open(true) // on no documents
+	write(batch(0), record.Inserted, 0, 0)
+	open(false)
 	write(batch(0), record.Inserted, 1, 0)
 	write(batch(0), record.Unchanged, 1, 1)
 	write(batch(0), record.Unchanged, 0, 1)
 	write(batch(100)[:1], record.Inserted, 1, 1) // which tells nothing
 	write(batch(200), record.Inserted, 1, 1)
 	write(batch(300), record.Inserted, 1, 0)
-	open() // on documents
+	open(true) // on documents
+	write(batch(300), record.Unchanged, 0, 1)
+	open(false)
 	write(batch(300), record.Unchanged, 0, 1)
 }
 
