@@ -18,7 +18,7 @@ const (
 
 // styles are how the lines look: colour, and what sets them apart without it.
 var styles = map[string]struct{ colour, dashes string }{
-	lineOurs: {"#0060a8", ""},
+	lineOurs: {"#0060a8", "none"},
 	lineLoad: {"#666666", "2 4"},
 	lineFork: {"#c0441c", "8 4"},
 }

@@ -14,6 +14,7 @@ import (
 	goredis "github.com/redis/go-redis/v9"
 
 	"github.com/lanyardctl/lanyardctl/bench/countingserver"
+	"github.com/lanyardctl/lanyardctl/bench/yardstick"
 )
 
 // patience is how long a server may take to start.
@@ -37,7 +38,7 @@ func (b *bench) startRedis(ctx context.Context) error {
 			return err
 		}
 		go func() { _, _ = io.Copy(s.log, stdout) }()
-		client := goredis.NewClient(&goredis.Options{Addr: net.JoinHostPort("127.0.0.1", strconv.Itoa(port))})
+		client := goredis.NewClient(&goredis.Options{Addr: net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), ReadTimeout: yardstick.Patience})
 		if err = untilReady(ctx, client, s); err == nil {
 			b.redis, b.redisURI = client, "redis://"+client.Options().Addr
 			b.servers = append(b.servers, s)
@@ -55,7 +56,12 @@ func untilReady(ctx context.Context, client *goredis.Client, s *server) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	for {
-		err := client.Ping(ctx).Err()
+		// Where nobody listens yet, the client would log that.
+		conn, err := net.Dial("tcp", client.Options().Addr)
+		if err == nil {
+			_ = conn.Close()
+			err = client.Ping(ctx).Err()
+		}
 		if err == nil {
 			return nil
 		}

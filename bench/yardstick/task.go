@@ -41,6 +41,9 @@ const (
 	TaskFork     = "fork"      // Redis to Database, the fork's way
 )
 
+// Patience is how long a Redis may take to answer: a SAVE or a KEYS over millions of keys takes long on a busy machine.
+const Patience = 5 * time.Minute
+
 // Run does the task.
 func (t Task) Run(ctx context.Context) (Result, error) {
 	var cache *goredis.Client
@@ -49,6 +52,7 @@ func (t Task) Run(ctx context.Context) (Result, error) {
 		if err != nil {
 			return Result{}, err
 		}
+		o.ReadTimeout = Patience
 		cache = goredis.NewClient(o)
 		defer cache.Close()
 	}
