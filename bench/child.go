@@ -85,13 +85,13 @@ func (b *bench) task(ctx context.Context, mongo string, t yardstick.Task) (cost,
 // server is a process that runs until it is stopped.
 type server struct {
 	cmd    *exec.Cmd
-	log    *tail
+	log    *beginning
 	exited chan struct{}
 }
 
 // start starts a server, which ends with this process. It returns a reader of its standard output.
 func start(cmd *exec.Cmd) (*server, io.Reader, error) {
-	s := &server{cmd: cmd, log: &tail{}, exited: make(chan struct{})}
+	s := &server{cmd: cmd, log: &beginning{}, exited: make(chan struct{})}
 	stdout, writer, err := os.Pipe()
 	if err != nil {
 		return nil, nil, err
@@ -139,13 +139,13 @@ func startWithLine(cmd *exec.Cmd) (*server, string, error) {
 	return s, strings.TrimSpace(line), nil
 }
 
-// tail keeps the first part of what a server says, for the error if it ends.
-type tail struct {
+// beginning keeps the first of what a server says, for the error if it ends.
+type beginning struct {
 	mu sync.Mutex
 	b  bytes.Buffer
 }
 
-func (t *tail) Write(p []byte) (int, error) {
+func (t *beginning) Write(p []byte) (int, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	const enough = 64 << 10
@@ -155,7 +155,7 @@ func (t *tail) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func (t *tail) String() string {
+func (t *beginning) String() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.b.String()

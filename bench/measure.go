@@ -77,37 +77,33 @@ func (b *bench) sweep(t *target) runner {
 	}
 }
 
+// anyCount is the count of a task that may have to do with any number of keys and documents.
+const anyCount = -1
+
 // plain returns a runner of a task, which has to have to do with so many keys and documents.
 func (b *bench) plain(t *target, task yardstick.Task, count int) runner {
 	task.Redis = b.redisURI
 	return func(ctx context.Context) (cost, error) {
 		c, result, err := b.task(ctx, t.uri, task)
-		if err == nil && count >= 0 && result.Count != count {
+		if err == nil && count != anyCount && result.Count != count {
 			err = fmt.Errorf("%s: %d keys and documents, and not %d", task.Name, result.Count, count)
 		}
 		return c, err
 	}
 }
 
-// load returns a runner of the plain load, to a database that is dropped before and after.
+// load returns a runner of the plain load.
 func (b *bench) load(t *target) runner {
-	run := b.plain(t, yardstick.Task{Name: yardstick.TaskLoad, Database: dbPlain, From: dbOurs}, b.filled.Documents)
-	return func(ctx context.Context) (cost, error) {
-		if err := b.drop(ctx, t, dbPlain); err != nil {
-			return cost{}, err
-		}
-		c, err := run(ctx)
-		if err != nil {
-			return c, err
-		}
-		return c, b.drop(ctx, t, dbPlain)
-	}
+	return b.writing(t, b.plain(t, yardstick.Task{Name: yardstick.TaskLoad, Database: dbPlain, From: dbOurs}, b.filled.Documents))
 }
 
-// fork returns a runner of the fork's way, to a database that is dropped before and after.
+// fork returns a runner of the fork's way. It writes some documents twice, and no counters, so nothing is counted.
 func (b *bench) fork(t *target) runner {
-	// It writes some documents twice, and no counters.
-	run := b.plain(t, yardstick.Task{Name: yardstick.TaskFork, Database: dbPlain}, -1)
+	return b.writing(t, b.plain(t, yardstick.Task{Name: yardstick.TaskFork, Database: dbPlain}, anyCount))
+}
+
+// writing returns a runner of a yardstick that writes, to a database that is dropped before and after.
+func (b *bench) writing(t *target, run runner) runner {
 	return func(ctx context.Context) (cost, error) {
 		if err := b.drop(ctx, t, dbPlain); err != nil {
 			return cost{}, err
