@@ -2,6 +2,7 @@ package migrate_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync/atomic"
@@ -204,5 +205,36 @@ func TestATargetMuchLargerThanTheSourceIsNotRead(t *testing.T) {
 	mustRun(t, o)
 	if n := sink.records.Load(); n != 4 {
 		t.Errorf("%d records written", n)
+	}
+}
+
+// silentTarget does not answer before its context ends.
+type silentTarget struct {
+	record.DigestReader
+	reached chan struct{}
+}
+
+func (r silentTarget) ReadDigests(ctx context.Context, kind record.Kind, _ time.Time, _ func([]record.DocumentDigest) error) error {
+	if kind == record.KV {
+		close(r.reached)
+	}
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+func TestAnInterruptionEndsTheReadingOfTheTarget(t *testing.T) {
+	t.Parallel()
+	target := newTarget()
+	o := options(t, &mem.Source{Items: [][]record.Item{users(30)}, ID: "a"}, target, target)
+	mustRun(t, o)
+	ctx, interrupt := context.WithCancel(context.Background())
+	silent := silentTarget{target.Reader(), make(chan struct{})}
+	o.Target = silent
+	go func() {
+		<-silent.reached
+		interrupt()
+	}()
+	if report, err := run(t, ctx, o); !errors.Is(err, record.ErrInterrupted) || report.Kinds[record.KV].Read != 0 {
+		t.Errorf("%+v, error %v", report.Kinds[record.KV], err)
 	}
 }
