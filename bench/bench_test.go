@@ -8,12 +8,18 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	mongooptions "go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/lanyardctl/lanyardctl/bench/countingserver"
 	"github.com/lanyardctl/lanyardctl/bench/yardstick"
 	"github.com/lanyardctl/lanyardctl/internal/golden"
 	"github.com/lanyardctl/lanyardctl/store/storetest/ferretdb"
@@ -181,6 +187,38 @@ func TestOptions(t *testing.T) {
 	t.Setenv("BENCH_USERS", "many")
 	if _, err := parseOptions(nil, io.Discard); err == nil {
 		t.Error("BENCH_USERS=many: no error")
+	}
+}
+
+func TestADatabaseThatHoldsDocumentsIsLeftAlone(t *testing.T) {
+	t.Parallel()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	go new(countingserver.Server).Serve(listener, func(err error) { t.Error(err) })
+	uri := "mongodb://" + listener.Addr().String()
+	client, err := mongo.Connect(mongooptions.Client().ApplyURI(uri))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Disconnect(context.Background())
+	if _, err := client.Database(dbPlain).Collection("c").InsertOne(t.Context(), bson.D{{Key: "_id", Value: 1}}); err != nil {
+		t.Fatal(err)
+	}
+	b := &bench{options: &options{mongo: uri, sizes: []int{10}, turns: 1}}
+	if _, _, err := b.open(t.Context(), targetMongo); err == nil || !strings.Contains(err.Error(), dbPlain+" holds 1 documents") {
+		t.Errorf("%v", err)
+	}
+	if n, err := yardstick.Count(t.Context(), uri, dbPlain); err != nil || n != 1 {
+		t.Errorf("%d documents, %v", n, err)
+	}
+	if err := client.Database(dbPlain).Drop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := b.open(t.Context(), targetMongo); err != nil {
+		t.Errorf("%v", err)
 	}
 }
 
