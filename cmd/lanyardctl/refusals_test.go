@@ -334,6 +334,8 @@ func denied(t *testing.T) (string, func()) {
 
 var addresses = regexp.MustCompile(`\d+\.\d+\.\d+\.\d+:\d+(,\d+\.\d+\.\d+\.\d+:\d+)*`)
 
+var ofAhead = regexp.MustCompile(`^(?:scan redis ADDR|look up keys in redis|read values from redis): WRONGPASS`)
+
 // TestEveryRefusalHasItsNextStep has a real server refuse what is needed.
 func TestEveryRefusalHasItsNextStep(t *testing.T) {
 	t.Parallel()
@@ -365,6 +367,8 @@ func TestEveryRefusalHasItsNextStep(t *testing.T) {
 				message = strings.Replace(message, "Hash slot not served", "The cluster is down", 1)
 				// So does a run, depending on how far it has come.
 				message = strings.Replace(message, "read values from redis: CLUSTERDOWN", "look up keys in redis: CLUSTERDOWN", 1)
+				// Pages are read ahead: which of their reads meets it is a matter of chance.
+				message = ofAhead.ReplaceAllString(message, "scan redis ADDR: WRONGPASS")
 				want := r.says + "\nhint: " + r.hint + "\n"
 				if code := cmd.ProcessState.ExitCode(); code != exit.Failed || message != want {
 					t.Errorf("%v, time %d: exit %d\n%s\nwant\n%s", args, i+1, code, message, want)

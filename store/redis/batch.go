@@ -102,7 +102,7 @@ func (b *batch) verdict() error {
 		if err == nil || errors.Is(err, goredis.Nil) || isWrongType(err) {
 			continue
 		}
-		if isRefused(err) && b.command(i)[0] == "MEMORY" {
+		if isRefused(err) && b.command(i)[0] == "memory" {
 			continue
 		}
 		return err

@@ -103,16 +103,16 @@ func (s lookups) probeWith(ctx context.Context, list []*probe, askTTL bool, more
 		p.seen = true
 		switch {
 		case !p.Layout.IsHash():
-			b.ask("GETRANGE", p.Key, "0", lastOfFirst)
+			b.ask("getrange", p.Key, "0", lastOfFirst)
 		case p.field != "":
 			b.askField(p)
 		case noMemory:
-			b.ask("HLEN", p.Key)
+			b.ask("hlen", p.Key)
 		default:
-			b.ask("MEMORY", "usage", p.Key, "SAMPLES", samples)
+			b.ask("memory", "usage", p.Key, "SAMPLES", samples)
 		}
 		if askTTL {
-			b.ask("PTTL", p.Key)
+			b.ask("pttl", p.Key)
 		}
 	}
 	if more != nil {
@@ -217,7 +217,7 @@ func (s lookups) reprobe(ctx context.Context, list []*probe) error {
 	}
 	var b batch
 	for _, p := range empty {
-		b.ask("EXISTS", p.Key)
+		b.ask("exists", p.Key)
 	}
 	var wrong, long []*probe
 	for _, p := range rest {
@@ -226,7 +226,7 @@ func (s lookups) reprobe(ctx context.Context, list []*probe) error {
 			continue
 		}
 		long = append(long, p)
-		b.ask("STRLEN", p.Key)
+		b.ask("strlen", p.Key)
 	}
 	if err := s.send(ctx, lookUp, &b); err != nil {
 		return err
@@ -268,7 +268,7 @@ func (s lookups) dropAbsent(ctx context.Context, list []*probe) ([]*probe, error
 // countExisting returns how many of the keys exist, where one server has all keys.
 func (s lookups) countExisting(ctx context.Context, keys []string) (n int64, err error) {
 	var b batch
-	b.ask(append([]string{"EXISTS"}, keys...)...)
+	b.ask(append([]string{"exists"}, keys...)...)
 	if err := s.ask(ctx, lookUp, &b); err != nil {
 		return 0, err
 	}
@@ -280,12 +280,12 @@ func (s lookups) describe(ctx context.Context, list []*probe) error {
 	var b batch
 	each := 1
 	for _, p := range list {
-		b.ask("TYPE", p.Key)
+		b.ask("type", p.Key)
 	}
 	if !s.noMemory.Load() {
 		each = 2
 		for _, p := range list {
-			b.ask("MEMORY", "usage", p.Key)
+			b.ask("memory", "usage", p.Key)
 		}
 	}
 	if err := s.send(ctx, lookUp, &b); err != nil {
@@ -338,11 +338,11 @@ func (s lookups) loadWhole(ctx context.Context, list []*probe) error {
 	for _, p := range list {
 		switch {
 		case !p.Layout.IsHash():
-			b.ask("GETRANGE", p.Key, "0", strconv.Itoa(layout.MaxValue-1))
+			b.ask("getrange", p.Key, "0", strconv.Itoa(layout.MaxValue-1))
 		case p.field != "":
-			b.ask("HGET", p.Key, p.field)
+			b.ask("hget", p.Key, p.field)
 		default:
-			b.ask("HGETALL", p.Key)
+			b.ask("hgetall", p.Key)
 		}
 	}
 	if err := s.ask(ctx, "read values from redis", b); err != nil {
@@ -395,7 +395,7 @@ func (s lookups) walk(ctx context.Context, p *probe) error {
 	const what = "read a large hash from redis"
 	// In a Cluster, go-redis asks COMMAND before each command outside a pipeline, for which a user needs a right.
 	var b batch
-	b.ask("HLEN", p.Key)
+	b.ask("hlen", p.Key)
 	if err := s.ask(ctx, what, &b); err != nil {
 		return err
 	}
@@ -407,7 +407,7 @@ func (s lookups) walk(ctx context.Context, p *probe) error {
 	var bytes int64
 	for cursor := "0"; ; {
 		var b batch
-		b.ask("HSCAN", p.Key, cursor, "COUNT", step)
+		b.ask("hscan", p.Key, cursor, "COUNT", step)
 		if err := s.ask(ctx, what, &b); err != nil {
 			return err
 		}

@@ -18,9 +18,9 @@ const fieldAnswers = 3
 
 // askField asks about a hash of which one field is needed. Its cost does not grow with the hash.
 func (b *batch) askField(p *probe) {
-	b.ask("HLEN", p.Key)
-	b.ask("HEXISTS", p.Key, p.field)
-	b.ask("HSTRLEN", p.Key, p.field)
+	b.ask("hlen", p.Key)
+	b.ask("hexists", p.Key, p.field)
+	b.ask("hstrlen", p.Key, p.field)
 }
 
 // takeField writes the answers into the probe. A hash without the field is loaded by them.

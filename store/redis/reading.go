@@ -136,7 +136,7 @@ func (r *reading) lookFirst(ctx context.Context, groups [][]job) error {
 			askSiblings(b, group)
 		}
 		if r.node != nil && store.single {
-			b.ask("INFO", "keyspace")
+			b.ask("info", "keyspace")
 		}
 	}
 	take := func(answers []answer) {
@@ -224,7 +224,7 @@ func askSiblings(b *batch, jobs []job) {
 		n += len(j.met.Layout.Family()) - 1
 	}
 	b.begin(1 + n)
-	b.word("EXISTS", "")
+	b.word("exists", "")
 	for _, j := range jobs {
 		_, id := layout.Classify(j.met.Key)
 		for _, l := range j.met.Layout.Family() {

@@ -156,13 +156,13 @@ func (s *source) deliver(
 // scan returns a page of keys, those that match where match is not empty, and the next cursor, zero at the end. Each time
 // it looks how many keys there are: a scan returns every key that is there at each of its steps.
 func (s *source) scan(ctx context.Context, n *node, cursor uint64, match string) (keys []string, next uint64, err error) {
-	words := []string{"SCAN", strconv.FormatUint(cursor, 10), "MATCH", match, "COUNT", strconv.Itoa(s.pageSize)}
+	words := []string{"scan", strconv.FormatUint(cursor, 10), "MATCH", match, "COUNT", strconv.Itoa(s.pageSize)}
 	if match == "" {
 		words = slices.Delete(words, 2, 4)
 	}
 	b := batch{apart: true}
 	b.ask(words...)
-	b.ask("INFO", "keyspace")
+	b.ask("info", "keyspace")
 	err = s.store.askNode(ctx, n, "scan redis "+n.addr, func(ctx context.Context) error {
 		if s.store.wire != nil {
 			return s.store.wire.do(ctx, &b)

@@ -124,12 +124,12 @@ func (l *link) greet(in *replies, o *goredis.Options) error {
 	var b batch
 	switch {
 	case o.Username != "" && o.Password != "":
-		b.ask("AUTH", o.Username, o.Password)
+		b.ask("auth", o.Username, o.Password)
 	case o.Password != "":
-		b.ask("AUTH", o.Password)
+		b.ask("auth", o.Password)
 	}
 	if o.DB > 0 {
-		b.ask("SELECT", strconv.Itoa(o.DB))
+		b.ask("select", strconv.Itoa(o.DB))
 	}
 	if len(b.starts) == 0 {
 		return nil
