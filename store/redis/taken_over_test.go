@@ -138,7 +138,8 @@ func TestAReplicaThatTakesOverInAClusterLosesNothing(t *testing.T) {
 	readWhile(t, "a failover by hand", by[0].URI+"?addr="+replica.Addr, want, 2, func() {
 		replicaOfIt.Do("CLUSTER", "FAILOVER")
 		waitUntil(t, "the replica is the master", func() bool {
-			return strings.Contains(fmt.Sprint(replicaOfIt.Do("INFO", "replication")), "role:master")
+			return strings.Contains(fmt.Sprint(replicaOfIt.Do("INFO", "replication")), "role:master") &&
+				strings.Contains(fmt.Sprint(replica.Do("INFO", "replication")), "role:slave")
 		})
 	}, "")
 }
