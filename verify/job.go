@@ -22,6 +22,7 @@ type Job struct {
 
 	phase                            atomic.Pointer[string]
 	keys, total, documents, expected atomic.Int64
+	reading                          readingTimes
 }
 
 // New returns a comparison that has not begun.
@@ -66,6 +67,7 @@ func (j *Job) Run(ctx context.Context) (*Report, error) {
 	}
 	j.report.Complete = err == nil
 	j.report.Duration = time.Since(j.report.StartedAt)
+	j.report.SourceTime, j.report.TargetTime = time.Duration(j.reading.source.Load()), time.Duration(j.reading.target.Load())
 	return &j.report, err
 }
 

@@ -44,6 +44,10 @@ type Report struct {
 	Rechecks  int  // of Passes, those after a pause
 	StartedAt time.Time
 	Duration  time.Duration
+
+	// SourceTime and TargetTime are how long the sides took to be read, all passes together. The first pass reads both at
+	// the same time.
+	SourceTime, TargetTime time.Duration
 }
 
 // take makes f the report's figures.

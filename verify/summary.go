@@ -29,15 +29,7 @@ func (j *Job) summarize(ctx context.Context) (*summary, error) {
 	t := newSummary(buckets(j.opts.Buckets))
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return j.readSource(ctx, t.page) })
-	for _, kind := range j.opts.Kinds.List() {
-		group.Go(func() error {
-			return j.opts.Target.ReadDigests(ctx, kind, j.opts.Compare.Now, func(documents []record.DocumentDigest) error {
-				t.documents(kind, documents)
-				j.documents.Add(int64(len(documents)))
-				return ctx.Err()
-			})
-		})
-	}
+	group.Go(func() error { return j.readDigests(ctx, t.documents) })
 	return t, group.Wait()
 }
 

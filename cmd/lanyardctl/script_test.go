@@ -521,8 +521,8 @@ var variable = []struct {
 	{regexp.MustCompile(`, [0-9,]+ keys/s, in .* s`), ", RATE, in TIME"},
 	{sweepID, "SWEEP"},
 	{regexp.MustCompile(`"started_at": ".*"`), `"started_at": "TIME"`},
-	{regexp.MustCompile(`"(duration_ms|[a-z]+_per_second|waited_for_[a-z]+_ms|cpu_ms)": [0-9]+`), `"$1": 0`},
-	{regexp.MustCompile(`(?s)Of that time it waited .*?CPU time\.\n`), ""},
+	{regexp.MustCompile(`"([a-z_]+_ms|[a-z]+_per_second)": [0-9]+`), `"$1": 0`},
+	{regexp.MustCompile(`(?s)(Of that time it waited|Reading the source took) .*?CPU time\.\n`), ""},
 }
 
 // sweepID matches the ID of a sweep.

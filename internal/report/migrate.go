@@ -221,11 +221,8 @@ func (t *builder) waits(m Migration) {
 		return
 	}
 	percent := func(d time.Duration) int64 { return int64(d * 100 / r.Duration) }
-	text := fmt.Sprintf("Of that time it waited %d %% for the source and %d %% for the target", percent(r.Waits.Source), percent(r.Waits.Target))
-	if m.CPU > 0 {
-		text += fmt.Sprintf("; its own work took %s of CPU time", ui.Duration(m.CPU))
-	}
-	t.Wrap("", text+".")
+	t.Wrap("", fmt.Sprintf("Of that time it waited %d %% for the source and %d %% for the target%s.",
+		percent(r.Waits.Source), percent(r.Waits.Target), m.ownWork()))
 }
 
 func rate(r migrate.Report) string {

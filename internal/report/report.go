@@ -2,6 +2,7 @@ package report
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"time"
 
@@ -34,6 +35,14 @@ type Run struct {
 	Exit     int                   // the command's exit code
 	Err      error                 // why the run did not come to its end; nil where it did
 	Again    invocation.Invocation // how to type the same command
+}
+
+// ownWork tells how much the process itself had to do, as the end of a sentence; nothing where nobody knows.
+func (f Run) ownWork() string {
+	if f.CPU == 0 {
+		return ""
+	}
+	return fmt.Sprintf("; its own work took %s of CPU time", ui.Duration(f.CPU))
 }
 
 // interrupted reports whether that is why the run did not come to its end.

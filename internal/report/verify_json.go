@@ -31,8 +31,17 @@ type verificationJSON struct {
 	Now           string                  `json:"now"` // by which dates were judged
 	StartedAt     string                  `json:"started_at"`
 	DurationMS    int64                   `json:"duration_ms"`
+	Speed         readingJSON             `json:"speed"`
 	OK            bool                    `json:"ok"`
 	Error         string                  `json:"error,omitempty"`
+}
+
+// readingJSON is how long reading the sides took, all passes together, and how fast the source was read.
+type readingJSON struct {
+	Keys   int64 `json:"keys_per_second"`
+	Source int64 `json:"source_ms"`
+	Target int64 `json:"target_ms"`
+	CPU    int64 `json:"cpu_ms"` // of this process, on all cores together
 }
 
 // differenceJSON is one difference. A whole record has no field, and the counters have no user.
@@ -55,6 +64,9 @@ func (v Verification) WriteJSON(w io.Writer) error {
 		IgnoredKeys: r.Seen.Ignored, ForeignKeys: r.Seen.Foreign, AnalyticsKeys: r.Seen.Analytics,
 		Passes: r.Passes, Rechecks: r.Rechecks, Warnings: append([]string{}, v.Warnings...),
 		Now: utc(v.Now), StartedAt: utc(r.StartedAt), DurationMS: r.Duration.Milliseconds(),
+		Speed: readingJSON{
+			Keys: keysPerSecond(r), Source: r.SourceTime.Milliseconds(), Target: r.TargetTime.Milliseconds(), CPU: v.CPU.Milliseconds(),
+		},
 		OK: v.Exit == exit.Done, Error: errorText(v.Err, v.Unwritten),
 	}
 	for _, d := range r.Differences {
@@ -69,4 +81,12 @@ func (v Verification) WriteJSON(w io.Writer) error {
 		out.Differences = append(out.Differences, shown)
 	}
 	return WriteJSON(w, out)
+}
+
+// keysPerSecond returns how many of the source's keys were read in a second, in all passes.
+func keysPerSecond(r verify.Report) int64 {
+	if r.SourceTime <= 0 {
+		return 0
+	}
+	return int64(float64(r.Seen.Keys*int64(r.Passes)) / r.SourceTime.Seconds())
 }

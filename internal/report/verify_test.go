@@ -37,7 +37,7 @@ var nastyNames = []string{
 func foundDifferences() Verification {
 	found := verify.Report{
 		Only: record.AllKinds, Complete: true, Passes: 4, Rechecks: 2,
-		StartedAt: time.Date(2026, 4, 3, 5, 7, 30, 417e6, time.FixedZone("", 7200)), Duration: 83*time.Second + 250*time.Millisecond,
+		StartedAt: time.Date(2026, 4, 3, 5, 7, 30, 417e6, time.FixedZone("", 7200)), SourceTime: 80 * time.Second, TargetTime: 31 * time.Second, Duration: 83*time.Second + 250*time.Millisecond,
 		Seen:    record.KeyCounts{Keys: 1500000, Lanyard: 1280000, Ignored: 9000, Foreign: 1000, Analytics: 210000},
 		Reasons: map[record.Reason]int64{record.InvalidUTF8: 1042, record.StaleAPIKey: 17},
 	}

@@ -38,6 +38,10 @@ func (v Verification) Text(l ui.Style) string {
 	t.warnings(v.Warnings)
 	t.Line("")
 	t.Line("Took %s%s.", ui.Duration(v.Report.Duration), v.howRead())
+	if v.Report.Duration >= shortRun {
+		t.Wrap("", fmt.Sprintf("Reading the source took %s of it, and the target %s%s.",
+			ui.Duration(v.Report.SourceTime), ui.Duration(v.Report.TargetTime), v.ownWork()))
+	}
 	t.Wrap("", v.clock())
 	t.nextAfterVerify(v)
 	return t.String()
