@@ -29,14 +29,23 @@ type known struct {
 	left int64 // documents that did not fit
 }
 
-// slot is a document: 104 bits of its digest, and a tag of its identity and kind, which is never zero. One without digest
-// is of a document that is in doubt.
-type slot struct{ high, low uint64 }
+// slot is a document: a tag of its identity and kind, which is never zero, and 72 bits of its digest, beside what its place
+// tells of its identity. One without digest is of a document that is in doubt.
+type slot struct {
+	tagged    uint32 // the tag, and eight bits of the digest above it
+	high, low uint32
+}
+
+func (s *slot) tag() uint64 { return uint64(s.tagged) & tagMask }
+
+// inDoubt returns the slot of a document of which nothing is known but that it is there.
+func inDoubt(tag uint64) slot { return slot{tagged: uint32(tag)} }
 
 const (
-	slotBytes   = 16
+	slotBytes   = 12
 	secretBytes = 8
-	tagMask     = 1<<24 - 1
+	tagBits     = 24
+	tagMask     = 1<<tagBits - 1
 )
 
 // fill is how much of a table may be taken: above, looking something up takes long, and in a full one it does not end.
@@ -89,7 +98,7 @@ func (k *known) find(kind record.Kind, hash uint64) (s *slot, tag uint64) {
 	at, tag := k.place(kind, hash)
 	for {
 		s = &k.slots[at]
-		if s.low == 0 || s.low&tagMask == tag {
+		if s.tagged == 0 || s.tag() == tag {
 			return s, tag
 		}
 		if at++; at == len(k.slots) {
@@ -100,7 +109,10 @@ func (k *known) find(kind record.Kind, hash uint64) (s *slot, tag uint64) {
 
 // cut returns a digest as a slot has it, with the tag.
 func cut(d record.Digest, tag uint64) slot {
-	return slot{binary.BigEndian.Uint64(d[:8]), binary.BigEndian.Uint64(d[8:])&^tagMask | tag}
+	return slot{
+		tagged: uint32(d[0])<<tagBits | uint32(tag),
+		high:   binary.BigEndian.Uint32(d[4:]), low: binary.BigEndian.Uint32(d[8:]),
+	}
 }
 
 // add takes documents in. Of two of one identity, the app and the sink may read either, and one may have come twice
@@ -117,8 +129,8 @@ func (k *known) add(documents []record.DocumentDigest) {
 		}
 		s, tag := k.find(d.Kind, d.Hash)
 		switch {
-		case s.low != 0:
-			*s = slot{low: tag}
+		case s.tagged != 0:
+			*s = inDoubt(tag)
 			continue
 		case k.taken >= fill(len(k.slots)):
 			k.left++
@@ -126,7 +138,7 @@ func (k *known) add(documents []record.DocumentDigest) {
 		case d.SaysExactly(d.Digest):
 			*s = cut(d.Digest, tag)
 		default:
-			*s = slot{low: tag}
+			*s = inDoubt(tag)
 		}
 		k.taken++
 	}
@@ -180,7 +192,7 @@ func (k *known) unchanged(items []record.Item) []bool {
 		}
 		hashes[i] = it.Record.Identity().Hash()
 		s, _ := k.find(it.Kind, hashes[i])
-		same[i] = s.low != 0
+		same[i] = s.tagged != 0
 	}
 	k.mu.Unlock()
 	digests := make([]record.Digest, len(items))
@@ -195,7 +207,7 @@ func (k *known) unchanged(items []record.Item) []bool {
 		if same[i] {
 			s, tag := k.find(it.Kind, hashes[i])
 			if same[i] = *s == cut(digests[i], tag); !same[i] {
-				*s = slot{low: tag}
+				*s = inDoubt(tag)
 			}
 		}
 		if it.Record != nil && it.Kind.Admits() && k.kinds.Has(it.Kind) && !same[i] {

@@ -6,12 +6,16 @@ import (
 	"runtime/metrics"
 )
 
-// headroom is how far the heap grows over what is alive on it before garbage is collected. A run's live heap is small
-// and what it reads is soon garbage, so that Go's default, which lets the heap double, would collect all the time.
-const headroom = 32 << 20
+// A run's live heap is small and what it reads is soon garbage, so that Go's default, which lets the heap double, would
+// collect all the time.
+const (
+	headroom = 32 << 20 // by which the heap grows over what is alive on it before garbage is collected
+	least    = 12 << 20 // the same where more is alive
+	aim      = 64 << 20 // what the heap then stays within, as long as least leaves it room
+)
 
-// PaceCollector sets after each collection of garbage when the next one is due: when the heap has grown by the headroom,
-// or by a quarter where that is more. Memory stays bounded by what is alive, unlike with a limit of the whole process,
+// PaceCollector sets after each collection of garbage when the next one is due: when the heap has grown by the headroom, by
+// less where that would take it beyond its aim, and by a quarter at least. Memory stays bounded by what is alive, unlike with a limit of the whole process,
 // at which Go would do nothing but collect.
 func PaceCollector() {
 	var again func(*pacer)
@@ -28,11 +32,15 @@ type pacer struct{ _ *pacer }
 
 // percentFor returns the growth, in percent of the live heap, after which garbage is collected.
 func percentFor(live uint64) int {
-	const least, most = 25, 800 // Go multiplies four MiB where less is alive
+	const most = 800 // Go multiplies four MiB where less is alive
 	if live == 0 {
 		return most
 	}
-	return int(min(max(headroom*100/live, least), most))
+	room := uint64(least)
+	if live < aim-least {
+		room = min(aim-live, headroom)
+	}
+	return int(min(max(room, live/4)*100/live, most))
 }
 
 func liveHeap() uint64 {
