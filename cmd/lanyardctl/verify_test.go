@@ -84,7 +84,7 @@ func TestVerifyCalledWrong(t *testing.T) {
 func TestVerifyOptions(t *testing.T) {
 	t.Chdir(t.TempDir())
 	o, err := parseVerify(t)
-	if err != nil || o.recheck != 2 || o.recheckDelay != 2*time.Second || o.maxDifferences != 100 || o.memory != 256<<20 || o.only != record.AllKinds {
+	if err != nil || o.recheck != 2 || o.recheckDelay != 2*time.Second || o.maxDifferences != 100 || o.memory != 64<<20 || o.only != record.AllKinds {
 		t.Errorf("the defaults are %+v, %v", o, err)
 	}
 	if o, err = parseVerify(t, "--redis", "rdb:dump.rdb"); err != nil || o.recheck != 0 {
