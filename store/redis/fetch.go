@@ -3,6 +3,7 @@ package redis
 import (
 	"context"
 	"strconv"
+	"strings"
 
 	"github.com/lanyardctl/lanyardctl/store/layout"
 )
@@ -20,11 +21,11 @@ const (
 	// guessedField is what a field counts where the server does not tell sizes.
 	guessedField = 256 << 10
 
-	// walkFrom is the size from which a hash is walked: a server in use should not be held up for it by one command. The size
-	// of one with many fields is mostly what Redis needs to keep them, some 50 bytes a field.
+	// walkFrom is the size from which a value is fetched in pieces: a server in use should not be held up for it by one command.
+	// The size of a hash with many fields is mostly what Redis needs to keep them, some 50 bytes a field.
 	walkFrom = 128 << 10
 
-	// walkBytes is about how much of such a hash is fetched at a time.
+	// walkBytes is about how much of such a value is fetched at a time.
 	walkBytes = 128 << 10
 
 	// walkFields bounds how many fields that are.
@@ -303,9 +304,10 @@ func (s lookups) describe(ctx context.Context, list []*probe) error {
 	return nil
 }
 
-// load fetches the values of the keys, whose sizes together the caller has kept within its budget. A large hash is walked.
+// load fetches the values of the keys, whose sizes together the caller has kept within its budget. Large ones are fetched
+// in pieces.
 func (s lookups) load(ctx context.Context, list []*probe, budget int) error {
-	var whole, large []*probe
+	var whole, large, texts []*probe
 	most := min(walkFrom, budget)
 	if s.noMemory.Load() {
 		most = budget // sizes are guessed, and those of small hashes too high
@@ -315,6 +317,8 @@ func (s lookups) load(ctx context.Context, list []*probe, budget int) error {
 		case p.loaded || p.State != layout.Present:
 		case p.Layout.IsHash() && p.field == "" && p.size > int64(most):
 			large = append(large, p)
+		case !p.Layout.IsHash() && p.size > walkFrom:
+			texts = append(texts, p)
 		default:
 			whole = append(whole, p)
 		}
@@ -327,6 +331,35 @@ func (s lookups) load(ctx context.Context, list []*probe, budget int) error {
 			return err
 		}
 	}
+	for _, p := range texts {
+		if err := s.loadText(ctx, p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// loadText loads a large text piece by piece. Of one that somebody changes meanwhile, the pieces may be of several texts; it
+// is none that Lanyard writes.
+func (s lookups) loadText(ctx context.Context, p *probe) error {
+	var text strings.Builder
+	text.Grow(int(p.size))
+	for text.Len() < layout.MaxValue {
+		var b batch
+		b.ask("getrange", p.Key, strconv.Itoa(text.Len()), strconv.Itoa(text.Len()+walkBytes-1))
+		if err := s.ask(ctx, "read a large text from redis", &b); err != nil {
+			return err
+		}
+		a := &b.answers[0]
+		if isWrongType(a.err) {
+			return s.describe(ctx, []*probe{p})
+		}
+		text.WriteString(a.text)
+		if len(a.text) < walkBytes {
+			break
+		}
+	}
+	p.Text, p.loaded = text.String(), true
 	return nil
 }
 
