@@ -228,7 +228,8 @@ func temporary(err error) bool {
 	}
 	return isNetwork(err) || errors.Is(err, ErrLoading) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
 		errors.Is(err, goredis.ErrPoolTimeout) || goredis.IsLoadingError(err) || goredis.IsTryAgainError(err) ||
-		goredis.IsClusterDownError(err) || goredis.IsMasterDownError(err) || errors.Is(reasonOf(err), ErrMaxClients)
+		goredis.IsClusterDownError(err) || goredis.IsMasterDownError(err) || errors.Is(reasonOf(err), ErrMaxClients) ||
+		goredis.HasErrorPrefix(err, "BUSY ") // a script runs, or a function
 }
 
 func isWrongType(err error) bool { return goredis.HasErrorPrefix(err, "WRONGTYPE") }

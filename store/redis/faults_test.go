@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -116,5 +117,49 @@ func TestErrorsShowNoAPIKey(t *testing.T) {
 			t.Errorf("%v", err)
 		}
 		t.Log(err)
+	}
+}
+
+// An answer that comes among others of one round trip is that of its own command.
+func TestARefusalAmongAnswers(t *testing.T) {
+	srv := redisserver.Start(t)
+	fill(t, client(t, srv.URI), mixed(60)...)
+	o := redis.SourceOptions{Request: layout.Request{Now: now}, PageSize: 25}
+	want := shown(readAll(t, open(t, redis.Options{URI: srv.URI}).Source(o)).items)
+	for _, refusal := range []struct {
+		text   string
+		reason error // nil where it is tried again
+	}{
+		{"LOADING Redis is loading the dataset in memory", nil},
+		{"BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.", nil},
+		{"MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.", nil},
+		{"ERR max number of clients reached", nil},
+		{"NOPERM No permissions to access a key", redis.ErrKeys},
+		{"OOM command not allowed when used memory > 'maxmemory'.", redis.ErrMemory},
+	} {
+		for _, name := range []string{"SCAN", "INFO", "GETRANGE", "EXISTS", "HGETALL", "PTTL"} {
+			for _, nth := range []int32{1, 7} {
+				var opened atomic.Bool
+				var asked atomic.Int32
+				p := redisproxy.Start(t, srv.Addr, redisproxy.Options{Instead: func(c redisproxy.Command) string {
+					if opened.Load() && c.Name == name && asked.Add(1) == nth {
+						return "-" + refusal.text + "\r\n"
+					}
+					return ""
+				}})
+				s := open(t, redis.Options{URI: p.URI})
+				opened.Store(true)
+				r, err := during(t, t.Context(), s.Source(o), func() {})
+				switch {
+				case asked.Load() < nth: // the command is not sent as often
+				case !errors.Is(err, refusal.reason):
+					t.Errorf("%s, %s %d: %v", refusal.text, name, nth, err)
+				case err == nil:
+					if diff := cmp.Diff(want, shown(r.items)); diff != "" {
+						t.Errorf("%s, %s %d: %s", refusal.text, name, nth, diff)
+					}
+				}
+			}
+		}
 	}
 }

@@ -29,8 +29,9 @@ type Hook func(Command) (act func())
 // Options says how the proxy behaves from its start.
 type Options struct {
 	Hook    Hook
-	After   func(Command) // is told once the answer to a command has passed, of one at a time
-	Dribble bool          // pass one byte at a time, both ways
+	After   func(Command)        // is told once the answer to a command has passed, of one at a time
+	Instead func(Command) string // what passes in place of the answer, such as "-ERR no\r\n"; empty for the answer
+	Dribble bool                 // pass one byte at a time, both ways
 }
 
 // Proxy is a running proxy.
@@ -214,11 +215,20 @@ func (p *Proxy) passAnswers(server, client net.Conn, waiting *[]Command) {
 		if err != nil {
 			return
 		}
+		var of []Command
 		p.mu.Lock()
 		for p.silent && !p.ended {
 			p.changed.Wait()
 		}
+		if !pushed && len(*waiting) > 0 {
+			of = (*waiting)[:1]
+		}
 		p.mu.Unlock()
+		if p.opts.Instead != nil && len(of) == 1 {
+			if text := p.opts.Instead(of[0]); text != "" {
+				raw = *bytes.NewBufferString(text)
+			}
+		}
 		failed := p.write(client, raw.Bytes()) != nil
 		if !pushed {
 			p.answered(waiting)
