@@ -4,8 +4,9 @@
 // # How a record travels
 //
 // One reader a part of the source delivers pages. What the target cannot hold is taken out of their items, the records
-// are dealt to workers by user, and each worker's sink merges batches of them. A user's records always meet the same
-// worker, so no two writes of one run touch the same document.
+// are put into batches of one kind, and workers, as many at a time as the target's pace asks for, have the sink merge them.
+// A batch waits while another one with a record of the same user and kind is under way, so no two writes of one run touch
+// the same document.
 //
 // # What the target holds already
 //
@@ -24,8 +25,8 @@
 //
 // # Memory
 //
-// At most two batches a worker wait or are being written, and each reader builds one a worker and kind; a batch is at most
-// Options.BatchSize records and about Options.BatchBytes bytes, which only key-value pairs come near. Besides,
-// the figures of at most maxOpenPages pages a part are kept, with about maxOpenBytes of rejected values, and
-// the table of what the target holds.
+// At most maxWaiting batches wait for a worker, these and those that are being written are of at most maxWritingBytes, and
+// each reader builds one a kind; a batch is at most Options.BatchSize records and about Options.BatchBytes bytes, which
+// only key-value pairs come near. Besides, the figures of at most maxOpenPages pages a part are kept, with about
+// maxOpenBytes of rejected values, and the table of what the target holds.
 package migrate

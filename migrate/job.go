@@ -130,13 +130,14 @@ func (j *Job) run(ctx context.Context) error {
 		defer stopSaving()
 		j.tracker.phase("making the target ready")
 		ready := during(&j.waiting.target)
-		if err := j.sink.Begin(reading, j.tracker.keep); err != nil {
-			return interruption(reading, err)
-		}
-		if err := j.learn(reading); err != nil {
-			return interruption(reading, err)
+		err := j.sink.Begin(reading, j.tracker.keep)
+		if err == nil {
+			err = j.learn(reading)
 		}
 		ready()
+		if err != nil {
+			return interruption(reading, err)
+		}
 		j.tracker.phase("copying")
 		if err := j.copy(reading, writing); err != nil {
 			return err
@@ -291,6 +292,7 @@ func (j *Job) readPages(ctx, writing context.Context, tracked *partTracker, writ
 	if flushErr := batches.flush(writing); err == nil {
 		err = flushErr
 	}
+	clock.worked()
 	return err
 }
 
