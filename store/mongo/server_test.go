@@ -491,6 +491,10 @@ func TestErrorsOfAFailover(t *testing.T) {
 		"concern": {{Key: "n", Value: int32(1)}, {Key: "ok", Value: 1.0}, {Key: "writeConcernError", Value: bson.D{
 			{Key: "code", Value: int32(64)}, {Key: "codeName", Value: "WriteConcernTimeout"}, {Key: "errmsg", Value: "waiting for replication timed out"},
 		}}},
+		"concern beside refused documents": {{Key: "n", Value: int32(18)}, {Key: "ok", Value: 1.0}, {Key: "writeErrors", Value: bson.A{
+			bson.D{{Key: "index", Value: int32(3)}, {Key: "code", Value: int32(11000)}, {Key: "errmsg", Value: "E11000 index: _id_ dup key: {}"}},
+			bson.D{{Key: "index", Value: int32(7)}, {Key: "code", Value: int32(121)}, {Key: "errmsg", Value: "refused"}},
+		}}, {Key: "writeConcernError", Value: bson.D{{Key: "code", Value: int32(64)}, {Key: "errmsg", Value: "waiting for replication timed out"}}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -25,6 +25,7 @@ type Command struct {
 	Name     string // "find"
 	Database string
 	Body     bson.D // with documents that came beside it
+	Bytes    int    // of the body without those
 }
 
 // Get returns a field of the body, nil where there is none.
@@ -55,6 +56,10 @@ type Options struct {
 	Router bool
 
 	Hook Hook
+
+	// Lose is asked about every command that the server carried out: where it says so, the connection breaks before the
+	// answer comes.
+	Lose func(Command) bool
 }
 
 // Proxy is a running proxy.
@@ -148,7 +153,7 @@ func (p *Proxy) serve(client, server net.Conn) {
 		}
 		reply := p.own(c)
 		if reply == nil {
-			if reply, err = p.pass(server, c); err != nil {
+			if reply, err = p.pass(server, c); err != nil || p.opts.Lose != nil && p.opts.Lose(c) {
 				return
 			}
 		}
@@ -302,7 +307,7 @@ func parse(message []byte) (c Command, legacy bool, err error) {
 	}
 	switch opcode {
 	case wiremessage.OpMsg:
-		c.Body, err = parseMsg(rest)
+		c.Body, c.Bytes, err = parseMsg(rest)
 	//lint:ignore SA1019 drivers greet in this form, whatever the server
 	case wiremessage.OpQuery:
 		legacy = true
@@ -332,47 +337,46 @@ func parse(message []byte) (c Command, legacy bool, err error) {
 	return c, legacy, nil
 }
 
-func parseMsg(rest []byte) (bson.D, error) {
+func parseMsg(rest []byte) (body bson.D, size int, err error) {
 	flags, rest, ok := wiremessage.ReadMsgFlags(rest)
 	if !ok {
-		return nil, errForm
+		return nil, 0, errForm
 	}
 	if flags&wiremessage.ChecksumPresent != 0 {
 		rest = rest[:len(rest)-4]
 	}
-	var body bson.D
 	beside := bson.D{}
 	for len(rest) > 0 {
 		var kind wiremessage.SectionType
 		if kind, rest, ok = wiremessage.ReadMsgSectionType(rest); !ok {
-			return nil, errForm
+			return nil, 0, errForm
 		}
 		if kind == wiremessage.SingleDocument {
 			doc, after, ok := wiremessage.ReadMsgSectionSingleDocument(rest)
 			if !ok {
-				return nil, errForm
+				return nil, 0, errForm
 			}
 			if err := bson.Unmarshal(doc, &body); err != nil {
-				return nil, err
+				return nil, 0, err
 			}
-			rest = after
+			size, rest = len(doc), after
 			continue
 		}
 		name, docs, after, ok := wiremessage.ReadMsgSectionDocumentSequence(rest)
 		if !ok {
-			return nil, errForm
+			return nil, 0, errForm
 		}
 		list := make(bson.A, len(docs))
 		for i, raw := range docs {
 			var doc bson.D
 			if err := bson.Unmarshal(raw, &doc); err != nil {
-				return nil, err
+				return nil, 0, err
 			}
 			list[i] = doc
 		}
 		beside, rest = append(beside, bson.E{Key: name, Value: list}), after
 	}
-	return append(body, beside...), nil
+	return append(body, beside...), size, nil
 }
 
 func encodeCommand(body bson.D) ([]byte, error) {
