@@ -219,6 +219,7 @@ func (s lookups) reprobe(ctx context.Context, list []*probe) error {
 	var b batch
 	for _, p := range empty {
 		b.ask("exists", p.Key)
+		b.ask("getrange", p.Key, "0", lastOfFirst) // it may have been made only after the first look
 	}
 	var wrong, long []*probe
 	for _, p := range rest {
@@ -232,13 +233,21 @@ func (s lookups) reprobe(ctx context.Context, list []*probe) error {
 	if err := s.send(ctx, lookUp, &b); err != nil {
 		return err
 	}
-	for i, p := range empty {
-		if b.answers[i].n == 1 {
+	var unclear []*probe
+	answers := b.answers
+	for _, p := range empty {
+		exists, again := answers[0].n == 1, &answers[1]
+		answers = answers[2:]
+		switch {
+		case p.take(again, false) == isClear:
+		case p.State != layout.Absent:
+			unclear = append(unclear, p)
+		case exists:
 			p.State, p.loaded = layout.Present, true
 		}
 	}
 	for i, p := range long {
-		p.size = b.answers[len(empty)+i].n
+		p.size = answers[i].n
 		switch {
 		case p.size > layout.MaxValue:
 			p.State, p.Text, p.Type, p.Size = layout.TooLarge, "", "string", p.size
@@ -247,7 +256,10 @@ func (s lookups) reprobe(ctx context.Context, list []*probe) error {
 			p.loaded = true
 		}
 	}
-	return s.describe(ctx, wrong)
+	if err := s.describe(ctx, wrong); err != nil {
+		return err
+	}
+	return s.reprobe(ctx, unclear)
 }
 
 // dropAbsent returns the keys that may exist. Nearly always none does, which one command tells where one server has all

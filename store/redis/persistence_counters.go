@@ -19,12 +19,15 @@ func (p *Persistence) UpdateCounters(
 	key := layout.Counters.Key("")
 	keys := []string{key, layout.CountersNote}
 	_, err := p.store.update(ctx, "change the counters in redis", step{keys: keys, decide: func(ctx context.Context, held lookups) (writes, error) {
-		founds, err := held.read(ctx, keys...)
+		// Both change together: the counters are those of a note that is the same before and after.
+		note, err := held.one(ctx, layout.CountersNote)
 		if err != nil {
 			return nil, err
 		}
-		note := founds[1]
-		// Both were read one after the other, and change together.
+		stored, err := held.one(ctx, key)
+		if err != nil {
+			return nil, err
+		}
 		if again, err := held.one(ctx, note.Key); err != nil || again.Text != note.Text {
 			return nil, cmp.Or(err, errOvertaken)
 		}
@@ -35,7 +38,7 @@ func (p *Persistence) UpdateCounters(
 		if note.State == layout.Present {
 			old = []byte(note.Text)
 		}
-		entry, _ := founds[0].Entry()
+		entry, _ := stored.Entry()
 		set, now, err := decide(entry, old)
 		if err != nil {
 			return nil, asOwn(err)
