@@ -13,6 +13,7 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
+	"github.com/lanyardctl/lanyardctl/internal/exit"
 	"github.com/lanyardctl/lanyardctl/store/storetest/ferretdb"
 	"github.com/lanyardctl/lanyardctl/store/storetest/mongoserver"
 )
@@ -77,7 +78,7 @@ func TestMeasuringACommand(t *testing.T) {
 	command := flag.Args()
 	cmd := exec.Command(command[0], command[1:]...)
 	out, err := cmd.CombinedOutput()
-	if err != nil {
+	if err != nil && cmd.ProcessState.ExitCode() != exit.Rejects {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	t.Logf("%s\npeak=%d", out, cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss)
