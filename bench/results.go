@@ -166,9 +166,6 @@ func (at row) text() string {
 	aim, spread, ours, plain := "", "", [3]string{}, [2]string{}
 	if g := at.Goal; g != nil {
 		aim = "≤ " + figure(g.Value)
-		if g.AtLeast {
-			aim = "≥ " + figure(g.Value)
-		}
 		if g.missed(at.Value, 1) {
 			aim += " !"
 		}

@@ -34,7 +34,6 @@ const (
 	TaskFill     = "fill"      // Redis with Users
 	TaskScan     = "scan"      // Redis
 	TaskLoad     = "load"      // Database with the documents of From
-	TaskRead     = "read"      // Database
 	TaskReadBoth = "read-both" // Redis, then Database
 	TaskOutlines = "outlines"  // what a sweep needs of Database
 	TaskParse    = "parse"     // File, an RDB file
@@ -71,8 +70,6 @@ func (t Task) Run(ctx context.Context) (Result, error) {
 		return Result{Size: size}, err
 	case TaskScan:
 		return measured(func() (int, error) { return scan(ctx, cache) })
-	case TaskRead:
-		return measured(func() (int, error) { return read(ctx, db, nil) })
 	case TaskOutlines:
 		return measured(func() (int, error) { return read(ctx, db, outlines) })
 	case TaskReadBoth:
