@@ -12,15 +12,18 @@ const (
 	headroom = 32 << 20 // by which the heap grows over what is alive on it before garbage is collected
 	least    = 12 << 20 // the same where more is alive
 	aim      = 64 << 20 // what the heap then stays within, as long as least leaves it room
+	limit    = 72 << 20 // of the heap and all that Go needs beside, above which it gives memory back to the system at once
 )
 
 // PaceCollector sets after each collection of garbage when the next one is due: when the heap has grown by the headroom, by
-// less where that would take it beyond its aim, and by a quarter at least. Memory stays bounded by what is alive, unlike with a limit of the whole process,
-// at which Go would do nothing but collect.
+// less where that would take it beyond its aim, and by a quarter at least. Memory stays bounded by what is alive: a limit that does not grow with that would have
+// Go do nothing but collect.
 func PaceCollector() {
 	var again func(*pacer)
 	again = func(p *pacer) {
-		debug.SetGCPercent(percentFor(liveHeap()))
+		live := liveHeap()
+		debug.SetGCPercent(percentFor(live))
+		debug.SetMemoryLimit(limitFor(live))
 		runtime.SetFinalizer(p, again) // which the next collection calls
 	}
 	again(&pacer{})
@@ -42,6 +45,9 @@ func percentFor(live uint64) int {
 	}
 	return int(min(max(room, live/4)*100/live, most))
 }
+
+// limitFor returns the limit of all that Go takes, while so much is alive.
+func limitFor(live uint64) int64 { return int64(max(limit, live+live/2)) }
 
 func liveHeap() uint64 {
 	sample := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}

@@ -16,9 +16,18 @@ func TestTheHeapGrowsByTheHeadroom(t *testing.T) {
 	}
 }
 
+func TestTheLimitGrowsWithWhatIsAlive(t *testing.T) {
+	for mib, want := range map[uint64]int64{0: 72, 40: 72, 64: 96, 1 << 10: 1536} {
+		if got := limitFor(mib<<20) >> 20; got != want {
+			t.Errorf("with %d MiB alive: %d MiB, want %d", mib, got, want)
+		}
+	}
+}
+
 func TestEachCollectionSetsWhenTheNextIsDue(t *testing.T) {
 	before := debug.SetGCPercent(100)
 	defer debug.SetGCPercent(before)
+	defer debug.SetMemoryLimit(debug.SetMemoryLimit(-1))
 	PaceCollector()
 	for range 2 { // the second is set by what the first has left behind
 		debug.SetGCPercent(100)
