@@ -121,6 +121,7 @@ func (k *known) add(documents []record.DocumentDigest) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for _, d := range documents {
+		left := k.left
 		if d.Secret != 0 && !k.addSecret(d) {
 			k.forget(d.Kind)
 		}
@@ -133,7 +134,7 @@ func (k *known) add(documents []record.DocumentDigest) {
 			*s = inDoubt(tag)
 			continue
 		case k.taken >= fill(len(k.slots)):
-			k.left++
+			k.left = left + 1 // once, also where its secret did not fit
 			continue
 		case d.SaysExactly(d.Digest):
 			*s = cut(d.Digest, tag)
@@ -282,7 +283,7 @@ func (j *Job) learnOnce(ctx context.Context) (*known, error) {
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
-	j.report.Unknown, j.report.MemoryForAll = k.left, memoryFor(total+k.left, admitting)
+	j.report.Unknown, j.report.MemoryForAll = k.left, memoryFor(max(total, int64(k.taken)+k.left), admitting)
 	return k, nil
 }
 

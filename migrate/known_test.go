@@ -238,3 +238,25 @@ func TestAnInterruptionEndsTheReadingOfTheTarget(t *testing.T) {
 		t.Errorf("%+v, error %v", report.Kinds[record.KV], err)
 	}
 }
+
+// TestADocumentThatDoesNotFitCountsOnce is about API keys, of which neither the document nor the secret may fit.
+func TestADocumentThatDoesNotFitCountsOnce(t *testing.T) {
+	t.Parallel()
+	const users = 1000
+	var items []record.Item
+	for n := range record.UserID(users) {
+		r := record.Record{Kind: record.APIKeys, User: 94490510688792576 + n, APIKey: fmt.Sprintf("lnyd_%032x", n)}
+		items = append(items, record.Item{Kind: r.Kind, Record: &r})
+	}
+	target := newTarget()
+	o := options(t, &mem.Source{Items: [][]record.Item{items}}, target, nil)
+	mustRun(t, o)
+	o.Target, o.Memory = target.Reader(), 1
+	report := mustRun(t, o)
+	if report.Unknown != users {
+		t.Errorf("%d of %d documents did not fit", report.Unknown, users)
+	}
+	if most := int64(users * 40); report.MemoryForAll > most {
+		t.Errorf("%d bytes hold all, and %d would", report.MemoryForAll, most)
+	}
+}
