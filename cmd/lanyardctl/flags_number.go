@@ -33,7 +33,7 @@ func (a *autoInt) String() string {
 func (a *autoInt) Set(text string) error {
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 1 || n > a.max {
-		return exit.WrongUse(fmt.Sprintf("%s is not a whole number from 1 to %d", typedText(text), a.max), "write the digits alone, such as "+strconv.Itoa(min(4, a.max)))
+		return exit.WrongUse(fmt.Sprintf("%s is not a whole number from 1 to %d", typedText(text), a.max), "write its digits alone")
 	}
 	a.n = n
 	return nil
