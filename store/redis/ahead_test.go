@@ -12,6 +12,7 @@ import (
 	"github.com/lanyardctl/lanyardctl/store/layout"
 	"github.com/lanyardctl/lanyardctl/store/redis"
 	"github.com/lanyardctl/lanyardctl/store/storetest/certs"
+	"github.com/lanyardctl/lanyardctl/store/storetest/redisproxy"
 	"github.com/lanyardctl/lanyardctl/store/storetest/redisserver"
 )
 
@@ -135,5 +136,36 @@ func TestEachWayToConnectReadsTheSame(t *testing.T) {
 	src := s.Source(redis.SourceOptions{Request: layout.Request{Now: now}})
 	if _, err := during(t, context.Background(), src, func() {}); err == nil || !strings.Contains(err.Error(), "WRONGPASS") {
 		t.Errorf("after the password has changed: %v", err)
+	}
+}
+
+// A key that was met while one of another layout stood before it is delivered by that one, also where that is gone by the time
+// at which it is looked at.
+func TestAKeyThatGoesIsNotMissedWithItsSibling(t *testing.T) {
+	const users, first = 60, "lanyard:user_last_seen:"
+	srv := redisserver.Start(t)
+	c := client(t, srv.URI)
+	for i := range users {
+		u := fmt.Sprint(1000000000000000000 + i)
+		fill(t, c, cmd("SET", "lanyard_last_seen:"+u, 1700000000000), cmd("SET", first+u, 1700000000000))
+	}
+	looks := make(map[string]int)
+	p := redisproxy.Start(t, srv.Addr, redisproxy.Options{Hook: func(cmd redisproxy.Command) func() {
+		if cmd.Name != "GETRANGE" || !strings.HasPrefix(cmd.Args[0], first) {
+			return nil
+		}
+		if looks[cmd.Args[0]]++; looks[cmd.Args[0]] != 2 { // first beside the other key, or the other beside it
+			return nil
+		}
+		return func() { _ = c.Del(context.Background(), cmd.Args[0]) }
+	}})
+	s := open(t, redis.Options{URI: p.URI, AllowShrinking: true})
+	r := readAll(t, s.Source(redis.SourceOptions{Request: layout.Request{Now: now}, PageSize: 10}))
+	read := make(map[record.UserID]bool)
+	for _, it := range r.items {
+		read[it.User()] = true
+	}
+	if len(read) != users {
+		t.Errorf("%d of %d users", len(read), users)
 	}
 }

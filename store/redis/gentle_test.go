@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -95,5 +96,20 @@ func TestALongTextIsFetchedWhole(t *testing.T) {
 		if diff := cmp.Diff(text, r.items[0].Rejects[0].Value.Data); diff != "" {
 			t.Errorf("%d bytes: %.300s", size, diff)
 		}
+	}
+}
+
+func TestAScanKeepsToItsRate(t *testing.T) {
+	srv := redisserver.Start(t)
+	var keys [][]any
+	for i := range 1500 {
+		keys = append(keys, cmd("SET", fmt.Sprint("other:", i), "x"))
+	}
+	fill(t, client(t, srv.URI), keys...)
+	src := open(t, redis.Options{URI: srv.URI, MaxRate: 1000}).Source(redis.SourceOptions{Request: layout.Request{Now: now}})
+	begun := time.Now()
+	readAll(t, src)
+	if took := time.Since(begun); took < 950*time.Millisecond { // half a second may have been saved up
+		t.Errorf("1,500 keys took %s", took)
 	}
 }
