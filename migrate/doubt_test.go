@@ -27,6 +27,11 @@ func TestWhatIsInDoubtIsLookedUp(t *testing.T) {
 	nobodys := documentWith(apiKey(3, "a"))
 	nobodys.Identified = false
 	seen := func(time int64) *record.Record { return &record.Record{Kind: record.LastSeen, User: 1, Time: time} }
+	but := func(change func(*record.DocumentDigest)) []record.DocumentDigest {
+		d := documentWith(seen(7))
+		change(&d)
+		return []record.DocumentDigest{d}
+	}
 	var many []record.DocumentDigest
 	for n := range record.UserID(150) {
 		many = append(many, documentWith(apiKey(1+n, fmt.Sprint("key ", n))))
@@ -53,6 +58,9 @@ func TestWhatIsInDoubtIsLookedUp(t *testing.T) {
 		"a key that passed before":              {read(apiKey(1, "a"), apiKey(2, "b")), []page{{apiKey(2, "a")}, {apiKey(1, "a"), seen(7)}}, []bool{false, false}},
 		"a key that passes leaves other kinds":  {read(apiKey(1, "a"), seen(7)), []page{{apiKey(2, "a")}, {seen(7)}}, []bool{true}},
 		"a record that was delivered otherwise": {read(seen(7)), []page{{seen(8)}, {seen(7)}}, []bool{false}},
+		"a time that the app cannot read":       {but(func(d *record.DocumentDigest) { d.Mistyped = true }), []page{{seen(7)}}, []bool{false}},
+		"a document that says more":             {but(func(d *record.DocumentDigest) { d.Complete = false }), []page{{seen(7)}}, []bool{false}},
+		"a document whose user is a number":     {but(func(d *record.DocumentDigest) { d.Numeric = true }), []page{{seen(7)}}, []bool{false}},
 		"more keys than there is room for":      {many, []page{{apiKey(1, "key 0")}}, []bool{false}},
 	} {
 		t.Run(name, func(t *testing.T) {
