@@ -97,3 +97,20 @@ func TestDigestingAllocatesNothing(t *testing.T) {
 		}
 	}
 }
+
+// TestWhatIsNotPlainIsDecoded has documents that the generator seldom makes.
+func TestWhatIsNotPlainIsDecoded(t *testing.T) {
+	user := bson.E{Key: "user_id", Value: alice.String()}
+	for kind, d := range map[record.Kind]bson.D{
+		record.MonitoringSince: {user, {Key: "since", Value: int64(1_700_000_000)}, {Key: "monitoring_since", Value: int64(1_600_000_000)}},
+		record.KV:              {user, {Key: "kv", Value: bson.D{{Key: "a", Value: "x"}, {Key: "a", Value: "y"}}}},
+	} {
+		doc, err := bson.Marshal(d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if checkPlainDigest(t, kind, doc) {
+			t.Errorf("%s %v is taken for plain", kind, bson.Raw(doc))
+		}
+	}
+}
