@@ -172,11 +172,12 @@ func TestTheShortFormJudgesTheBestRunWithoutItsStart(t *testing.T) {
 
 func TestOptions(t *testing.T) {
 	t.Setenv("BENCH_USERS", "500")
+	t.Setenv("BENCH_MONGO", "")
 	o, err := parseOptions([]string{"--turns", "5", "--targets", "ferretdb,mongo"}, io.Discard)
 	if err != nil || fmt.Sprint(o.sizes) != "[500 2000 8000]" || o.turns != 5 || o.targets[targetCounting] || !o.targets[targetMongo] {
 		t.Errorf("%+v, %v", o, err)
 	}
-	for _, args := range []string{"--users 1,x", "--users 0", "--fork-users 1,", "--turns 0", "--targets redis", "more"} {
+	for _, args := range []string{"--users 1,x", "--users 0", "--fork-users 1,", "--turns 0", "--targets redis", "--targets mongo", "--json /nowhere/at/all", "--svg /nowhere/at/all", "more"} {
 		if _, err := parseOptions(strings.Fields(args), io.Discard); err == nil {
 			t.Errorf("%s: no error", args)
 		}

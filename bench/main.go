@@ -24,6 +24,9 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	if err != nil && ctx.Err() != nil {
+		err = errors.New("interrupted") // and not what became of the program that ran
+	}
 	stop()
 	if err != nil && !errors.Is(err, flag.ErrHelp) {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -134,7 +137,27 @@ func parseOptions(args []string, stderr io.Writer) (*options, error) {
 		}
 		o.targets[name] = true
 	}
-	return o, nil
+	if o.mongo == "" && len(o.targets) == 1 && o.targets[targetMongo] {
+		return nil, fmt.Errorf("--targets %s: name the server: BENCH_MONGO=mongodb://...", targetMongo)
+	}
+	return o, o.tryFiles()
+}
+
+// tryFiles fails where a file that is asked for cannot be written, which is better known before all is measured.
+func (o *options) tryFiles() error {
+	for _, path := range []string{o.json, o.svg} {
+		if path == "" {
+			continue
+		}
+		file, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY, 0o644)
+		if err != nil {
+			return err
+		}
+		if err := file.Close(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func parseNumbers(flag, list string) (numbers []int, err error) {
