@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math/bits"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -125,14 +126,7 @@ type clusterNode struct {
 	slots, moving slotSet // a node shows what moves on its own line alone
 }
 
-func (n clusterNode) has(flag string) bool {
-	for _, f := range n.flags {
-		if f == flag {
-			return true
-		}
-	}
-	return false
-}
+func (n clusterNode) has(flag string) bool { return slices.Contains(n.flags, flag) }
 
 // parseNodes reads CLUSTER NODES: lines of id, address, flags, master, ping, pong, epoch, state of the link, and slots.
 func parseNodes(text string) []clusterNode {
