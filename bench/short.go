@@ -11,7 +11,7 @@ import (
 )
 
 // shortUsers is the size of the short form: a run of lanyardctl takes several times as long as its start.
-const shortUsers = 10_000
+const shortUsers = 40_000
 
 // check is what the short form judges: what the runs of lanyardctl take at best, as against the yardstick's best.
 //

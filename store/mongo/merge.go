@@ -71,8 +71,8 @@ func (w *writing) merge(ctx context.Context, indexes []int) (again []int, err er
 	return append(again, there...), err
 }
 
-// decide enters the outcome of each record as if all goes well, and returns the changes that have to be made for it and
-// the values that give way.
+// decide enters the outcome of each record as if all goes well, and returns the changes that have to be made for it, none in
+// a dry run, and the values that give way.
 func (w *writing) decide(ctx context.Context, indexes []int) (changes []decided, superseded []record.Superseded, err error) {
 	all, err := w.readBack(ctx, indexes)
 	if err != nil {
@@ -100,7 +100,9 @@ func (w *writing) decide(ctx context.Context, indexes []int) (changes []decided,
 				w.outcomes[i] = record.Outcome{Status: record.Rejected, Rejects: rejects}
 				continue
 			}
-			changes = append(changes, c)
+			if !w.opts.DryRun {
+				changes = append(changes, c)
+			}
 		}
 		w.outcomes[i] = c.decision.Outcome()
 		superseded = append(superseded, c.decision.Superseded...)
