@@ -138,7 +138,7 @@ func parseOptions(args []string, stderr io.Writer) (*options, error) {
 		o.targets[name] = true
 	}
 	if o.mongo == "" && len(o.targets) == 1 && o.targets[targetMongo] {
-		return nil, fmt.Errorf("--targets %s: name the server: BENCH_MONGO=mongodb://...", targetMongo)
+		return nil, fmt.Errorf("--targets %s: name the server by BENCH_MONGO=mongodb://HOST", targetMongo)
 	}
 	return o, o.tryFiles()
 }
