@@ -135,6 +135,9 @@ func (s *Store) whole(ctx context.Context) error {
 // looks are how many keys of some pages a scan named and how many of those were not there when they were looked at.
 type looks struct{ named, gone int64 }
 
+// many reports whether so many of a page's keys were gone that they were away, and not only removed as a busy Lanyard does.
+func (l looks) many() bool { return l.gone*100 >= l.named*manyPercent }
+
 // countGone counts those of the keys, which a scan named, that were not there when they were looked at. It fails where
 // they are more than a server in use loses in between: they may be back at the next look at all keys. Beside are the pages
 // that were looked at about the same time: what was away for a moment is missing here and there in all of them.
@@ -149,11 +152,11 @@ func (s *Store) countGone(ctx context.Context, what string, keys []*probe, besid
 		}
 	}
 	s.gone.Add(these.gone)
-	all, most := these, these.named
+	all, most, many := these, these.named, these.many()
 	for _, l := range beside {
-		all.named, all.gone, most = all.named+l.named, all.gone+l.gone, max(most, l.named)
+		all.named, all.gone, most, many = all.named+l.named, all.gone+l.gone, max(most, l.named), many || l.many()
 	}
-	if all.gone <= fewKeys || all.gone*100 < most*refusePercent || s.allowShrinking {
+	if all.gone <= fewKeys || all.gone*100 < most*refusePercent || !many || s.allowShrinking {
 		return these, nil
 	}
 	if err := s.whole(ctx); err != nil {

@@ -49,7 +49,9 @@ func (s *source) scanNode(ctx context.Context, sc scanning, yield func(record.Pa
 	var all sync.WaitGroup
 	defer all.Wait()
 	defer stop()
-	all.Go(func() { s.scanAhead(working, sc, pages, &all) })
+	var begun sync.Once
+	first := make(chan struct{}) // closed once the first page was delivered: a look at that alone costs no more
+	all.Go(func() { s.scanAhead(working, sc, pages, first, &all) })
 	at := sc.at
 	var beside []looks
 	for page := range pages {
@@ -73,6 +75,7 @@ func (s *source) scanNode(ctx context.Context, sc scanning, yield func(record.Pa
 		beside = append(beside[max(0, len(beside)-pagesAhead):], looks)
 		page.reading.reuse()
 		s.spares.Put(page.reading)
+		begun.Do(func() { close(first) })
 		at = next
 	}
 	if !at.end {
@@ -81,8 +84,9 @@ func (s *source) scanNode(ctx context.Context, sc scanning, yield func(record.Pa
 	return nil
 }
 
-// scanAhead sends the node's pages to pages, in order. It ends with the last one, one that failed, or ctx.
-func (s *source) scanAhead(ctx context.Context, sc scanning, pages chan<- *ahead, all *sync.WaitGroup) {
+// scanAhead sends the node's pages to pages, in order, those after the first once that was delivered. It ends with the last
+// one, one that failed, or ctx.
+func (s *source) scanAhead(ctx context.Context, sc scanning, pages chan<- *ahead, first <-chan struct{}, all *sync.WaitGroup) {
 	defer close(pages)
 	scanned := int64(0)
 	for cursor, failed := sc.at.cursor, false; !failed; {
@@ -108,6 +112,11 @@ func (s *source) scanAhead(ctx context.Context, sc scanning, pages chan<- *ahead
 			return
 		}
 		if cursor = page.cursor; cursor == 0 {
+			return
+		}
+		select {
+		case <-first:
+		case <-ctx.Done():
 			return
 		}
 	}

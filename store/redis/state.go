@@ -64,6 +64,7 @@ const (
 	allWitnesses  = 4 // say something where none of them is there any more
 	toldPercent   = 10
 	refusePercent = 50
+	manyPercent   = 25 // of a page, where a page of as many keys as refusePercent says is missing in several
 )
 
 // replaced returns why the data are not those of an earlier state, and nothing where they are.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -70,6 +71,9 @@ func (w *wire) do(ctx context.Context, b *batch) error {
 		return b.verdict()
 	case <-ctx.Done():
 		l.fail(net.ErrClosed) // nobody else waits longer for it
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			return &net.OpError{Op: "read", Net: "tcp", Source: l.conn.LocalAddr(), Addr: l.conn.RemoteAddr(), Err: os.ErrDeadlineExceeded}
+		}
 		return ctx.Err()
 	}
 }
