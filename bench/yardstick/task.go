@@ -8,6 +8,8 @@ import (
 	goredis "github.com/redis/go-redis/v9"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/lanyardctl/lanyardctl/internal/process"
 )
 
 // Task is what a process of its own does and measures.
@@ -96,7 +98,7 @@ func (t Task) Run(ctx context.Context) (Result, error) {
 }
 
 func measured(do func() (int, error)) (Result, error) {
-	start, cpu := time.Now(), ownCPU()
+	start, cpu := time.Now(), process.CPUTime()
 	n, err := do()
-	return Result{Seconds: time.Since(start).Seconds(), CPU: (ownCPU() - cpu).Seconds(), Count: n}, err
+	return Result{Seconds: time.Since(start).Seconds(), CPU: (process.CPUTime() - cpu).Seconds(), Count: n}, err
 }

@@ -79,7 +79,7 @@ var rooms = []room{
 	{"store/storetest/...", []string{"*", module + "store/storetest/..."}},
 	{"internal/testtable", []string{module + "store/storetest/ferretdb", module + "store/storetest/mongoserver"}},
 	{"bench", []string{module + "bench/countingserver", module + "bench/yardstick", redisLib, "github.com/dustin/go-humanize"}},
-	{"bench/yardstick", []string{mongoLib + "/...", rdbLib + "/parser", redisLib, syncs + "/..."}},
+	{"bench/yardstick", []string{module + "internal/process", mongoLib + "/...", rdbLib + "/parser", redisLib, syncs + "/..."}},
 	{"bench/countingserver", []string{wireLib + "/...", mongoLib + "/..."}},
 	{"testdata", nil},
 	{"testdata/seed", []string{redisLib}},
