@@ -3,6 +3,7 @@ package migrate
 import (
 	"context"
 	"encoding/binary"
+	"hash/maphash"
 	"math/bits"
 	"sync"
 	"time"
@@ -17,6 +18,7 @@ import (
 // fit, and forgets those of which it is in doubt. A nil known knows nothing.
 type known struct {
 	mu    sync.Mutex
+	seed  maphash.Seed
 	slots []slot // open addressing, by identity and kind
 	taken int
 	kinds record.Kinds // of which documents are known
@@ -29,30 +31,35 @@ type known struct {
 	left int64 // documents that did not fit
 }
 
-// slot is a document: a tag of its identity and kind, which is never zero, and 72 bits of its digest, beside what its place
-// tells of its identity. One without digest is of a document that is in doubt.
-type slot struct {
-	tagged    uint32 // the tag, and eight bits of the digest above it
-	high, low uint32
+// slot is a document: a tag of its identity and kind, which is never zero, and 56 bits that stand for its digest, beside
+// what its place tells of its identity. One without them is of a document that is in doubt.
+type slot [slotBytes]byte
+
+// newSlot returns the slot of a document with a tag, and with what stands for its digest.
+func newSlot(tag, digest uint64) (s slot) {
+	binary.LittleEndian.PutUint64(s[:], digest<<(8*tagBytes)|tag)
+	binary.LittleEndian.PutUint16(s[8:], uint16(digest>>40))
+	return s
 }
 
-func (s *slot) tag() uint64 { return uint64(s.tagged) & tagMask }
+// tag returns zero for a free slot.
+func (s *slot) tag() uint64 { return binary.LittleEndian.Uint64(s[:]) & tagMask }
 
 // inDoubt returns the slot of a document of which nothing is known but that it is there.
-func inDoubt(tag uint64) slot { return slot{tagged: uint32(tag)} }
+func inDoubt(tag uint64) slot { return newSlot(tag, 0) }
 
 const (
-	slotBytes   = 12
+	tagBytes    = 3
+	tagMask     = 1<<(8*tagBytes) - 1
+	slotBytes   = tagBytes + 7
 	secretBytes = 8
-	tagBits     = 24
-	tagMask     = 1<<tagBits - 1
 )
 
 // fill is how much of a table may be taken: above, looking something up takes long, and in a full one it does not end.
-func fill(slots int) int { return slots - slots/10 - 1 }
+func fill(slots int) int { return slots - slots/20 - 1 }
 
 // tableFor returns how many slots a table needs for so many documents, of which an estimate may miss some.
-func tableFor(documents int64) int64 { return documents + documents/8 + 64 }
+func tableFor(documents int64) int64 { return documents + documents/16 + 64 }
 
 // memoryFor returns how many bytes it takes to know so many documents, of which some let users in.
 func memoryFor(documents, admitting int64) int64 {
@@ -64,7 +71,7 @@ func memoryFor(documents, admitting int64) int64 {
 
 // newKnown returns an empty table for about so many documents of the kinds, in at most so much memory.
 func newKnown(documents [record.KindCount]int64, memory int64) *known {
-	k := new(known)
+	k := &known{seed: maphash.MakeSeed()}
 	var total, admitting int64
 	for kind := range record.Kind(record.KindCount) {
 		if n := documents[kind]; n > 0 {
@@ -98,7 +105,7 @@ func (k *known) find(kind record.Kind, hash uint64) (s *slot, tag uint64) {
 	at, tag := k.place(kind, hash)
 	for {
 		s = &k.slots[at]
-		if s.tagged == 0 || s.tag() == tag {
+		if found := s.tag(); found == 0 || found == tag {
 			return s, tag
 		}
 		if at++; at == len(k.slots) {
@@ -107,12 +114,10 @@ func (k *known) find(kind record.Kind, hash uint64) (s *slot, tag uint64) {
 	}
 }
 
-// cut returns a digest as a slot has it, with the tag.
-func cut(d record.Digest, tag uint64) slot {
-	return slot{
-		tagged: uint32(d[0])<<tagBits | uint32(tag),
-		high:   binary.BigEndian.Uint32(d[4:]), low: binary.BigEndian.Uint32(d[8:]),
-	}
+// saying returns the slot of a document that has the digest. A user who makes values up cannot find two that look the
+// same in it, since the seed is another in each run.
+func (k *known) saying(d record.Digest, tag uint64) slot {
+	return newSlot(tag, maphash.Bytes(k.seed, d[:]))
 }
 
 // add takes documents in. Of two of one identity, the app and the sink may read either, and one may have come twice
@@ -130,14 +135,14 @@ func (k *known) add(documents []record.DocumentDigest) {
 		}
 		s, tag := k.find(d.Kind, d.Hash)
 		switch {
-		case s.tagged != 0:
+		case s.tag() != 0:
 			*s = inDoubt(tag)
 			continue
 		case k.taken >= fill(len(k.slots)):
 			k.left = left + 1 // once, also where its secret did not fit
 			continue
 		case d.SaysExactly(d.Digest):
-			*s = cut(d.Digest, tag)
+			*s = k.saying(d.Digest, tag)
 		default:
 			*s = inDoubt(tag)
 		}
@@ -193,7 +198,7 @@ func (k *known) unchanged(items []record.Item) []bool {
 		}
 		hashes[i] = it.Record.Identity().Hash()
 		s, _ := k.find(it.Kind, hashes[i])
-		same[i] = s.tagged != 0
+		same[i] = s.tag() != 0
 	}
 	k.mu.Unlock()
 	digests := make([]record.Digest, len(items))
@@ -207,7 +212,7 @@ func (k *known) unchanged(items []record.Item) []bool {
 	for i, it := range items {
 		if same[i] {
 			s, tag := k.find(it.Kind, hashes[i])
-			if same[i] = *s == cut(digests[i], tag); !same[i] {
+			if same[i] = *s == k.saying(digests[i], tag); !same[i] {
 				*s = inDoubt(tag)
 			}
 		}

@@ -127,7 +127,7 @@ func TestARerunWritesNothingThatTheTargetHolds(t *testing.T) {
 	}{
 		"the table holds all":           {target.Reader(), 1 << 20, 0},
 		"the target is away at first":   {&awayAtFirst{DigestReader: target.Reader()}, 1 << 20, 0},
-		"the table holds a part":        {target.Reader(), 12 * 60, 100 - 53},
+		"the table holds a part":        {target.Reader(), 10 * 60, 100 - 56},
 		"there is no room for any":      {target.Reader(), 1, 100},
 		"the target holds nothing else": {newTarget().Reader(), 1 << 20, 100},
 	} {

@@ -11,13 +11,13 @@ import (
 const (
 	headroom = 32 << 20 // by which the heap grows over what is alive on it before garbage is collected
 	least    = 12 << 20 // the same where more is alive
-	aim      = 64 << 20 // what the heap then stays within, as long as least leaves it room
+	aim      = 58 << 20 // what the heap then stays within, as long as least leaves it room
 	limit    = 72 << 20 // of the heap and all that Go needs beside, above which it gives memory back to the system at once
 )
 
 // PaceCollector sets after each collection of garbage when the next one is due: when the heap has grown by the headroom, by
-// less where that would take it beyond its aim, and by a quarter at least. Memory stays bounded by what is alive: a limit that does not grow with that would have
-// Go do nothing but collect.
+// less where that would take it beyond its aim, and by a quarter at least. Memory stays bounded by what is alive: a limit
+// that does not grow with that would have Go do nothing but collect.
 func PaceCollector() {
 	var again func(*pacer)
 	again = func(p *pacer) {

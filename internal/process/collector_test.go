@@ -8,7 +8,7 @@ import (
 )
 
 func TestTheHeapGrowsByTheHeadroom(t *testing.T) {
-	for mib, want := range map[uint64]int{0: 800, 1: 800, 8: 400, 32: 100, 40: 60, 52: 25, 60: 25, 1 << 10: 25} {
+	for mib, want := range map[uint64]int{0: 800, 1: 800, 8: 400, 32: 81, 40: 45, 52: 25, 60: 25, 1 << 10: 25} {
 		live := mib << 20
 		if got := percentFor(live); got != want {
 			t.Errorf("with %d MiB alive: %d %%, want %d %%", mib, got, want)
