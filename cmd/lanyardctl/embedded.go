@@ -15,6 +15,7 @@ import (
 	"github.com/lanyardctl/lanyardctl/internal/exit"
 	"github.com/lanyardctl/lanyardctl/internal/invocation"
 	"github.com/lanyardctl/lanyardctl/internal/location"
+	"github.com/lanyardctl/lanyardctl/internal/process"
 	"github.com/lanyardctl/lanyardctl/internal/redact"
 	"github.com/lanyardctl/lanyardctl/internal/ui"
 	"github.com/lanyardctl/lanyardctl/store/embedded"
@@ -82,6 +83,7 @@ func (r *commandRun) serveEmbedded(ctx context.Context, start func(context.Conte
 	if opts.Listen == "unix" {
 		opts.Listen = ""
 	}
+	process.LeaveCollector()
 	started := r.waiting(r.streams.places.AwaitedTarget(location.Location{URI: "embedded:" + opts.Dir}))
 	server, err := start(ctx, opts)
 	started()

@@ -1,9 +1,11 @@
 package process
 
 import (
+	"math"
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
+	"sync"
 )
 
 // A run's live heap is small and what it reads is soon garbage, so that Go's default, which lets the heap double, would
@@ -19,14 +21,39 @@ const (
 // less where that would take it beyond its aim, and by a quarter at least. Memory stays bounded by what is alive: a limit
 // that does not grow with that would have Go do nothing but collect.
 func PaceCollector() {
-	var again func(*pacer)
-	again = func(p *pacer) {
-		live := liveHeap()
-		debug.SetGCPercent(percentFor(live))
-		debug.SetMemoryLimit(limitFor(live))
-		runtime.SetFinalizer(p, again) // which the next collection calls
+	pacing.Lock()
+	paced = true
+	pacing.Unlock()
+	pace(&pacer{})
+}
+
+// LeaveCollector ends what PaceCollector began, for a process that is a server, of documents as large as the aim: it takes
+// memory as its work needs it, and does not spend half its time on giving it back.
+func LeaveCollector() {
+	pacing.Lock()
+	defer pacing.Unlock()
+	if paced {
+		paced = false
+		debug.SetGCPercent(100) // Go's default, as is no limit
+		debug.SetMemoryLimit(math.MaxInt64)
 	}
-	again(&pacer{})
+}
+
+var (
+	pacing sync.Mutex // guards paced, and what is set by it
+	paced  bool
+)
+
+func pace(p *pacer) {
+	pacing.Lock()
+	defer pacing.Unlock()
+	if !paced {
+		return
+	}
+	live := liveHeap()
+	debug.SetGCPercent(percentFor(live))
+	debug.SetMemoryLimit(limitFor(live))
+	runtime.SetFinalizer(p, pace) // which the next collection calls
 }
 
 // pacer is what each collection finds to be garbage. An object without a pointer may share its memory with others, and

@@ -1,6 +1,7 @@
 package process
 
 import (
+	"math"
 	"runtime"
 	"runtime/debug"
 	"testing"
@@ -39,5 +40,18 @@ func TestEachCollectionSetsWhenTheNextIsDue(t *testing.T) {
 			}
 			time.Sleep(time.Millisecond)
 		}
+	}
+	LeaveCollector()
+	for range 2 {
+		debug.SetGCPercent(77)
+		runtime.GC()
+		runtime.GC() // by now the finalizer of the first has been called, or will be
+		time.Sleep(10 * time.Millisecond)
+		if set := debug.SetGCPercent(100); set != 77 {
+			t.Errorf("a collection that was left alone has set %d %%", set)
+		}
+	}
+	if limit := debug.SetMemoryLimit(-1); limit != math.MaxInt64 {
+		t.Errorf("a collector that was left alone has a limit of %d", limit)
 	}
 }
