@@ -85,7 +85,7 @@ type dialect interface {
 func (s *Store) recognise(build bson.Raw) error {
 	s.limits = record.Limits{MaxDocument: record.DefaultMaxDocument}
 	if version, ok := ferretDBVersion(build); ok {
-		s.dialect = &ferretDB{}
+		s.dialect = &ferretDB{sortedBytes: sortedBytes}
 		s.info.Server, s.info.Version = "FerretDB", version
 		s.limits.NoDots, s.limits.NoDollars, s.limits.NoNestedArray = true, true, true
 	} else {

@@ -101,6 +101,13 @@ func Scrub(err error) error { return (&Store{members: watch(options.Client())}).
 // SetMaxDocument makes the largest document smaller.
 func (s *Store) SetMaxDocument(n int) { s.limits.MaxDocument = n }
 
+// SetSortedBytes makes what is held to be sorted on FerretDB less.
+func (s *Store) SetSortedBytes(n int) {
+	if d, ok := s.dialect.(*ferretDB); ok {
+		d.sortedBytes = n
+	}
+}
+
 // Value is value, for tests.
 var Value = value
 
@@ -137,6 +144,9 @@ const (
 	SortedLength = sortedLength
 	SortedBytes  = sortedBytes
 )
+
+// ManyRefused is manyRefused, for tests.
+const ManyRefused = manyRefused
 
 // LastIDs returns the _ids of those of the documents that are held to be sorted, and whether others were dropped.
 func LastIDs(documents [][]byte, maxCount, maxBytes int) (ids []string, dropped bool) {

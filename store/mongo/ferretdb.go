@@ -30,6 +30,9 @@ type ferretDB struct {
 	// updating is held around a command with updates.
 	updating sync.Mutex
 
+	// sortedBytes bounds what is held to be sorted.
+	sortedBytes int
+
 	// shortReplies tells that documents were too large for one reply.
 	shortReplies atomic.Bool
 }
@@ -189,10 +192,10 @@ func (f *ferretDB) ofUsers(ctx context.Context, s *Store, collection string, use
 // descending sorts the documents here, some thousands at a time, since the server loads all that it sorts, also where an
 // index has their order. It reads the collection again and again: each time, as many of the last documents that were not
 // delivered as may be held in memory.
-func (*ferretDB) descending(ctx context.Context, s *Store, collection, least, below string, projection bson.D) iter.Seq2[bson.Raw, error] {
+func (f *ferretDB) descending(ctx context.Context, s *Store, collection, least, below string, projection bson.D) iter.Seq2[bson.Raw, error] {
 	return func(yield func(bson.Raw, error) bool) {
 		for more := true; more; {
-			last := lastDocuments{maxCount: sortedLength, maxBytes: sortedBytes}
+			last := lastDocuments{maxCount: sortedLength, maxBytes: f.sortedBytes}
 			for doc, err := range s.stream(ctx, collection, query{filter: idsBetween(least, below), projection: projection}) {
 				if err != nil {
 					yield(nil, err)

@@ -46,11 +46,9 @@ func TestTheLastAreHeld(t *testing.T) {
 func TestChangesThatAreTooManyToSort(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, mongoserver.URI(t))
+	const n, size = 5, 2 << 20
+	f.store.SetSortedBytes(2*size + size/2) // two of them, so the collection is read three times
 	j := f.store.Journal()
-	const n, size = 12, 3 << 20
-	if n*size < 2*mongo.SortedBytes {
-		t.Fatal("they would be held at once")
-	}
 	for seq := range int64(n) {
 		step := record.Step{Collection: record.KVCollection, ID: "x", Before: encoded(t, bson.D{{Key: "a", Value: bson.Binary{Data: bytes.Repeat([]byte{byte(seq)}, size)}}})}
 		if err := j.Append(context.Background(), []record.Change{{Sweep: "s", Seq: seq + 1, Collection: record.KVCollection, Steps: []record.Step{step}}}); err != nil {

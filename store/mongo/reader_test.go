@@ -276,10 +276,10 @@ func TestPagesAreBounded(t *testing.T) {
 	sink := f.sink(record.AllKinds)
 	f.write(sink, &keeper{}, batch...)
 	// Four of these are over what FerretDB can send at once, and one is over what a page may hold.
-	for i := range record.UserID(6) {
+	for i := range record.UserID(4) {
 		f.write(sink, &keeper{}, kv(alice+i, values{"a": strings.Repeat("x", 13<<20)}))
 	}
-	for kind, want := range map[record.Kind][]int{record.LastSeen: {1000, 1000, 500}, record.KV: {1, 1, 1, 1, 1, 1}} {
+	for kind, want := range map[record.Kind][]int{record.LastSeen: {1000, 1000, 500}, record.KV: {1, 1, 1, 1}} {
 		var pages []int
 		seen := make(map[record.UserID]bool)
 		err := f.store.Reader(mongo.ReaderOptions{}).Read(context.Background(), kind, func(page []record.Document) error {

@@ -31,9 +31,18 @@ const (
 func kv(user record.UserID, fields map[string]record.Value) record.Record {
 	r := record.Record{Kind: record.KV, User: user, Fields: make(map[string]record.Field)}
 	for name, v := range fields {
-		r.Fields[name] = record.Field{Value: v, Origin: record.Origin{Key: "lanyard_kv:" + user.String(), Raw: string(record.JSON(v))}}
+		r.Fields[name] = record.Field{Value: v, Origin: record.Origin{Key: "lanyard_kv:" + user.String(), Raw: rawOf(v)}}
 	}
 	return r
+}
+
+// rawOf returns a value as it stands in Redis. Texts of megabytes are of letters alone: to look at each takes the race
+// detector seconds.
+func rawOf(v record.Value) string {
+	if text, ok := v.(string); ok && len(text) >= 1<<20 {
+		return `"` + text + `"`
+	}
+	return string(record.JSON(v))
 }
 
 type values = map[string]record.Value
@@ -681,7 +690,7 @@ func TestServerThatRefusesEverything(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, ferretdb.Start(t).URI)
 	var batch []record.Record
-	for i := range 12 {
+	for i := range mongo.ManyRefused {
 		batch = append(batch, kv(alice+record.UserID(i), values{"n": math.NaN()}))
 	}
 	if _, err := f.sink(record.AllKinds).Write(context.Background(), batch, (&keeper{}).keep); err == nil || !strings.Contains(err.Error(), "every document") {

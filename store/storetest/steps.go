@@ -171,10 +171,9 @@ func mixedSteps(t *testing.T, target DocumentsTarget) {
 	large := target.dateStep(t, 7, target.Put(c, Fields{"_id": "large", "user_id": "7"}), 5)
 	heavy := target.Put(record.UsersCollection, Fields{"_id": "heavy", "big": strings.Repeat("x", 9<<20)})
 	heavier := target.Put(record.UsersCollection, Fields{"_id": "heavier", "bigger": strings.Repeat("x", 9<<20)})
-	large.After = target.Documents.Joined(record.Join{Collection: c, User: 7, Documents: []record.Document{
-		{Raw: large.Before}, target.one(t, record.UsersCollection, heavy), target.one(t, record.UsersCollection, heavier),
-	}}).After
-	elsewhere := record.Step{Collection: record.UsersCollection, ID: heavier, Before: target.one(t, record.UsersCollection, heavier).Raw}
+	users := []record.Document{target.one(t, record.UsersCollection, heavy), target.one(t, record.UsersCollection, heavier)}
+	large.After = target.Documents.Joined(record.Join{Collection: c, User: 7, Documents: append([]record.Document{{Raw: large.Before}}, users...)}).After
+	elsewhere := record.Step{Collection: record.UsersCollection, ID: heavier, Before: users[1].Raw}
 
 	want := []record.StepResult{
 		record.StepRefused, record.StepDone, record.StepNoop, record.StepModified, record.StepDone, record.StepDuplicate, record.StepDone,
