@@ -58,6 +58,7 @@ func TestAClusterWithoutAllSlotsIsAnError(t *testing.T) {
 }
 
 func TestTheErrorNamesTheServerOfAClusterThatIsAway(t *testing.T) {
+	t.Parallel()
 	c := redisserver.StartCluster(t, 3)
 	c.Masters[2].Kill()
 	_, err := redis.Open(context.Background(), redis.Options{URI: c.Masters[0].URI, Timeout: 2 * time.Second})

@@ -58,6 +58,7 @@ func TestACutConnectionLosesNothing(t *testing.T) {
 }
 
 func TestAConnectionThatStaysCutIsUnavailable(t *testing.T) {
+	t.Parallel()
 	srv := redisserver.Start(t)
 	fill(t, client(t, srv.URI), mixed(60)...)
 	p := redisproxy.Start(t, srv.Addr, redisproxy.Options{})
@@ -70,6 +71,7 @@ func TestAConnectionThatStaysCutIsUnavailable(t *testing.T) {
 }
 
 func TestAServerThatIsGoneIsUnavailable(t *testing.T) {
+	t.Parallel()
 	srv := redisserver.Start(t)
 	fill(t, client(t, srv.URI), mixed(60)...)
 	src := open(t, redis.Options{URI: srv.URI}).Source(redis.SourceOptions{Request: layout.Request{Now: now}, PageSize: 25})
@@ -122,6 +124,7 @@ func TestErrorsShowNoAPIKey(t *testing.T) {
 
 // An answer that comes among others of one round trip is that of its own command.
 func TestARefusalAmongAnswers(t *testing.T) {
+	t.Parallel()
 	srv := redisserver.Start(t)
 	fill(t, client(t, srv.URI), mixed(60)...)
 	o := redis.SourceOptions{Request: layout.Request{Now: now}, PageSize: 25}

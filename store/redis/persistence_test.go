@@ -346,6 +346,7 @@ func TestAMessageIsMadeAnewWhereThePairsChangeMeanwhile(t *testing.T) {
 }
 
 func TestAChangeEndsWhereTheServerStaysSilent(t *testing.T) {
+	t.Parallel()
 	srv := redisserver.Start(t)
 	for _, at := range []string{"WATCH", "HGETALL", "EXEC"} {
 		fill(t, client(t, srv.URI), cmd("HSET", "lanyard:user_kv:"+alice, "a", "1"))

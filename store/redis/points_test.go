@@ -108,10 +108,20 @@ func unseen(it record.Item, c *goredis.Client) bool {
 }
 
 func inOrder(items []record.Item) []record.Item {
-	key := func(it record.Item) string { return show(it) + fmt.Sprint(it.Dates) }
-	items = slices.Clone(items)
-	slices.SortFunc(items, func(a, b record.Item) int { return cmp.Compare(key(a), key(b)) })
-	return items
+	type keyed struct {
+		key  string
+		item record.Item
+	}
+	var list []keyed
+	for _, it := range items {
+		list = append(list, keyed{show(it) + fmt.Sprint(it.Dates), it})
+	}
+	slices.SortStableFunc(list, func(a, b keyed) int { return cmp.Compare(a.key, b.key) })
+	var sorted []record.Item
+	for _, k := range list {
+		sorted = append(sorted, k.item)
+	}
+	return sorted
 }
 
 // readPoints reads the users by points, each of the given groups in a call.
@@ -126,6 +136,7 @@ func readPoints(t *testing.T, from record.PointReader, kinds record.Kinds, group
 }
 
 func TestPointsDeliverWhatAScanDelivers(t *testing.T) {
+	t.Parallel()
 	srv := redisserver.Start(t)
 	c := client(t, srv.URI)
 	users := pointUsers()
@@ -237,6 +248,7 @@ func TestAClaimThatIsNamedIsLookedAt(t *testing.T) {
 }
 
 func TestPointsInAClusterAreTheSame(t *testing.T) {
+	t.Parallel()
 	c := redisserver.StartCluster(t, 3)
 	srv := redisserver.Start(t)
 	commands := quirks(rand.New(rand.NewPCG(1, 2)))
