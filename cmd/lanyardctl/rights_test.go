@@ -310,8 +310,21 @@ func refusals(t *testing.T, servers []*redisserver.Server) map[string]int64 {
 	return refused
 }
 
+// rightsOf returns what a server lets the user do.
+func rightsOf(t *testing.T, s *redisserver.Server) string {
+	t.Helper()
+	user, err := redisOf(t, s.URI).Do(context.Background(), "ACL", "GETUSER", "lanyardctl").Result()
+	if err != nil {
+		t.Fatal(err)
+	}
+	rights := user.(map[any]any)
+	commands := strings.Fields(rights["commands"].(string))
+	slices.Sort(commands) // which were given last stand last
+	return fmt.Sprint(commands, rights["keys"], rights["channels"], rights["selectors"])
+}
+
 // TestEachOfTheLeastRightsIsNeeded takes the documented rights away one by one. Each time the command says what is missing,
-// and works again once the line of its hint was run.
+// and the line of its hint gives the documented rights again, under which the command works.
 func TestEachOfTheLeastRightsIsNeeded(t *testing.T) {
 	t.Parallel()
 	server := mongoserver.Start(t)
@@ -324,7 +337,8 @@ func TestEachOfTheLeastRightsIsNeeded(t *testing.T) {
 			for _, command := range slices.Sorted(maps.Keys(rightsCommands)) {
 				c := rightsCommands[command]
 				lines := append([]string{Line(t, c.rights)}, place.extra...)
-				want := runOn(t, place.everybody, target, c.again...)
+				restrict(place.servers, lines...)
+				all := rightsOf(t, place.servers[0])
 				for _, right := range commandsIn(strings.Join(lines, " ")) {
 					restrict(place.servers, append(lines, "ACL SETUSER lanyardctl -"+right[1:])...)
 					refused := runOn(t, place.user, target, c.again...)
@@ -336,9 +350,15 @@ func TestEachOfTheLeastRightsIsNeeded(t *testing.T) {
 					_, hint, _ := strings.Cut(refused.stderr, "let the user run it: ")
 					hint, _, _ = strings.Cut(hint, " (")
 					set(place.servers, hint)
-					if diff := want.sameAs(runOn(t, place.user, target, c.again...)); diff != "" {
-						t.Errorf("%s after %q:\n%s", command, hint, shortened(diff))
+					for _, s := range place.servers {
+						if got := rightsOf(t, s); got != all {
+							t.Errorf("%s after %q: the user has %s, want %s", command, hint, got, all)
+						}
 					}
+				}
+				want := runOn(t, place.everybody, target, c.again...)
+				if diff := want.sameAs(runOn(t, place.user, target, c.again...)); diff != "" {
+					t.Errorf("%s after the last hint:\n%s", command, shortened(diff))
 				}
 			}
 		})
