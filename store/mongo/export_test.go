@@ -139,12 +139,6 @@ func AsReadByMongoDB(step record.Step) bson.D {
 	return (&applying{Store: &Store{dialect: mongoDB{}}}).asRead(step)
 }
 
-// Bounds of what is held to be sorted.
-const (
-	SortedLength = sortedLength
-	SortedBytes  = sortedBytes
-)
-
 // ManyRefused is manyRefused, for tests.
 const ManyRefused = manyRefused
 
