@@ -11,10 +11,10 @@ import (
 // A run's live heap is small and what it reads is soon garbage, so that Go's default, which lets the heap double, would
 // collect all the time.
 const (
-	headroom = 32 << 20 // by which the heap grows over what is alive on it before garbage is collected
-	least    = 12 << 20 // the same where more is alive
-	aim      = 58 << 20 // what the heap then stays within, as long as least leaves it room
-	limit    = 72 << 20 // of the heap and all that Go needs beside, above which it gives memory back to the system at once
+	headroom = 28 << 20 // by which the heap grows over what is alive on it before garbage is collected
+	least    = 11 << 20 // the same where more is alive
+	aim      = 54 << 20 // what the heap then stays within, as long as least leaves it room
+	limit    = 68 << 20 // of the heap and all that Go needs beside, above which it gives memory back to the system at once
 )
 
 // PaceCollector sets after each collection of garbage when the next one is due: when the heap has grown by the headroom, by

@@ -9,7 +9,7 @@ import (
 )
 
 func TestTheHeapGrowsByTheHeadroom(t *testing.T) {
-	for mib, want := range map[uint64]int{0: 800, 1: 800, 8: 400, 32: 81, 40: 45, 52: 25, 60: 25, 1 << 10: 25} {
+	for mib, want := range map[uint64]int{0: 800, 1: 800, 8: 350, 32: 68, 40: 35, 52: 25, 60: 25, 1 << 10: 25} {
 		live := mib << 20
 		if got := percentFor(live); got != want {
 			t.Errorf("with %d MiB alive: %d %%, want %d %%", mib, got, want)
@@ -18,7 +18,7 @@ func TestTheHeapGrowsByTheHeadroom(t *testing.T) {
 }
 
 func TestTheLimitGrowsWithWhatIsAlive(t *testing.T) {
-	for mib, want := range map[uint64]int64{0: 72, 40: 72, 64: 96, 1 << 10: 1536} {
+	for mib, want := range map[uint64]int64{0: 68, 40: 68, 64: 96, 1 << 10: 1536} {
 		if got := limitFor(mib<<20) >> 20; got != want {
 			t.Errorf("with %d MiB alive: %d MiB, want %d", mib, got, want)
 		}
