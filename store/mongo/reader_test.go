@@ -316,7 +316,6 @@ func (w *watched) count(name string) int {
 	return w.names[name]
 }
 
-// TestCountHoldsNoCollection counts without the command for which FerretDB loads all that it counts.
 // watched returns a reader through a client that counts its commands.
 func (f *fixture) watched() (*mongo.Reader, *watched) {
 	f.t.Helper()
@@ -333,6 +332,7 @@ func (f *fixture) watched() (*mongo.Reader, *watched) {
 	return store.Reader(mongo.ReaderOptions{}), w
 }
 
+// TestCountHoldsNoCollection counts without the command for which FerretDB loads all that it counts.
 func TestCountHoldsNoCollection(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, ferretdb.Start(t).URI)
