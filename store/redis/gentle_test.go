@@ -113,30 +113,3 @@ func TestAScanKeepsToItsRate(t *testing.T) {
 		t.Errorf("1,500 keys took %s", took)
 	}
 }
-
-// TestAPairOfAPIKeysIsLookedAtThrice has each half look at itself, and only the one that is met first at the other.
-func TestAPairOfAPIKeysIsLookedAtThrice(t *testing.T) {
-	t.Parallel()
-	const users = 4000
-	srv := redisserver.Start(t)
-	c := client(t, srv.URI)
-	for i := range users {
-		user := fmt.Sprint(94490510688792576 + uint64(i)<<22)
-		fill(t, c, cmd("SET", fmt.Sprintf("api_key:key%d", i), user), cmd("SET", "user_api_key:"+user, fmt.Sprintf("key%d", i)))
-	}
-	store := open(t, redis.Options{URI: srv.URI})
-	fill(t, c, cmd("CONFIG", "RESETSTAT"))
-	got := readAll(t, store.Source(redis.SourceOptions{Request: layout.Request{Now: now}, PageSize: 100}))
-	for _, it := range got.items {
-		if it.Record == nil || len(it.Rejects)+len(it.Notes) > 0 {
-			t.Fatalf("%+v", it)
-		}
-	}
-	if len(got.items) != users {
-		t.Errorf("%d API keys, want %d", len(got.items), users)
-	}
-	// Pages that are under way at a time know nothing of each other, and two pairs may want one place.
-	if n := calls(t, c, "getrange"); n > users*32/10 {
-		t.Errorf("%d look-ups for %d pairs", n, users)
-	}
-}

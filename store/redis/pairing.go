@@ -2,7 +2,6 @@ package redis
 
 import (
 	"context"
-	"slices"
 
 	"github.com/lanyardctl/lanyardctl/record"
 	"github.com/lanyardctl/lanyardctl/store/layout"
@@ -53,14 +52,6 @@ func (r *reading) ownedClaims() []half {
 
 // matchClaims returns the claims that the users' current keys do not decide.
 func (r *reading) matchClaims(ctx context.Context, claims []half, emit bool) (undecided []half, err error) {
-	claims = slices.DeleteFunc(claims, func(c half) bool {
-		_, named := layout.Classify(c.p.Key)
-		known := r.source.paired.take(c.user, named)
-		if known && emit {
-			r.items = append(r.items, layout.Paired(c.user, c.p.Found, layout.Found{}))
-		}
-		return known
-	})
 	current := make([]*probe, len(claims))
 	for i, c := range claims {
 		current[i] = r.want(layout.UserAPIKey, layout.UserAPIKey.Key(c.p.Text))
@@ -81,7 +72,6 @@ func (r *reading) matchClaims(ctx context.Context, claims []half, emit bool) (un
 		case !p.hasWholeText():
 			undecided = append(undecided, c)
 		case p.Text == named:
-			r.source.paired.remember(c.user, named)
 			if emit {
 				r.items = append(r.items, layout.Paired(c.user, c.p.Found, p.Found))
 			}
@@ -117,7 +107,6 @@ func (r *reading) matchCurrent(ctx context.Context, emit bool) (open []half, err
 		case c.p.State == layout.Absent:
 		case !c.p.hasWholeText():
 			open = append(open, c)
-		case r.source.paired.take(c.user, c.p.Text):
 		default:
 			asked = append(asked, c)
 			others = append(others, r.want(layout.APIKey, layout.APIKey.Key(c.p.Text)))
@@ -129,8 +118,6 @@ func (r *reading) matchCurrent(ctx context.Context, emit bool) (open []half, err
 	for i, c := range asked {
 		if owner, ok := others[i].Owner(); !ok || owner != c.user {
 			open = append(open, c)
-		} else {
-			r.source.paired.remember(c.user, c.p.Text)
 		}
 	}
 	return open, nil

@@ -77,7 +77,6 @@ type source struct {
 	pageSize, budget int
 	askTTL           bool
 	undecided        undecided
-	paired           *paired // nil where each half is looked at for its TTL, and for points
 
 	spares sync.Pool // readings of pages that were delivered
 
@@ -94,9 +93,6 @@ type source struct {
 func (s *source) Parts(ctx context.Context) ([]record.Part, error) {
 	if err := s.store.findAllWitnesses(ctx); err != nil {
 		return nil, err
-	}
-	if !s.askTTL {
-		s.paired = newPaired()
 	}
 	parts := make([]record.Part, 0, len(s.nodes))
 	for _, n := range s.nodes {
