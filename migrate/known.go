@@ -83,8 +83,12 @@ func newKnown(documents [record.KindCount]int64, memory int64) *known {
 		}
 	}
 	if admitting > 0 {
-		k.secrets = make([]uint64, max(min(tableFor(admitting), memory/4/secretBytes), 1))
-		memory -= secretBytes * int64(len(k.secrets))
+		size := tableFor(admitting)
+		if memory < memoryFor(total, admitting) {
+			size = max(min(size, memory/4/secretBytes), 1)
+		}
+		k.secrets = make([]uint64, size)
+		memory -= secretBytes * size
 	}
 	k.slots = make([]slot, max(min(tableFor(total), memory/slotBytes), 1))
 	return k

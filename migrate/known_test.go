@@ -259,4 +259,8 @@ func TestADocumentThatDoesNotFitCountsOnce(t *testing.T) {
 	if most := int64(users * 40); report.MemoryForAll > most {
 		t.Errorf("%d bytes hold all, and %d would", report.MemoryForAll, most)
 	}
+	o.Memory = report.MemoryForAll
+	if report := mustRun(t, o); report.Unknown > 0 {
+		t.Errorf("%d of %d documents did not fit %d bytes, which hold all", report.Unknown, users, o.Memory)
+	}
 }
