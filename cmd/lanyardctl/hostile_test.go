@@ -43,8 +43,8 @@ import (
 	"github.com/lanyardctl/lanyardctl/store/storetest/redisserver"
 )
 
-// longText is how many letters a long text of a stranger's has: more than are shown, than fit into the reads of which a long
-// value takes several, and than are read of a refusal.
+// longText is how many letters a long text of a stranger's has in a database: more than are shown, than a value has that is
+// read at once, and than are read of a refusal. Those in files have more.
 const longText = 300 << 10
 
 // hostileMark stands in every hostile text, so that a test can see that one got as far as an output.
