@@ -137,5 +137,5 @@ func (r *reading) probeNew(ctx context.Context, list []*probe) error {
 	if len(fresh) == 0 {
 		return nil
 	}
-	return r.source.store.manyLookups().probe(ctx, fresh, r.source.askTTL)
+	return r.lookups().probe(ctx, fresh, r.source.askTTL)
 }

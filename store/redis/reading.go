@@ -122,38 +122,46 @@ func (r *reading) look(ctx context.Context, keys []string) (held bool, err error
 	return r.pair(ctx, true)
 }
 
+// lookups are those of the page, which find out each time how many keys there are, where one server has all: what is away
+// for a moment is else missed, however much it is.
+func (r *reading) lookups() lookups {
+	l := r.source.store.manyLookups()
+	if r.node == nil || !l.single {
+		return l
+	}
+	ask := l.ask
+	l.ask = func(ctx context.Context, what string, b *batch) error {
+		b.ask("info", "keyspace")
+		if err := ask(ctx, what, b); err != nil {
+			return err
+		}
+		last := len(b.answers) - 1
+		keyspace := b.answers[last].text
+		b.answers = b.answers[:last]
+		return l.sample(ctx, r.node, keyspace)
+	}
+	return l
+}
+
 // lookFirst looks at the keys, and whether those of the groups of siblings exist. At those of a group of which any does it
 // looks, too.
 func (r *reading) lookFirst(ctx context.Context, groups [][]job) error {
 	if r.source.wanted.Dates {
 		r.probes.narrow(layout.DateField)
 	}
-	store := r.source.store
 	var exist []bool
-	keyspace := ""
 	ask := func(b *batch) {
 		for _, group := range groups {
 			askSiblings(b, group)
-		}
-		if r.node != nil && store.single {
-			b.ask("info", "keyspace")
 		}
 	}
 	take := func(answers []answer) {
 		for i := range groups {
 			exist = append(exist, answers[i].n > 0)
 		}
-		if len(answers) > len(groups) {
-			keyspace = answers[len(groups)].text
-		}
 	}
-	if err := store.manyLookups().probeWith(ctx, r.list, r.source.askTTL, ask, take); err != nil {
+	if err := r.lookups().probeWith(ctx, r.list, r.source.askTTL, ask, take); err != nil {
 		return err
-	}
-	if keyspace != "" {
-		if err := store.sample(ctx, r.node, keyspace); err != nil {
-			return err
-		}
 	}
 	looked := len(r.list)
 	for i, group := range groups {
@@ -253,7 +261,7 @@ func (r *reading) claimsOnly(ctx context.Context, keys []string) (held bool, err
 			r.sort(key)
 		}
 	}
-	if err := r.source.store.manyLookups().probe(ctx, r.list, false); err != nil {
+	if err := r.lookups().probe(ctx, r.list, false); err != nil {
 		return false, err
 	}
 	return r.pair(ctx, false)
@@ -340,7 +348,7 @@ func (r *reading) countGeneric() {
 func (r *reading) run(ctx context.Context, flush func([]record.Item) error) error {
 	group, need, size := r.group[:0], r.need[:0], int64(0)
 	work := func() error {
-		if err := r.source.store.manyLookups().load(ctx, need, r.source.budget); err != nil {
+		if err := r.lookups().load(ctx, need, r.source.budget); err != nil {
 			return err
 		}
 		r.items = slices.Grow(r.items, len(group))
