@@ -44,7 +44,7 @@ import (
 )
 
 // longText is how many letters a long text of a stranger's has in a database: more than are shown, than a value has that is
-// read at once, and than are read of a refusal. Those in files have more.
+// read at once, and than are read of a refusal. One in Redis has more, and so have those in files.
 const longText = 300 << 10
 
 // hostileMark stands in every hostile text, so that a test can see that one got as far as an output.
@@ -439,7 +439,7 @@ func (w *hostileWorld) fillRedis(t *testing.T, server *redisserver.Server) {
 	for i, h := range hostileTexts {
 		id := (user + record.UserID(i)).String()
 		if h == hostileLong { // a few of it are enough
-			pipe.Set(ctx, "lanyard_last_seen:"+h, h, 0)
+			pipe.Set(ctx, "lanyard_last_seen:"+h, hostileMegabyte, 0)
 			pipe.HSet(ctx, "lanyard_kv:"+id, h, h)
 			continue
 		}

@@ -28,7 +28,7 @@ func PaceCollector() {
 }
 
 // LeaveCollector ends what PaceCollector began, for a process that is a server, of documents as large as the aim: it takes
-// memory as its work needs it, and does not spend half its time on giving it back.
+// memory as its work needs it, and spends none of its time on giving it back.
 func LeaveCollector() {
 	pacing.Lock()
 	defer pacing.Unlock()
