@@ -47,7 +47,8 @@ type Held struct {
 	// Untyped tells that the app does not find the document of the counters, as it lacks its type, for Metrics.
 	Untyped bool
 
-	// Unmodified tells that the document is still exactly what lanyardctl last wrote, for KV and APIKeys.
+	// Unmodified tells that the document is still exactly what lanyardctl last wrote, and carries the mark of that: those of
+	// KV and APIKeys always do, those that keep a time where a [Mirror] was written, those of Metrics never.
 	Unmodified bool
 
 	// APIKey is the user's key, for APIKeys.
@@ -84,8 +85,9 @@ type Decision struct {
 	RevokeOther bool
 
 	// Mark is the digest of the document's content as it is after the write, where all of it is lanyardctl's work; empty
-	// otherwise.
-	Mark string
+	// otherwise. Adopts tells that the mark is all that is written, as the document says what it should already.
+	Mark   string
+	Adopts bool
 
 	Rejects    []Reject     // the conflicts, where the policy is FailOnConflict
 	Superseded []Superseded // values that give way

@@ -23,6 +23,9 @@ func apply(r Record, held Existing, d Decision) Existing {
 	next := Existing{KeyOwner: held.KeyOwner, Held: Held{
 		Found: true, Unmodified: d.Mark != "", APIKey: held.APIKey, Times: maps.Clone(held.Times), Fields: maps.Clone(held.Fields),
 	}}
+	if d.Adopts {
+		return next
+	}
 	switch r.Kind {
 	case APIKeys:
 		next.APIKey = d.APIKey
@@ -136,6 +139,13 @@ func TestMergingTwiceChangesNothingMore(t *testing.T) {
 
 // TestNothingIsLost is the law that every value of the source and of the target is in the target afterwards, or kept.
 func TestNothingIsLost(t *testing.T) {
+	t.Run("merged", func(t *testing.T) { nothingIsLost(t, genCase, merge) })
+	t.Run("mirrored", func(t *testing.T) { nothingIsLost(t, genMirrored, mirror) })
+}
+
+func nothingIsLost(
+	t *testing.T, genCase func(*rapid.T) (Record, Existing, Policy), merge func(Record, Existing, Policy) (Decision, Existing),
+) {
 	rapid.Check(t, func(t *rapid.T) {
 		r, held, policy := genCase(t)
 		d, after := merge(r, held, policy)

@@ -32,6 +32,7 @@ func (d Document) clone() Document {
 type Options struct {
 	Limits record.Limits
 	Policy record.Policy
+	Mirror bool             // records are merged by [record.Mirror]
 	DryRun bool             // Write answers outcomes and changes nothing
 	Now    func() time.Time // time.Now where nil
 }
@@ -154,10 +155,17 @@ func (s *Store) write(r record.Record, keep record.ArchiveFunc) (record.Outcome,
 	defer s.mu.Unlock()
 	existing := s.existing(r)
 	now := s.opts.Now()
-	d := record.Merge(r, existing, record.TimeBounds(r.Kind, r.User, now), s.opts.Policy)
+	merge := record.Merge
+	if s.opts.Mirror {
+		merge = record.Mirror
+	}
+	d := merge(r, existing, record.TimeBounds(r.Kind, r.User, now), s.opts.Policy)
 	next := s.documents[r.Kind][r.Identity()].clone()
 	next.apply(r, d, now)
 	if rejects := s.opts.Limits.CheckSize(r, next.size(r)); d.Write && rejects != nil {
+		if d.Adopts { // there is no room for the mark, which is all that is missing
+			return record.Outcome{}, nil
+		}
 		return record.Outcome{Status: record.Rejected, Rejects: rejects}, nil
 	}
 	if s.opts.DryRun {
@@ -194,8 +202,12 @@ func (s *Store) existing(r record.Record) record.Existing {
 
 // held returns what the document holds.
 func (d Document) held(kind record.Kind, id record.Identity) record.Held {
+	unmodified := record.Unmodified(d.record(kind, id), d.Mark)
+	if kind.Shape() == record.TimeShape {
+		unmodified = record.UnmodifiedTime(kind, id.User, d.Times, d.Mark)
+	}
 	return record.Held{
-		Found: true, Unmodified: record.Unmodified(d.record(kind, id), d.Mark),
+		Found: true, Unmodified: unmodified,
 		APIKey: d.APIKey, Times: d.Times, Fields: d.Fields, Malformed: d.Junk, Untyped: d.Hidden,
 	}
 }
@@ -217,6 +229,10 @@ func (d Document) size(r record.Record) int { return d.record(r.Kind, r.Identity
 
 // apply carries out a decision on r.
 func (d *Document) apply(r record.Record, decision record.Decision, now time.Time) {
+	d.Mark = decision.Mark
+	if decision.Adopts {
+		return
+	}
 	switch r.Kind.Shape() {
 	case record.TextShape:
 		if decision.Write {
@@ -242,5 +258,4 @@ func (d *Document) apply(r record.Record, decision record.Decision, now time.Tim
 		}
 		d.Junk, d.Hidden = nil, false
 	}
-	d.Mark = decision.Mark
 }
