@@ -81,6 +81,7 @@ type Mergeable interface {
 type MergeOptions struct {
 	Kinds  record.Kinds
 	Policy record.Policy
+	Mirror bool // the target mirrors its source; see [record.Mirror]
 	DryRun bool
 	Notify func(message string)
 }

@@ -92,8 +92,10 @@ func (s *Store) PersistenceAt(now time.Time) *Persistence {
 	return &Persistence{s, func() time.Time { return now }}
 }
 
-// NewDocument is newDocument, for tests.
-var NewDocument = newDocument
+// NewDocument returns r as a new document of its collection.
+func NewDocument(r record.Record, now time.Time) bson.Raw {
+	return appendNewDocument(make([]byte, 0, r.DocumentSize()), r, now, false)
+}
 
 // Scrub is scrub, for tests.
 func Scrub(err error) error { return (&Store{members: watch(options.Client())}).scrub(err) }

@@ -18,7 +18,7 @@ type documentFunc func(dst []byte, index int) []byte
 
 // newDocument is the [documentFunc] of a record that is new as it is.
 func (w *writing) newDocument(dst []byte, index int) []byte {
-	return appendNewDocument(dst, w.batch[index], w.now)
+	return appendNewDocument(dst, w.batch[index], w.now, w.opts.Mirror)
 }
 
 // insert inserts the records' new documents, and returns the records that stand in the target already.

@@ -76,8 +76,9 @@ func schemaOf(kind record.Kind) schema {
 // collectionName returns the name of a kind's collection.
 func collectionName(kind record.Kind) string { return record.CollectionOf(kind).String() }
 
-// marked reports whether documents of the kind carry the digest of what lanyardctl wrote.
-func marked(kind record.Kind) bool { return !kind.Ordered() }
+// marked reports whether new documents of the kind carry the digest of what lanyardctl wrote, where they are of a mirror
+// or not.
+func marked(kind record.Kind, mirror bool) bool { return !kind.Ordered() || mirror && kind.OfUsers() }
 
 // globalType marks the one document of a kind that is nobody's, and is its _id where lanyardctl inserts it.
 const globalType = "global"
@@ -116,19 +117,11 @@ func projection(kind record.Kind) bson.D {
 	for _, name := range about.content {
 		fields = append(fields, bson.E{Key: name, Value: 1})
 	}
-	if marked(kind) {
-		fields = append(fields, bson.E{Key: record.WrittenField, Value: 1})
-	}
-	return fields
-}
-
-// newDocument returns r as a new document of its collection.
-func newDocument(r record.Record, now time.Time) bson.Raw {
-	return appendNewDocument(make([]byte, 0, r.DocumentSize()), r, now)
+	return append(fields, bson.E{Key: record.WrittenField, Value: 1})
 }
 
 // appendNewDocument appends r as a new document of its collection. Its _id is the user id, or [globalType].
-func appendNewDocument(dst []byte, r record.Record, now time.Time) []byte {
+func appendNewDocument(dst []byte, r record.Record, now time.Time, mirror bool) []byte {
 	i, doc := bsoncore.AppendDocumentStart(dst)
 	// Conversions of short texts to a string that nobody keeps take no allocation.
 	var scratch [32]byte
@@ -141,7 +134,7 @@ func appendNewDocument(dst []byte, r record.Record, now time.Time) []byte {
 		doc = bsoncore.AppendStringElement(doc, "type", globalType)
 	}
 	doc = schemaOf(r.Kind).appendContent(doc, r, now)
-	if marked(r.Kind) {
+	if marked(r.Kind, mirror) {
 		digest := r.Digest()
 		doc = appendMark(doc, string(hex.AppendEncode(scratch[:0], digest[:])))
 	}

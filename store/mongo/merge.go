@@ -18,14 +18,31 @@ type decided struct {
 func (w *writing) decideOne(index int, f *found) decided {
 	r := w.batch[index]
 	c := decided{index: index, found: f}
-	c.decision = record.Merge(r, f.existing(r), record.TimeBounds(r.Kind, r.User, w.now), w.policy)
-	if c.decision.Write && f.own != nil {
-		c.patch = schemaOf(r.Kind).patch(f.own, c.decision, w.limits, w.now)
-		if marked(r.Kind) {
-			c.patch.addMark(f.own, c.decision.Mark)
-		}
+	merge := record.Merge
+	if w.opts.Mirror {
+		merge = record.Mirror
+	}
+	c.decision = merge(r, f.existing(r), record.TimeBounds(r.Kind, r.User, w.now), w.policy)
+	if !c.decision.Write || f.own == nil {
+		return c
+	}
+	c.patch = schemaOf(r.Kind).patch(f.own, c.decision, w.limits, w.now)
+	if c.decision.Adopts {
+		c.patch = patch{guard: c.patch.guard}
+	}
+	if r.Kind.OfUsers() {
+		c.patch.addMark(f.own, c.decision.Mark)
+	}
+	if c.decision.Adopts && !w.takes(c) {
+		c.decision = record.Decision{}
 	}
 	return c
+}
+
+// takes reports whether the document that stands can be written to, and still fits with what is added.
+func (w *writing) takes(c decided) bool {
+	_, repeated := repeatedName(c.found.own)
+	return !repeated && w.limits.CheckSize(w.batch[c.index], w.sizeAfter(c)) == nil
 }
 
 // merge reads what the target has for the records, decides, and writes what has to be written. It returns the records
@@ -59,7 +76,7 @@ func (w *writing) merge(ctx context.Context, indexes []int) (again []int, err er
 	}
 	there, err := w.insert(ctx, inserts, func(dst []byte, index int) []byte {
 		if newID[index] {
-			return append(dst, withNewID(newDocument(w.batch[index], w.now))...)
+			return append(dst, withNewID(w.newDocument(nil, index))...)
 		}
 		return w.newDocument(dst, index)
 	})

@@ -14,6 +14,7 @@ import (
 type SinkOptions struct {
 	Kinds  record.Kinds
 	Policy record.Policy
+	Mirror bool             // merge by [record.Mirror]
 	DryRun bool             // look everything up, write nothing, make no index
 	Now    func() time.Time // time.Now where nil
 

@@ -27,13 +27,14 @@ func (s *timeSchema) appendContent(doc []byte, r record.Record, now time.Time) [
 	return doc
 }
 
-func (s *timeSchema) held(_ record.UserID, doc bson.Raw) record.Held {
+func (s *timeSchema) held(user record.UserID, doc bson.Raw) record.Held {
 	h := record.Held{Found: doc != nil, Times: make(map[string]any)}
 	for _, name := range s.content {
 		if v := lookup(doc, name); v.Type != 0 {
 			h.Times[name] = moment(v)
 		}
 	}
+	h.Unmodified = record.UnmodifiedTime(s.kind, user, h.Times, markOf(doc))
 	return h
 }
 
@@ -45,7 +46,7 @@ func (s *timeSchema) outlined(user record.UserID, doc bson.Raw) record.Held {
 }
 
 func (s *timeSchema) patch(doc bson.Raw, d record.Decision, _ record.Limits, now time.Time) patch {
-	p := patch{set: make(bson.D, 0, 2), guard: make(bson.D, 0, len(s.content))}
+	p := patch{set: make(bson.D, 0, 3), guard: make(bson.D, 0, len(s.content))}
 	p.set = append(p.set, bson.E{Key: s.field(), Value: d.Time})
 	if s.updated {
 		p.set = append(p.set, bson.E{Key: "updated_at", Value: bson.NewDateTimeFromTime(now)})
