@@ -17,11 +17,12 @@ import (
 // document says exactly then needs no batch: merging it would change nothing. It knows nothing of a document that does not
 // fit, and forgets those of which it is in doubt. A nil known knows nothing.
 type known struct {
-	mu    sync.Mutex
-	seed  maphash.Seed
-	slots []slot // open addressing, by identity and kind
-	taken int
-	kinds record.Kinds // of which documents are known
+	mu     sync.Mutex
+	seed   maphash.Seed
+	marked bool   // only a document that carries lanyardctl's mark needs nothing
+	slots  []slot // open addressing, by identity and kind
+	taken  int
+	kinds  record.Kinds // of which documents are known
 
 	// secrets are 40 bits of the [record.HashOfText] of what lets users in, with the tag of its document, also by open
 	// addressing; zero is none. What stands in two documents, or would, has to be decided by the sink.
@@ -145,7 +146,7 @@ func (k *known) add(documents []record.DocumentDigest) {
 		case k.taken >= fill(len(k.slots)):
 			k.left = left + 1 // once, also where its secret did not fit
 			continue
-		case d.SaysExactly(d.Digest):
+		case d.SaysExactly(d.Digest) && (d.Unmodified || !k.marked):
 			*s = k.saying(d.Digest, tag)
 		default:
 			*s = inDoubt(tag)
@@ -279,6 +280,7 @@ func (j *Job) learnOnce(ctx context.Context) (*known, error) {
 	j.tracker.phase("reading what the target holds")
 	j.tracker.reading(total)
 	k, now := newKnown(documents, j.opts.Memory), time.Now()
+	k.marked = j.opts.Mirror
 	group, ctx := errgroup.WithContext(ctx)
 	for _, kind := range k.kinds.List() {
 		group.Go(func() error {

@@ -17,6 +17,10 @@ type Options struct {
 	// one by one. Nil tells nothing.
 	Target record.DigestReader
 
+	// Mirror tells that the sink merges by [record.Mirror]: what the target holds without lanyardctl's mark goes to it, too,
+	// to be marked.
+	Mirror bool
+
 	// Memory is about how many bytes what the target holds may take; DefaultMemory where zero.
 	Memory int64
 

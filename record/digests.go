@@ -20,6 +20,9 @@ type DocumentDigest struct {
 	Numeric, Complete, Mistyped bool
 	Digest                      Digest
 
+	// Unmodified is as in [Held].
+	Unmodified bool
+
 	// Secret is, for a document that lets somebody in, the [HashOfText] of what does; zero where there is nothing.
 	Secret uint64
 }
@@ -30,6 +33,7 @@ func (d Document) Digest(now time.Time) DocumentDigest {
 	digest := DocumentDigest{
 		Kind: d.Kind, Hash: HashOf(d.User, d.Name.String()), Identified: d.Identity() != Identity{} || !d.Kind.OfUsers(),
 		Numeric: d.Numeric, Complete: c.Complete, Mistyped: c.Mistyped, Digest: c.Record.Digest(),
+		Unmodified: d.Held.Unmodified,
 	}
 	if d.Numeric {
 		digest.Hash = HashOf(0, d.Name.String())

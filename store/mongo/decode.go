@@ -92,7 +92,7 @@ func owner(doc bson.Raw) (user record.UserID, name string, numeric bool) {
 
 // markOf returns the digest that the document carries, if any.
 func markOf(doc bson.Raw) string {
-	m, _ := lookup(doc, record.WrittenField, "digest").StringValueOK()
+	m, _ := lookup(doc, record.WrittenField, markField).StringValueOK()
 	return m
 }
 

@@ -3,6 +3,7 @@ package mongo
 import (
 	"bytes"
 	"context"
+	"encoding/hex"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -83,7 +84,7 @@ func (d *digester) digest(doc bson.Raw) record.DocumentDigest {
 // other.
 func (d *digester) plain(doc bson.Raw) (digest record.DocumentDigest, ok bool) {
 	about := schemaOf(d.kind).about()
-	var user, content, older bsoncore.Value
+	var user, content, older, mark bsoncore.Value
 	for rest := insideOf(doc); len(rest) > 0; {
 		var name []byte
 		var v bsoncore.Value
@@ -98,6 +99,8 @@ func (d *digester) plain(doc bson.Raw) (digest record.DocumentDigest, ok bool) {
 			at = &content
 		case len(about.content) > 1 && string(name) == about.content[1]:
 			at = &older
+		case string(name) == record.WrittenField:
+			at = &mark
 		default:
 			continue
 		}
@@ -132,7 +135,24 @@ func (d *digester) plain(doc bson.Raw) (digest record.DocumentDigest, ok bool) {
 		}
 	}
 	digest.Digest = d.canonical.Digest()
-	return digest, true
+	digest.Unmodified, ok = d.is(mark, digest.Digest)
+	return digest, ok
+}
+
+// is reports whether a mark, of type zero where there is none, tells the digest; ok is false for what is no mark.
+func (*digester) is(mark bsoncore.Value, digest record.Digest) (is, ok bool) {
+	if mark.Type != bsoncore.TypeEmbeddedDocument {
+		return false, mark.Type == 0
+	}
+	elements := insideOf(mark.Data)
+	if len(elements) == 0 {
+		return false, true
+	}
+	name, v, rest, ok := firstOf(elements)
+	var want [2 * len(digest)]byte
+	hex.Encode(want[:], digest[:])
+	told, _ := text(v)
+	return bytes.Equal(told, want[:]), ok && string(name) == markField && len(rest) == 0
 }
 
 func (*digester) user(v bsoncore.Value) (record.UserID, bool) {

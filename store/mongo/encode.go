@@ -7,16 +7,19 @@ import (
 	"github.com/lanyardctl/lanyardctl/record"
 )
 
+// markField is the field of [record.WrittenField] that is the mark: the digest of what lanyardctl wrote.
+const markField = "digest"
+
 // appendMark appends the field that tells what lanyardctl wrote.
 func appendMark(doc []byte, digest string) []byte {
 	i, doc := bsoncore.AppendDocumentElementStart(doc, record.WrittenField)
-	doc = bsoncore.AppendStringElement(doc, "digest", digest)
+	doc = bsoncore.AppendStringElement(doc, markField, digest)
 	return finish(doc, i)
 }
 
 func mark(digest string) []byte {
 	i, doc := bsoncore.AppendDocumentStart(nil)
-	doc = bsoncore.AppendStringElement(doc, "digest", digest)
+	doc = bsoncore.AppendStringElement(doc, markField, digest)
 	return finish(doc, i)
 }
 
