@@ -89,6 +89,7 @@ type MergeOptions struct {
 // Readable is a target that is read back.
 type Readable interface {
 	record.TargetPointReader
+	record.APIKeyOwners
 
 	// Reader returns what the target holds of the users; of all where none is named.
 	Reader(users []record.UserID) record.TargetReader

@@ -7,6 +7,17 @@ import (
 	"github.com/lanyardctl/lanyardctl/record"
 )
 
+// APIKeyOwners implements [record.APIKeyOwners].
+func (s *Store) APIKeyOwners(ctx context.Context, keys []string) (map[string]record.UserID, error) {
+	owners := make(map[string]record.UserID)
+	for _, d := range (reader{s}).documents(record.APIKeys) {
+		if d.User != 0 && !d.Numeric && slices.Contains(keys, d.Held.APIKey) {
+			owners[d.Held.APIKey] = d.User
+		}
+	}
+	return owners, ctx.Err()
+}
+
 // ReadUsers implements [record.TargetPointReader].
 func (s *Store) ReadUsers(
 	ctx context.Context, kind record.Kind, users []record.UserID, yield func([]record.Document) error,

@@ -55,8 +55,8 @@ type dialect interface {
 	// documents, where so many of the records stand in the target.
 	findsFirst(standing, records int) bool
 
-	// ofUsers streams the documents of a collection whose user_id is one of the texts, and perhaps others.
-	ofUsers(ctx context.Context, s *Store, collection string, users []string, projection bson.D) iter.Seq2[bson.Raw, error]
+	// having streams the documents of a collection that have one of the texts in a field, and perhaps others.
+	having(ctx context.Context, s *Store, collection, field string, texts []string, projection bson.D) iter.Seq2[bson.Raw, error]
 
 	// descending streams the documents of a collection whose _ids are texts from least to below, from the last to the first.
 	descending(ctx context.Context, s *Store, collection, least, below string, projection bson.D) iter.Seq2[bson.Raw, error]
@@ -191,13 +191,13 @@ const lookupsPerDuplicate = 10
 
 func (mongoDB) findsFirst(standing, records int) bool { return standing*lookupsPerDuplicate >= records }
 
-// usersAtOnce is how many users a filter names: about 22 KB of them.
-const usersAtOnce = 1000
+// textsAtOnce is how many texts a filter names: about 22 KB of user ids.
+const textsAtOnce = 1000
 
-func (mongoDB) ofUsers(ctx context.Context, s *Store, collection string, users []string, projection bson.D) iter.Seq2[bson.Raw, error] {
+func (mongoDB) having(ctx context.Context, s *Store, collection, field string, texts []string, projection bson.D) iter.Seq2[bson.Raw, error] {
 	return func(yield func(bson.Raw, error) bool) {
-		for some := range slices.Chunk(users, usersAtOnce) {
-			q := query{filter: ofUsers(some), projection: projection}
+		for some := range slices.Chunk(texts, textsAtOnce) {
+			q := query{filter: havingOne(field, some), projection: projection}
 			for doc, err := range s.stream(ctx, collection, q) {
 				if !yield(doc, err) {
 					return

@@ -181,12 +181,12 @@ func (f *ferretDB) bearing(ctx context.Context, m *matcher) iter.Seq2[bson.Raw, 
 // findsFirst: a lookup may read the whole collection, and an insert that meets a document does not.
 func (*ferretDB) findsFirst(int, int) bool { return false }
 
-// ofUsers reads the whole collection where the users are many: each document would be compared with each of them.
-func (f *ferretDB) ofUsers(ctx context.Context, s *Store, collection string, users []string, projection bson.D) iter.Seq2[bson.Raw, error] {
-	if len(users) > scanWorth {
+// having reads the whole collection where the texts are many: each document would be compared with each of them.
+func (f *ferretDB) having(ctx context.Context, s *Store, collection, field string, texts []string, projection bson.D) iter.Seq2[bson.Raw, error] {
+	if len(texts) > scanWorth {
 		return s.stream(ctx, collection, query{projection: projection})
 	}
-	return f.mongoDB.ofUsers(ctx, s, collection, users, projection)
+	return f.mongoDB.having(ctx, s, collection, field, texts, projection)
 }
 
 // descending sorts the documents here, some thousands at a time, since the server loads all that it sorts, also where an

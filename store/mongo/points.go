@@ -33,19 +33,43 @@ func (s *Store) ReadUsers(
 func (s *Store) documentsOf(
 	ctx context.Context, collection string, users []record.UserID, projection bson.D,
 ) iter.Seq2[bson.Raw, error] {
-	asked := texts(users)
+	return s.having(ctx, collection, "user_id", texts(users), projection)
+}
+
+// having streams the documents of a collection that have one of the texts, which are in order, in a field, as [Store.stream]
+// does.
+func (s *Store) having(
+	ctx context.Context, collection, field string, asked []string, projection bson.D,
+) iter.Seq2[bson.Raw, error] {
 	return func(yield func(bson.Raw, error) bool) {
-		for doc, err := range s.dialect.ofUsers(ctx, s, collection, asked, projection) {
+		for doc, err := range s.dialect.having(ctx, s, collection, field, asked, projection) {
 			if err != nil {
 				yield(nil, err)
 				return
 			}
-			user, _ := lookup(doc, "user_id").StringValueOK()
-			if _, found := slices.BinarySearch(asked, user); found && !yield(doc, nil) {
+			text, _ := lookup(doc, field).StringValueOK()
+			if _, found := slices.BinarySearch(asked, text); found && !yield(doc, nil) {
 				return
 			}
 		}
 	}
+}
+
+// APIKeyOwners implements [record.APIKeyOwners]. The unique index on the field lets no two documents bear one key.
+func (s *Store) APIKeyOwners(ctx context.Context, keys []string) (map[string]record.UserID, error) {
+	field := schemaOf(record.APIKeys).about().secret
+	asked := slices.Compact(slices.Sorted(slices.Values(keys)))
+	projection := bson.D{{Key: "_id", Value: 0}, {Key: "user_id", Value: 1}, {Key: field, Value: 1}}
+	owners := make(map[string]record.UserID, len(asked))
+	for doc, err := range s.having(ctx, collectionName(record.APIKeys), field, asked, projection) {
+		if err != nil {
+			return nil, s.wrap("find the users of API keys in "+collectionName(record.APIKeys), err)
+		}
+		if user, _, numeric := owner(doc); user != 0 && !numeric {
+			owners[lookup(doc, field).StringValue()] = user
+		}
+	}
+	return owners, nil
 }
 
 // texts returns the users as documents have them, each once, in order.
@@ -58,7 +82,7 @@ func texts(users []record.UserID) []string {
 	return slices.Compact(list)
 }
 
-// ofUsers returns the filter on documents of the users, whose ids are texts.
-func ofUsers(users []string) bson.D {
-	return bson.D{{Key: "user_id", Value: bson.D{{Key: "$in", Value: users}}}}
+// havingOne returns the filter on documents that have one of the texts in a field.
+func havingOne(field string, texts []string) bson.D {
+	return bson.D{{Key: field, Value: bson.D{{Key: "$in", Value: texts}}}}
 }

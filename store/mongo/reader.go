@@ -55,7 +55,7 @@ func (h *Reader) Count(ctx context.Context, kind record.Kind) (int64, error) {
 	case !kind.OfUsers():
 		field, filter = "type", bson.D{{Key: "type", Value: globalType}}
 	case len(h.users) > 0:
-		filter = ofUsers(texts(h.users))
+		filter = havingOne("user_id", texts(h.users))
 	}
 	n, err := h.dialect.count(ctx, h.Store, collectionName(kind), field, filter)
 	if err != nil {

@@ -110,7 +110,7 @@ type pending struct {
 // settle notes the faults of those users of whom the app reads nothing else first: it looks into [record.UsersCollection]
 // only where it finds nothing in [record.MonitoringCollection].
 func (l *look) settle(ctx context.Context, s *Store) error {
-	for some := range slices.Chunk(l.pending, usersAtOnce) {
+	for some := range slices.Chunk(l.pending, textsAtOnce) {
 		users := make([]record.UserID, len(some))
 		for i, p := range some {
 			users[i] = p.user
