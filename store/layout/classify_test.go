@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"github.com/lanyardctl/lanyardctl/record"
 )
 
 func TestAKeyIsKnownByItsPrefix(t *testing.T) {
@@ -53,6 +55,31 @@ func TestEveryLayoutFindsItsOwnKeys(t *testing.T) {
 			t.Fatalf("%q is layout %d with id %q, want %d with %q", l.Key(id), got, gotID, l, id)
 		}
 	})
+}
+
+func TestPrefixesAreThoseOfTheKindsAndApart(t *testing.T) {
+	all := Prefixes(record.AllKinds)
+	for i, a := range all {
+		for j, b := range all {
+			if i != j && strings.HasPrefix(a, b) {
+				t.Errorf("%s begins with %s", a, b)
+			}
+		}
+	}
+	n := 0
+	for _, kind := range record.AllKinds.List() {
+		of := Prefixes(record.Kinds(0).With(kind))
+		n += len(of)
+		for _, prefix := range of {
+			l, _ := Classify(prefix)
+			if is, known := l.Kind(); !known || is != kind {
+				t.Errorf("%s is among the prefixes of %s", prefix, kind)
+			}
+		}
+	}
+	if n != len(all) || n != len(Patterns()) {
+		t.Errorf("%d prefixes of single kinds, %d of all, %d patterns", n, len(all), len(Patterns()))
+	}
 }
 
 func TestLayoutsOfAFamilyKeepTheSameInTheSameType(t *testing.T) {

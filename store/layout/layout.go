@@ -54,6 +54,18 @@ func Patterns() []string {
 	return list
 }
 
+// Prefixes returns what the keys of the kinds begin with. None of them begins with another: a server that is asked to tell
+// of keys by their beginnings refuses that.
+func Prefixes(kinds record.Kinds) []string {
+	var list []string
+	for l, prefix := range prefixes {
+		if kind, known := Layout(l).Kind(); known && kinds.Has(kind) {
+			list = append(list, prefix)
+		}
+	}
+	return list
+}
+
 // Classify returns the layout of a Redis key and the text after its prefix: a user id where the layout has one (not
 // checked, see [record.ParseUserID]), for APIKey the API key itself, which is a secret.
 func Classify(key string) (Layout, string) {

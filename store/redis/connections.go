@@ -35,6 +35,18 @@ func (c *connections) cut() {
 	clear(c.open)
 }
 
+// release returns what conn is on. It is not cut any more.
+func (c *connections) release(conn net.Conn) net.Conn {
+	kept, ok := conn.(*connection)
+	if !ok {
+		return conn
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.open, kept.Conn)
+	return kept.Conn
+}
+
 // connection is an open one, with what its server said first.
 type connection struct {
 	net.Conn

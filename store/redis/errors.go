@@ -223,7 +223,7 @@ func temporary(err error) bool {
 	if errors.Is(err, handshake.ErrClientMissing) || errors.Is(err, handshake.ErrClientRefused) {
 		return true
 	}
-	if errors.Is(err, errUnsettled) || errors.Is(err, errNoMaster) || errors.Is(err, ErrNoReplica) {
+	if errors.Is(err, errUnsettled) || errors.Is(err, errNoMaster) || errors.Is(err, ErrNoReplica) || errors.Is(err, ErrFeedEnded) {
 		return true
 	}
 	return isNetwork(err) || errors.Is(err, ErrLoading) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||

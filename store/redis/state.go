@@ -67,8 +67,8 @@ const (
 	manyPercent   = 25 // of a page, where a page of as many keys as refusePercent says is missing in several
 )
 
-// replaced returns why the data are not those of an earlier state, and nothing where they are.
-func (was state) replaced(now state, e evidence) string {
+// succeeded returns by which other server's data those of an earlier state were replaced, and nothing where they were not.
+func (was state) succeeded(now state) string {
 	switch {
 	case now.replica && !was.replica:
 		return "it became a replica of " + now.master
@@ -79,6 +79,14 @@ func (was state) replaced(now state, e evidence) string {
 		return "as a replica, it took all its data anew before it was made a master"
 	case !now.replica && !was.replica && now.before != was.before && strings.Trim(now.before, "0") != "":
 		return "it was a replica in between"
+	}
+	return ""
+}
+
+// replaced returns why the data are not those of an earlier state, and nothing where they are.
+func (was state) replaced(now state, e evidence) string {
+	if why := was.succeeded(now); why != "" {
+		return why
 	}
 	if n := ran(was.flushAll, now.flushAll); n > 0 {
 		return "FLUSHALL ran " + times(n)
