@@ -38,6 +38,9 @@ type Options struct {
 
 	// Notify is told, in words for people, that another process is watched. It is not nil.
 	Notify func(message string)
+
+	// Doing says with each sign of life what the process is at; what it was at first where nil.
+	Doing func() string
 }
 
 // Held is a lease that this process has and keeps alive.
@@ -88,7 +91,7 @@ func Take(ctx context.Context, store record.Leases, name, doing string, o Option
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		h.beat(ctx, cancel)
+		h.beat(ctx, cancel, o.Doing)
 	}()
 	h.stop = func() {
 		cancel(nil)
@@ -125,7 +128,7 @@ func (h *Held) lives(ctx context.Context, l record.Lease, o Options) (bool, erro
 }
 
 // beat shows that the owner lives until ctx ends, which it ends itself where another process has the lease.
-func (h *Held) beat(ctx context.Context, cancel context.CancelCauseFunc) {
+func (h *Held) beat(ctx context.Context, cancel context.CancelCauseFunc, doing func() string) {
 	tick := time.NewTicker(HeartbeatEvery)
 	defer tick.Stop()
 	for {
@@ -136,6 +139,9 @@ func (h *Held) beat(ctx context.Context, cancel context.CancelCauseFunc) {
 		}
 		l := h.Lease
 		l.Heartbeat = time.Now()
+		if doing != nil {
+			l.Doing = doing()
+		}
 		// A target that is away for a moment is the business of those who work on it.
 		if kept, err := h.store.KeepLease(ctx, l); err == nil && !kept {
 			cancel(ErrLost)
