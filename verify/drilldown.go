@@ -11,6 +11,7 @@ import (
 // by.
 type drillDown struct {
 	compare record.CompareOptions
+	each    func(record.Difference) // may be nil
 	buckets buckets
 	wanted  map[int]*figures // by bucket
 
@@ -25,6 +26,7 @@ type drillDown struct {
 func (j *Job) drillDown(ctx context.Context, list []int) (*drillDown, error) {
 	c := &drillDown{
 		compare: j.opts.Compare,
+		each:    j.opts.Each,
 		buckets: buckets(j.opts.Buckets),
 		wanted:  make(map[int]*figures, len(list)),
 		found:   &differences{limit: j.opts.MaxDifferences},
@@ -134,6 +136,11 @@ func (c *drillDown) mindsExtra(s record.Document, e *expected) bool {
 func (c *drillDown) add(bucket int, found ...record.Difference) {
 	c.differ[bucket] = true
 	c.found.add(found...)
+	if c.each != nil {
+		for _, d := range found {
+			c.each(d)
+		}
+	}
 }
 
 // finish tells of the records that met no document.

@@ -30,6 +30,10 @@ type Options struct {
 	// MaxDifferences bounds the list of differences; all are counted.
 	MaxDifferences int
 
+	// Each is called with every difference that is found, in no order, from one goroutine at a time; a pass that begins again
+	// tells some again. It may be nil.
+	Each func(record.Difference)
+
 	// Buckets is how many sums each side is divided into, of 48 bytes each; DefaultBuckets where zero.
 	Buckets int
 
