@@ -84,6 +84,48 @@ func StartProgress(mode string, log *slog.Logger, c *Console, state func() Progr
 	}
 }
 
+// statusEvery is how often a log says how something stands that goes on without an end.
+const statusEvery = time.Minute
+
+// StartStatus is [StartProgress] for what goes on without an end: one line on a terminal, and a line a minute elsewhere.
+func StartStatus(mode string, log *slog.Logger, c *Console, state func() Progress) (stop func(complete bool)) {
+	var view progressView
+	every := statusEvery
+	switch mode {
+	case ProgressNone:
+		return func(bool) {}
+	case ProgressBar:
+		view, every = &statusView{*newPlainView(io.Discard, time.Now(), state()), c}, barEvery
+	default:
+		view = newPlainView(c, time.Now(), state())
+		if log != nil {
+			view = newLogView(log, time.Now(), state())
+		}
+	}
+	ticker := time.NewTicker(every)
+	end := follow(view, ticker.C, time.Now, state)
+	return func(complete bool) {
+		ticker.Stop()
+		end(complete)
+	}
+}
+
+// statusView draws a line on a terminal.
+type statusView struct {
+	plainView
+	console *Console
+}
+
+func (v *statusView) show(now time.Time, p Progress) {
+	v.take(now, p)
+	v.console.draw(p.Phase + ": " + v.state(now, p))
+}
+
+func (v *statusView) end(now time.Time, p Progress, _ bool) {
+	v.show(now, p)
+	v.console.leave()
+}
+
 // follow shows the state at each tick. The returned function shows the last one and returns when nothing runs any more.
 func follow(view progressView, ticks <-chan time.Time, now func() time.Time, state func() Progress) (stop func(complete bool)) {
 	quit, ended := make(chan struct{}), make(chan struct{})
