@@ -5,8 +5,19 @@ package record
 // and is not marked as lanyardctl's, gets the mark. Of all others, and of the counters, Mirror decides as [Merge] does; where a
 // document then says exactly what r says, it gets the mark, too.
 //
-// Mirroring is idempotent, as merging is, and whatever gives way is among the decision's Superseded values.
+// Mirroring is idempotent, as merging is, and whatever gives way is among the decision's Superseded values. Of those that
+// lanyardctl itself wrote they tell so.
 func Mirror(r Record, existing Existing, bounds Bounds, policy Policy) Decision {
+	d := mirror(r, existing, bounds, policy)
+	if existing.Unmodified {
+		for i := range d.Superseded {
+			d.Superseded[i].Mirrored = true
+		}
+	}
+	return d
+}
+
+func mirror(r Record, existing Existing, bounds Bounds, policy Policy) Decision {
 	if t, ok := r.Kind.rules().(*timeKind); ok && existing.Unmodified {
 		return t.follow(merging{r: r, held: existing.Held})
 	}

@@ -60,6 +60,9 @@ type Reject struct {
 	Reason   Reason
 	Detail   string // for people; without the value
 	Value    Bytes
+
+	// Mirrored tells of a superseded value that it is lanyardctl's own copy of what the source held before.
+	Mirrored bool
 }
 
 // At returns r for the named field.

@@ -1,0 +1,241 @@
+package mirror
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/lanyardctl/lanyardctl/record"
+)
+
+// ask has both sides compared soon, since something may have been missed.
+func (j *Job) ask(why string) {
+	j.set(func() { j.asked = why })
+	select {
+	case j.asking <- struct{}{}:
+	default:
+	}
+}
+
+// leastPause is how long the source is left alone between two comparisons, however often something may have been missed.
+const leastPause = time.Second
+
+// holdingPause is the time between two comparisons while something is held back: the data may come back.
+const holdingPause = 30 * time.Second
+
+// besidePause is how long another process has to write what a comparison found.
+const besidePause = 500 * time.Millisecond
+
+// compareAgain copies everything once, and then compares both sides when something may have been missed, and every so often.
+func (j *Job) compareAgain(ctx context.Context) error {
+	if _, err := j.opened(ctx, false); err != nil {
+		return nil
+	}
+	var troubled trouble
+	for !j.copiedAll() {
+		err := j.opts.Copy(ctx)
+		if err == nil {
+			j.set(func() {
+				j.copied = true
+				close(j.newSession) // who waits for the copy looks again
+				j.newSession = make(chan struct{})
+			})
+			break
+		}
+		if errors.Is(err, record.ErrSourceMoved) {
+			err = unavailable{err}
+		}
+		if err := j.endure(ctx, "copy", &troubled, err); err != nil {
+			return j.unlessEnded(ctx, err)
+		}
+	}
+	for {
+		s, err := j.opened(ctx, true)
+		if err != nil {
+			return nil
+		}
+		if err := s.Feed.Barrier(ctx); err != nil { // its session ends
+			if sleep(ctx, pollEvery) != nil {
+				return nil
+			}
+			continue
+		}
+		found, err := j.compare(ctx)
+		if err != nil {
+			if errors.Is(err, record.ErrSourceMoved) || j.current() != s {
+				err = unavailable{err}
+			}
+			if err := j.endure(ctx, "compare", &troubled, err); err != nil {
+				return j.unlessEnded(ctx, err)
+			}
+			continue
+		}
+		j.recovered("comparing", &troubled)
+		if j.opts.UntilCaughtUp {
+			if found.settled() {
+				found.tell(&j.report)
+				return errCaughtUp
+			}
+			if j.opts.Beside && sleep(ctx, besidePause) != nil {
+				return nil
+			}
+			continue
+		}
+		if err := j.pause(ctx, s); err != nil {
+			return nil
+		}
+	}
+}
+
+func (j *Job) unlessEnded(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+// pause waits until both sides have to be compared again.
+func (j *Job) pause(ctx context.Context, s *Session) error {
+	every := j.opts.ReconcileEvery
+	if way, _ := s.Feed.Way(); way == record.Polling {
+		every = j.opts.PollEvery
+	}
+	if j.problems.count(HeldBack) > 0 {
+		every = min(every, holdingPause)
+	}
+	every = every*9/10 + rand.N(every/5+1) // so that many processes do not meet
+	if err := sleep(ctx, min(leastPause, every)); err != nil {
+		return err
+	}
+	timer := time.NewTimer(every)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-timer.C:
+	case <-j.asking:
+	}
+	return nil
+}
+
+// comparison is what a comparison found, and what became of it.
+type comparison struct {
+	differences map[mark]record.Difference // one for each mark
+	fates       map[mark]Fate
+}
+
+// compare compares both sides, marks what differs, and waits until that was worked on.
+func (j *Job) compare(ctx context.Context) (comparison, error) {
+	c := comparison{differences: make(map[mark]record.Difference)}
+	j.set(func() { j.asked, j.comparing = "", true })
+	err := j.compareNow(ctx, &c)
+	j.set(func() {
+		j.comparing = false
+		switch {
+		case err != nil && j.asked == "":
+			j.asked = "a comparison failed"
+		case err == nil:
+			j.reconciled++
+			j.lastTime = time.Now()
+		}
+	})
+	return c, err
+}
+
+func (j *Job) compareNow(ctx context.Context, c *comparison) error {
+	compared, err := j.opts.Compare(ctx, func(d record.Difference) {
+		if k := (mark{kind: d.Kind, user: d.User}); d.User != 0 || !d.Kind.OfUsers() {
+			c.differences[k] = d
+		}
+	})
+	if err != nil {
+		return err
+	}
+	documents := compared.Documents
+	gone, err := j.gone(ctx, documents, c.differences)
+	if err != nil {
+		return err
+	}
+	j.losses.compared(documents, gone)
+	for kind, n := range gone {
+		if !j.opts.AllowShrinking && tooMany(n, documents[kind]) {
+			j.opts.Notify(fmt.Sprintf("the source has nothing any more of %d of %d documents of %s: they stay as they are, until the source has its data again; "+
+				"--allow-shrinking deletes them", n, documents[kind], record.Kind(kind)))
+		}
+	}
+	list := slices.Collect(maps.Keys(c.differences))
+	j.stats.watch(list)
+	j.marks.put(true, list...)
+	j.marks.put(true, j.problems.marks()...) // some may be none any more
+	if err := j.marks.passed(ctx, time.Now()); err != nil {
+		return err
+	}
+	j.set(func() { j.rejects = compared.Rejects })
+	c.fates = j.stats.seen()
+	j.stats.watch(nil)
+	return nil
+}
+
+// gone counts the mirror's own documents of which the source holds nothing, for the kinds of which so many documents are left
+// over that it matters.
+func (j *Job) gone(
+	ctx context.Context, documents [record.KindCount]int64, differences map[mark]record.Difference,
+) (gone [record.KindCount]int64, err error) {
+	var extra [record.KindCount][]record.UserID
+	for k, d := range differences {
+		if d.Type == record.Extra && !d.HasField && k.user != 0 {
+			extra[k.kind] = append(extra[k.kind], k.user)
+		}
+	}
+	for kind, users := range extra {
+		if gone[kind] = int64(len(users)); !tooMany(gone[kind], documents[kind]) {
+			continue
+		}
+		gone[kind] = 0
+		for some := range slices.Chunk(users, mostAtOnce) {
+			err := j.opts.Target.ReadUsers(ctx, record.Kind(kind), some, func(documents []record.Document) error {
+				for _, d := range documents {
+					if d.Held.Unmodified {
+						gone[kind]++
+					}
+				}
+				return nil
+			})
+			if err != nil {
+				return gone, err
+			}
+		}
+	}
+	return gone, nil
+}
+
+// settled reports whether nothing was changed for the comparison, so that it tells how both sides stand.
+func (c comparison) settled() bool {
+	for _, f := range c.fates {
+		if f == Inserted || f == Updated || f == Deleted {
+			return false
+		}
+	}
+	return true
+}
+
+// mostDifferences is how many differences a report names.
+const mostDifferences = 100
+
+// tell enters what stays different into the report of a run that ends.
+func (c comparison) tell(r *Report) {
+	r.Agreed = true
+	for k, f := range c.fates {
+		if f == Conflicted || f == HeldBack {
+			r.Agreed = false
+			r.Total++
+			r.Differences = append(r.Differences, c.differences[k])
+		}
+	}
+	slices.SortFunc(r.Differences, record.Difference.Compare)
+	r.Differences = r.Differences[:min(len(r.Differences), mostDifferences)]
+}
