@@ -45,9 +45,14 @@ func (f *sourceFlags) bind(cmd *cobra.Command, source string) {
 	flags := cmd.Flags()
 	flags.BoolVar(&f.allowEmpty, "allow-empty", false, source+" without any key of Lanyard's is no error")
 	flags.BoolVar(&f.allowShrinking, "allow-shrinking", false, source+" that loses many keys meanwhile is no error")
-	f.maxRate = autoInt{max: mostRate, none: "unbounded"}
-	flags.Var(&f.maxRate, maxRateFlag, "`keys` a second that are read from Redis at most")
+	f.bindRate(cmd)
 	flags.BoolVar(&f.replica, replicaFlag, false, "read from replicas of Redis, which may lag")
+}
+
+// bindRate adds the flag that says how gently a Redis is scanned.
+func (f *sourceFlags) bindRate(cmd *cobra.Command) {
+	f.maxRate = autoInt{max: mostRate, none: "unbounded"}
+	cmd.Flags().Var(&f.maxRate, maxRateFlag, "`keys` a second that are read from Redis at most")
 }
 
 // check fails where a flag about how Redis is read was given for a file.

@@ -121,7 +121,7 @@ func (f metricsFlushFlags) options(p program, now time.Time, flags *pflag.FlagSe
 	if o.layerOptions, err = f.layerFlags.options(p, now, flags, invocation.MetricsFlush); err != nil {
 		return o, err
 	}
-	if o.url, err = location.ResolveMetrics(f.url, p.env); err != nil {
+	if o.url, err = location.ResolveMetrics("--url", f.url, p.env); err != nil {
 		return o, err
 	}
 	if o.endpoint, err = scrape.NewEndpoint(o.url.URI, o.target.Timeout); err != nil {

@@ -231,6 +231,15 @@ func (r *commandRun) startProgress(state func() ui.Progress) (stop func(complete
 	return ui.StartProgress(r.progressMode(), log, r.term, state)
 }
 
+// startStatus shows the state of what goes on without an end, until the returned function is called.
+func (r *commandRun) startStatus(state func() ui.Progress) (stop func(complete bool)) {
+	var log *slog.Logger
+	if r.shows.logFormat == ui.LogJSON {
+		log = r.log
+	}
+	return ui.StartStatus(r.progressMode(), log, r.term, state)
+}
+
 // run does the work of a command, unless the check of its options failed, and returns the error that sets the exit
 // code. Where the run ended before there was anything to report, early returns the report that scripts get of that. It
 // may add to what ended the run.

@@ -11,6 +11,8 @@ const (
 	SweepShow = Sweep + " show"
 	SweepUndo = Sweep + " undo"
 
+	Sync = "sync"
+
 	Status = "status"
 
 	Get      = "get"

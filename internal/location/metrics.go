@@ -12,14 +12,14 @@ const MetricsVariable = "LANYARD_METRICS_URL"
 
 const metricsForm = "http://HOST:4001/metrics"
 
-// ResolveMetrics returns the URL of a running Lanyard's metrics: the flag's, else that of the variable.
-func ResolveMetrics(flag string, env func(string) string) (Location, error) {
-	p := Location{URI: Tidied(flag), From: "--url"}
+// ResolveMetrics returns the URL of a running Lanyard's metrics: what the flag was given, else that of the variable.
+func ResolveMetrics(flag, given string, env func(string) string) (Location, error) {
+	p := Location{URI: Tidied(given), From: flag}
 	if p.URI == "" {
 		p = Location{URI: Tidied(env(MetricsVariable)), From: MetricsVariable}
 	}
 	if p.URI == "" {
-		return p, exit.WrongUse("no URL of Lanyard's metrics is named", "give --url "+metricsForm+", or set "+MetricsVariable)
+		return p, exit.WrongUse("no URL of Lanyard's metrics is named", "give "+flag+" "+metricsForm+", or set "+MetricsVariable)
 	}
 	u, err := parseURI(p, metricsForm)
 	switch {

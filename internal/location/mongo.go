@@ -69,7 +69,7 @@ func (t mongoTarget) Facts() TargetFacts {
 }
 
 // Sink implements [Mergeable].
-func (t mongoTarget) Sink(ctx context.Context, o MergeOptions) (record.Sink, []string, error) {
+func (t mongoTarget) Sink(ctx context.Context, o MergeOptions) (Sink, []string, error) {
 	sink, err := t.Store.Sink(ctx, mongo.SinkOptions{Kinds: o.Kinds, Policy: o.Policy, Mirror: o.Mirror, DryRun: o.DryRun, Notify: o.Notify})
 	if err != nil {
 		return nil, nil, err

@@ -20,6 +20,7 @@ var redisScheme = SourceScheme{
 	Scheme:    Scheme{Schemes: []string{"redis", "rediss", "unix"}, Forms: []string{"redis://", "rediss:// (TLS)", "unix://"}, Check: checkRedis, Awaited: awaitedRedis},
 	Open:      openRedis,
 	OpenStore: openRedisStore,
+	OpenLive:  openRedisLive,
 	Explain:   explainRedis,
 }
 
@@ -52,6 +53,38 @@ func openRedis(ctx context.Context, o SourceOptions) (Source, error) {
 		return redisUsers{source}, nil
 	}
 	return source, nil
+}
+
+// redisLive is an open Redis whose changes are followed.
+type redisLive struct {
+	redisSource
+	at SourceOptions
+}
+
+func openRedisLive(ctx context.Context, o SourceOptions) (Live, error) {
+	store, err := redis.Open(ctx, redis.Options{
+		URI: o.URI, Timeout: o.Timeout, IPv6: o.IPv6, TLS: o.TLS, RetryFor: o.RetryFor, Notify: o.Notify, Points: true,
+	})
+	if err != nil {
+		return nil, explainRedis(err, o)
+	}
+	return redisLive{redisSource{store, o.Request}, o}, nil
+}
+
+// Follow implements [Live].
+func (s redisLive) Follow(ctx context.Context, way record.FeedWay) (record.Feed, error) {
+	feed, err := s.Feed(ctx, redis.FeedOptions{Kinds: s.request.Kinds, Way: way})
+	if err != nil {
+		return nil, explainRedis(err, s.at)
+	}
+	return feed, nil
+}
+
+// PointsWith implements [Live].
+func (s redisLive) PointsWith(keys map[record.UserID][]string) record.PointReader {
+	request := s.request
+	request.Now = time.Time{} // the dates of what comes later are judged by their own time
+	return s.Points(redis.SourceOptions{Request: request, Candidates: keys})
 }
 
 // mostPointUsers is of how many users the keys are looked up; where there are more, every key is looked at.

@@ -44,6 +44,9 @@ type SourceScheme struct {
 	// errors are explained.
 	OpenStore func(context.Context, SourceOptions) (Store, error)
 
+	// OpenLive opens the source to follow its changes. It is nil where there are none, as for a file. Its errors are explained.
+	OpenLive func(context.Context, SourceOptions) (Live, error)
+
 	// Explain gives an error of the source its exit code and the next step. It returns other errors as they are.
 	Explain func(error, SourceOptions) error
 }
@@ -76,6 +79,28 @@ func (r Registry) OpenSource(ctx context.Context, o SourceOptions) (Source, erro
 		return nil, err
 	}
 	return s.Open(ctx, o)
+}
+
+// OpenLive opens the source at the location to follow its changes. Its errors know the exit code and the next step.
+func (r Registry) OpenLive(ctx context.Context, o SourceOptions) (Live, error) {
+	s, err := r.source(o.Location)
+	if err != nil {
+		return nil, err
+	}
+	return s.OpenLive(ctx, o)
+}
+
+// CheckLive fails with a wrong use where the source at the location has no changes to follow.
+func (r Registry) CheckLive(at Location) error {
+	s, err := r.source(at)
+	switch {
+	case err != nil:
+		return err
+	case s.OpenLive == nil:
+		return exit.WrongUse(at.From+" names a file, which does not change",
+			"name the Redis itself, such as redis://localhost:6379, or copy the file once: lanyardctl migrate redis-to-mongo")
+	}
+	return nil
 }
 
 // ExplainSource gives an error of the source its exit code and the next step. It returns other errors as they are.

@@ -55,6 +55,21 @@ type ByUser interface {
 	Scan() record.Source
 }
 
+// Live is a source whose changes can be followed, and of which nothing is scanned.
+type Live interface {
+	record.APIKeyOwners
+	Facts() SourceFacts
+
+	// Follow opens the feed of the changes of what was asked for, in the way that is named, or in the best one there is. Its
+	// errors are explained.
+	Follow(ctx context.Context, way record.FeedWay) (record.Feed, error)
+
+	// PointsWith returns a reader of single users, which looks at API keys beside the users' current ones.
+	PointsWith(keys map[record.UserID][]string) record.PointReader
+
+	Close() error
+}
+
 // SourceFacts are what people are told of an open source.
 type SourceFacts struct {
 	Is       string   // "Redis 7.0.15, master, db 0, 1,234 keys"

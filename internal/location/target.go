@@ -68,13 +68,19 @@ type TargetFacts struct {
 // Mergeable is a target that records are merged into.
 type Mergeable interface {
 	// Sink looks at the target, and returns warnings of what it holds.
-	Sink(ctx context.Context, o MergeOptions) (sink record.Sink, warnings []string, err error)
+	Sink(ctx context.Context, o MergeOptions) (sink Sink, warnings []string, err error)
 
 	Checkpoints() record.Checkpoints
 	Runs() record.Runs
 
 	// WriteHints returns how the target likes to be written to; zero for no liking.
 	WriteHints() (workers, batchSize int)
+}
+
+// Sink merges records, and deletes documents.
+type Sink interface {
+	record.Sink
+	record.Deleter
 }
 
 // MergeOptions say how records are merged.
