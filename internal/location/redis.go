@@ -158,6 +158,9 @@ func explainRedis(err error, at SourceOptions) error {
 			return exit.Failure(err, hint)
 		}
 	}
+	if refused, ok := errors.AsType[*redis.WayError](err); ok {
+		return exit.Failure(err, refused.Hint+"; or leave --changes out, for the best way that the server allows")
+	}
 	user, login := at.login(err)
 	switch {
 	case errors.Is(err, redis.ErrTLSFile):

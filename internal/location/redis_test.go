@@ -2,6 +2,7 @@ package location
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -44,6 +45,15 @@ func TestWhatToDoIsToldWhereAServerTakesNoWrites(t *testing.T) {
 		if known, ok := errors.AsType[*exit.Error](err); !ok || !strings.HasPrefix(known.Hint, want) {
 			t.Errorf("%v: %+v", reason, err)
 		}
+	}
+}
+
+func TestWhatToConfigureIsToldWhereAServerTellsOfNoChanges(t *testing.T) {
+	refused := fmt.Errorf("follow redis 10.0.0.7:6379: %w", &redis.WayError{Reason: redis.ErrNoTracking, Detail: "it is old", Hint: "take another"})
+	err := explainRedis(refused, SourceOptions{Location: Location{From: "REDIS_URI"}})
+	want := "take another; or leave --changes out, for the best way that the server allows"
+	if known, ok := errors.AsType[*exit.Error](err); !ok || known.Hint != want || !errors.Is(err, redis.ErrNoTracking) {
+		t.Errorf("%+v", err)
 	}
 }
 

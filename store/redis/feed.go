@@ -58,10 +58,10 @@ func (e *feedEnd) Unwrap() []error {
 // [record.Feed.Follow] should be called soon: until then, what is told waits in the servers' memory. Servers tell nothing of
 // a key whose time has passed before they have removed it, and of fields of a hash that expire by themselves.
 //
-// Beside INFO, and CLUSTER NODES in a Cluster, a user needs these rights: for tracking +hello and +client|tracking; for
-// notifications +config|get and +psubscribe, with the channels &__keyspace@N__:PREFIX* of the database N and of each prefix
-// of [layout.Prefixes]; for polling none. With +subscribe and &[quietChannel], a server that is tracked limits what it keeps for a
-// reader that is stopped, by client-output-buffer-limit pubsub.
+// Beside what a source needs, the user has these rights: for tracking +ping +client|tracking; for notifications +ping
+// +config|get +psubscribe, and the channels &__keyspace@N__:PREFIX* of the database N and each of [layout.Prefixes]; for polling
+// none. With +subscribe and &lanyardctl:quiet a server that tracks heeds client-output-buffer-limit pubsub, and so
+// keeps no more than that for a reader that was stopped; by default it keeps anything for others.
 func (s *Store) Feed(ctx context.Context, o FeedOptions) (record.Feed, error) {
 	if o.Kinds == 0 {
 		o.Kinds = record.AllKinds

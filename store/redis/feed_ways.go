@@ -71,7 +71,7 @@ func noTracking(command string, o *goredis.Options, err error) error {
 	case !is || temporary(err):
 		return err
 	case reasonOf(err) == ErrPermission:
-		e.Detail, e.Hint = "the user may not run "+command, "ACL SETUSER "+aclUser(o)+" +hello +client|tracking"
+		e.Detail, e.Hint = "the user may not run "+command, "ACL SETUSER "+aclUser(o)+" +client|tracking"
 	default:
 		e.Detail = fmt.Sprintf("the server refuses %s: %s", command, plain(said))
 		e.Hint = "Redis 6 and later know it, unless it is renamed or a proxy is in between"
