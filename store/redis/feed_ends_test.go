@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	diff "github.com/google/go-cmp/cmp"
+
 	"github.com/lanyardctl/lanyardctl/record"
 	"github.com/lanyardctl/lanyardctl/store/redis"
 	"github.com/lanyardctl/lanyardctl/store/storetest/redisserver"
@@ -101,4 +103,131 @@ func TestAReadThatIsGivenUpLeavesAFeedAlone(t *testing.T) {
 		t.Errorf("the read ended with %v", err)
 	}
 	f.barrier(t)
+}
+
+func TestAClusterIsFollowedUntilAnotherServerHasItsSlots(t *testing.T) {
+	t.Parallel()
+	quick := []string{"--cluster-node-timeout", "500", "--repl-diskless-sync-delay", "0", "--cluster-replica-validity-factor", "0", "--notify-keyspace-events", "KA"}
+	c := redisserver.StartCluster(t, 3, quick...)
+	all := c.Client(t)
+	fill(t, all, mixed(60)...)
+	both := func() (list []*follower) {
+		for _, way := range []record.FeedWay{record.Tracking, record.Notifications} {
+			list = append(list, follow(t, open(t, redis.Options{URI: c.URI}), redis.FeedOptions{Way: way}))
+		}
+		return list
+	}
+	list := both()
+	var want []string
+	for i := range 100 { // they are on each of the masters
+		fill(t, all, cmd("SET", fmt.Sprint("lanyard_last_seen:", 1000+i), 1))
+		want = append(want, fmt.Sprint("last_seen ", 1000+i))
+	}
+	for _, f := range list {
+		if d := diff.Diff(want, f.told(t)); d != "" {
+			t.Errorf("-want +told:\n%s", d)
+		}
+	}
+	for _, m := range c.Masters {
+		m.Do("FLUSHALL")
+		for _, f := range list {
+			if got := fmt.Sprint(f.told(t)); !strings.Contains(got, "everything: ran FLUSH") {
+				t.Errorf("told %s", got)
+			}
+		}
+	}
+
+	// Keys that a slot takes with it are told of, and what happens to them there. The feed ends when it has arrived.
+	fill(t, all, mixed(60)...)
+	slot := slotsOf(t, c.Masters[0], 1)[0]
+	c.BeginMove(slot, c.Masters[0], c.Masters[1], -1)
+	for _, f := range list {
+		if got := f.told(t); len(got) == 0 {
+			t.Error("what moved is not told of")
+		}
+	}
+	c.EndMove(slot, c.Masters[0], c.Masters[1])
+	for _, f := range list {
+		f.ends(t, "slots of the Cluster moved")
+	}
+
+	// A master that is followed from now on, with another's slot, is another's.
+	list = both()
+	more := redisserver.Start(t, append([]string{"--cluster-enabled", "yes"}, quick...)...)
+	host, port, _ := strings.Cut(c.Masters[0].Addr, ":")
+	more.Do("CLUSTER", "MEET", host, port)
+	waitUntil(t, "the masters know another", func() bool {
+		for _, m := range append(c.Masters, more) {
+			if !strings.Contains(fmt.Sprint(m.Do("CLUSTER", "INFO")), "cluster_known_nodes:4") || !strings.Contains(fmt.Sprint(m.Do("CLUSTER", "INFO")), "cluster_state:ok") {
+				return false
+			}
+		}
+		return true
+	})
+	slot = slotsOf(t, c.Masters[2], 1)[0]
+	c.BeginMove(slot, c.Masters[2], more, -1)
+	c.EndMove(slot, c.Masters[2], more)
+	for _, f := range list {
+		f.ends(t, "slots of")
+	}
+
+	replica := c.AddReplica(t, c.Masters[0], quick...)
+	list = both()
+	replica.Do("CLUSTER", "FAILOVER", "TAKEOVER")
+	for _, f := range list {
+		f.ends(t, "")
+	}
+	waitUntil(t, "the old master follows", func() bool {
+		return strings.Contains(fmt.Sprint(c.Masters[0].Do("INFO", "replication")), "master_link_status:up")
+	})
+	list = both()
+	replica.Kill()
+	for _, f := range list {
+		f.ends(t, "the connection was closed")
+	}
+}
+
+func TestAFeedEndsWhereSentinelsNameAnotherMaster(t *testing.T) {
+	t.Parallel()
+	master := redisserver.Start(t)
+	host, port, _ := strings.Cut(master.Addr, ":")
+	replica := redisserver.Start(t, "--replicaof", host+" "+port, "--repl-diskless-sync-delay", "0")
+	sentinel := redisserver.StartSentinel(t, "main", master)
+	(&scene{source: replica, admin: client(t, replica.URI), master: master}).inStep(t)
+	waitUntil(t, "the Sentinel knows the replica", func() bool {
+		return strings.Contains(fmt.Sprint(sentinel.Do("SENTINEL", "REPLICAS", "main")), replica.Addr)
+	})
+	uri := sentinel.URI + "?master_name=main"
+	f := follow(t, open(t, redis.Options{URI: uri}), redis.FeedOptions{})
+	fill(t, client(t, master.URI), cmd("HSET", "lanyard_kv:"+alice, "a", 1))
+	if got := f.told(t); len(got) != 1 {
+		t.Errorf("told %q", got)
+	}
+	waitUntil(t, "a failover begins", func() bool {
+		return client(t, sentinel.URI).Do(context.Background(), "SENTINEL", "FAILOVER", "main").Err() == nil
+	})
+	f.ends(t, "")
+	t.Log(f.err)
+	f = follow(t, open(t, redis.Options{URI: uri}), redis.FeedOptions{})
+	fill(t, client(t, replica.URI), cmd("HSET", "lanyard_kv:"+alice, "a", 2))
+	if got := f.told(t); len(got) != 1 {
+		t.Errorf("told %q", got)
+	}
+	replica.Kill()
+	f.ends(t, "the connection was closed")
+}
+
+func TestAReplicaThatIsReadIsFollowed(t *testing.T) {
+	t.Parallel()
+	s := replicaOf(t)
+	s.fill(t)
+	f := follow(t, open(t, redis.Options{URI: s.source.URI}), redis.FeedOptions{})
+	write := client(t, s.master.URI)
+	fill(t, write, cmd("HSET", "lanyard_kv:"+alice, "a", 1), cmd("FLUSHDB"))
+	s.inStep(t)
+	if got := f.told(t); len(got) != 2 {
+		t.Errorf("told %q", got)
+	}
+	s.do(t, "REPLICAOF", "NO", "ONE")
+	f.ends(t, "it was made a master")
 }
