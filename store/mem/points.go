@@ -11,8 +11,8 @@ import (
 func (s *Store) APIKeyOwners(ctx context.Context, keys []string) (map[string]record.UserID, error) {
 	owners := make(map[string]record.UserID)
 	for _, d := range (reader{s}).documents(record.APIKeys) {
-		if d.User != 0 && !d.Numeric && slices.Contains(keys, d.Held.APIKey) {
-			owners[d.Held.APIKey] = d.User
+		if key := d.Held.APIKey; key != "" && d.User != 0 && !d.Numeric && slices.Contains(keys, key) {
+			owners[key] = d.User
 		}
 	}
 	return owners, ctx.Err()

@@ -128,7 +128,7 @@ func (f *fixture) target(o storetest.Options) storetest.Target {
 	if o.Before != nil {
 		o.Before(f.put)
 	}
-	sink, err := f.store.Sink(context.Background(), mongo.SinkOptions{Kinds: record.AllKinds, Policy: o.Policy, DryRun: o.DryRun, Now: o.Now})
+	sink, err := f.store.Sink(context.Background(), mongo.SinkOptions{Kinds: record.AllKinds, Policy: o.Policy, Mirror: o.Mirror, DryRun: o.DryRun, Now: o.Now})
 	if err == nil {
 		err = sink.Begin(context.Background(), func([]record.Superseded) error { return nil })
 	}
@@ -136,7 +136,7 @@ func (f *fixture) target(o storetest.Options) storetest.Target {
 		f.t.Fatal(err)
 	}
 	return storetest.Target{
-		Sink: sink, Checkpoints: f.store.Checkpoints(), Reader: f.store.Reader(mongo.ReaderOptions{}), Points: f.store, Deleter: sink,
+		Sink: sink, Checkpoints: f.store.Checkpoints(), Reader: f.store.Reader(mongo.ReaderOptions{}), Points: f.store, Owners: f.store, Deleter: sink,
 		Put: f.put, All: f.all, Drop: f.drop,
 	}
 }
@@ -184,6 +184,9 @@ func (f *fixture) put(kind record.Kind, user record.UserID, d mem.Document) {
 		for name, v := range d.Fields {
 			doc = append(doc, bson.E{Key: name, Value: v})
 		}
+	}
+	if d.Mark != "" {
+		doc = append(doc, bson.E{Key: "lanyardctl", Value: bson.D{{Key: "digest", Value: d.Mark}}})
 	}
 	f.replace(collection(kind), filter, append(filter, doc...))
 }

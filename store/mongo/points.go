@@ -47,8 +47,8 @@ func (s *Store) having(
 				yield(nil, err)
 				return
 			}
-			text, _ := lookup(doc, field).StringValueOK()
-			if _, found := slices.BinarySearch(asked, text); found && !yield(doc, nil) {
+			text, ok := lookup(doc, field).StringValueOK()
+			if _, found := slices.BinarySearch(asked, text); ok && found && !yield(doc, nil) {
 				return
 			}
 		}

@@ -36,7 +36,7 @@ func deleteAll(t failer, target Target, documents []record.Document) ([]record.D
 // deletes deletes documents of which some changed and some went since they were read.
 func deletes(t *testing.T, open Open) {
 	rapid.Check(t, func(rt *rapid.T) {
-		o := Options{Now: clock, DryRun: rapid.IntRange(0, 3).Draw(rt, "dry run") == 0}
+		o := Options{Now: clock, Mirror: rapid.Bool().Draw(rt, "mirror"), DryRun: rapid.IntRange(0, 3).Draw(rt, "dry run") == 0}
 		puts := rapid.SliceOfN(genPut(), 1, 10).Draw(rt, "there")
 		batch := oneKeyEach(rapid.SliceOfN(Records(), 1, 6).Draw(rt, "written"))
 		later := rapid.SliceOfN(genPut(), 0, 4).Draw(rt, "later")

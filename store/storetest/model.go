@@ -13,7 +13,10 @@ import (
 // asInMemory does random things to the target and to one in memory, and compares answers and contents after each.
 func asInMemory(t *testing.T, open Open) {
 	rapid.Check(t, func(rt *rapid.T) {
-		o := Options{Policy: rapid.SampledFrom([]record.Policy{record.FailOnConflict, record.PreferSource, record.PreferTarget}).Draw(rt, "policy"), Now: clock}
+		o := Options{
+			Policy: rapid.SampledFrom([]record.Policy{record.FailOnConflict, record.PreferSource, record.PreferTarget}).Draw(rt, "policy"),
+			Mirror: rapid.Bool().Draw(rt, "mirror"), Now: clock,
+		}
 		before := rapid.SliceOfN(genPut(), 0, 6).Draw(rt, "before")
 		o.Before = func(put func(record.Kind, record.UserID, mem.Document)) {
 			for _, p := range before {
@@ -27,6 +30,9 @@ func asInMemory(t *testing.T, open Open) {
 				p := genPut().Draw(rt, "put")
 				if !keyIsFree(model, p) {
 					continue // two documents with one key are not of the suite
+				}
+				if rapid.Bool().Draw(rt, "in place") {
+					p.document.Mark = model.All(p.kind)[p.user].Mark
 				}
 				model.Put(p.kind, p.user, p.document)
 				target.Put(p.kind, p.user, p.document)

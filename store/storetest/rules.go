@@ -58,6 +58,9 @@ type rule struct {
 
 	short []string // in what the target falls short of the last write before all of them; not compared where nil
 	kept  int      // values of the last write that the target does not take
+
+	// Of a mirror: in the end the document is marked as what lanyardctl wrote, and was created when it was before.
+	mirror, marked, keepsCreated bool
 }
 
 func before(kind record.Kind, user record.UserID, d mem.Document) map[record.Kind]map[record.UserID]mem.Document {
@@ -244,10 +247,10 @@ func (r rule) checkCompared(t *testing.T, target Target, when string, short []st
 	}
 }
 
-func rules(t *testing.T, open Open) {
-	for _, r := range append(rulesOfNoKey(), allRules...) {
+func rules(t *testing.T, open Open, all []rule) {
+	for _, r := range all {
 		t.Run(r.name, func(t *testing.T) {
-			target := open(t, Options{Policy: r.policy, Now: clock, Before: func(put func(record.Kind, record.UserID, mem.Document)) {
+			target := open(t, Options{Policy: r.policy, Mirror: r.mirror, Now: clock, Before: func(put func(record.Kind, record.UserID, mem.Document)) {
 				for kind, documents := range r.before {
 					for user, d := range documents {
 						put(kind, user, d)
@@ -271,6 +274,12 @@ func rules(t *testing.T, open Open) {
 				t.Errorf("the last write superseded %d values, want %d: %v", len(last.Superseded), r.lost, last.Superseded)
 			}
 			got := target.All(r.kind)[r.user]
+			if is := heldIn(got, r.kind, r.user).Unmodified; r.mirror && is != r.marked {
+				t.Errorf("the document is known as what lanyardctl wrote: %v", is)
+			}
+			if created := r.before[r.kind][r.user].CreatedAt; r.keepsCreated && !got.CreatedAt.Equal(created) {
+				t.Errorf("created at %v, not %v", got.CreatedAt, created)
+			}
 			got.Mark, got.CreatedAt = "", r.want.CreatedAt
 			if d := difference(document(r.want), document(got)); d != "" {
 				t.Errorf("the document (-want +got):\n%s", d)

@@ -22,9 +22,11 @@ type Target struct {
 	Checkpoints record.Checkpoints
 	Reader      record.TargetReader
 	Points      record.TargetPointReader
+	Owners      record.APIKeyOwners
 	Deleter     record.Deleter
 
-	// Put replaces a document behind lanyardctl's back, as the app would: with an _id of its own.
+	// Put replaces a document behind lanyardctl's back, as the app would: with an _id of its own. A mark in it is one that
+	// the app left where it was.
 	Put func(record.Kind, record.UserID, mem.Document)
 
 	// All returns all documents of a kind, in the form of store/mem.
@@ -38,6 +40,7 @@ type Target struct {
 // before the sink is made.
 type Options struct {
 	Policy record.Policy
+	Mirror bool
 	DryRun bool
 	Now    func() time.Time
 	Before func(put func(record.Kind, record.UserID, mem.Document))
@@ -51,16 +54,17 @@ var Now = time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)
 
 // Mem opens the target that defines what a target does.
 func Mem(_ testing.TB, o Options) Target {
-	store := mem.New(mem.Options{Policy: o.Policy, DryRun: o.DryRun, Now: o.Now, Limits: record.Limits{MaxDocument: record.DefaultMaxDocument}})
+	store := mem.New(mem.Options{Policy: o.Policy, Mirror: o.Mirror, DryRun: o.DryRun, Now: o.Now, Limits: record.Limits{MaxDocument: record.DefaultMaxDocument}})
 	if o.Before != nil {
 		o.Before(store.Put)
 	}
-	return Target{Sink: store, Checkpoints: store, Reader: store.Reader(), Points: store, Deleter: store, Put: store.Put, All: store.All, Drop: store.Drop}
+	return Target{Sink: store, Checkpoints: store, Reader: store.Reader(), Points: store, Owners: store, Deleter: store, Put: store.Put, All: store.All, Drop: store.Drop}
 }
 
 // Run runs the suite on a target.
 func Run(t *testing.T, open Open) {
-	t.Run("rules", func(t *testing.T) { rules(t, open) })
+	t.Run("rules", func(t *testing.T) { rules(t, open, append(rulesOfNoKey(), allRules...)) })
+	t.Run("rules of a mirror", func(t *testing.T) { rules(t, open, rulesOfMirrors()) })
 	t.Run("as in memory", func(t *testing.T) { asInMemory(t, open) })
 	t.Run("checkpoints", func(t *testing.T) { checkpoints(t, open) })
 	t.Run("dry run", func(t *testing.T) { dryRun(t, open) })
@@ -68,6 +72,7 @@ func Run(t *testing.T, open Open) {
 	t.Run("reading back stops", func(t *testing.T) { readingStops(t, open) })
 	t.Run("what was written is found again", func(t *testing.T) { foundAgain(t, open) })
 	t.Run("some users are read back", func(t *testing.T) { someUsers(t, open) })
+	t.Run("the users of API keys are found", func(t *testing.T) { keyOwners(t, open) })
 	t.Run("documents are deleted as they were read", func(t *testing.T) { deletes(t, open) })
 	t.Run("what was deleted is kept before", func(t *testing.T) { keptBefore(t, open) })
 	t.Run("what somebody changes while it is kept is not deleted", func(t *testing.T) { changedMeanwhile(t, open) })
