@@ -1,6 +1,7 @@
 package countingserver
 
 import (
+	"crypto/rand"
 	"fmt"
 	"slices"
 	"sync"
@@ -11,6 +12,7 @@ import (
 // collection keeps its documents in the order in which they came.
 type collection struct {
 	name string // with the database
+	uuid bson.Binary
 
 	mu        sync.RWMutex
 	written   bool       // so that it exists
@@ -28,7 +30,12 @@ type lookup struct {
 }
 
 func newCollection(name string) *collection {
-	return &collection{name: name, lookups: []*lookup{{field: "_id", name: "_id_", first: make(map[string]int)}}}
+	uuid := make([]byte, 16)
+	_, _ = rand.Read(uuid) // never fails
+	return &collection{
+		name: name, uuid: bson.Binary{Subtype: bson.TypeBinaryUUID, Data: uuid},
+		lookups: []*lookup{{field: "_id", name: "_id_", first: make(map[string]int)}},
+	}
 }
 
 func (c *collection) exists() bool {

@@ -342,10 +342,10 @@ func (s *Server) listCollections(r request) (bson.Raw, error) {
 		return nil, err
 	}
 	var all []bson.Raw
-	for name := range s.collectionsOf(r.database) {
+	for name, c := range s.collectionsOf(r.database) {
 		info := encode(bson.D{
 			{Key: "name", Value: name}, {Key: "type", Value: "collection"}, {Key: "options", Value: bson.D{}},
-			{Key: "info", Value: bson.D{{Key: "readOnly", Value: false}}},
+			{Key: "info", Value: bson.D{{Key: "readOnly", Value: false}, {Key: "uuid", Value: c.uuid}}},
 		})
 		if f.matches(info) {
 			all = append(all, info)

@@ -13,15 +13,15 @@ type filter struct {
 	conditions []condition
 }
 
-// condition is one on a field, or a choice of filters where or is set.
+// condition is one on a field, or on the whole document where there is none, or a choice of filters where or is set.
 type condition struct {
-	field string
+	field string // empty for the whole document
 	test  func(value bson.RawValue, there bool) bool
 	equal []bson.RawValue // the values that it asks for, where it asks for some
 	or    []*filter
 }
 
-// parseFilter reads one as MongoDB does, or fails where it has to do with more than equality, order, type and existence
+// parseFilter reads one as MongoDB does, or fails where it has to do with more than equality, order, type, existence and size
 // of fields.
 func parseFilter(document bson.Raw) (*filter, error) {
 	f := &filter{}
@@ -47,6 +47,12 @@ func parseFilter(document bson.Raw) (*filter, error) {
 			for _, part := range parts {
 				f.conditions = append(f.conditions, part.conditions...)
 			}
+		case name == "$expr":
+			c, err := parseExpression(value)
+			if err != nil {
+				return nil, err
+			}
+			f.conditions = append(f.conditions, c)
 		case strings.HasPrefix(name, "$"):
 			return nil, unknown("the filter " + name)
 		default:
@@ -124,6 +130,9 @@ func parseOperator(field, operator string, operand bson.RawValue) (condition, er
 	switch operator {
 	case "$eq":
 		return equals(field, operand), nil
+	case "$ne":
+		same := equals(field, operand).test
+		return condition{field: field, test: func(v bson.RawValue, there bool) bool { return !same(v, there) }}, nil
 	case "$in":
 		values, err := valuesOf(operand)
 		return equals(field, values...), err
@@ -142,6 +151,47 @@ func parseOperator(field, operator string, operand bson.RawValue) (condition, er
 		return condition{field: field, test: func(v bson.RawValue, there bool) bool { return there && isOfType(v, operand) }}, nil
 	}
 	return condition{}, unknown("the operator " + operator)
+}
+
+// parseExpression reads those by which lanyardctl makes sure that a document, or a field of one, still is what was read:
+// {$eq: [{$cmp: ["$$ROOT", {$literal: document}]}, 0]} and {$eq: [{$bsonSize: "$field"}, size]}.
+func parseExpression(v bson.RawValue) (condition, error) {
+	operands, err := valuesOf(lookupIn(v, "$eq"))
+	if err != nil || len(operands) != 2 || !operands[1].IsNumber() {
+		return condition{}, unknown("the expression")
+	}
+	wanted := operands[1].AsInt64()
+	compared, err := valuesOf(lookupIn(operands[0], "$cmp"))
+	if err == nil && len(compared) == 2 && wanted == 0 {
+		field, ok := fieldOf(compared[0])
+		if literal := lookupIn(compared[1], "$literal"); ok && literal.Type != 0 {
+			return condition{field: field, test: equals(field, literal).test}, nil
+		}
+	}
+	if field, ok := fieldOf(lookupIn(operands[0], "$bsonSize")); ok {
+		return condition{field: field, test: func(v bson.RawValue, there bool) bool { return there && int64(len(v.Value)) == wanted }}, nil
+	}
+	return condition{}, unknown("the expression")
+}
+
+// lookupIn returns a field of a value that is a document; of type zero where there is none.
+func lookupIn(v bson.RawValue, field string) bson.RawValue {
+	document, _ := v.DocumentOK()
+	found, err := document.LookupErr(field)
+	if err != nil {
+		return bson.RawValue{}
+	}
+	return found
+}
+
+// fieldOf returns the field that an expression names, empty for the whole document.
+func fieldOf(v bson.RawValue) (field string, ok bool) {
+	path, _ := v.StringValueOK()
+	if path == "$$ROOT" {
+		return "", true
+	}
+	field, ok = strings.CutPrefix(path, "$")
+	return field, ok && field != ""
 }
 
 // isOfType knows the names that lanyardctl uses, and the numbers of all types.
@@ -172,6 +222,9 @@ func (f *filter) matches(document bson.Raw) bool {
 func (c condition) holds(document bson.Raw) bool {
 	if c.or != nil {
 		return slices.ContainsFunc(c.or, func(f *filter) bool { return f.matches(document) })
+	}
+	if c.field == "" {
+		return c.test(bson.RawValue{Type: bson.TypeEmbeddedDocument, Value: document}, true)
 	}
 	v, err := document.LookupErr(strings.Split(c.field, ".")...)
 	return c.test(v, err == nil)

@@ -114,6 +114,12 @@ func TestFilters(t *testing.T) {
 		{`{"user_id": {"$type": "number"}}`, "[]"},
 		{`{"n": {"$gt": 7}, "user_id": {"$type": "string"}}`, "[8 9]"},
 		{`{"kv.a": {"$exists": false}}`, "[]"},
+		{`{"_id": {"$in": ["3", "4"]}, "user_id": {"$ne": "u3"}}`, "[4]"},
+		{`{"$expr": {"$eq": [{"$cmp": ["$kv", {"$literal": {"a": 1, "b": 2}}]}, 0]}, "_id": "3"}`, "[3]"},
+		{`{"$expr": {"$eq": [{"$cmp": ["$kv", {"$literal": {"a": 1, "b": 3}}]}, 0]}, "_id": "3"}`, "[]"},
+		{`{"$expr": {"$eq": [{"$cmp": ["$$ROOT", {"$literal": {"_id": "3"}}]}, 0]}, "_id": "3"}`, "[]"},
+		{`{"$expr": {"$eq": [{"$bsonSize": "$kv"}, 19]}, "_id": "3"}`, "[3]"},
+		{`{"$expr": {"$eq": [{"$bsonSize": "$kv"}, 20]}, "_id": "3"}`, "[]"},
 	} {
 		var filter bson.D
 		if err := bson.UnmarshalExtJSON([]byte(test.filter), false, &filter); err != nil {

@@ -3,6 +3,7 @@ package mongo_test
 import (
 	"context"
 	"crypto/rand"
+	"net"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +13,7 @@ import (
 	driver "go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
+	"github.com/lanyardctl/lanyardctl/bench/countingserver"
 	"github.com/lanyardctl/lanyardctl/record"
 	"github.com/lanyardctl/lanyardctl/store/mem"
 	"github.com/lanyardctl/lanyardctl/store/mongo"
@@ -33,6 +35,20 @@ func TestConformanceOfThePathForMongoDB(t *testing.T) {
 	t.Parallel()
 	open := asMongoDB(t, "find", "aggregate", "update", "delete", "createIndexes")
 	storetest.Run(t, func(t testing.TB, o storetest.Options) storetest.Target { return open(t).target(o) })
+}
+
+// TestConformanceWithMongoDBsGuards runs the suite against a server in memory that compares whole documents, as MongoDB
+// does and FerretDB cannot.
+func TestConformanceWithMongoDBsGuards(t *testing.T) {
+	t.Parallel()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = listener.Close() })
+	go new(countingserver.Server).Serve(listener, func(err error) { t.Error(err) })
+	uri := "mongodb://" + listener.Addr().String()
+	storetest.Run(t, func(t testing.TB, o storetest.Options) storetest.Target { return newFixture(t, uri).target(o) })
 }
 
 // asMongoDB returns what opens databases behind a proxy that says of FerretDB it were a MongoDB. At the end of the test it
