@@ -67,6 +67,7 @@ func TestWhatTheTargetHoldsChangesNoResult(t *testing.T) {
 		memOptions := mem.Options{
 			Limits: record.Limits{MaxDocument: record.DefaultMaxDocument, Named: true}, Now: func() time.Time { return storetest.Now },
 			Policy: rapid.SampledFrom([]record.Policy{record.FailOnConflict, record.PreferSource, record.PreferTarget}).Draw(rt, "policy"),
+			Mirror: rapid.Bool().Draw(rt, "mirror"),
 		}
 		dryRun := rapid.Bool().Draw(rt, "dry run")
 		memory := rapid.SampledFrom([]int64{1, 400, 1 << 20}).Draw(rt, "memory")
@@ -88,7 +89,7 @@ func TestWhatTheTargetHoldsChangesNoResult(t *testing.T) {
 			target.DryRun(dryRun)
 			sink := &counted{Sink: target}
 			again := options(t, &mem.Source{Items: [][]record.Item{items}, PageSize: 5}, sink, nil)
-			again.Workers = 1
+			again.Workers, again.Mirror = 1, memOptions.Mirror
 			if with {
 				again.Target, again.Memory = target.Reader(), memory
 			}

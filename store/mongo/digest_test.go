@@ -27,14 +27,43 @@ func TestWhatLanyardctlWritesIsDigestedFromItsEncoding(t *testing.T) {
 		if !r.Kind.OfUsers() {
 			return
 		}
-		doc := mongo.NewDocument(r, storetest.Now)
-		if !checkPlainDigest(rt, r.Kind, doc) {
-			rt.Errorf("%s %v is not plain", r.Kind, doc)
+		mirrored := mongo.NewMirrored(r, storetest.Now)
+		for _, doc := range []bson.Raw{mongo.NewDocument(r, storetest.Now), mirrored} {
+			if !checkPlainDigest(rt, r.Kind, doc) {
+				rt.Errorf("%s %v is not plain", r.Kind, doc)
+			}
+			d := mongo.Digester(r.Kind, storetest.Now)(doc)
+			if !d.SaysExactly(r.Digest()) || d.Hash != r.Identity().Hash() || d.Unmodified != (!r.Kind.Ordered() || &doc[0] == &mirrored[0]) {
+				rt.Errorf("%+v of %+v", d, r)
+			}
 		}
-		if d := mongo.Digester(r.Kind, storetest.Now)(doc); !d.SaysExactly(r.Digest()) || d.Hash != r.Identity().Hash() {
-			rt.Errorf("%+v of %+v", d, r)
+		if doc := withMark(mirrored, rapid.SampledFrom([]any{
+			bson.D{}, "text", bson.D{{Key: "other", Value: r.Digest().String()}}, bson.D{{Key: "digest", Value: r.Digest().String()[1:]}},
+			bson.D{{Key: "digest", Value: nil}, {Key: "digest", Value: r.Digest().String()}},
+		}).Draw(rt, "mark")); mongo.Digester(r.Kind, storetest.Now)(doc).Unmodified {
+			rt.Errorf("%v is taken for marked", doc)
+		} else {
+			checkPlainDigest(rt, r.Kind, doc)
 		}
 	})
+}
+
+// withMark returns the document with another mark.
+func withMark(doc bson.Raw, mark any) bson.Raw {
+	var d bson.D
+	if err := bson.Unmarshal(doc, &d); err != nil {
+		panic(err)
+	}
+	for i := range d {
+		if d[i].Key == "lanyardctl" {
+			d[i].Value = mark
+		}
+	}
+	changed, err := bson.Marshal(d)
+	if err != nil {
+		panic(err)
+	}
+	return changed
 }
 
 // genElements generates fields of documents, among them many that lanyardctl does not write.
@@ -74,7 +103,7 @@ func TestBothWaysOfDigestingAgree(t *testing.T) {
 
 func FuzzDigest(f *testing.F) {
 	for _, r := range oneOfEachKind() {
-		f.Add([]byte(mongo.NewDocument(r, storetest.Now)))
+		f.Add([]byte(mongo.NewMirrored(r, storetest.Now)))
 	}
 	f.Fuzz(func(t *testing.T, doc []byte) {
 		if bson.Raw(doc).Validate() != nil { // the driver delivers none
@@ -91,7 +120,7 @@ func TestDigestingAllocatesNothing(t *testing.T) {
 		if !r.Kind.OfUsers() {
 			continue
 		}
-		doc, digest := mongo.NewDocument(r, storetest.Now), mongo.Digester(r.Kind, storetest.Now)
+		doc, digest := mongo.NewMirrored(r, storetest.Now), mongo.Digester(r.Kind, storetest.Now)
 		if n := testing.AllocsPerRun(100, func() { digest(doc) }); n > 0 {
 			t.Errorf("%s takes %v allocations", r.Kind, n)
 		}

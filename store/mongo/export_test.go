@@ -97,6 +97,11 @@ func NewDocument(r record.Record, now time.Time) bson.Raw {
 	return appendNewDocument(make([]byte, 0, r.DocumentSize()), r, now, false)
 }
 
+// NewMirrored returns r as a new document of its collection in a mirror.
+func NewMirrored(r record.Record, now time.Time) bson.Raw {
+	return appendNewDocument(make([]byte, 0, r.DocumentSize()), r, now, true)
+}
+
 // Scrub is scrub, for tests.
 func Scrub(err error) error { return (&Store{members: watch(options.Client())}).scrub(err) }
 
