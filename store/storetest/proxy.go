@@ -7,17 +7,22 @@ import (
 	"testing"
 )
 
-// Proxy passes TCP connections on to a server, and cuts them on demand.
+// Proxy passes TCP connections on to a server, cuts them and falls silent on demand, and keeps its address where the
+// server takes another.
 type Proxy struct {
 	// Addr is the proxy's own host:port, on loopback.
 	Addr string
 
-	target   string
 	listener net.Listener
-	mu       sync.Mutex
-	open     map[net.Conn]bool
-	refuse   bool
 	done     sync.WaitGroup
+
+	mu     sync.Mutex
+	spoken sync.Cond // silent or ended has changed
+	target string
+	open   map[net.Conn]bool
+	refuse bool
+	silent bool
+	ended  bool
 }
 
 // NewProxy starts a proxy to target, a host:port. It stops with the test.
@@ -28,10 +33,12 @@ func NewProxy(t testing.TB, target string) *Proxy {
 		t.Fatal(err)
 	}
 	p := &Proxy{Addr: listener.Addr().String(), target: target, listener: listener, open: make(map[net.Conn]bool)}
+	p.spoken.L = &p.mu
 	p.done.Add(1)
 	go p.accept()
 	t.Cleanup(func() {
 		listener.Close()
+		p.set(func() { p.ended = true })
 		p.Cut()
 		p.done.Wait()
 	})
@@ -45,7 +52,7 @@ func (p *Proxy) accept() {
 		if err != nil {
 			return
 		}
-		server, err := net.Dial("tcp", p.target)
+		server, err := net.Dial("tcp", p.server())
 		if err != nil || !p.enter(client, server) {
 			client.Close()
 			if err == nil {
@@ -59,18 +66,27 @@ func (p *Proxy) accept() {
 	}
 }
 
+func (p *Proxy) server() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.target
+}
+
 func (p *Proxy) enter(connections ...net.Conn) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.refuse || p.ended {
+		return false
+	}
 	for _, c := range connections {
 		p.open[c] = true
 	}
-	return !p.refuse
+	return true
 }
 
 func (p *Proxy) pass(from, to net.Conn) {
 	defer p.done.Done()
-	_, _ = io.Copy(to, from) // it ends with either connection
+	_, _ = io.Copy(speaker{p, to}, from) // it ends with either connection
 	from.Close()
 	to.Close()
 	p.mu.Lock()
@@ -88,8 +104,32 @@ func (p *Proxy) Cut() {
 }
 
 // Refuse makes the proxy close new connections at once, or let them pass again.
-func (p *Proxy) Refuse(refuse bool) {
+func (p *Proxy) Refuse(refuse bool) { p.set(func() { p.refuse = refuse }) }
+
+// Silence makes the proxy hold back all that comes, both ways, or pass it on.
+func (p *Proxy) Silence(silent bool) { p.set(func() { p.silent = silent }) }
+
+// Pass has new connections go to another server.
+func (p *Proxy) Pass(target string) { p.set(func() { p.target = target }) }
+
+func (p *Proxy) set(change func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.refuse = refuse
+	change()
+	p.spoken.Broadcast()
+}
+
+// speaker writes to a connection unless the proxy is silent.
+type speaker struct {
+	*Proxy
+	to net.Conn
+}
+
+func (s speaker) Write(b []byte) (int, error) {
+	s.mu.Lock()
+	for s.silent && !s.ended {
+		s.spoken.Wait()
+	}
+	s.mu.Unlock()
+	return s.to.Write(b)
 }
