@@ -1,4 +1,4 @@
-package redisserver
+package child
 
 import (
 	"os/exec"

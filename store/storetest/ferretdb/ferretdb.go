@@ -13,11 +13,12 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"runtime"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/lanyardctl/lanyardctl/store/storetest/child"
 )
 
 // Attribute is the name of the attribute that says where a test runs, and OnFerretDB its value for one that has a FerretDB
@@ -34,8 +35,7 @@ type Server struct {
 
 	cmd    *exec.Cmd
 	stderr *bytes.Buffer
-	exited chan struct{} // closed once the process has ended, with exit set
-	exit   error
+	exited <-chan struct{} // closed once the process has ended
 }
 
 // Start starts a server on an empty folder. It stops with the test.
@@ -48,17 +48,16 @@ func Start(t testing.TB) *Server {
 func StartIn(t testing.TB, dir string) *Server {
 	t.Helper()
 	t.Attr(Attribute, OnFerretDB)
-	s := &Server{Dir: dir, stderr: new(bytes.Buffer), exited: make(chan struct{})}
+	s := &Server{Dir: dir, stderr: new(bytes.Buffer)}
 	s.cmd = exec.Command(Build(t), "embedded", "serve", dir, "--create", "--listen", "127.0.0.1:0")
 	s.cmd.Stderr = s.stderr
-	s.cmd.SysProcAttr = endWithParent()
 	stdout, stdoutWriter, err := os.Pipe()
 	if err != nil {
 		t.Fatalf("start the embedded server: %v", err)
 	}
 	defer stdout.Close()
 	s.cmd.Stdout = stdoutWriter
-	err = s.run()
+	s.exited, err = child.Start(s.cmd)
 	_ = stdoutWriter.Close()
 	if err != nil {
 		t.Fatalf("start the embedded server: %v", err)
@@ -72,23 +71,6 @@ func StartIn(t testing.TB, dir string) *Server {
 	}
 	s.URI = uri
 	return s
-}
-
-// run starts the process and waits for its end in the background.
-func (s *Server) run() error {
-	started := make(chan error)
-	go func() {
-		// endWithParent ends the child with the thread that started it, so that thread has to live as long.
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-		err := s.cmd.Start()
-		started <- err
-		if err == nil {
-			s.exit = s.cmd.Wait()
-			close(s.exited)
-		}
-	}()
-	return <-started
 }
 
 // readLine returns the first line of f.
@@ -124,8 +106,8 @@ func (s *Server) Stop(t testing.TB) {
 		t.Errorf("the embedded server did not stop within a minute\n%s", s.stderr)
 		return
 	}
-	if s.exit != nil {
-		t.Errorf("the embedded server ended with %v\n%s", s.exit, s.stderr)
+	if state := s.cmd.ProcessState; !state.Success() {
+		t.Errorf("the embedded server ended with %v\n%s", state, s.stderr)
 	}
 }
 

@@ -8,7 +8,6 @@ import (
 	"net"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,6 +15,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/lanyardctl/lanyardctl/store/storetest/child"
 )
 
 // patience is how long a server may take to start or to stop, also on a busy machine.
@@ -33,7 +34,7 @@ type Server struct {
 
 	mu     sync.Mutex
 	cmd    *exec.Cmd
-	exited chan struct{} // closed once cmd is gone
+	exited <-chan struct{} // closed once cmd is gone
 	output lockedBuffer
 }
 
@@ -120,22 +121,8 @@ func (s *Server) run() error {
 	cmd := exec.Command(path, s.args...)
 	cmd.Dir = s.Dir
 	cmd.Stdout, cmd.Stderr = &s.output, &s.output
-	dieWithParent(cmd)
-
-	exited := make(chan struct{})
-	started := make(chan error)
-	go func() {
-		// A parent-death signal is bound to the thread that started the process, so this one has to stay.
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-		err := cmd.Start()
-		started <- err
-		if err == nil {
-			_ = cmd.Wait() // how it ended is in its log
-		}
-		close(exited)
-	}()
-	if err := <-started; err != nil {
+	exited, err := child.Start(cmd)
+	if err != nil {
 		return fmt.Errorf("start redis-server: %w", err)
 	}
 	s.mu.Lock()
