@@ -216,7 +216,6 @@ func (a *applying) remove(ctx context.Context, kind record.Kind, without []recor
 			a.fate(kind, user, Absent, all[user].rejects)
 		case record.DeletionModified:
 			a.lookAgain(kind, user)
-			a.fate(kind, user, Kept, all[user].rejects)
 		}
 	}
 	return nil

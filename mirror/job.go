@@ -355,9 +355,9 @@ func (j *Job) copiedAll() bool {
 
 // trouble is something that fails again and again.
 type trouble struct {
-	since time.Time
-	wait  time.Duration
-	told  string
+	since, last time.Time
+	wait        time.Duration
+	told        string
 }
 
 // Waits after a failure are random, up to a limit that doubles.
@@ -366,15 +366,19 @@ const (
 	mostWait  = 2 * time.Second
 )
 
+// apart is the time after which a failure is another one than that before.
+const apart = 30 * time.Second
+
 // endure waits after a failure, or returns its error where it is not worth while.
 func (j *Job) endure(ctx context.Context, what string, t *trouble, err error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
 	now := time.Now()
-	if t.since.IsZero() {
+	if now.Sub(t.last) > apart {
 		t.since, t.wait = now, firstWait
 	}
+	t.last = now
 	if !errors.Is(err, record.ErrUnavailable) && now.Sub(t.since) > j.opts.RetryFor {
 		return err
 	}

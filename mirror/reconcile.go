@@ -7,6 +7,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/lanyardctl/lanyardctl/record"
@@ -161,11 +162,15 @@ func (j *Job) compareNow(ctx context.Context, c *comparison) error {
 		return err
 	}
 	j.losses.compared(documents, gone)
+	var lost []string
 	for kind, n := range gone {
 		if !j.opts.AllowShrinking && tooMany(n, documents[kind]) {
-			j.opts.Notify(fmt.Sprintf("the source has nothing any more of %d of %d documents of %s: they stay as they are, until the source has its data again; "+
-				"--allow-shrinking deletes them", n, documents[kind], record.Kind(kind)))
+			lost = append(lost, fmt.Sprintf("%d of %d documents of %s", n, documents[kind], record.Kind(kind)))
 		}
+	}
+	if len(lost) > 0 {
+		j.opts.Notify("the source has nothing any more of " + strings.Join(lost, ", ") + ": they stay as they are, until the source has its data again; " +
+			"--allow-shrinking deletes them")
 	}
 	list := slices.Collect(maps.Keys(c.differences))
 	j.stats.watch(list)
@@ -216,7 +221,7 @@ func (j *Job) gone(
 // settled reports whether nothing was changed for the comparison, so that it tells how both sides stand.
 func (c comparison) settled() bool {
 	for _, f := range c.fates {
-		if f == Inserted || f == Updated || f == Deleted {
+		if f == Inserted || f == Updated || f == Deleted || f == fateCount {
 			return false
 		}
 	}

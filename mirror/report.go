@@ -166,7 +166,7 @@ type statistics struct {
 	mu      sync.Mutex
 	kinds   [record.KindCount]Counts
 	latency Latency
-	watched map[mark]Fate // the marks that are looked at, with their last fate
+	watched map[mark]Fate // the marks that are looked at, with their last fate; fateCount for none yet
 }
 
 // applied takes in what became of a batch.
@@ -192,7 +192,7 @@ func (s *statistics) watch(list []mark) {
 	defer s.mu.Unlock()
 	s.watched = make(map[mark]Fate, len(list))
 	for _, k := range list {
-		s.watched[k] = Absent
+		s.watched[k] = fateCount
 	}
 }
 

@@ -227,7 +227,7 @@ func (r *syncRun) progress(s mirror.Snapshot) ui.Progress {
 		phase += fmt.Sprintf(" (%s), lag %s", s.Way, s.Lag.Round(time.Millisecond))
 	}
 	return ui.Progress{Phase: phase, Done: s.Changes, Unit: "changes", Beside: []ui.Counter{
-		{Noun: "record waiting", N: s.Waiting}, {Noun: "conflict", N: s.Conflicts}, {Noun: "document held back", N: s.HeldBack}, {Noun: "reject", N: s.Rejects},
+		{Noun: "waiting record", N: s.Waiting}, {Noun: "conflict", N: s.Conflicts}, {Noun: "held-back document", N: s.HeldBack}, {Noun: "reject", N: s.Rejects},
 	}}
 }
 

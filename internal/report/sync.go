@@ -150,7 +150,7 @@ func (t *builder) listed(list []record.Difference, total int64, why string) {
 		t.Wrap("  ", fmt.Sprintf("%s of user %s: %s", d.Kind, d.User, d.Type))
 	}
 	if rest := total - mostListed; rest > 0 {
-		t.Wrap("  ", fmt.Sprintf("and %s", ui.Plural(rest, "more")))
+		t.Wrap("  ", fmt.Sprintf("and %s more", ui.Thousands(rest)))
 	}
 }
 
