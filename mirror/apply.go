@@ -2,7 +2,6 @@ package mirror
 
 import (
 	"context"
-	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -27,7 +26,7 @@ type applying struct {
 // apply makes the target equal to the source in what is marked. It may be called again with the same batch.
 func (j *Job) apply(ctx context.Context, s *Session, sink Sink, b batch) (map[mark]Fate, error) {
 	a := &applying{Job: j, session: s, sink: sink, batch: b, fates: make(map[mark]Fate, len(b))}
-	users, apiKeys := make([][]record.UserID, record.KindCount), make(map[record.UserID][]string)
+	users, apiKeys := [record.KindCount][]record.UserID{}, make(map[record.UserID][]string)
 	var kinds record.Kinds
 	var keys []string
 	for k := range b {
@@ -42,7 +41,9 @@ func (j *Job) apply(ctx context.Context, s *Session, sink Sink, b batch) (map[ma
 	if err := a.whose(ctx, keys, apiKeys); err != nil {
 		return nil, err
 	}
-	users[record.APIKeys] = slices.AppendSeq(users[record.APIKeys], maps.Keys(apiKeys))
+	for user := range apiKeys {
+		users[record.APIKeys] = append(users[record.APIKeys], user)
+	}
 	group, ctx := errgroup.WithContext(ctx)
 	for _, kind := range kinds.List() {
 		group.Go(func() error {
@@ -79,196 +80,237 @@ func (a *applying) whose(ctx context.Context, keys []string, of map[record.UserI
 	return nil
 }
 
-// held is what the source holds of a user.
-type held struct {
-	item     record.Item // with a record, if there is one
-	rejects  []record.Reject
-	found    bool
-	apiKeys  []string // that authenticate, though they are rejected
-	document []record.Document
+// standing is what both sides hold of a user.
+type standing struct {
+	found   bool            // the source holds something
+	rejects []record.Reject // of it
+	apiKeys []string        // of the source, that authenticate though they are rejected
+	omitted *record.Omitted // fields of a record of which nothing can be written
+	merged  bool            // a record was handed to the target, or is about to be
+
+	documents []record.Document // of the target, where users let in; else none
 }
 
-// users makes the target equal in what it holds of users of one kind.
+// users makes the target equal in what it holds of users of one kind. Of what users keep, which may be large, some is held
+// at a time; see [mostBytes].
 func (a *applying) users(ctx context.Context, kind record.Kind, users []record.UserID, apiKeys map[record.UserID][]string) error {
-	all := make(map[record.UserID]*held, len(users))
+	all := make(map[record.UserID]*standing, len(users))
 	for _, user := range users {
-		all[user] = &held{}
+		all[user] = &standing{}
 	}
-	if kind.Admits() {
-		// What the target has of a user may be one that authenticates, without being the user's current one.
-		if err := a.documents(ctx, kind, users, all); err != nil {
-			return err
-		}
-		candidates := make(map[record.UserID][]string, len(users))
-		for user, h := range all {
-			candidates[user] = slices.Clone(apiKeys[user])
-			for _, d := range h.document {
-				if key := d.Held.APIKey; key != "" && !slices.Contains(candidates[user], key) {
-					candidates[user] = append(candidates[user], key)
-				}
-			}
-		}
-		apiKeys = candidates
-	}
-	if err := a.read(ctx, kind, users, apiKeys, all); err != nil {
+	if !kind.Admits() {
+		apiKeys = nil // another kind's, which adds to them at the same time
+	} else if err := a.candidates(ctx, kind, users, apiKeys, all); err != nil {
 		return err
 	}
-	var without []record.UserID
-	for user, h := range all {
-		if h.item.Record == nil {
-			without = append(without, user)
-		}
-	}
-	if !kind.Admits() && len(without) > 0 {
-		if err := a.documents(ctx, kind, without, all); err != nil {
-			return err
-		}
-	}
-	if err := a.remove(ctx, kind, without, all); err != nil {
+	m := merging{applying: a, kind: kind, all: all}
+	if err := m.read(ctx, users, apiKeys); err != nil {
 		return err
 	}
-	return a.write(ctx, kind, all)
+	if err := m.remove(ctx); err != nil { // first, since a key may pass from one user to another
+		return err
+	}
+	return m.write(ctx)
 }
 
-func (a *applying) documents(ctx context.Context, kind record.Kind, users []record.UserID, all map[record.UserID]*held) error {
-	for _, user := range users {
-		all[user].document = nil
-	}
+// candidates reads what the target has of the users, and adds the keys to those that are looked at: one may authenticate
+// without being the user's current one.
+func (a *applying) candidates(
+	ctx context.Context, kind record.Kind, users []record.UserID, apiKeys map[record.UserID][]string, all map[record.UserID]*standing,
+) error {
 	return a.opts.Target.ReadUsers(ctx, kind, users, func(documents []record.Document) error {
 		for _, d := range documents {
-			if h := all[d.User]; h != nil {
-				h.document = append(h.document, d)
+			s := all[d.User]
+			if s == nil {
+				continue
+			}
+			s.documents = append(s.documents, d)
+			if key := d.Held.APIKey; key != "" && !slices.Contains(apiKeys[d.User], key) {
+				apiKeys[d.User] = append(apiKeys[d.User], key)
 			}
 		}
 		return nil
 	})
 }
 
-func (a *applying) read(
-	ctx context.Context, kind record.Kind, users []record.UserID, apiKeys map[record.UserID][]string, all map[record.UserID]*held,
-) error {
-	limits := a.sink.Limits()
-	return a.session.Points(apiKeys).ReadUsers(ctx, record.Kinds(0).With(kind), users, func(p record.Page) error {
+// mostBytes is about how many bytes of records are held, in BSON, before they are written.
+const mostBytes = 8 << 20
+
+// merging is the work on one kind.
+type merging struct {
+	*applying
+	kind    record.Kind
+	all     map[record.UserID]*standing
+	records []record.Record // that wait to be written
+	bytes   int
+}
+
+// read reads what the source holds. What is much is written at once.
+func (m *merging) read(ctx context.Context, users []record.UserID, apiKeys map[record.UserID][]string) error {
+	limits := m.sink.Limits()
+	return m.session.Points(apiKeys).ReadUsers(ctx, record.Kinds(0).With(m.kind), users, func(p record.Page) error {
 		for _, it := range p.Items {
-			h := all[it.User()]
-			if h == nil || it.Kind != kind {
+			s := m.all[it.User()]
+			if s == nil || it.Kind != m.kind {
 				continue
 			}
 			it = limits.Apply(it)
-			h.found = true
-			h.rejects = append(h.rejects, it.Rejects...)
+			s.found = true
+			s.rejects = append(s.rejects, it.Rejects...)
 			if it.APIKey != "" {
-				h.apiKeys = append(h.apiKeys, it.APIKey)
+				s.apiKeys = append(s.apiKeys, it.APIKey)
 			}
-			if it.Record != nil || h.item.Record == nil {
-				h.item = it
+			if it.Record == nil {
+				s.omitted = it.Omitted()
+				continue
 			}
+			s.merged = true
+			m.records = append(m.records, *it.Record)
+			m.bytes += it.Record.DocumentSize()
+		}
+		if m.bytes >= mostBytes {
+			return m.write(ctx)
 		}
 		return nil
 	})
 }
 
 // remove deletes the documents of users of whom the source holds nothing any more, where they are the mirror's own.
-func (a *applying) remove(ctx context.Context, kind record.Kind, without []record.UserID, all map[record.UserID]*held) error {
-	var gone []record.Document
+func (m *merging) remove(ctx context.Context) error {
+	var without []record.UserID
+	for user, s := range m.all {
+		if !s.merged {
+			without = append(without, user)
+		}
+	}
+	if len(without) == 0 {
+		return nil
+	}
 	slices.Sort(without)
-	for _, user := range without {
-		h := all[user]
-		own := slices.IndexFunc(h.document, func(d record.Document) bool { return d.Held.Unmodified })
-		switch {
-		case h.found && own >= 0 && kind.Shape() == record.FieldsShape:
-			// Some pairs are there that cannot be written; others may be gone.
-			h.item.Record = &record.Record{Kind: kind, User: user, Omitted: h.item.Omitted()}
-		case h.found && (!kind.Admits() || len(h.document) > 0 && slices.Contains(h.apiKeys, h.document[0].Held.APIKey)):
-			a.fate(kind, user, Rejected, h.rejects)
-		case own >= 0:
-			gone = append(gone, h.document[own])
-		case h.found:
-			a.fate(kind, user, Rejected, h.rejects)
-		case len(h.document) > 0:
-			a.fate(kind, user, Kept, nil)
-		default:
-			a.fate(kind, user, Absent, nil)
+	decided := make(map[record.UserID]bool, len(without))
+	var err error
+	if m.kind.Admits() {
+		var documents []record.Document
+		for _, user := range without {
+			documents = append(documents, m.all[user].documents...)
 		}
+		err = m.removeSome(ctx, documents, decided)
+	} else {
+		err = m.opts.Target.ReadUsers(ctx, m.kind, without, func(documents []record.Document) error {
+			return m.removeSome(ctx, documents, decided)
+		})
 	}
-	if len(gone) == 0 {
-		return nil
-	}
-	if !a.losses.allow(kind, int64(len(gone))) {
-		for _, d := range gone {
-			a.fate(kind, d.User, HeldBack, all[d.User].rejects)
-		}
-		return nil
-	}
-	deletions, err := a.sink.Delete(ctx, gone, a.keep)
 	if err != nil {
 		return err
 	}
-	for i, deletion := range deletions {
-		user := gone[i].User
-		switch deletion {
-		case record.DeletionDone:
-			if !a.opts.Beside {
-				a.losses.count(kind, 1)
-			}
-			a.fate(kind, user, Deleted, all[user].rejects)
-		case record.DeletionAbsent:
-			a.fate(kind, user, Absent, all[user].rejects)
-		case record.DeletionModified:
-			a.lookAgain(kind, user)
+	for _, user := range without {
+		switch s := m.all[user]; {
+		case decided[user]:
+		case s.found:
+			m.fate(m.kind, user, Rejected, s.rejects)
+		default:
+			m.fate(m.kind, user, Absent, nil)
 		}
 	}
 	return nil
 }
 
-// write merges what the source holds.
-func (a *applying) write(ctx context.Context, kind record.Kind, all map[record.UserID]*held) error {
-	var records []record.Record
-	for _, user := range slices.Sorted(maps.Keys(all)) {
-		if r := all[user].item.Record; r != nil {
-			records = append(records, *r)
+// removeSome decides about documents of users without a record in the source.
+func (m *merging) removeSome(ctx context.Context, documents []record.Document, decided map[record.UserID]bool) error {
+	var gone []record.Document
+	for _, d := range documents {
+		s := m.all[d.User]
+		switch {
+		case s == nil || decided[d.User]: // the second one of a user is found by the next comparison
+			continue
+		case s.found && d.Held.Unmodified && m.kind.Shape() == record.FieldsShape:
+			// Some pairs are there that cannot be written; others may be gone.
+			m.records = append(m.records, record.Record{Kind: m.kind, User: d.User, Omitted: s.omitted})
+		case s.found && (!m.kind.Admits() || slices.Contains(s.apiKeys, d.Held.APIKey)):
+			m.fate(m.kind, d.User, Rejected, s.rejects)
+		case d.Held.Unmodified:
+			gone = append(gone, d)
+		default:
+			m.fate(m.kind, d.User, Kept, s.rejects)
+		}
+		decided[d.User] = true
+	}
+	if len(gone) == 0 {
+		return nil
+	}
+	if !m.losses.allow(m.kind, int64(len(gone))) {
+		for _, d := range gone {
+			m.fate(m.kind, d.User, HeldBack, m.all[d.User].rejects)
+		}
+		return nil
+	}
+	for some := range slices.Chunk(gone, record.MaxSteps) {
+		deletions, err := m.sink.Delete(ctx, some, m.keep)
+		if err != nil {
+			return err
+		}
+		for i, deletion := range deletions {
+			user := some[i].User
+			switch deletion {
+			case record.DeletionDone:
+				if !m.opts.Beside {
+					m.losses.count(m.kind, 1)
+				}
+				m.fate(m.kind, user, Deleted, m.all[user].rejects)
+			case record.DeletionAbsent:
+				m.fate(m.kind, user, Absent, m.all[user].rejects)
+			case record.DeletionModified:
+				m.lookAgain(m.kind, user)
+			}
 		}
 	}
+	return nil
+}
+
+// write merges the records that wait.
+func (m *merging) write(ctx context.Context) error {
+	records := m.records
+	m.records, m.bytes = nil, 0
 	if len(records) == 0 {
 		return nil
 	}
-	outcomes, err := a.sink.Write(ctx, records, a.keep)
+	outcomes, err := m.sink.Write(ctx, records, m.keep)
 	if err != nil {
 		return err
 	}
-	var passing []record.Record
+	rejects := func(i int) []record.Reject {
+		return append(slices.Clip(m.all[records[i].User].rejects), outcomes[i].Rejects...)
+	}
+	var passing []int
+	var keys []string
 	for i, o := range outcomes {
 		r := records[i]
-		if o.Status == record.Conflicted && kind.Admits() {
-			passing = append(passing, r)
+		if o.Status == record.Conflicted && m.kind.Admits() {
+			passing, keys = append(passing, i), append(keys, r.APIKey)
 			continue
 		}
-		if o.Status == record.Inserted && !a.opts.Beside {
-			a.losses.count(kind, -1)
+		if o.Status == record.Inserted && !m.opts.Beside {
+			m.losses.count(m.kind, -1)
 		}
-		a.fate(kind, r.User, fateOf(o.Status), append(slices.Clip(all[r.User].rejects), o.Rejects...))
-		a.problems.settled(kind, r.User)
+		m.fate(m.kind, r.User, fateOf(o.Status), rejects(i))
+		m.problems.settled(m.kind, r.User)
 	}
 	if len(passing) == 0 {
 		return nil
 	}
 	// The source gave the key to another user, and the document of the one who had it may not have been looked at yet.
-	keys := make([]string, len(passing))
-	for i, r := range passing {
-		keys[i] = r.APIKey
-	}
-	owners, err := a.opts.Target.APIKeyOwners(ctx, keys)
+	owners, err := m.opts.Target.APIKeyOwners(ctx, keys)
 	if err != nil {
 		return err
 	}
-	for i, r := range passing {
-		if owner := owners[keys[i]]; owner != 0 && owner != r.User && a.problems.worthAgain(kind, r.User) {
-			a.lookAgain(kind, owner)
-			a.lookAgain(kind, r.User)
+	for n, i := range passing {
+		user := records[i].User
+		if owner := owners[keys[n]]; owner != 0 && owner != user && m.problems.worthAgain(m.kind, user) {
+			m.lookAgain(m.kind, owner)
+			m.lookAgain(m.kind, user)
 			continue
 		}
-		at := slices.IndexFunc(records, func(o record.Record) bool { return o.User == r.User })
-		a.fate(kind, r.User, Conflicted, append(slices.Clip(all[r.User].rejects), outcomes[at].Rejects...))
+		m.fate(m.kind, user, Conflicted, rejects(i))
 	}
 	return nil
 }

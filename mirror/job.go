@@ -36,8 +36,9 @@ type Job struct {
 	asked      string // why both sides have to be compared; empty where they do not
 	comparing  bool
 	reconciled int64
-	lastTime   time.Time // of the last comparison that came to its end
-	rejects    int64     // values of the source that it found to be none
+	took       time.Duration // the last comparison
+	lastTime   time.Time     // of the last comparison that came to its end
+	rejects    int64         // values of the source that it found to be none
 	told       State
 	asking     chan struct{} // holds one element once both sides have to be compared
 	newSession chan struct{} // is closed when there is another session, or none any more
@@ -51,6 +52,7 @@ func New(o Options) *Job {
 		standby: !o.Beside, copied: o.Beside,
 	}
 	j.marks = newMarks(o.Kinds, j.ask)
+	j.marks.deaf = o.Beside // the other process follows them
 	j.report.StartedAt = time.Now()
 	j.files = newFiles(o.RejectsFile, rejectsfile.Run{ID: lease.Self().Run, Time: j.report.StartedAt})
 	j.problems = newProblems(j.files.rejects)
@@ -64,7 +66,7 @@ var errCaughtUp = errors.New("caught up")
 // done, also with an error. It may be called once.
 func (j *Job) Run(ctx context.Context) (*Report, error) {
 	err := j.run(ctx)
-	if closeErr := errors.Join(j.problems.failed(), j.files.rejects.Close(), j.files.superseded.Close()); err == nil {
+	if closeErr := errors.Join(j.problems.flush(), j.files.rejects.Close(), j.files.superseded.Close()); err == nil {
 		err = closeErr
 	}
 	r := &j.report
@@ -323,7 +325,7 @@ func (j *Job) workOn(ctx context.Context, s *Session, sink Sink) error {
 	}
 	fates, err := j.apply(ctx, s, sink, b)
 	if err == nil {
-		err = j.problems.failed()
+		err = j.problems.flush()
 	}
 	if err == nil {
 		j.stats.applied(b, fates, time.Now())

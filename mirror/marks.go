@@ -29,6 +29,7 @@ type batch map[mark]made
 // waits: however often something changes, it is one mark.
 type marks struct {
 	kinds      record.Kinds
+	deaf       bool // changes are counted, and make no marks
 	everything func(why string)
 
 	mu      sync.Mutex
@@ -49,8 +50,10 @@ func (m *marks) Changed(changes []record.SourceChange) {
 	m.mu.Lock()
 	now := time.Now()
 	m.changes, m.latest = m.changes+int64(len(changes)), now
-	for _, c := range changes {
-		m.add(mark{c.Kind, c.User, c.APIKey}, made{at: now})
+	if !m.deaf {
+		for _, c := range changes {
+			m.add(mark{c.Kind, c.User, c.APIKey}, made{at: now})
+		}
 	}
 	m.mu.Unlock()
 	m.wake()

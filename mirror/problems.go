@@ -39,6 +39,7 @@ type problems struct {
 	by     map[mark]problem
 	counts [fateCount]int64
 	again  map[mark]int // how often a key was found with another user
+	added  bool         // lines to the rejects file, since it was flushed
 	err    error        // of the rejects file
 }
 
@@ -73,6 +74,7 @@ func (p *problems) enter(k mark, f Fate, rejects []record.Reject) {
 		return
 	}
 	for _, r := range rejects {
+		p.added = true
 		if err := p.rejects.Add(r); err != nil && p.err == nil {
 			p.err = err
 		}
@@ -105,10 +107,14 @@ func (p *problems) marks() []mark {
 	return slices.Collect(maps.Keys(p.by))
 }
 
-// failed returns why the rejects file could not be written.
-func (p *problems) failed() error {
+// flush writes the lines of the rejects file for good.
+func (p *problems) flush() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.err == nil && p.added {
+		p.err = p.rejects.Flush()
+		p.added = false
+	}
 	return p.err
 }
 

@@ -22,14 +22,18 @@ func (j *Job) ask(why string) {
 	}
 }
 
-// leastPause is how long the source is left alone between two comparisons, however often something may have been missed.
-const leastPause = time.Second
+// The source is left alone between two comparisons for as long as the last one took, within these bounds, however often
+// something may have been missed.
+const (
+	leastPause = time.Second
+	mostPause  = 30 * time.Second
+)
 
 // holdingPause is the time between two comparisons while something is held back: the data may come back.
 const holdingPause = 30 * time.Second
 
-// besidePause is how long another process has to write what a comparison found.
-const besidePause = 500 * time.Millisecond
+// catchUpPause is the time between two comparisons until both sides are equal.
+const catchUpPause = 500 * time.Millisecond
 
 // compareAgain copies everything once, and then compares both sides when something may have been missed, and every so often.
 func (j *Job) compareAgain(ctx context.Context) error {
@@ -81,7 +85,7 @@ func (j *Job) compareAgain(ctx context.Context) error {
 				found.tell(&j.report)
 				return errCaughtUp
 			}
-			if j.opts.Beside && sleep(ctx, besidePause) != nil {
+			if sleep(ctx, catchUpPause) != nil {
 				return nil
 			}
 			continue
@@ -109,7 +113,10 @@ func (j *Job) pause(ctx context.Context, s *Session) error {
 		every = min(every, holdingPause)
 	}
 	every = every*9/10 + rand.N(every/5+1) // so that many processes do not meet
-	if err := sleep(ctx, min(leastPause, every)); err != nil {
+	j.mu.Lock()
+	took := j.took
+	j.mu.Unlock()
+	if err := sleep(ctx, min(max(took, leastPause), mostPause, every)); err != nil {
 		return err
 	}
 	timer := time.NewTimer(every)
@@ -132,6 +139,7 @@ type comparison struct {
 // compare compares both sides, marks what differs, and waits until that was worked on.
 func (j *Job) compare(ctx context.Context) (comparison, error) {
 	c := comparison{differences: make(map[mark]record.Difference)}
+	begun := time.Now()
 	j.set(func() { j.asked, j.comparing = "", true })
 	err := j.compareNow(ctx, &c)
 	j.set(func() {
@@ -142,6 +150,7 @@ func (j *Job) compare(ctx context.Context) (comparison, error) {
 		case err == nil:
 			j.reconciled++
 			j.lastTime = time.Now()
+			j.took = j.lastTime.Sub(begun)
 		}
 	})
 	return c, err
