@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -207,5 +209,113 @@ func TestEachChangeIsTold(t *testing.T) {
 				t.Errorf("of one kind: -want +told:\n%s", d)
 			}
 		})
+	}
+}
+
+// TestABarrierComesAfterWhatWasChanged writes, waits, and looks whether the change was delivered, while others write.
+func TestABarrierComesAfterWhatWasChanged(t *testing.T) {
+	t.Parallel()
+	for _, way := range []record.FeedWay{record.Tracking, record.Notifications} {
+		t.Run(string(way), func(t *testing.T) {
+			t.Parallel()
+			srv := redisserver.Start(t, "--notify-keyspace-events", "KA")
+			f := follow(t, open(t, redis.Options{URI: srv.URI}), redis.FeedOptions{Way: way})
+			var noise sync.WaitGroup
+			defer noise.Wait()
+			done := make(chan struct{})
+			defer close(done)
+			other := client(t, srv.URI)
+			noise.Go(func() {
+				for i := 0; ; i++ {
+					pipe := other.Pipeline()
+					for j := range 50 {
+						pipe.HSet(context.Background(), fmt.Sprint("lanyard_kv:", 1+(i*50+j)%10_000), "a", i)
+					}
+					if _, err := pipe.Exec(context.Background()); err != nil {
+						t.Error(err)
+					}
+					select {
+					case <-done:
+						return
+					default:
+					}
+				}
+			})
+			c := client(t, srv.URI)
+			random := rand.New(rand.NewPCG(1, 2))
+			for i := range 60 {
+				user := fmt.Sprint(1_000_000 + random.IntN(5))
+				want := "last_seen " + user
+				switch random.IntN(4) {
+				case 0:
+					fill(t, c, cmd("SET", "lanyard_last_seen:"+user, i))
+				case 1:
+					fill(t, c, cmd("SET", "lanyard_last_seen:"+user, i), cmd("DEL", "lanyard_last_seen:"+user))
+				case 2:
+					fill(t, c, cmd("MULTI"), cmd("SET", "api_key:"+user, i), cmd("SET", "monitoring:"+user, i), cmd("EXEC"))
+					want = "monitoring_since " + user
+				case 3:
+					fill(t, c, cmd("FLUSHDB"))
+					want = "everything: ran FLUSHDB"
+				}
+				if got := f.told(t); !slices.ContainsFunc(got, func(line string) bool { return strings.HasPrefix(line, want) }) {
+					t.Fatalf("write %d: %s was not told by then", i, want)
+				}
+			}
+		})
+	}
+}
+
+// TestWhatAStormOfWritesCosts has no opinion on numbers: it shows them.
+func TestWhatAStormOfWritesCosts(t *testing.T) {
+	t.Parallel()
+	const writes, atOnce = 40_000, 100
+	for _, way := range []record.FeedWay{record.Tracking, record.Notifications, record.Polling} {
+		srv := redisserver.Start(t, "--notify-keyspace-events", "Kg$hxe")
+		c := client(t, srv.URI)
+		f := follow(t, open(t, redis.Options{URI: srv.URI}), redis.FeedOptions{Way: way})
+		f.barrier(t)
+		info := func(section, name string) string {
+			text := fmt.Sprint(srv.Do("INFO", section))
+			_, rest, _ := strings.Cut(text, name+":")
+			value, _, _ := strings.Cut(rest, "\r\n")
+			return value
+		}
+		cpu := func() float64 {
+			user, _ := strconv.ParseFloat(info("cpu", "used_cpu_user"), 64)
+			system, _ := strconv.ParseFloat(info("cpu", "used_cpu_sys"), 64)
+			return user + system
+		}
+		before, begun := cpu(), time.Now()
+		var batch [][]any
+		for i := range writes {
+			user := 1 + i*7919%5000
+			switch i % 4 {
+			case 0:
+				batch = append(batch, cmd("HSET", fmt.Sprint("lanyard_kv:", user), "a", i))
+			case 1:
+				batch = append(batch, cmd("SET", fmt.Sprint("lanyard_last_seen:", user), i))
+			case 2:
+				batch = append(batch, cmd("SET", fmt.Sprint("monitoring:", user), i))
+			case 3:
+				batch = append(batch, cmd("HINCRBY", "lanyard:metrics_v1", "n", 1))
+			}
+			if len(batch) == atOnce {
+				fill(t, c, batch...)
+				batch = nil
+			}
+		}
+		f.barrier(t)
+		f.mu.Lock()
+		total := 0
+		for _, n := range f.changes {
+			total += n
+		}
+		t.Logf("%s: %d writes in %s: %d changes of %d records, delivered in %d calls; the server sent %s bytes and used %.3f s", way, writes,
+			time.Since(begun).Round(time.Millisecond), total, len(f.changes), f.calls, info("stats", "total_net_output_bytes"), cpu()-before)
+		if want := 3*1250 + 1; way != record.Polling && len(f.changes) != want {
+			t.Errorf("%s: %d records were told of, not %d", way, len(f.changes), want)
+		}
+		f.mu.Unlock()
 	}
 }
