@@ -102,6 +102,23 @@ func TestWhatIsSentToMongoDB(t *testing.T) {
 	must(sink.Finish(ctx, keep))
 	section("finish")
 
+	mirror, err := f.store.Sink(ctx, mongo.SinkOptions{Kinds: record.AllKinds, Mirror: true, Now: func() time.Time { return storetest.Now }})
+	must(err)
+	section("a sink for a mirror")
+	for _, batch := range [][]record.Record{
+		{{Kind: record.APIKeys, User: alice, APIKey: "old"}},
+		{kv(alice, values{"a": int64(1), "b": "x"})},
+		{{Kind: record.LastSeen, User: dave, Time: 1775185650417}, {Kind: record.LastSeen, User: alice, Time: 1664641326000}},
+		{{Kind: record.LastSeen, User: dave, Time: 1775185650416}},
+		{{Kind: record.MonitoringSince, User: dave, Time: 1664641326}, {Kind: record.MonitoringSince, User: alice, Time: 1775185650}},
+	} {
+		f.write(mirror, &keeper{}, batch...)
+		section("mirror " + batch[0].Kind.String())
+	}
+	_, err = f.store.APIKeyOwners(ctx, []string{"old", "unknown"})
+	must(err)
+	section("the users of API keys")
+
 	for _, h := range []*mongo.Reader{f.store.Reader(mongo.ReaderOptions{}), f.store.Reader(mongo.ReaderOptions{Users: []record.UserID{alice}})} {
 		for _, kind := range record.AllKinds.List() {
 			must(h.Read(ctx, kind, func([]record.Document) error { return nil }))

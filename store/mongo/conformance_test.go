@@ -41,14 +41,20 @@ func TestConformanceOfThePathForMongoDB(t *testing.T) {
 // does and FerretDB cannot.
 func TestConformanceWithMongoDBsGuards(t *testing.T) {
 	t.Parallel()
+	uri := guardedServer(t)
+	storetest.Run(t, func(t testing.TB, o storetest.Options) storetest.Target { return newFixture(t, uri).target(o) })
+}
+
+// guardedServer starts a server in memory that compares whole documents, and returns its URI.
+func guardedServer(t *testing.T) string {
+	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = listener.Close() })
 	go new(countingserver.Server).Serve(listener, func(err error) { t.Error(err) })
-	uri := "mongodb://" + listener.Addr().String()
-	storetest.Run(t, func(t testing.TB, o storetest.Options) storetest.Target { return newFixture(t, uri).target(o) })
+	return "mongodb://" + listener.Addr().String()
 }
 
 // asMongoDB returns what opens databases behind a proxy that says of FerretDB it were a MongoDB. At the end of the test it
