@@ -108,8 +108,17 @@ func TestAWriterWritesWhatLanyardsDo(t *testing.T) {
 
 func TestAWriterOutlivesTheRedis(t *testing.T) {
 	t.Parallel()
+	for _, nodes := range []int{0, 3} {
+		t.Run(fmt.Sprint(nodes, " nodes"), func(t *testing.T) {
+			t.Parallel()
+			outlives(t, nodes)
+		})
+	}
+}
+
+func outlives(t *testing.T, nodes int) {
 	server := redisserver.Start(t)
-	w := New(Options{Client: connect(t, server.URI), Seed: 1, Users: 100, Rate: 2000})
+	w := New(Options{Client: connect(t, server.URI), Seed: 1, Users: 100, Rate: 2000, Nodes: nodes})
 	w.Start(t.Context())
 	more := func() {
 		for from, deadline := w.Written(), time.Now().Add(30*time.Second); w.Written() < from+200; time.Sleep(time.Millisecond) {

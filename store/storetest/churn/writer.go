@@ -13,6 +13,7 @@ import (
 	"time"
 
 	goredis "github.com/redis/go-redis/v9"
+	"golang.org/x/sync/errgroup"
 )
 
 // Options says what a [Writer] writes, and where.
@@ -23,6 +24,10 @@ type Options struct {
 	Seed  uint64
 	Users int
 	Rate  int // writes a second
+
+	// Nodes is how many Lanyards write at once: each waits for an answer before it does the next thing. Where it is zero,
+	// many things go into one pipeline, which costs a Redis much less than Lanyards do.
+	Nodes int
 
 	// Backwards has times go back and dates change, which no Lanyard does.
 	Backwards bool
@@ -124,31 +129,61 @@ func (w *Writer) Finish(ctx context.Context) error {
 	return err
 }
 
-// write makes about so many writes in one pipeline, and returns how many.
+// write makes about so many writes, and returns how many.
 func (w *Writer) write(ctx context.Context, most int) (made int, err error) {
-	pipe := w.opts.Client.Pipeline()
-	var touched []int // users whose API keys were written
-	for pipe.Len() < most {
+	nodes := make([]node, max(w.opts.Nodes, 1))
+	for made < most {
 		user := w.user()
-		if w.act(ctx, pipe, user) {
-			touched = append(touched, user)
+		n := &nodes[user%len(nodes)] // so that what is done to a user is done in order
+		if n.pipe == nil || w.opts.Nodes > 0 {
+			n.pipe = w.opts.Client.Pipeline()
+			n.pipes = append(n.pipes, n.pipe)
 		}
-	}
-	made = pipe.Len()
-	commands, err := pipe.Exec(context.WithoutCancel(ctx)) // what was sent has an answer, or a timeout
-	for _, c := range commands {
-		if c.Err() == nil {
-			w.written.Add(1)
-		} else {
-			w.failed.Add(1)
+		before := n.pipe.Len()
+		if w.act(ctx, n.pipe, user) {
+			n.touched = append(n.touched, user)
 		}
+		made += n.pipe.Len() - before
 	}
-	if err != nil {
-		for _, user := range touched {
-			w.unsure[user] = true
+	ctx = context.WithoutCancel(ctx) // what was sent has an answer, or a timeout
+	var all errgroup.Group
+	for i := range nodes {
+		all.Go(func() error { return w.send(ctx, &nodes[i]) })
+	}
+	err = all.Wait()
+	for _, n := range nodes {
+		for _, user := range n.touched {
+			w.unsure[user] = w.unsure[user] || n.failed
 		}
 	}
 	return made, err
+}
+
+// node is a Lanyard, and what it does next.
+type node struct {
+	pipe    goredis.Pipeliner // the last one
+	pipes   []goredis.Pipeliner
+	touched []int // users whose API keys are written
+	failed  bool
+}
+
+// send does what the node is to do, up to what fails.
+func (w *Writer) send(ctx context.Context, n *node) error {
+	for _, pipe := range n.pipes {
+		commands, err := pipe.Exec(ctx)
+		for _, c := range commands {
+			if c.Err() == nil {
+				w.written.Add(1)
+			} else {
+				w.failed.Add(1)
+			}
+		}
+		if err != nil {
+			n.failed = true
+			return err
+		}
+	}
+	return nil
 }
 
 // Connect returns a client for a writer: one that repeats nothing, since what was written before an answer was lost may be
