@@ -59,6 +59,32 @@ test-mongo: need-test ## run all tests on a MongoDB server, and say what ran whe
 		echo "hint: MONGO may be a variable of the environment, where nobody else can read a password" >&2; exit 1; }
 	@CGO_ENABLED=1 go run ./internal/testtable $(EMBEDDED_TESTS) -- $(OTHER_TESTS)
 
+# Long tests are run without the race detector, which would slow them down.
+soak sync-load: export LANYARDCTL_TEST_BIN := $(CURDIR)/$(BIN)
+LONG_TEST := go test $(SLIM) -count=1 -v -timeout 0 ./cmd/lanyardctl -run
+
+# How long a soak takes.
+SOAK ?= 60m
+
+.PHONY: soak
+soak: need-test ## break all around a sync for an hour, and compare at the end (SOAK=60m)
+	LANYARDCTL_TEST_SOAK="$(SOAK)" $(LONG_TEST) '^TestASoak'
+
+# How long a load takes, with how many writes a second by how many nodes (0: in pipelines) to how many users, and where to.
+# SEARCH=yes looks for the rate that the target keeps up with.
+LOAD ?= 10m
+RATE ?= 5000
+NODES ?= 4
+USERS ?= 20000
+TARGET ?= counting
+SEARCH ?=
+
+.PHONY: sync-load
+sync-load: need-test ## measure a sync while Lanyards write (LOAD=10m RATE=5000 USERS=20000 TARGET=counting|ferretdb|named)
+	LANYARDCTL_TEST_LOAD="$(LOAD)" LANYARDCTL_TEST_LOAD_RATE="$(RATE)" LANYARDCTL_TEST_LOAD_NODES="$(NODES)" LANYARDCTL_TEST_LOAD_USERS="$(USERS)" \
+		LANYARDCTL_TEST_LOAD_TARGET="$(TARGET)" LANYARDCTL_TEST_LOAD_SEARCH="$(SEARCH)" \
+		$(LONG_TEST) '^(TestAMirrorKeepsUp|TestWhatATargetKeepsUpWith)$$'
+
 .PHONY: lint
 lint: ## check the form of the code: gofmt, vet, staticcheck, shell syntax
 	@unformatted="$$(gofmt -s -l .)"; test -z "$$unformatted" || { echo "gofmt -s would change:"; echo "$$unformatted"; exit 1; }
