@@ -91,7 +91,8 @@ func (k Kind) Shape() Shape { return k.rules().about().shape }
 func (k Kind) OfUsers() bool { return !k.rules().about().nobodys }
 
 // Ordered reports whether one of two values is the better: the later, the earlier or the larger one. Of the other kinds
-// two values are equal or not, and the documents carry the digest of what lanyardctl wrote, in [WrittenField].
+// two values are equal or not, and the documents carry the digest of what lanyardctl wrote, in [WrittenField]; those of
+// users do in a mirror, whatever the kind.
 func (k Kind) Ordered() bool { return k.rules().about().ordered }
 
 // Admits reports whether a document lets somebody in, so that one without a record in the source is never fine.

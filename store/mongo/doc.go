@@ -4,7 +4,8 @@
 // # How a batch is written
 //
 // A record that is new costs one document in an unordered insert, under the user's id as _id. Only what the server
-// reports as a duplicate is read back, merged by [record.Merge], and updated where the document still is what was read.
+// reports as a duplicate is read back, merged by [record.Merge], or in a mirror by [record.Mirror], and updated where the
+// document still is what was read.
 // Where many of a batch's records stood in the target, or its collection was not empty, the next batch looks its records
 // up by their users first, and inserts what is not there: ten lookups cost as much as a duplicate.
 // The unique indexes on user_id (and on key, for API keys) make the app's own documents, which have other ids, show up
