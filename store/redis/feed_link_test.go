@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"net"
 	"strings"
 	"testing"
 	"testing/iotest"
 
 	"github.com/google/go-cmp/cmp"
+	goredis "github.com/redis/go-redis/v9"
 
 	"github.com/lanyardctl/lanyardctl/record"
 )
@@ -85,4 +87,38 @@ func FuzzTold(f *testing.F) {
 			t.Fatalf("%d, %v; %d, %v\n%s", answersA, errA, answersB, errB, d)
 		}
 	})
+}
+
+// listed is a listener that keeps what it is told.
+type listed struct{ changes []record.SourceChange }
+
+func (l *listed) Changed(changes []record.SourceChange) { l.changes = append(l.changes, changes...) }
+func (l *listed) Everything(string)                     {}
+
+// TestAPingIsAnsweredAfterWhatWasToldBefore has the answer come along with what was told before it, and a piece of what is
+// told later.
+func TestAPingIsAnsweredAfterWhatWasToldBefore(t *testing.T) {
+	ours, theirs := net.Pipe()
+	to := new(listed)
+	l := newFeedLink("", ours, record.AllKinds, new(goredis.Options))
+	go func() {
+		_, _ = theirs.Read(make([]byte, 100))
+		_, _ = theirs.Write([]byte(toldText[:strings.Index(toldText, "_\r\n")]))
+	}()
+	answered, err := l.ping()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error)
+	go func() { ended <- l.receive(&feed{to: to}) }()
+	<-answered
+	if len(to.changes) != 2 {
+		t.Errorf("%d changes were told before the answer", len(to.changes))
+	}
+	if err := theirs.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := <-ended; !errors.Is(err, ErrFeedEnded) {
+		t.Error(err)
+	}
 }
