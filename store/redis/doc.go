@@ -55,6 +55,13 @@
 // to have, too.
 // A slot that is moved in part, and back, without ever being owned by another, within one scan, goes unnoticed.
 //
+// # Feeds
+//
+// [Store.Feed] tells which users' keys are changed, as it happens, whoever changes them. Servers tell that over a connection of
+// its own to each, by CLIENT TRACKING or by keyspace notifications. It ends where changes may have been missed, since a
+// connection was lost or others serve the keys, and never finds out what they were: whoever follows it opens another store
+// and another feed, and compares.
+//
 // # Changes
 //
 // [Store.Persistence] changes what single users have. Each change is a transaction under WATCH: what decides it is read

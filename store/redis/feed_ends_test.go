@@ -231,3 +231,21 @@ func TestAReplicaThatIsReadIsFollowed(t *testing.T) {
 	s.do(t, "REPLICAOF", "NO", "ONE")
 	f.ends(t, "it was made a master")
 }
+
+func TestReplicasOfAClusterAreFollowed(t *testing.T) {
+	t.Parallel()
+	c := redisserver.StartCluster(t, 1)
+	replica := c.AddReplica(t, c.Masters[0], "--repl-diskless-sync-delay", "0")
+	f := follow(t, open(t, redis.Options{URI: c.Masters[0].URI, Replica: true}), redis.FeedOptions{})
+	fill(t, c.Client(t), cmd("HSET", "lanyard_kv:"+alice, "a", 1))
+	at := client(t, replica.URI)
+	waitUntil(t, "the replica is in step", func() bool { return at.DBSize(context.Background()).Val() == 1 })
+	if d := diff.Diff([]string{"kv " + alice}, f.told(t)); d != "" {
+		t.Errorf("-want +told:\n%s", d)
+	}
+	if !strings.Contains(fmt.Sprint(replica.Do("CLIENT", "LIST")), "flags=P") {
+		t.Error("the replica is not asked")
+	}
+	replica.Kill()
+	f.ends(t, "the connection was closed")
+}

@@ -42,7 +42,7 @@ type feedLink struct {
 func newFeedLink(addr string, conn net.Conn, wanted record.Kinds, o *goredis.Options) *feedLink {
 	l := &feedLink{addr: addr, conn: conn, silence: mostSilent, wanted: wanted}
 	if o.ReadTimeout > 0 {
-		l.silence = min(l.silence, o.ReadTimeout)
+		l.silence = max(min(l.silence, o.ReadTimeout), time.Second)
 	}
 	l.in = newReplies(l)
 	return l
