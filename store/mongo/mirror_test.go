@@ -126,3 +126,11 @@ func TestAKeyIsNobodysWhereItsDocumentIs(t *testing.T) {
 		t.Errorf("%v, %v", got, err)
 	}
 }
+
+func TestTheMarkIsWithinTheSizeOfADocument(t *testing.T) {
+	for _, r := range oneOfEachKind() {
+		if got, most := len(mongo.NewMirrored(r, storetest.Now)), r.DocumentSize(); got > most {
+			t.Errorf("%s: %d bytes are more than %d", r.Kind, got, most)
+		}
+	}
+}
