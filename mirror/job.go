@@ -35,6 +35,7 @@ type Job struct {
 	copied     bool
 	asked      string // why both sides have to be compared; empty where they do not
 	comparing  bool
+	notBefore  time.Time // nothing is compared
 	reconciled int64
 	took       time.Duration // the last comparison
 	lastTime   time.Time     // of the last comparison that came to its end
@@ -273,6 +274,7 @@ func (j *Job) work(ctx context.Context, sink Sink) error {
 	defer drained()
 	var troubled trouble
 	var last time.Time
+	failed := false
 	for {
 		s, err := j.opened(ctx, true)
 		if err == nil {
@@ -289,11 +291,21 @@ func (j *Job) work(ctx context.Context, sink Sink) error {
 			if err := j.endure(ctx, "mirror", &troubled, err); err != nil {
 				return err
 			}
+			failed = true
 			continue
 		}
 		j.recovered("mirroring", &troubled)
+		if failed {
+			failed = false
+			j.set(func() { j.notBefore = time.Now().Add(lateFor) })
+			j.ask("what was asked for before a failure may be done after it")
+		}
 	}
 }
+
+// lateFor is how long a server may still be at work on what it was asked for over a connection that failed: it may insert a
+// document after that was found to be absent.
+const lateFor = 5 * time.Second
 
 // nextBatch waits until something is marked and the time has come, or so much is that it is time.
 func (j *Job) nextBatch(ctx context.Context, from time.Time) error {

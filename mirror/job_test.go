@@ -625,3 +625,42 @@ func TestWhateverHappensBothSidesBecomeEqual(t *testing.T) {
 		})
 	}
 }
+
+// lateSink fails once, and does only then what it was asked for.
+type lateSink struct {
+	*mem.Store
+	once sync.Once
+	gone func()
+}
+
+func (s *lateSink) Write(ctx context.Context, batch []record.Record, keep record.ArchiveFunc) (outcomes []record.Outcome, err error) {
+	failed := false
+	s.once.Do(func() {
+		failed = true
+		s.gone()
+		time.AfterFunc(2*time.Second, func() { _, _ = s.Store.Write(context.WithoutCancel(ctx), batch, nothing) })
+	})
+	if failed {
+		return nil, fmt.Errorf("the connection was cut: %w", record.ErrUnavailable)
+	}
+	return s.Store.Write(ctx, batch, keep)
+}
+
+// TestWhatComesLateGoesAgain has a document inserted after its user had nothing any more.
+func TestWhatComesLateGoesAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		late := &lateSink{Store: w.target, gone: func() { w.change(record.KV, 1, nil) }}
+		w.opts.Sink = func(context.Context) (mirror.Sink, error) { return late, nil }
+		job, stop := w.run(t)
+		w.following(t, job)
+		w.set(kvOf(1, map[string]string{"a": "1"}))
+		until(t, "the late document", func() bool { return w.target.Count(record.KV) == 1 })
+		begun := time.Now()
+		until(t, "equal sides", w.equal)
+		if took := time.Since(begun); took > time.Minute {
+			t.Errorf("only after %s", took)
+		}
+		stop()
+	})
+}

@@ -60,6 +60,9 @@ func (j *Job) compareAgain(ctx context.Context) error {
 	}
 	for {
 		s, err := j.opened(ctx, true)
+		if err == nil {
+			err = j.waitForLate(ctx)
+		}
 		if err != nil {
 			return nil
 		}
@@ -94,6 +97,14 @@ func (j *Job) compareAgain(ctx context.Context) error {
 			return nil
 		}
 	}
+}
+
+// waitForLate waits until nothing is done any more that was asked for before a failure.
+func (j *Job) waitForLate(ctx context.Context) error {
+	j.mu.Lock()
+	from := j.notBefore
+	j.mu.Unlock()
+	return sleep(ctx, time.Until(from))
 }
 
 func (j *Job) unlessEnded(ctx context.Context, err error) error {
