@@ -110,6 +110,9 @@ func (a *applying) users(ctx context.Context, kind record.Kind, users []record.U
 	if err := m.remove(ctx); err != nil { // first, since a key may pass from one user to another
 		return err
 	}
+	if err := m.free(ctx); err != nil {
+		return err
+	}
 	return m.write(ctx)
 }
 
@@ -143,6 +146,8 @@ type merging struct {
 	all     map[record.UserID]*standing
 	records []record.Record // that wait to be written
 	bytes   int
+
+	freed map[record.UserID]bool // users whose documents made room for API keys that passed to others
 }
 
 // read reads what the source holds. What is much is written at once.
@@ -267,6 +272,46 @@ func (m *merging) removeSome(ctx context.Context, documents []record.Document, d
 	return nil
 }
 
+// free deletes documents of the mirror's own whose API keys the source gave to others among the records that wait, unless
+// their users have nothing to be written. Where keys went round in a circle, no order of the writes alone would do.
+func (m *merging) free(ctx context.Context) error {
+	if !m.kind.Admits() {
+		return nil
+	}
+	now := make(map[string]record.UserID, len(m.records))
+	for _, r := range m.records {
+		now[r.APIKey] = r.User
+	}
+	m.freed = make(map[record.UserID]bool)
+	var passed []record.Document
+	for _, r := range m.records {
+		for _, d := range m.all[r.User].documents {
+			if user := now[d.Held.APIKey]; user != 0 && user != r.User && d.Held.Unmodified && !m.freed[r.User] {
+				m.freed[r.User] = true
+				passed = append(passed, d)
+			}
+		}
+	}
+	keep := func(values []record.Superseded) error {
+		for i := range values {
+			values[i].Mirrored = true
+		}
+		return m.keep(values)
+	}
+	for some := range slices.Chunk(passed, record.MaxSteps) {
+		deletions, err := m.sink.Delete(ctx, some, keep)
+		if err != nil {
+			return err
+		}
+		for _, deletion := range deletions {
+			if deletion == record.DeletionDone && !m.opts.Beside {
+				m.losses.count(m.kind, 1)
+			}
+		}
+	}
+	return nil
+}
+
 // write merges the records that wait.
 func (m *merging) write(ctx context.Context) error {
 	records := m.records
@@ -305,6 +350,10 @@ func (m *merging) write(ctx context.Context) error {
 	}
 	for n, i := range passing {
 		user := records[i].User
+		if m.opts.Beside && m.freed[owners[keys[n]]] { // nothing was deleted
+			m.fate(m.kind, user, Updated, rejects(i))
+			continue
+		}
 		if owner := owners[keys[n]]; owner != 0 && owner != user && m.problems.worthAgain(m.kind, user) {
 			m.lookAgain(m.kind, owner)
 			m.lookAgain(m.kind, user)
