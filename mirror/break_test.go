@@ -1,9 +1,12 @@
 package mirror_test
 
 import (
+	"context"
 	"testing"
 	"testing/synctest"
+	"time"
 
+	"github.com/lanyardctl/lanyardctl/mirror"
 	"github.com/lanyardctl/lanyardctl/record"
 	"github.com/lanyardctl/lanyardctl/store/mem"
 )
@@ -41,4 +44,61 @@ func TestAPIKeysPassBetweenUsers(t *testing.T) {
 func (w *world) merge(policy record.Policy) {
 	w.target = mem.New(mem.Options{Mirror: true, Policy: policy})
 	w.opts.Target = w.target
+}
+
+// slowSink lets writes wait while there is a gate.
+type slowSink struct {
+	*mem.Store
+	gate chan chan struct{}
+}
+
+func (s *slowSink) Write(ctx context.Context, batch []record.Record, keep record.ArchiveFunc) ([]record.Outcome, error) {
+	select {
+	case open := <-s.gate:
+		<-open
+	default:
+	}
+	return s.Store.Write(ctx, batch, keep)
+}
+
+// slow has the next write wait until what it returns is called.
+func (w *world) slow() (goOn func()) {
+	gate, open := make(chan chan struct{}, 1), make(chan struct{})
+	gate <- open
+	sink := &slowSink{w.target, gate}
+	w.opts.Sink = func(context.Context) (mirror.Sink, error) { return sink, nil }
+	return func() { close(open) }
+}
+
+// silently changes the source without a word.
+func (w *world) silently(change func()) {
+	w.live.mu.Lock()
+	w.deaf = true
+	w.live.mu.Unlock()
+	change()
+	w.live.mu.Lock()
+	w.deaf = false
+	w.live.mu.Unlock()
+}
+
+// TestWhatAnEarlierSessionReadIsReadAgain has a write under way while another server takes over, without what the write is of.
+func TestWhatAnEarlierSessionReadIsReadAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.set(kvOf(1, map[string]string{"a": "1"}))
+		goOn := w.slow()
+		job, stop := w.run(t)
+		w.following(t, job)
+		w.set(kvOf(1, map[string]string{"a": "2"}))
+		time.Sleep(time.Second)
+		w.silently(func() { w.set(kvOf(1, map[string]string{"a": "1"})) })
+		w.cut()
+		time.Sleep(10 * time.Second)
+		goOn()
+		w.following(t, job)
+		if !w.equal() {
+			t.Error("what the earlier session read stays")
+		}
+		stop()
+	})
 }

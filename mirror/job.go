@@ -284,7 +284,11 @@ func (j *Job) work(ctx context.Context, sink Sink) error {
 			return j.drain(draining, sink)
 		}
 		last = time.Now()
-		if err := j.workOn(draining, s, sink); err != nil && ctx.Err() == nil {
+		err = j.workOn(draining, s, sink)
+		if ctx.Err() != nil || errors.Is(err, errOver) {
+			continue
+		}
+		if err != nil {
 			if j.current() != s { // the session is over, and with it its connections
 				err = unavailable{err}
 			}
@@ -326,6 +330,10 @@ func (j *Job) nextBatch(ctx context.Context, from time.Time) error {
 	}
 }
 
+// errOver tells that a batch has to be read again. Its session ended: by now the source may be another server, which has
+// forgotten what was read, and a comparison that begins may not see what was written.
+var errOver = errors.New("the session is over")
+
 func (j *Job) workOn(ctx context.Context, s *Session, sink Sink) error {
 	b := j.marks.take(mostAtOnce)
 	if j.opts.Beside { // one that writes nothing knows nothing of what others have written
@@ -338,6 +346,9 @@ func (j *Job) workOn(ctx context.Context, s *Session, sink Sink) error {
 	fates, err := j.apply(ctx, s, sink, b)
 	if err == nil {
 		err = j.problems.flush()
+	}
+	if err == nil && j.current() != s {
+		err = errOver
 	}
 	if err == nil {
 		j.stats.applied(b, fates, time.Now())
