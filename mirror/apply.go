@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/lanyardctl/lanyardctl/internal/lease"
 	"github.com/lanyardctl/lanyardctl/record"
 )
 
@@ -17,6 +18,7 @@ type applying struct {
 	session *Session
 	sink    Sink
 	batch   batch
+	begun   time.Time
 
 	mu    sync.Mutex
 	fates map[mark]Fate
@@ -25,7 +27,7 @@ type applying struct {
 
 // apply makes the target equal to the source in what is marked. It may be called again with the same batch.
 func (j *Job) apply(ctx context.Context, s *Session, sink Sink, b batch) (map[mark]Fate, error) {
-	a := &applying{Job: j, session: s, sink: sink, batch: b, fates: make(map[mark]Fate, len(b))}
+	a := &applying{Job: j, session: s, sink: sink, batch: b, begun: time.Now(), fates: make(map[mark]Fate, len(b))}
 	users, apiKeys := [record.KindCount][]record.UserID{}, make(map[record.UserID][]string)
 	var kinds record.Kinds
 	var keys []string
@@ -249,6 +251,9 @@ func (m *merging) removeSome(ctx context.Context, documents []record.Document, d
 		}
 		return nil
 	}
+	if err := m.leads(ctx); err != nil {
+		return err
+	}
 	for some := range slices.Chunk(gone, record.MaxSteps) {
 		deletions, err := m.sink.Delete(ctx, some, m.keep)
 		if err != nil {
@@ -318,6 +323,9 @@ func (m *merging) write(ctx context.Context) error {
 	m.records, m.bytes = nil, 0
 	if len(records) == 0 {
 		return nil
+	}
+	if err := m.leads(ctx); err != nil {
+		return err
 	}
 	outcomes, err := m.sink.Write(ctx, records, m.keep)
 	if err != nil {
@@ -395,6 +403,18 @@ func (a *applying) nobodys(ctx context.Context, kind record.Kind) error {
 		return err
 	}
 	a.fate(kind, 0, fateOf(outcomes[0].Status), append(rejects, outcomes[0].Rejects...))
+	return nil
+}
+
+// leads fails where another process took the lease over and this one, which was suspended, does not know it yet: what it read
+// before is old.
+func (a *applying) leads(ctx context.Context) error {
+	a.Job.mu.Lock()
+	held := a.held
+	a.Job.mu.Unlock()
+	if held != nil && time.Since(a.begun) > lease.HeartbeatEvery && held.Lost(ctx) {
+		return lease.ErrLost
+	}
 	return nil
 }
 

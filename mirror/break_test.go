@@ -6,6 +6,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/lanyardctl/lanyardctl/internal/lease"
 	"github.com/lanyardctl/lanyardctl/mirror"
 	"github.com/lanyardctl/lanyardctl/record"
 	"github.com/lanyardctl/lanyardctl/store/mem"
@@ -55,7 +56,11 @@ type slowSink struct {
 func (s *slowSink) Write(ctx context.Context, batch []record.Record, keep record.ArchiveFunc) ([]record.Outcome, error) {
 	select {
 	case open := <-s.gate:
-		<-open
+		select {
+		case <-open:
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
 	default:
 	}
 	return s.Store.Write(ctx, batch, keep)
@@ -100,5 +105,80 @@ func TestWhatAnEarlierSessionReadIsReadAgain(t *testing.T) {
 			t.Error("what the earlier session read stays")
 		}
 		stop()
+	})
+}
+
+// TestWhoHasNoLeaseWritesNothing has another process take the lease over while a write is under way.
+func TestWhoHasNoLeaseWritesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.set(kvOf(1, map[string]string{"a": "1"}))
+		goOn := w.slow()
+		job, stop := w.run(t)
+		w.following(t, job)
+		w.set(kvOf(1, map[string]string{"a": "2"}))
+		time.Sleep(time.Second)
+		w.takeOver(t)
+		time.Sleep(lease.HeartbeatEvery + 100*time.Millisecond) // now it knows
+		goOn()
+		time.Sleep(100 * time.Millisecond)
+		if doc, _ := w.target.Get(record.KV, 1); doc.Fields["a"] != "1" {
+			t.Errorf("it wrote %v", doc.Fields)
+		}
+		stop()
+	})
+}
+
+// takeOver gives the lease to another process.
+func (w *world) takeOver(t *testing.T) {
+	t.Helper()
+	l, _, err := w.leases.Lease(t.Context(), mirror.SyncLease)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := l
+	other.Owner.Run = "another"
+	if won, err := w.leases.TakeLease(t.Context(), other, l.Owner); err != nil || !won {
+		t.Fatal(won, err)
+	}
+}
+
+// TestWhoWasSuspendedLooksWhetherItHasTheLease has a read that is old by the time at which it is written, as in a process that
+// was suspended meanwhile. Its next sign of life is still to come.
+func TestWhoWasSuspendedLooksWhetherItHasTheLease(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.set(kvOf(1, map[string]string{"a": "1"}))
+		suspended := make(chan struct{})
+		w.opts.Open = func(ctx context.Context) (*mirror.Session, error) {
+			s, err := w.open(ctx)
+			s.Points = func(map[record.UserID][]string) record.PointReader { return &slowReader{w.live, suspended} }
+			return s, err
+		}
+		job, stop := w.run(t)
+		begun := time.Now()
+		w.following(t, job)
+		w.set(kvOf(1, map[string]string{"a": "2"}))
+		time.Sleep(time.Until(begun.Add(2*lease.HeartbeatEvery + lease.HeartbeatEvery/2)))
+		w.takeOver(t)
+		close(suspended)
+		time.Sleep(lease.HeartbeatEvery / 4)
+		if doc, _ := w.target.Get(record.KV, 1); doc.Fields["a"] != "1" {
+			t.Errorf("it wrote %v", doc.Fields)
+		}
+		stop()
+	})
+}
+
+// slowReader delivers what it has read once it goes on.
+type slowReader struct {
+	*live
+	goOn chan struct{}
+}
+
+func (r *slowReader) ReadUsers(ctx context.Context, kinds record.Kinds, users []record.UserID, yield func(record.Page) error) error {
+	return r.live.ReadUsers(ctx, kinds, users, func(p record.Page) error {
+		<-r.goOn
+		return yield(p)
 	})
 }

@@ -28,6 +28,7 @@ type Job struct {
 
 	mu         sync.Mutex
 	standby    bool
+	held       *lease.Held
 	session    *Session
 	why        string // no better way
 	way        record.FeedWay
@@ -92,9 +93,9 @@ func (j *Job) run(ctx context.Context) error {
 			}
 			return err
 		}
-		j.set(func() { j.standby, j.copied, j.asked = false, false, "the run began" })
+		j.set(func() { j.standby, j.copied, j.asked, j.held = false, false, "the run began", held })
 		err = j.mirror(leading)
-		lost := errors.Is(context.Cause(leading), lease.ErrLost)
+		lost := errors.Is(context.Cause(leading), lease.ErrLost) || errors.Is(err, lease.ErrLost)
 		releasing, released := retry.Drain(ctx, retry.SaveTime)
 		if releaseErr := held.Release(releasing); err == nil && !lost && ctx.Err() == nil {
 			err = releaseErr
@@ -272,6 +273,11 @@ func (j *Job) opened(ctx context.Context, copied bool) (*Session, error) {
 func (j *Job) work(ctx context.Context, sink Sink) error {
 	draining, drained := retry.Drain(ctx, retry.DrainTime)
 	defer drained()
+	defer context.AfterFunc(ctx, func() {
+		if errors.Is(context.Cause(ctx), lease.ErrLost) {
+			drained() // another process writes by now
+		}
+	})()
 	var troubled trouble
 	var last time.Time
 	failed := false
@@ -287,6 +293,9 @@ func (j *Job) work(ctx context.Context, sink Sink) error {
 		err = j.workOn(draining, s, sink)
 		if ctx.Err() != nil || errors.Is(err, errOver) {
 			continue
+		}
+		if errors.Is(err, lease.ErrLost) {
+			return err
 		}
 		if err != nil {
 			if j.current() != s { // the session is over, and with it its connections
