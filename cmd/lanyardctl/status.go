@@ -11,17 +11,19 @@ import (
 
 	"github.com/lanyardctl/lanyardctl/internal/exit"
 	"github.com/lanyardctl/lanyardctl/internal/invocation"
+	"github.com/lanyardctl/lanyardctl/internal/lease"
 	"github.com/lanyardctl/lanyardctl/internal/location"
 	"github.com/lanyardctl/lanyardctl/internal/redact"
 	"github.com/lanyardctl/lanyardctl/internal/report"
+	"github.com/lanyardctl/lanyardctl/mirror"
 	"github.com/lanyardctl/lanyardctl/record"
 	"github.com/lanyardctl/lanyardctl/sweep"
 )
 
 const statusLong = `Show in what state Lanyard's stores are: what they promise together, each server,
-how much they hold, what needs attention, when commands last ran, and what to do
-next. Nothing is written. Large stores are looked at for about 3 s, and counted by
-estimates, which are marked; --exact takes as long as it needs.
+how much they hold, what needs attention, whether a sync runs, when commands last
+ran, and what to do next. Nothing is written. Large stores are looked at for about
+3 s, and counted by estimates, which are marked; --exact takes as long as it needs.
 
 ` + layerHelp + `
 ` + environmentHelp + `
@@ -121,6 +123,13 @@ func (r *statusRun) survey(ctx context.Context, store location.Store, told *repo
 	}
 	if told.Runs, err = store.Runs.LastRuns(ctx); err != nil {
 		return found, err
+	}
+	l, runs, err := store.Leases.Lease(ctx, mirror.SyncLease)
+	if err != nil {
+		return found, err
+	}
+	if runs {
+		told.Sync = &report.RunningSync{Lease: l, Alive: lease.Alive(l.Owner, l.Heartbeat, lease.Self(), time.Now())}
 	}
 	told.Sweeps, err = sweep.ReadHistory(ctx, store.Journal, store.Leases, r.now)
 	told.Told = err == nil

@@ -22,10 +22,18 @@ type StatusReport struct {
 	Stores []StoreStatus // those that are configured
 	Exact  bool          // everything was counted
 
-	// Runs and Sweeps are what MongoDB tells of commands that ran. Told is false where it tells nothing.
+	// Runs and Sweeps are what MongoDB tells of commands that ran, and Sync of one that runs. Told is false where it tells
+	// nothing.
 	Runs   []record.EndedRun
 	Sweeps sweep.History
+	Sync   *RunningSync // nil for none
 	Told   bool
+}
+
+// RunningSync is a mirror that has not ended.
+type RunningSync struct {
+	record.Lease
+	Alive bool // else its process is gone
 }
 
 // StoreStatus is in what state a store is.
@@ -271,12 +279,27 @@ func (t *builder) statusFaults(s StatusReport) {
 	}
 }
 
-// statusPast tells when commands last ran.
+// runningSync tells whether a mirror runs.
+func (t *builder) runningSync(s StatusReport) {
+	if s.Sync == nil {
+		t.Line("Running: no sync.")
+		return
+	}
+	begin := "Running: "
+	if !s.Sync.Alive {
+		begin = t.Paint(ui.Yellow, "Died: ")
+	}
+	t.Wrap(begin, fmt.Sprintf("%s; last heard of %s from process %d on %s",
+		ui.ShownText(s.Sync.Doing), s.ago(s.Sync.Heartbeat), s.Sync.Owner.PID, ui.ShownWord(s.Sync.Owner.Host)))
+}
+
+// statusPast tells what runs, and when commands last ran.
 func (t *builder) statusPast(s StatusReport) {
 	if !s.Told {
 		return
 	}
 	t.Line("")
+	t.runningSync(s)
 	migrated := false
 	for _, r := range s.Runs {
 		migrated = migrated || r.Command == invocation.Migrate
@@ -417,7 +440,12 @@ func (s StatusReport) WriteJSON(w io.Writer) error {
 	if next.command.Name != "" {
 		command = next.command.String()
 	}
-	o = append(o, member{"faults", faults}, member{"last_runs", runs}, member{"last_sweep", last},
+	var running any
+	if s.Sync != nil {
+		running = object{{"alive", s.Sync.Alive}, {"doing", s.Sync.Doing}, {"host", s.Sync.Owner.Host}, {"pid", s.Sync.Owner.PID},
+			{"heartbeat", utc(s.Sync.Heartbeat)}}
+	}
+	o = append(o, member{"faults", faults}, member{"sync", running}, member{"last_runs", runs}, member{"last_sweep", last},
 		member{"next", object{{"text", next.text}, {"command", orNull(command)}}})
 	return WriteJSON(w, append(o, s.end()...))
 }

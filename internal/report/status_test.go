@@ -13,6 +13,7 @@ import (
 	"github.com/lanyardctl/lanyardctl/internal/golden"
 	"github.com/lanyardctl/lanyardctl/internal/invocation"
 	"github.com/lanyardctl/lanyardctl/internal/ui"
+	"github.com/lanyardctl/lanyardctl/mirror"
 	"github.com/lanyardctl/lanyardctl/persistence"
 	"github.com/lanyardctl/lanyardctl/record"
 	"github.com/lanyardctl/lanyardctl/sweep"
@@ -49,6 +50,8 @@ func wellStatus() StatusReport {
 		Told: true,
 		Runs: []record.EndedRun{{Command: invocation.Migrate, Options: "--only kv", Version: "v1", Host: "here", StartedAt: goldenNow.Add(-2 * time.Hour),
 			EndedAt: goldenNow.Add(-100 * time.Minute), Exit: 3, Read: 1234567, Inserted: 1200000, Updated: 567, Conflicts: 7, Rejected: 3}},
+		Sync: &RunningSync{Alive: true, Lease: record.Lease{Name: mirror.SyncLease, Owner: record.Owner{Host: "here", PID: 4711, Run: "RUN2"}, Heartbeat: goldenNow.Add(-time.Second),
+			Doing: "sync of redis://:xxxxx@localhost:6379/3: following (tracking), 0 waiting, lag 0s"}},
 		Sweeps: sweep.History{Sweeps: []record.Sweep{{ID: "20260331-030730-ab12", State: record.SweepDone, StartedAt: goldenNow.Add(-72 * time.Hour), EndedAt: goldenNow.Add(-71 * time.Hour), Changes: 1250}}},
 	}
 }
@@ -100,14 +103,16 @@ func goldenStatus() map[string]StatusReport {
 	failed := wellStatus()
 	failed.Exit, failed.Err = exit.Failed, errors.New("open redis localhost:6379: unreachable: connection refused")
 	failed.Stores[1] = StoreStatus{Name: "Redis", URI: failed.Redis, Err: failed.Err}
-	failed.Told, failed.Runs, failed.Sweeps = false, nil, sweep.History{}
+	failed.Told, failed.Runs, failed.Sync, failed.Sweeps = false, nil, nil, sweep.History{}
 	all["status-failed"] = failed
 	all["status-lite"] = StatusReport{Layer: Layer{App: record.Upstream, Mode: persistence.Lite, Now: goldenNow, Again: invocation.Invocation{Name: invocation.Status}}}
 	empty := wellStatus()
+	empty.Sync = nil
 	empty.Stores[0].Counts, empty.Runs, empty.Sweeps = nil, nil, sweep.History{}
 	all["status-migrate-next"] = empty
 	again := wellStatus()
 	again.Runs[0].Exit = exit.Failed
+	again.Sync.Alive, again.Sync.Heartbeat = false, goldenNow.Add(-3*time.Minute)
 	all["status-migrate-again"] = again
 	return all
 }
