@@ -12,8 +12,9 @@ import (
 type pairRun struct {
 	*targetRun
 	pairOptions
-	byUser bool // the source tells of the named users alone
-	named  *namedUsers
+	byUser  bool // the source tells of the named users alone
+	named   *namedUsers
+	follows bool // what expires in the source goes from the target, too
 }
 
 func newPairRun(o pairOptions, s streams) *pairRun {
@@ -31,7 +32,7 @@ func (r *pairRun) do(ctx context.Context, missing location.MissingFolder, work f
 	}
 	defer closeSource()
 	r.byUser = source.Facts().ByUser
-	if source.Facts().Expires {
+	if source.Facts().Expires && !r.follows {
 		r.warn(expiringWarning)
 	}
 	target, closeTarget, err := r.open(ctx, missing)

@@ -52,7 +52,7 @@ Exit status
   4    MongoDB differs from Redis in what is left for you to decide
   130  interrupted, with --until-caught-up
 SIGINT, SIGTERM or SIGHUP let sync end what is under way. A second signal ends it at
-once, with 130.`
+once, with 130, and so does one that comes before both servers were reached.`
 
 const syncExample = `  lanyardctl sync --redis redis://localhost:6379 --mongo mongodb://localhost:27017
   lanyardctl sync --listen :9464 --metrics-url http://localhost:4001/metrics
@@ -93,6 +93,7 @@ func newSync(p program) *cobra.Command {
 	flags := cmd.Flags()
 	flags.SortFlags = false
 	f.bindPlaces(cmd, "write to")
+	flags.Lookup("redis").Usage = "`URI` to read from: redis://, rediss:// or unix://"
 	flags.StringSliceVar(&f.only, "only", nil, "`kinds` to mirror, with commas between (default all)")
 	completeKinds(cmd, "only")
 	f.bindRules(cmd, "`who` wins over others: source, target or fail")

@@ -29,6 +29,7 @@ func runSync(ctx context.Context, o syncOptions, s streams, checked error) error
 		return checked
 	}
 	r := &syncRun{pairRun: newPairRun(o.pairOptions, s), options: o}
+	r.follows = true
 	r.red.HideTyped(o.rejectsFile)
 	return r.run(ctx, checked, func() error { return r.do(ctx, location.MakeFolder, r.sync) }, r.early)
 }
@@ -41,7 +42,7 @@ type syncRun struct {
 	beside  bool                        // another process mirrors, and this one compares
 	copying atomic.Pointer[migrate.Job] // while everything is copied
 	copied  *migrate.Report             // the last copy
-	ready   bool                        // the service manager was told
+	way     record.FeedWay              // in which changes are seen
 }
 
 // sync mirrors until ctx ends, or until it is caught up, and reports.
@@ -152,7 +153,22 @@ func (r *syncRun) openSession(ctx context.Context) (*mirror.Session, error) {
 	if err != nil {
 		return nil, errors.Join(err, live.Close())
 	}
+	if way, _ := feed.Way(); way != r.way {
+		r.way = way
+		r.log.Info(r.wayText())
+	}
 	return &mirror.Session{Feed: feed, Points: live.PointsWith, Owners: live, Close: live.Close}, nil
+}
+
+// wayText says how changes are seen, and what that means.
+func (r *syncRun) wayText() string {
+	switch r.way {
+	case record.Tracking:
+		return "changes are seen by tracking: Redis tells of each one at once"
+	case record.Notifications:
+		return "changes are seen by keyspace notifications: Redis tells of each one at once"
+	}
+	return "changes cannot be seen: both sides are compared every " + ui.Duration(r.options.poll)
 }
 
 // anew opens the source for one reading of all of it.
@@ -274,6 +290,14 @@ func (r *syncRun) report(ctx context.Context, result *mirror.Report, runErr erro
 		err = exit.Silent(exit.Differences)
 	case result.Rejects > 0:
 		err = exit.Silent(exit.Rejects)
+	}
+	if c := r.copied; c != nil { // it has the same files, and what it wrote is of no earlier run
+		if c.RejectsFile != "" {
+			result.RejectsFile, result.EarlierRejects = c.RejectsFile, c.EarlierRejects
+		}
+		if c.SupersededFile != "" {
+			result.SupersededFile, result.EarlierSuperseded = c.SupersededFile, c.EarlierSuperseded
+		}
 	}
 	told := report.Sync{
 		Pair: r.facts(runErr), Report: *result, Only: r.only, Copied: r.copied, UntilCaughtUp: r.options.untilCaughtUp, Beside: r.beside,

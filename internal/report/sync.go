@@ -45,7 +45,11 @@ func (s Sync) Text(l ui.Style) string {
 	t.fates(s)
 	seen := "Nothing told of changes; everything was compared again and again."
 	if r.Way != record.Polling {
-		seen = fmt.Sprintf("%s seen.", ui.Plural(r.Changes, "change"))
+		seen = ui.Plural(r.Changes, "change") + " seen"
+		if r.Way != "" {
+			seen += " by " + string(r.Way)
+		}
+		seen += "."
 	}
 	if n := r.Latency.Total(); n > 0 {
 		seen += fmt.Sprintf(" From there to the target they took %s (half of them), %s (99 %%), %s (the longest) at most.",
@@ -58,6 +62,9 @@ func (s Sync) Text(l ui.Style) string {
 		t.Wrap("", ui.PrintableLine(r.Why))
 	}
 	t.listed(r.Differences, r.Total, "the target keeps what it has")
+	if r.Rejects > 0 {
+		t.Wrap("", ui.Plural(r.Rejects, "value")+" of Redis cannot be mirrored.")
+	}
 	if r.RejectsFile != "" {
 		t.Wrap("", "What cannot be mirrored is in "+ui.PrintableLine(r.RejectsFile)+".")
 		t.earlier(r.EarlierRejects, r.RejectsFile)
@@ -170,7 +177,15 @@ func (t *builder) nextAfterSync(s Sync) {
 	case !s.Report.Agreed:
 		t.command("Next: see what differs:", s.Again.As(invocation.Verify, invocation.PairFlags...))
 	default:
-		t.Wrap("", "Next: start Lanyard on MongoDB. If Lanyard has written to Redis since, run this command again first.")
+		then := "Next: "
+		if s.Exit == exit.Rejects && s.Report.RejectsFile != "" {
+			t.command("Next: look at what cannot be mirrored:", invocation.Invocation{Name: invocation.RejectsShow + " " + invocation.Quote(s.Report.RejectsFile)})
+			then = "Then "
+		}
+		if s.Beside {
+			then += "stop the other sync, and "
+		}
+		t.Wrap("", then+"start Lanyard on MongoDB. If Lanyard has written to Redis since, run this command again first.")
 	}
 }
 
