@@ -25,14 +25,14 @@ import (
 // repository is the module's folder, from this one.
 const repository = "../.."
 
-// port is that of make try, in the pages. A test takes a free one.
-const port = "17777"
+// ports are that of make try, and others, in the pages. A test takes free ones.
+var ports = []string{"17777", "17778", "17779"}
 
 // host is the name of the machine, in the pages.
 const host = "vm"
 
 // tools are what the pages use and a machine may lack.
-var tools = regexp.MustCompile(`\b(jq|xxd)\b`)
+var tools = regexp.MustCompile(`\b(curl|jq|xxd)\b`)
 
 // TestPages follows each page.
 func TestPages(t *testing.T) {
@@ -71,8 +71,12 @@ func follow(t *testing.T, p *page, path string) {
 			t.Errorf("scripts/try stop: %v\n%s", err, out)
 		}
 	})
-	freePort := fmt.Sprint(redisserver.FreePort(t))
-	shell := open(t, ctx, clone, append(goVariables(t), "PATH="+path, "HOME="+t.TempDir(), "PORT="+freePort,
+	var toFree, fromFree []string // for replacers
+	for _, port := range ports {
+		free := fmt.Sprint(redisserver.FreePort(t))
+		toFree, fromFree = append(toFree, port, free), append(fromFree, free, port)
+	}
+	shell := open(t, ctx, clone, append(goVariables(t), "PATH="+path, "HOME="+t.TempDir(), "PORT="+toFree[1],
 		"TERM=xterm-256color", "LC_ALL=C.UTF-8", "TZ=UTC", "CGO_ENABLED=0"))
 	outputs := make(map[int]string)
 	ids := make(map[string]string) // the real ones, by those of the page
@@ -84,7 +88,7 @@ func follow(t *testing.T, p *page, path string) {
 				continue
 			}
 		}
-		command := strings.ReplaceAll(s.command, port, freePort)
+		command := strings.NewReplacer(toFree...).Replace(s.command)
 		for id, real := range ids {
 			command = strings.ReplaceAll(command, id, real)
 		}
@@ -97,7 +101,7 @@ func follow(t *testing.T, p *page, path string) {
 		case !s.shown:
 			continue
 		}
-		got = strings.ReplaceAll(got, freePort, port)
+		got = strings.NewReplacer(fromFree...).Replace(got)
 		if name, err := os.Hostname(); err == nil {
 			got = regexp.MustCompile(`\b`+regexp.QuoteMeta(name)+`\b`).ReplaceAllLiteralString(got, host)
 		}
@@ -209,6 +213,9 @@ var masks = []struct {
 	{regexp.MustCompile(`[\d,]+ (key|record|entr|document|member)(s|y|ies)?/s`), "N ${1}s/s"},
 	{regexp.MustCompile(`\d[\d.,]* (ms|s)\b`), "N s"},
 	{regexp.MustCompile(`\[\d+m?s\]`), "[N]"},
+	{regexp.MustCompile(`process \d+`), "process N"},
+	{regexp.MustCompile(`lag \d\S*;`), "lag N;"},
+	{regexp.MustCompile(`compared (once|twice|\d+ times)`), "compared N times"},
 	{regexp.MustCompile(`lnyd_…[0-9a-f]{8}`), "lnyd_…FINGERPRINT"},
 	{regexp.MustCompile(`/\S+/mongo\.sock`), "SOCKET"},
 }
