@@ -59,7 +59,7 @@ func (s Sync) Text(l ui.Style) string {
 	t.Wrap("", seen)
 	t.Wrap("", fmt.Sprintf("Redis was opened %s; both sides were compared %s.", times(r.Sessions), times(r.Reconciled)))
 	if r.Why != "" {
-		t.Wrap("", ui.PrintableLine(r.Why))
+		t.Wrap("", "No better way to see changes: "+ui.PrintableLine(r.Why)+".")
 	}
 	t.listed(r.Differences, r.Total, "the target keeps what it has")
 	if r.Rejects > 0 {
@@ -118,30 +118,33 @@ func (s Sync) title(l ui.Style) string {
 	case s.UntilCaughtUp:
 		return l.Paint(ui.Green, "Caught up: MongoDB holds what Redis holds.")
 	}
+	if s.Report.State == mirror.Standby && s.Report.Sessions == 0 {
+		return l.Paint(ui.Green, "Stood by until stopped: another sync mirrors.")
+	}
 	return l.Paint(ui.Green, "Mirrored until stopped.")
 }
 
-// fates writes a row for each kind that was asked for, and their sum. What was looked at is the sum of the other columns.
+// fates writes a row for each kind that was asked for, and their sum.
 func (t *builder) fates(s Sync) {
-	head := []string{"kind", "looked at", "inserted", "updated", "deleted", "unchanged", "kept", "conflicts", "rejected"}
-	row := func(name string, c mirror.Counts) []string {
-		var sum int64
-		for _, n := range c {
-			sum += n
-		}
-		return ui.NumberRow(name, sum, c[mirror.Inserted], c[mirror.Updated], c[mirror.Deleted], c[mirror.Unchanged]+c[mirror.Absent],
-			c[mirror.Kept]+c[mirror.HeldBack], c[mirror.Conflicted], c[mirror.Rejected])
-	}
 	var rows [][]string
 	var total mirror.Counts
+	row := func(name string, c mirror.Counts) {
+		rows = append(rows, ui.NumberRow(name, c[mirror.Inserted], c[mirror.Updated], c[mirror.Deleted], c[mirror.Unchanged]+c[mirror.Absent],
+			c[mirror.Kept]+c[mirror.HeldBack], c[mirror.Conflicted], c[mirror.Rejected]))
+	}
 	for _, kind := range s.Only.List() {
-		rows = append(rows, row(kind.String(), s.Report.Kinds[kind]))
+		row(kind.String(), s.Report.Kinds[kind])
 		for fate, n := range s.Report.Kinds[kind] {
 			total[fate] += n
 		}
 	}
+	if total == (mirror.Counts{}) {
+		t.Line("No record had to be looked at one by one.")
+		return
+	}
+	row("total", total)
 	t.Table(ui.Table{
-		Head: head, Rows: append(rows, row("total", total)), Sums: true,
+		Head: []string{"kind", "inserted", "updated", "deleted", "equal", "kept", "conflicts", "rejected"}, Rows: rows, Sums: true,
 		Colours: map[string]string{"rejected": ui.Red, "conflicts": ui.Yellow},
 	})
 }
@@ -168,6 +171,8 @@ const mostListed = 10
 func (t *builder) nextAfterSync(s Sync) {
 	t.Line("")
 	switch {
+	case s.interrupted():
+		t.command("Next: run the same command again:", s.Again)
 	case s.Err != nil:
 		t.command("Next: fix what the error names, then run the same command again:", s.Again)
 	case !s.UntilCaughtUp:
