@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -12,6 +13,7 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 
 	"github.com/lanyardctl/lanyardctl/internal/location"
+	"github.com/lanyardctl/lanyardctl/store/storetest/ferretdb"
 )
 
 // TestTheComposeFile reads examples/compose.yaml as Docker Compose does, which refuses what its specification does not
@@ -27,11 +29,13 @@ func TestTheComposeFile(t *testing.T) {
 		}
 		return project
 	}
-	if _, started := load().Services["lanyardctl"]; started {
-		t.Error(`"up" would start lanyardctl`)
+	for _, name := range []string{"lanyardctl", "sync"} {
+		if _, started := load().Services[name]; started {
+			t.Errorf(`"up" would start %s`, name)
+		}
 	}
-	project := load("tools")
-	for _, name := range []string{"lanyard", "lanyardctl"} {
+	project := load("tools", "sync")
+	for _, name := range []string{"lanyard", "lanyardctl", "sync"} {
 		service := project.Services[name]
 		for _, store := range []string{"redis", "mongo"} {
 			if service.DependsOn[store].Condition != types.ServiceConditionHealthy || project.Services[store].HealthCheck == nil {
@@ -56,14 +60,23 @@ func TestTheComposeFile(t *testing.T) {
 			}
 		}
 	}
-	lanyardctl := project.Services["lanyardctl"]
-	if _, err := os.Stat(filepath.Join(lanyardctl.Build.Context, "Dockerfile")); err != nil {
-		t.Error(err)
+	lanyardctl, sync := project.Services["lanyardctl"], project.Services["sync"]
+	for _, service := range []types.ServiceConfig{lanyardctl, sync} {
+		if _, err := os.Stat(filepath.Join(service.Build.Context, "Dockerfile")); err != nil {
+			t.Error(err)
+		}
+		if len(service.Volumes) != 1 || service.Volumes[0].Target != "/data" || project.Volumes[service.Volumes[0].Source].Name == "" {
+			t.Errorf("the working folder /data is on no volume: %v", service.Volumes)
+		}
+		if service.User != "" || service.Image != lanyardctl.Image {
+			t.Errorf("%s runs as another user than the image's, or is another image", service.Name)
+		}
 	}
-	if len(lanyardctl.Volumes) != 1 || lanyardctl.Volumes[0].Target != "/data" || project.Volumes[lanyardctl.Volumes[0].Source].Name == "" {
-		t.Errorf("the working folder /data is on no volume: %v", lanyardctl.Volumes)
+	if lanyardctl.Restart != "" || sync.Restart == "" || len(lanyardctl.Profiles) != 1 || slices.Equal(sync.Profiles, lanyardctl.Profiles) {
+		t.Error("lanyardctl runs again when it has ended, or sync does not, or they are started together")
 	}
-	if lanyardctl.User != "" || lanyardctl.Restart != "" {
-		t.Error("lanyardctl runs as another user than the image's, or again when it has ended")
+	help := exec.Command(ferretdb.Build(t), append(slices.Clone(sync.Command), "--help")...)
+	if out, err := help.CombinedOutput(); err != nil {
+		t.Errorf("lanyardctl does not know %v: %v\n%s", sync.Command, err, out)
 	}
 }
