@@ -120,6 +120,12 @@ func TestRules(t *testing.T) {
 			want: verify.Counts{Source: 1, Target: 1, Rejected: 1, Extra: 1},
 		},
 		{
+			rule: "nor is a time where that of the source is none", kind: record.LastSeen, options: record.CompareOptions{Exact: true},
+			items:  []record.Item{{Kind: record.LastSeen, Rejects: []record.Reject{{Kind: record.LastSeen, User: userID(1), Reason: record.NotATimestamp}}}},
+			target: []record.Document{{Kind: record.LastSeen, User: userID(1), Held: record.Held{Found: true, Times: map[string]any{"timestamp": int64(1_700_000_000_000)}}}},
+			want:   verify.Counts{Source: 1, Target: 1, Rejected: 1, Extra: 1},
+		},
+		{
 			rule: "a second document of a user of whom all is rejected is a difference", kind: record.KV,
 			items: []record.Item{rejectedKV(1, "a")}, target: []record.Document{others(kvOf(1, "a")), others(kvOf(1, "a"))},
 			want:  verify.Counts{Source: 1, Target: 2, Rejected: 1, Extra: 2},
