@@ -264,7 +264,7 @@ func (m *merging) removeSome(ctx context.Context, documents []record.Document, d
 			switch deletion {
 			case record.DeletionDone:
 				if !m.opts.Beside {
-					m.losses.count(m.kind, 1)
+					m.losses.count(m.kind, -1)
 				}
 				m.fate(m.kind, user, Deleted, m.all[user].rejects)
 			case record.DeletionAbsent:
@@ -310,7 +310,7 @@ func (m *merging) free(ctx context.Context) error {
 		}
 		for _, deletion := range deletions {
 			if deletion == record.DeletionDone && !m.opts.Beside {
-				m.losses.count(m.kind, 1)
+				m.losses.count(m.kind, -1)
 			}
 		}
 	}
@@ -343,7 +343,7 @@ func (m *merging) write(ctx context.Context) error {
 			continue
 		}
 		if o.Status == record.Inserted && !m.opts.Beside {
-			m.losses.count(m.kind, -1)
+			m.losses.count(m.kind, 1)
 		}
 		m.fate(m.kind, r.User, fateOf(o.Status), rejects(i))
 		m.problems.settled(m.kind, r.User)

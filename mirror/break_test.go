@@ -182,3 +182,57 @@ func (r *slowReader) ReadUsers(ctx context.Context, kinds record.Kinds, users []
 		return yield(p)
 	})
 }
+
+// TestSomebodyElsesDocumentsHideNoLoss has more documents of others than of what the source loses.
+func TestSomebodyElsesDocumentsHideNoLoss(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		for u := range record.UserID(40) {
+			w.set(kvOf(u+1, map[string]string{"a": "1"}))
+		}
+		for u := range record.UserID(60) {
+			w.target.Put(record.KV, 100+u, mem.Document{Fields: map[string]record.Value{"a": "theirs"}})
+		}
+		job, stop := w.run(t)
+		w.following(t, job)
+		w.flush()
+		until(t, "what is held back", func() bool { return job.Snapshot().HeldBack == 40 })
+		if n := w.target.Count(record.KV); n != 100 {
+			t.Errorf("%d documents are left", n)
+		}
+		stop()
+	})
+}
+
+// TestWhatCameCountsAmongWhatGoes has a source grow before it loses most of what it has.
+func TestWhatCameCountsAmongWhatGoes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		for u := range record.UserID(40) {
+			w.set(kvOf(u+1, map[string]string{"a": "1"}))
+		}
+		job, stop := w.run(t)
+		w.following(t, job)
+		for u := range record.UserID(40) {
+			w.set(kvOf(100+u, map[string]string{"a": "1"}))
+		}
+		until(t, "what came", w.equal)
+		for range 500 { // what comes and goes again is no loss
+			w.change(record.KV, 100, nil)
+			time.Sleep(100 * time.Millisecond)
+			w.set(kvOf(100, map[string]string{"a": "1"}))
+			time.Sleep(100 * time.Millisecond)
+		}
+		for u := range record.UserID(40) {
+			w.change(record.KV, u+1, nil)
+			time.Sleep(100 * time.Millisecond)
+		}
+		until(t, "what went", w.equal)
+		w.change(record.KV, 100, nil)
+		until(t, "what is held back", func() bool { return job.Snapshot().HeldBack == 1 })
+		if n := w.target.Count(record.KV); n != 40 {
+			t.Errorf("%d documents are left", n)
+		}
+		stop()
+	})
+}

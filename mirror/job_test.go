@@ -246,8 +246,9 @@ func (w *world) compare(_ context.Context, each func(record.Difference)) (mirror
 	}
 	for kind := range record.Kind(record.KindCount) {
 		for user := range w.target.All(kind) {
-			compared.Documents[kind]++
-			if !held[kind][user] {
+			if held[kind][user] {
+				compared.Documents[kind]++
+			} else {
 				each(record.Difference{Kind: kind, User: user, Type: record.Extra})
 			}
 		}

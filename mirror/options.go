@@ -21,7 +21,7 @@ type Session struct {
 
 // Compared is what a comparison found besides differences.
 type Compared struct {
-	Documents [record.KindCount]int64 // of the target
+	Documents [record.KindCount]int64 // of the target, that stand for something that the source holds
 	Rejects   int64                   // values of the source that cannot be mirrored
 }
 

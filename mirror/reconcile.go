@@ -176,16 +176,15 @@ func (j *Job) compareNow(ctx context.Context, c *comparison) error {
 	if err != nil {
 		return err
 	}
-	documents := compared.Documents
-	gone, err := j.gone(ctx, documents, c.differences)
+	gone, err := j.gone(ctx, c.differences)
 	if err != nil {
 		return err
 	}
-	j.losses.compared(documents, gone)
+	j.losses.compared(compared.Documents, gone)
 	var lost []string
 	for kind, n := range gone {
-		if !j.opts.AllowShrinking && tooMany(n, documents[kind]) {
-			lost = append(lost, fmt.Sprintf("%d of %d documents of %s", n, documents[kind], record.Kind(kind)))
+		if of := compared.Documents[kind] + n; !j.opts.AllowShrinking && tooMany(n, of) {
+			lost = append(lost, fmt.Sprintf("%d of %d documents of %s", n, of, record.Kind(kind)))
 		}
 	}
 	if len(lost) > 0 {
@@ -205,11 +204,8 @@ func (j *Job) compareNow(ctx context.Context, c *comparison) error {
 	return nil
 }
 
-// gone counts the mirror's own documents of which the source holds nothing, for the kinds of which so many documents are left
-// over that it matters.
-func (j *Job) gone(
-	ctx context.Context, documents [record.KindCount]int64, differences map[mark]record.Difference,
-) (gone [record.KindCount]int64, err error) {
+// gone counts the mirror's own documents of which the source holds nothing.
+func (j *Job) gone(ctx context.Context, differences map[mark]record.Difference) (gone [record.KindCount]int64, err error) {
 	var extra [record.KindCount][]record.UserID
 	for k, d := range differences {
 		if d.Type == record.Extra && !d.HasField && k.user != 0 {
@@ -217,10 +213,6 @@ func (j *Job) gone(
 		}
 	}
 	for kind, users := range extra {
-		if gone[kind] = int64(len(users)); !tooMany(gone[kind], documents[kind]) {
-			continue
-		}
-		gone[kind] = 0
 		for some := range slices.Chunk(users, mostAtOnce) {
 			err := j.opts.Target.ReadUsers(ctx, record.Kind(kind), some, func(documents []record.Document) error {
 				for _, d := range documents {

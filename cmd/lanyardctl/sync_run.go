@@ -227,7 +227,7 @@ func (r *syncRun) compare(ctx context.Context, each func(record.Difference)) (co
 	})
 	result, err := job.Run(ctx)
 	for kind, counts := range result.Kinds {
-		compared.Documents[kind] = counts.Target
+		compared.Documents[kind] = counts.Target - counts.Extra
 	}
 	compared.Rejects = result.Rejects()
 	return compared, err
