@@ -2,6 +2,7 @@ package mirror_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -234,5 +235,79 @@ func TestWhatCameCountsAmongWhatGoes(t *testing.T) {
 			t.Errorf("%d documents are left", n)
 		}
 		stop()
+	})
+}
+
+// TestCaughtUpIsNoMoreThanVerifySays has differences that the mirror does not mend, and that a comparison minds whatever the
+// target may be ahead in.
+func TestCaughtUpIsNoMoreThanVerifySays(t *testing.T) {
+	for name, c := range map[string]struct {
+		before func(w *world)
+		total  int64
+	}{
+		"an API key that somebody else wrote": {func(w *world) { w.target.Put(record.APIKeys, 9, mem.Document{APIKey: "theirs"}) }, 1},
+		"an API key that is no user's": {func(w *world) {
+			w.alsoDiffers(
+				record.Difference{Kind: record.APIKeys, Name: "7", Numeric: true, Type: record.Extra},
+				record.Difference{Kind: record.KV, Name: "7", Numeric: true, Type: record.Extra},
+			)
+		}, 1},
+		"what the target refuses": {func(w *world) {
+			w.target = mem.New(mem.Options{Mirror: true, Limits: record.Limits{MaxDocument: 500}})
+			w.opts.Target = w.target
+			w.set(kvOf(1, map[string]string{"a": strings.Repeat("x", 1000)}))
+		}, 1},
+		"a key that nothing but a scan finds": {func(w *world) {
+			w.alsoDiffers(record.Difference{Kind: record.APIKeys, User: 5, Type: record.Missing})
+		}, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				w.opts.UntilCaughtUp = true
+				w.set(apiKeyOf(1, "a"))
+				c.before(w)
+				ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+				defer cancel()
+				report, err := mirror.New(w.opts).Run(ctx)
+				if err != nil || report.Agreed || report.Total != c.total {
+					t.Errorf("%v, agreed %t, %d differences", err, report.Agreed, report.Total)
+				}
+			})
+		})
+	}
+}
+
+// alsoDiffers has comparisons find what single reads do not.
+func (w *world) alsoDiffers(list ...record.Difference) {
+	w.opts.Compare = func(ctx context.Context, each func(record.Difference)) (mirror.Compared, error) {
+		for _, d := range list {
+			each(d)
+		}
+		return w.compare(ctx, each)
+	}
+}
+
+// TestCaughtUpSeesAGapWhileItCompares has the source change while both sides are compared and nobody tells of it.
+func TestCaughtUpSeesAGapWhileItCompares(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.opts.UntilCaughtUp = true
+		w.set(kvOf(1, map[string]string{"a": "1"}))
+		once := false
+		w.opts.Compare = func(ctx context.Context, each func(record.Difference)) (mirror.Compared, error) {
+			compared, err := w.compare(ctx, each)
+			if !once {
+				once = true
+				w.silently(func() { w.set(kvOf(1, map[string]string{"a": "2"})) })
+				w.cut()
+				time.Sleep(time.Second)
+			}
+			return compared, err
+		}
+		report, err := mirror.New(w.opts).Run(t.Context())
+		if err != nil || !report.Agreed || !w.equal() {
+			t.Errorf("%v, agreed %t, equal %t", err, report.Agreed, w.equal())
+		}
 	})
 }

@@ -41,6 +41,7 @@ func (j *Job) compareAgain(ctx context.Context) error {
 		return nil
 	}
 	var troubled trouble
+	var before comparison
 	for !j.copiedAll() {
 		err := j.opts.Copy(ctx)
 		if err == nil {
@@ -84,10 +85,11 @@ func (j *Job) compareAgain(ctx context.Context) error {
 		}
 		j.recovered("comparing", &troubled)
 		if j.opts.UntilCaughtUp {
-			if found.settled() {
+			if found.settled(before) && j.unbroken(s) {
 				found.tell(&j.report)
 				return errCaughtUp
 			}
+			before = found
 			if sleep(ctx, catchUpPause) != nil {
 				return nil
 			}
@@ -105,6 +107,14 @@ func (j *Job) waitForLate(ctx context.Context) error {
 	from := j.notBefore
 	j.mu.Unlock()
 	return sleep(ctx, time.Until(from))
+}
+
+// unbroken reports whether the session is still the one it was, and nothing may have been missed since the last comparison
+// began.
+func (j *Job) unbroken(s *Session) bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.session == s && j.asked == ""
 }
 
 func (j *Job) unlessEnded(ctx context.Context, err error) error {
@@ -145,6 +155,7 @@ func (j *Job) pause(ctx context.Context, s *Session) error {
 type comparison struct {
 	differences map[mark]record.Difference // one for each mark
 	fates       map[mark]Fate
+	nobodys     []record.Difference // documents that let somebody in and are no user's, which nobody mends
 }
 
 // compare compares both sides, marks what differs, and waits until that was worked on.
@@ -169,8 +180,11 @@ func (j *Job) compare(ctx context.Context) (comparison, error) {
 
 func (j *Job) compareNow(ctx context.Context, c *comparison) error {
 	compared, err := j.opts.Compare(ctx, func(d record.Difference) {
-		if k := (mark{kind: d.Kind, user: d.User}); d.User != 0 || !d.Kind.OfUsers() {
-			c.differences[k] = d
+		switch {
+		case d.User != 0 || !d.Kind.OfUsers():
+			c.differences[mark{kind: d.Kind, user: d.User}] = d
+		case d.Kind.Admits():
+			c.nobodys = append(c.nobodys, d)
 		}
 	})
 	if err != nil {
@@ -230,14 +244,34 @@ func (j *Job) gone(ctx context.Context, differences map[mark]record.Difference) 
 	return gone, nil
 }
 
-// settled reports whether nothing was changed for the comparison, so that it tells how both sides stand.
-func (c comparison) settled() bool {
-	for _, f := range c.fates {
-		if f == Inserted || f == Updated || f == Deleted || f == fateCount {
+// settled reports whether nothing was changed for the comparison, so that it tells how both sides stand. What has come or
+// gone since both sides were read tells that only where the comparison before found it, too.
+func (c comparison) settled(before comparison) bool {
+	for k, f := range c.fates {
+		if f == Inserted || f == Updated || f == Deleted || f == fateCount || c.stuck(k) && !before.stuck(k) {
 			return false
 		}
 	}
 	return true
+}
+
+// stuck reports whether the difference is one by which the target lacks something, and nothing was done about it.
+func (c comparison) stuck(k mark) bool {
+	d, found := c.differences[k]
+	switch f := c.fates[k]; d.Type {
+	case record.Missing:
+		return found && (f == Absent || f == Unchanged || f == Kept || f == Rejected)
+	case record.Different:
+		return f == Rejected
+	}
+	return false
+}
+
+// stays reports whether the difference is left for somebody to decide. A document of somebody else's that the source knows
+// nothing of is none, unless it lets somebody in.
+func (c comparison) stays(k mark) bool {
+	f := c.fates[k]
+	return f == Conflicted || f == HeldBack || f == Kept && k.kind.Admits() || c.stuck(k)
 }
 
 // mostDifferences is how many differences a report names.
@@ -245,14 +279,14 @@ const mostDifferences = 100
 
 // tell enters what stays different into the report of a run that ends.
 func (c comparison) tell(r *Report) {
-	r.Agreed = true
-	for k, f := range c.fates {
-		if f == Conflicted || f == HeldBack {
-			r.Agreed = false
-			r.Total++
+	r.Differences = c.nobodys
+	for k := range c.fates {
+		if c.stays(k) {
 			r.Differences = append(r.Differences, c.differences[k])
 		}
 	}
+	r.Total = int64(len(r.Differences))
+	r.Agreed = r.Total == 0
 	slices.SortFunc(r.Differences, record.Difference.Compare)
 	r.Differences = r.Differences[:min(len(r.Differences), mostDifferences)]
 }

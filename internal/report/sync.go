@@ -157,7 +157,11 @@ func (t *builder) listed(list []record.Difference, total int64, why string) {
 	t.Line("")
 	t.Wrap("", fmt.Sprintf("%s in which %s:", ui.Plural(total, "difference"), why))
 	for _, d := range list[:min(len(list), mostListed)] {
-		t.Wrap("  ", fmt.Sprintf("%s of user %s: %s", d.Kind, d.User, d.Type))
+		whose := "user " + d.User.String()
+		if d.User == 0 {
+			whose = "nobody"
+		}
+		t.Wrap("  ", fmt.Sprintf("%s of %s: %s", d.Kind, whose, d.Type))
 	}
 	if rest := total - mostListed; rest > 0 {
 		t.Wrap("  ", fmt.Sprintf("and %s more", ui.Thousands(rest)))
