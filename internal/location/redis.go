@@ -84,7 +84,7 @@ func (s redisLive) Follow(ctx context.Context, way record.FeedWay) (record.Feed,
 func (s redisLive) PointsWith(keys map[record.UserID][]string) record.PointReader {
 	request := s.request
 	request.Now = time.Time{} // the dates of what comes later are judged by their own time
-	return s.Points(redis.SourceOptions{Request: request, Candidates: keys})
+	return s.Points(redis.SourceOptions{Request: request, Candidates: keys, IgnoreTTL: true})
 }
 
 // mostPointUsers is of how many users the keys are looked up; where there are more, every key is looked at.

@@ -24,6 +24,9 @@ type SourceOptions struct {
 	// has of them.
 	Candidates map[record.UserID][]string
 
+	// IgnoreTTL leaves out whether keys have a time to live: no item is noted as [record.Expiring].
+	IgnoreTTL bool
+
 	PageSize int // keys that SCAN is asked for at a time; zero means 1000
 	Budget   int // bytes of values fetched at a time; zero means 32 MiB
 }
@@ -65,7 +68,7 @@ func (s *Store) source(o SourceOptions) *source {
 		wanted:     layout.NewWanted(o.Request),
 		pageSize:   s.pace.page(cmp.Or(max(o.PageSize, 0), DefaultPageSize)),
 		budget:     cmp.Or(max(o.Budget, 0), DefaultBudget),
-		askTTL:     s.info.Expires && !o.Dates,
+		askTTL:     s.info.Expires && !o.Dates && !o.IgnoreTTL,
 	}
 }
 
