@@ -118,11 +118,24 @@ func (a *applying) users(ctx context.Context, kind record.Kind, users []record.U
 	return m.write(ctx)
 }
 
-// candidates reads what the target has of the users, and adds the keys to those that are looked at: one may authenticate
-// without being the user's current one.
+// candidates reads what the target has of the users, and adds the keys to those that are looked at, and what the last
+// comparison found: one may authenticate without being the user's current one.
 func (a *applying) candidates(
 	ctx context.Context, kind record.Kind, users []record.UserID, apiKeys map[record.UserID][]string, all map[record.UserID]*standing,
 ) error {
+	a.Job.mu.Lock()
+	claims := a.claims
+	a.Job.mu.Unlock()
+	add := func(user record.UserID, key string) {
+		if key != "" && !slices.Contains(apiKeys[user], key) {
+			apiKeys[user] = append(apiKeys[user], key)
+		}
+	}
+	for _, user := range users {
+		for _, key := range claims[user] {
+			add(user, key)
+		}
+	}
 	return a.opts.Target.ReadUsers(ctx, kind, users, func(documents []record.Document) error {
 		for _, d := range documents {
 			s := all[d.User]
@@ -130,9 +143,7 @@ func (a *applying) candidates(
 				continue
 			}
 			s.documents = append(s.documents, d)
-			if key := d.Held.APIKey; key != "" && !slices.Contains(apiKeys[d.User], key) {
-				apiKeys[d.User] = append(apiKeys[d.User], key)
-			}
+			add(d.User, d.Held.APIKey)
 		}
 		return nil
 	})

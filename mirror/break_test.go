@@ -2,6 +2,7 @@ package mirror_test
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -308,6 +309,35 @@ func TestCaughtUpSeesAGapWhileItCompares(t *testing.T) {
 		report, err := mirror.New(w.opts).Run(t.Context())
 		if err != nil || !report.Agreed || !w.equal() {
 			t.Errorf("%v, agreed %t, equal %t", err, report.Agreed, w.equal())
+		}
+	})
+}
+
+// TestAKeyThatNothingButAScanFindsIsMirrored has one that authenticates a user who has no current key.
+func TestAKeyThatNothingButAScanFindsIsMirrored(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.opts.UntilCaughtUp = true
+		old := apiKeyOf(5, "old")
+		w.opts.Open = func(ctx context.Context) (*mirror.Session, error) {
+			s, err := w.open(ctx)
+			s.Points = func(keys map[record.UserID][]string) record.PointReader {
+				if slices.Contains(keys[5], "old") {
+					return &mem.Source{Items: [][]record.Item{{{Kind: record.APIKeys, Record: &old}}}}
+				}
+				return w.live
+			}
+			return s, err
+		}
+		w.opts.Compare = func(_ context.Context, each func(record.Difference)) (mirror.Compared, error) {
+			if doc, _ := w.target.Get(record.APIKeys, 5); doc.APIKey != "old" {
+				each(record.Difference{Kind: record.APIKeys, User: 5, Type: record.Missing})
+			}
+			return mirror.Compared{Claims: map[record.UserID][]string{5: {"old"}}}, nil
+		}
+		report, err := mirror.New(w.opts).Run(t.Context())
+		if err != nil || !report.Agreed || w.target.Count(record.APIKeys) != 1 {
+			t.Errorf("%v, agreed %t, %d documents", err, report.Agreed, w.target.Count(record.APIKeys))
 		}
 	})
 }

@@ -38,9 +38,10 @@ type Job struct {
 	comparing  bool
 	notBefore  time.Time // nothing is compared
 	reconciled int64
-	took       time.Duration // the last comparison
-	lastTime   time.Time     // of the last comparison that came to its end
-	rejects    int64         // values of the source that it found to be none
+	took       time.Duration              // the last comparison
+	lastTime   time.Time                  // of the last comparison that came to its end
+	rejects    int64                      // values of the source that it found to be none
+	claims     map[record.UserID][]string // that it found; see [Compared]
 	told       State
 	asking     chan struct{} // holds one element once both sides have to be compared
 	newSession chan struct{} // is closed when there is another session, or none any more

@@ -23,6 +23,10 @@ type Session struct {
 type Compared struct {
 	Documents [record.KindCount]int64 // of the target, that stand for something that the source holds
 	Rejects   int64                   // values of the source that cannot be mirrored
+
+	// Claims are API keys that name users of the source who have no current one that authenticates. Nothing but a look at
+	// every key finds them.
+	Claims map[record.UserID][]string
 }
 
 // Target is where to the source is mirrored.

@@ -195,6 +195,7 @@ func (j *Job) compareNow(ctx context.Context, c *comparison) error {
 		return err
 	}
 	j.losses.compared(compared.Documents, gone)
+	j.set(func() { j.claims = compared.Claims })
 	var lost []string
 	for kind, n := range gone {
 		if of := compared.Documents[kind] + n; !j.opts.AllowShrinking && tooMany(n, of) {

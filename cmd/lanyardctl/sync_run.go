@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -221,7 +221,7 @@ func (r *syncRun) compare(ctx context.Context, each func(record.Difference)) (co
 	}
 	defer closeIt()
 	job := verify.New(verify.Options{
-		Source: source.Reading, Target: r.target.Reader(nil), Kinds: r.only,
+		Source: func() record.Source { return claiming{source.Reading(), &compared} }, Target: r.target.Reader(nil), Kinds: r.only,
 		Compare: record.CompareOptions{Policy: r.policy, Exact: true, Now: time.Now()}, Each: each,
 		RetryFor: r.on.target.RetryFor, Notify: func(message string) { r.log.Info(message) },
 	})
@@ -231,6 +231,32 @@ func (r *syncRun) compare(ctx context.Context, each func(record.Difference)) (co
 	}
 	compared.Rejects = result.Rejects()
 	return compared, err
+}
+
+// claiming is a source that notes the API keys of users who have no current one.
+type claiming struct {
+	record.Source
+	compared *mirror.Compared
+}
+
+// Deferred implements [record.Source]. It is where such keys are decided.
+func (c claiming) Deferred(ctx context.Context, yield func(record.Page) error) error {
+	c.compared.Claims = make(map[record.UserID][]string) // the last reading counts
+	return c.Source.Deferred(ctx, func(p record.Page) error {
+		for _, it := range p.Items {
+			switch {
+			case it.Record != nil && slices.Contains(it.Notes, record.Repaired):
+				c.add(it.User(), it.Record.APIKey)
+			case it.APIKey != "" && it.Rejects[0].Reason == record.AmbiguousAPIKey:
+				c.add(it.User(), it.APIKey)
+			}
+		}
+		return yield(p)
+	})
+}
+
+func (c claiming) add(user record.UserID, key string) {
+	c.compared.Claims[user] = append(c.compared.Claims[user], key)
 }
 
 // progress says how the mirror stands.
