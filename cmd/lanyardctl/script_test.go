@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -60,6 +61,8 @@ import (
 //	mongo                                   makes a database, of which $MONGODB_URI and $MONGODB_DATABASE tell lanyardctl, and
 //	                                        $REFUSES what its server refuses: "names-arrays", "dollars" or "nothing"
 //	ferretdb                                starts a FerretDB whatever server is tested, with $FERRETDB as its address
+//	listening                               sets $LISTEN to an address at which nobody listens yet
+//	tells PATH REGEXP                       waits until what is answered at $LISTEN fits
 //	insert COLLECTION JSON…                 inserts documents into the database
 //	set COLLECTION USER JSON                sets fields of a user's document; null removes one
 //	delete COLLECTION USER                  deletes a user's documents
@@ -97,7 +100,7 @@ func TestScripts(t *testing.T) {
 			return os.Geteuid() == 0, nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"redis": startRedis, "certs": makeCertificates, "tlsredis": startTLSRedis, "tlsmongo": startTLSMongo, "seed": seedRedis, "redisdo": doRedis, "listen": listenToRedis, "heard": printHeard, "newkey": rotateKey, "lanyard": startLanyard, "mongo": makeDatabase, "ferretdb": startFerretDB, "insert": insertDocuments,
+			"redis": startRedis, "certs": makeCertificates, "tlsredis": startTLSRedis, "tlsmongo": startTLSMongo, "seed": seedRedis, "redisdo": doRedis, "listen": listenToRedis, "heard": printHeard, "newkey": rotateKey, "lanyard": startLanyard, "mongo": makeDatabase, "listening": nameAddress, "tells": awaitAnswer, "ferretdb": startFerretDB, "insert": insertDocuments,
 			"set": setFields, "delete": deleteDocuments, "remove": removeDocument, "count": countDocuments, "discord": startDiscord, "lease": takeLease,
 			"documents": printDocuments, "exits": runAndCheckExit, "clean": cleanOutput,
 			"rejects": countReasons, "sweepid": keepSweepID,
@@ -327,6 +330,28 @@ func startLanyard(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Value(theTest{}).(testing.TB).Cleanup(s.Close)
 	ts.Setenv("METRICS", s.URL+"/metrics")
 	ts.Setenv("METRICS_ADDR", s.Listener.Addr().String())
+}
+
+func nameAddress(ts *testscript.TestScript, neg bool, args []string) {
+	ts.Setenv("LISTEN", fmt.Sprintf("127.0.0.1:%d", redisserver.FreePort(ts.Value(theTest{}).(testing.TB))))
+}
+
+func awaitAnswer(ts *testscript.TestScript, neg bool, args []string) {
+	want := regexp.MustCompile("(?m)" + args[1])
+	var got string
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		answer, err := http.Get("http://" + ts.Getenv("LISTEN") + "/" + args[0])
+		if err != nil {
+			got = err.Error()
+			continue
+		}
+		text, err := io.ReadAll(answer.Body)
+		ts.Check(errors.Join(err, answer.Body.Close()))
+		if got = string(text); want.MatchString(got) {
+			return
+		}
+	}
+	ts.Fatalf("%s tells %s", args[0], got)
 }
 
 func insertDocuments(ts *testscript.TestScript, neg bool, args []string) {

@@ -77,11 +77,14 @@ func (s Sync) Text(l ui.Style) string {
 	t.Line("")
 	t.Line("Took %s%s.", ui.Duration(r.Duration), s.ownWork())
 	if s.UntilCaughtUp && s.Err == nil && r.Agreed {
-		since := "since this command began, which saw no change"
-		if r.Changes > 0 {
-			since = "since the last change that this command saw"
+		since := ": since this command began, which saw no change"
+		switch {
+		case r.Changes > 0:
+			since = ": since the last change that this command saw"
+		case r.Way == record.Polling:
+			since = ", as far as anybody knows: this command cannot see changes"
 		}
-		t.Wrap("", fmt.Sprintf("Writes have stood still for %s: %s.", ui.Duration(s.standstill()), since))
+		t.Wrap("", fmt.Sprintf("Writes have stood still for %s%s.", ui.Duration(s.standstill()), since))
 	}
 	t.nextAfterSync(s)
 	return t.String()

@@ -83,6 +83,10 @@ func goldenSyncs() map[string]Sync {
 	polling.Report.Why = "the user may not run CLIENT TRACKING (ACL SETUSER reader +client|tracking)"
 	all["sync-polling"] = polling
 
+	blind := caughtUp()
+	blind.Report.Way, blind.Report.Why = record.Polling, polling.Report.Why
+	all["sync-caught-up-polling"] = blind
+
 	standby := caughtUp()
 	standby.Again = stopped.Again
 	standby.UntilCaughtUp = false
