@@ -127,7 +127,7 @@ func (j *Job) lead(ctx context.Context) (context.Context, *lease.Held, error) {
 	}
 	var troubled trouble
 	for {
-		leading, held, err := lease.Take(ctx, j.opts.Leases, SyncLease, j.doing(), lease.Options{
+		leading, held, err := lease.Take(ctx, j.opts.Leases, SyncLease, j.opts.Doing+": "+string(Connecting), lease.Options{
 			Retry: retry.Policy{For: time.Second}, Notify: func(string) {}, Doing: j.doing,
 		})
 		busy, taken := errors.AsType[*lease.BusyError](err)

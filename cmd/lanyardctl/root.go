@@ -24,15 +24,15 @@ const exitStatus = `Exit status
   130  interrupted`
 
 const rootLong = `lanyardctl moves what Lanyard keeps in Redis to MongoDB: exactly, and again as
-often as needed until the switch. It proves that nothing is missing, and recovers
-monitoring dates that forks of Lanyard have hidden.
+often as needed until the switch, or all the time (sync). It proves that nothing
+is missing, and recovers monitoring dates that forks of Lanyard have hidden.
 
 Exit status
   0    done
   1    error
   2    the command was called in a wrong way
   3    done, with something left to decide: rejects, conflicts, documents
-  4    verify found differences, or sweep --check something to change
+  4    verify or sync found differences, or sweep --check something to change
   130  interrupted`
 
 // suggestionDistance is the number of letters by which a suggested name may differ from what was typed.
@@ -46,6 +46,7 @@ func newRoot(p program) *cobra.Command {
 		Long:  rootLong,
 		Example: `  lanyardctl migrate redis-to-mongo --redis redis://localhost:6379 --mongo embedded:./try
   lanyardctl verify --redis redis://localhost:6379 --mongo embedded:./try
+  lanyardctl sync --redis redis://localhost:6379 --mongo mongodb://localhost:27017
   lanyardctl sweep --mongo embedded:./try --dry-run
   lanyardctl get 94490510688792576 --explain --mongo embedded:./try
   lanyardctl version

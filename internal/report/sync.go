@@ -38,7 +38,7 @@ func (s Sync) Text(l ui.Style) string {
 	t.Line("")
 	if s.Copied != nil {
 		c := *s.Copied
-		t.Wrap("", fmt.Sprintf("At the start %s were copied: %s inserted or updated, in %s.",
+		t.Wrap("", fmt.Sprintf("Copied at the start: %s, of which %s inserted or updated, in %s.",
 			ui.Plural(c.Records(), "record"), ui.Thousands(c.Written()), ui.Duration(c.Duration)))
 		t.Line("")
 	}
