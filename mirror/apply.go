@@ -457,13 +457,3 @@ func (a *applying) keep(values []record.Superseded) error {
 	}
 	return a.files.keep(kept)
 }
-
-// oldest returns when the first mark of the batch was made.
-func (b batch) oldest() (oldest time.Time) {
-	for _, by := range b {
-		if oldest.IsZero() || by.at.Before(oldest) {
-			oldest = by.at
-		}
-	}
-	return oldest
-}

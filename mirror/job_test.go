@@ -369,8 +369,6 @@ func TestNothingIsMissedInAGap(t *testing.T) {
 		}
 		job, stop := w.run(t)
 		w.following(t, job)
-		w.mu.Lock()
-		w.mu.Unlock()
 		w.live.mu.Lock()
 		w.deaf = true
 		w.live.mu.Unlock()

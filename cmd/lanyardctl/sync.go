@@ -63,7 +63,7 @@ type syncFlags struct {
 	pairFlags
 	changes              string
 	poll, reconcileEvery time.Duration
-	metricsURL, instance string
+	metricsURL           string
 	listen, rejects      string
 	untilCaughtUp        bool
 }
