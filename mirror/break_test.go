@@ -2,6 +2,7 @@ package mirror_test
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -338,6 +339,30 @@ func TestAKeyThatNothingButAScanFindsIsMirrored(t *testing.T) {
 		report, err := mirror.New(w.opts).Run(t.Context())
 		if err != nil || !report.Agreed || w.target.Count(record.APIKeys) != 1 {
 			t.Errorf("%v, agreed %t, %d documents", err, report.Agreed, w.target.Count(record.APIKeys))
+		}
+	})
+}
+
+// TestASourceThatIsAwayIsWaitedFor has a standby take over while the source is away.
+func TestASourceThatIsAwayIsWaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.set(kvOf(1, map[string]string{"a": "1"}))
+		away := func(err error) {
+			w.live.mu.Lock()
+			defer w.live.mu.Unlock()
+			w.fail = err
+		}
+		away(fmt.Errorf("open: %w", record.ErrUnavailable))
+		job, stop := w.run(t)
+		time.Sleep(time.Hour)
+		if s := job.Snapshot().State; s != mirror.Connecting {
+			t.Errorf("it is %s", s)
+		}
+		away(nil)
+		w.following(t, job)
+		if stop(); !w.equal() {
+			t.Error("the sides differ")
 		}
 	})
 }

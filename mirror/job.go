@@ -193,7 +193,7 @@ func (j *Job) follow(ctx context.Context) error {
 				err = s.close()
 			}
 			return err
-		case err != nil && first:
+		case err != nil && first && !errors.Is(err, record.ErrUnavailable):
 			return err
 		case err != nil:
 			if err := j.endure(ctx, "open the source", &troubled, unavailable{err}); err != nil {

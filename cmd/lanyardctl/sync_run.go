@@ -141,17 +141,25 @@ func (r *syncRun) sink(ctx context.Context, dryRun bool) (mirror.Sink, []string,
 // sessionRetryFor is how long a session tries what fails: it is opened anew then.
 const sessionRetryFor = 3 * time.Second
 
+// waitedFor marks an error of a source that is away as one that passes.
+func waitedFor(err error) error {
+	if location.Away(err) {
+		return fmt.Errorf("%w (%w)", err, record.ErrUnavailable)
+	}
+	return err
+}
+
 // openSession opens the source to follow its changes.
 func (r *syncRun) openSession(ctx context.Context) (*mirror.Session, error) {
 	o := r.source
 	o.RetryFor, o.Notify = sessionRetryFor, func(message string) { r.log.Debug(message) }
 	live, err := r.streams.places.OpenLive(ctx, o)
 	if err != nil {
-		return nil, err
+		return nil, waitedFor(err)
 	}
 	feed, err := live.Follow(ctx, r.options.way)
 	if err != nil {
-		return nil, errors.Join(err, live.Close())
+		return nil, errors.Join(waitedFor(err), live.Close())
 	}
 	if way, _ := feed.Way(); way != r.way {
 		r.way = way
@@ -178,7 +186,7 @@ func (r *syncRun) anew(ctx context.Context) (location.Source, func(), error) {
 	o.Notify = func(message string) { r.log.Warn(message) }
 	source, err := r.streams.places.OpenSource(ctx, o)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, waitedFor(err)
 	}
 	return source, func() { r.closed("the source", source.Close()) }, nil
 }

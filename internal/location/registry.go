@@ -145,6 +145,10 @@ func Explained(err error, otherwise string, explanations ...error) error {
 	return exit.Failure(err, otherwise)
 }
 
+// Away reports whether a source that was open before cannot be opened now for a reason that passes by itself, or by what is
+// done to the server.
+func Away(err error) bool { return errors.Is(err, redis.ErrUnreachable) || redis.Passes(err) }
+
 func (r Registry) source(at Location) (SourceScheme, error) {
 	return schemeOf(at, r.Sources, func(s SourceScheme) Scheme { return s.Scheme })
 }
