@@ -6,15 +6,26 @@ package record
 // document then says exactly what r says, it gets the mark, too.
 //
 // Mirroring is idempotent, as merging is, and whatever gives way is among the decision's Superseded values. Of those that
-// lanyardctl itself wrote they tell so.
+// lanyardctl itself wrote they tell so, but for the better of two times: a source that lost its data makes worse ones anew,
+// and the target may be the last to know the better.
 func Mirror(r Record, existing Existing, bounds Bounds, policy Policy) Decision {
 	d := mirror(r, existing, bounds, policy)
-	if existing.Unmodified {
+	if existing.Unmodified && !worsens(r, existing) {
 		for i := range d.Superseded {
 			d.Superseded[i].Mirrored = true
 		}
 	}
 	return d
+}
+
+// worsens reports whether the record has a worse time than the document.
+func worsens(r Record, existing Existing) bool {
+	t, ok := r.Kind.rules().(*timeKind)
+	if !ok {
+		return false
+	}
+	stands, ok := existing.Times[t.fields[0]].(int64)
+	return ok && stands != r.Time && (stands < r.Time) == t.earliest
 }
 
 func mirror(r Record, existing Existing, bounds Bounds, policy Policy) Decision {

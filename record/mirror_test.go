@@ -179,3 +179,25 @@ func TestAMarkedTimeIsThatAlone(t *testing.T) {
 		t.Error("of another user")
 	}
 }
+
+// TestTheBetterOfTwoTimesIsKept has a source that went back: what it makes anew is followed, and no progress of its own.
+func TestTheBetterOfTwoTimesIsKept(t *testing.T) {
+	for name, c := range map[string]struct {
+		kind     Kind
+		was, is  int64
+		mirrored bool
+	}{
+		"a later date":         {MonitoringSince, 1664641326, 1700000000, false},
+		"an earlier date":      {MonitoringSince, 1700000000, 1664641326, true},
+		"seen later than that": {LastSeen, 1664641326000, 1700000000000, true},
+		"seen before that":     {LastSeen, 1700000000000, 1664641326000, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			held := Held{Found: true, Unmodified: true, Times: map[string]any{TimeField(c.kind): c.was}}
+			d, _ := mirror(Record{Kind: c.kind, User: user, Time: c.is}, Existing{Held: held}, FailOnConflict)
+			if d.Time != c.is || len(d.Superseded) != 1 || d.Superseded[0].Mirrored != c.mirrored {
+				t.Errorf("%+v", d)
+			}
+		})
+	}
+}
