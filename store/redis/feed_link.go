@@ -313,7 +313,7 @@ func (l *feedLink) skipRest(kind byte, line []byte, deep int) error {
 		return err
 	case n == -1:
 		return nil
-	case n < 0 || deep == 0:
+	case n < 0 || n > longestList || deep == 0:
 		return errProtocol
 	}
 	switch kind {

@@ -67,6 +67,7 @@ func TestWhatNoServerTellsIsRefused(t *testing.T) {
 	for _, text := range []string{
 		">0\r\n", ">-1\r\n", ">x\r\n", ">1\r\n:1\r\n", ">2\r\n$10\r\ninvalidate\r\n$1\r\na\r\n", ">2\r\n$10\r\ninvalidate\r\n*1\r\n:1\r\n",
 		">2\r\n$10\r\ninvalidate\r\n*x\r\n", "$-2\r\n", "|1\r\n", "*1\r\n$1\r\nab\r\n", ">2\r\n$1\r\na\r\n" + strings.Repeat("*1\r\n", 20), "HTTP/1.1 200 OK\r\n", ">2\n",
+		"%4611686018427387904\r\n", "$9223372036854775807\r\n", "~1099511627776\r\n",
 	} {
 		if _, _, err := told(strings.NewReader(text)); !errors.Is(err, errProtocol) {
 			t.Errorf("%q: %v", text, err)
