@@ -338,6 +338,11 @@ func (m *merging) write(ctx context.Context) error {
 	if err := m.leads(ctx); err != nil {
 		return err
 	}
+	if m.losses.inDoubt(m.kind) {
+		for i := range records {
+			records[i].Doubtful = true
+		}
+	}
 	outcomes, err := m.sink.Write(ctx, records, m.keep)
 	if err != nil {
 		return err

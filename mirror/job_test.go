@@ -663,3 +663,40 @@ func TestWhatComesLateGoesAgain(t *testing.T) {
 		stop()
 	})
 }
+
+// TestARedisThatForgotKeepsNoDates has Lanyard make the dates of all users anew, as it does on an empty source.
+func TestARedisThatForgotKeepsNoDates(t *testing.T) {
+	for name, before := range map[string]func(w *world){
+		"while the mirror looks away": (*world).cut,
+		"by a flush":                  (*world).flush,
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				date := func(user record.UserID, time int64) {
+					w.set(record.Record{Kind: record.MonitoringSince, User: user, Time: time})
+				}
+				for u := range record.UserID(40) {
+					date(u+1, 1_650_000_000)
+				}
+				job, stop := w.run(t)
+				w.following(t, job)
+				date(41, 1_650_000_000)
+				time.Sleep(time.Minute)
+				date(41, 1_650_000_001)
+				until(t, "a date that is changed", w.equal) // as long as nothing was lost
+				before(w)
+				for u := range record.UserID(40) {
+					date(u+1, 1_796_000_000)
+				}
+				time.Sleep(time.Hour)
+				for u := range record.UserID(40) {
+					if doc, _ := w.target.Get(record.MonitoringSince, u+1); doc.Times["since"] != int64(1_650_000_000) {
+						t.Errorf("user %d has been monitored since %v", u+1, doc.Times["since"])
+					}
+				}
+				stop()
+			})
+		})
+	}
+}

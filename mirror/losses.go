@@ -1,6 +1,7 @@
 package mirror
 
 import (
+	"fmt"
 	"sync"
 
 	"github.com/lanyardctl/lanyardctl/record"
@@ -20,6 +21,31 @@ type losses struct {
 	most [record.KindCount]int64 // documents at a time since then
 	now  [record.KindCount]int64
 	held [record.KindCount]bool // what is gone is held back until the next comparison
+
+	gaps   int64 // how often something may have been missed
+	unsure bool  // so it is since the last comparison began
+}
+
+// missed tells that something may have been missed, such as that the source lost what it held.
+func (l *losses) missed() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.gaps++
+	l.unsure = true
+}
+
+// missedUntil returns what compared takes.
+func (l *losses) missedUntil() (gaps int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.gaps
+}
+
+// inDoubt reports whether what the source holds of a kind may be what somebody made anew after it was lost.
+func (l *losses) inDoubt(kind record.Kind) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return !l.allowed && (l.unsure || l.held[kind])
 }
 
 // allow reports whether so many documents of a kind may go.
@@ -41,15 +67,37 @@ func (l *losses) count(kind record.Kind, n int64) {
 	l.most[kind] = max(l.most[kind], l.now[kind])
 }
 
-// compared begins to count anew: the target has so many documents that stand for what the source holds, and so many of the
-// mirror's own of which the source holds nothing any more. What somebody else wrote counts nowhere: a source that lost all it
-// had did so beside any number of it.
-func (l *losses) compared(known, gone [record.KindCount]int64) {
+// compared begins to count anew, after a comparison that began when there had been so many gaps.
+func (l *losses) compared(c counted, gaps int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.unsure = l.gaps != gaps
 	for kind := range l.held {
-		l.most[kind] = known[kind] + gone[kind]
+		l.most[kind] = c.all(kind)
 		l.now[kind] = l.most[kind]
-		l.held[kind] = !l.allowed && tooMany(gone[kind], l.most[kind])
+		l.held[kind] = !l.allowed && c.lost(kind)
 	}
+}
+
+// counted is what a comparison counted. What somebody else wrote counts nowhere: a source that lost all it had did so beside
+// any number of it.
+type counted struct {
+	known [record.KindCount]int64 // documents that stand for what the source holds
+	gone  [record.KindCount]int64 // documents of the mirror's own of which the source holds nothing any more
+	worse [record.KindCount]int64 // and those for which it has another date, which no Lanyard changes
+}
+
+func (c counted) all(kind int) int64 { return c.known[kind] + c.gone[kind] }
+
+func (c counted) lost(kind int) bool { return tooMany(c.gone[kind]+c.worse[kind], c.all(kind)) }
+
+// text says what was lost of a kind, for people; nothing where that is not too much.
+func (c counted) text(kind int) string {
+	switch {
+	case !c.lost(kind):
+		return ""
+	case c.worse[kind] == 0:
+		return fmt.Sprintf("nothing any more for %d of %d documents of %s", c.gone[kind], c.all(kind), record.Kind(kind))
+	}
+	return fmt.Sprintf("nothing any more, or other dates, for %d of %d documents of %s", c.gone[kind]+c.worse[kind], c.all(kind), record.Kind(kind))
 }

@@ -46,7 +46,8 @@ type Options struct {
 	// Open opens a new session, whose feed is open when it returns.
 	Open func(ctx context.Context) (*Session, error)
 
-	// Copy merges everything that the source holds into the target, and deletes nothing. The source is opened for it anew.
+	// Copy merges everything that the source holds into the target, and deletes nothing. The source is opened for it anew, and
+	// may have lost what it held: unless AllowShrinking is set, its records are doubtful.
 	Copy func(ctx context.Context) error
 
 	// Compare compares everything for equality, and calls each with every difference, in no order. The source is opened for

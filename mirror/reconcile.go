@@ -3,7 +3,6 @@ package mirror
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"math/rand/v2"
 	"slices"
@@ -15,6 +14,7 @@ import (
 
 // ask has both sides compared soon, since something may have been missed.
 func (j *Job) ask(why string) {
+	j.losses.missed()
 	j.set(func() { j.asked = why })
 	select {
 	case j.asking <- struct{}{}:
@@ -179,6 +179,7 @@ func (j *Job) compare(ctx context.Context) (comparison, error) {
 }
 
 func (j *Job) compareNow(ctx context.Context, c *comparison) error {
+	gaps := j.losses.missedUntil()
 	compared, err := j.opts.Compare(ctx, func(d record.Difference) {
 		switch {
 		case d.User != 0 || !d.Kind.OfUsers():
@@ -190,21 +191,21 @@ func (j *Job) compareNow(ctx context.Context, c *comparison) error {
 	if err != nil {
 		return err
 	}
-	gone, err := j.gone(ctx, c.differences)
-	if err != nil {
+	found := counted{known: compared.Documents}
+	if err := j.count(ctx, c.differences, &found); err != nil {
 		return err
 	}
-	j.losses.compared(compared.Documents, gone)
+	j.losses.compared(found, gaps)
 	j.set(func() { j.claims = compared.Claims })
 	var lost []string
-	for kind, n := range gone {
-		if of := compared.Documents[kind] + n; !j.opts.AllowShrinking && tooMany(n, of) {
-			lost = append(lost, fmt.Sprintf("%d of %d documents of %s", n, of, record.Kind(kind)))
+	for kind := range found.gone {
+		if text := found.text(kind); text != "" && !j.opts.AllowShrinking {
+			lost = append(lost, text)
 		}
 	}
 	if len(lost) > 0 {
-		j.opts.Notify("the source has nothing any more of " + strings.Join(lost, ", ") + ": they stay as they are, until the source has its data again; " +
-			"--allow-shrinking deletes them")
+		j.opts.Notify("the source has " + strings.Join(lost, ", ") + ": they stay as they are, until the source has its data again; " +
+			"--allow-shrinking lets them follow")
 	}
 	list := slices.Collect(maps.Keys(c.differences))
 	j.stats.watch(list)
@@ -219,30 +220,34 @@ func (j *Job) compareNow(ctx context.Context, c *comparison) error {
 	return nil
 }
 
-// gone counts the mirror's own documents of which the source holds nothing.
-func (j *Job) gone(ctx context.Context, differences map[mark]record.Difference) (gone [record.KindCount]int64, err error) {
-	var extra [record.KindCount][]record.UserID
+// count counts the mirror's own documents of which the source holds nothing, or has another date.
+func (j *Job) count(ctx context.Context, differences map[mark]record.Difference, found *counted) error {
+	var users [record.KindCount][]record.UserID
 	for k, d := range differences {
-		if d.Type == record.Extra && !d.HasField && k.user != 0 {
-			extra[k.kind] = append(extra[k.kind], k.user)
+		if k.user != 0 && (d.Type == record.Extra && !d.HasField || d.Type == record.Different && d.Kind == record.MonitoringSince) {
+			users[k.kind] = append(users[k.kind], k.user)
 		}
 	}
-	for kind, users := range extra {
+	for kind, users := range users {
 		for some := range slices.Chunk(users, mostAtOnce) {
 			err := j.opts.Target.ReadUsers(ctx, record.Kind(kind), some, func(documents []record.Document) error {
 				for _, d := range documents {
-					if d.Held.Unmodified {
-						gone[kind]++
+					switch {
+					case !d.Held.Unmodified:
+					case differences[mark{kind: d.Kind, user: d.User}].Type == record.Extra:
+						found.gone[kind]++
+					default:
+						found.worse[kind]++
 					}
 				}
 				return nil
 			})
 			if err != nil {
-				return gone, err
+				return err
 			}
 		}
 	}
-	return gone, nil
+	return nil
 }
 
 // settled reports whether nothing was changed for the comparison, so that it tells how both sides stand. What has come or

@@ -1,7 +1,7 @@
 package record
 
 // Mirror decides what becomes of r in a target that mirrors its source. A document that is still exactly what lanyardctl
-// last wrote becomes what the source says, also where that is the worse of two times. One that says exactly what r says,
+// last wrote becomes what the source says, also where that is the worse of two times, unless r is doubtful. One that says exactly what r says,
 // and is not marked as lanyardctl's, gets the mark. Of all others, and of the counters, Mirror decides as [Merge] does; where a
 // document then says exactly what r says, it gets the mark, too.
 //
@@ -30,6 +30,9 @@ func worsens(r Record, existing Existing) bool {
 
 func mirror(r Record, existing Existing, bounds Bounds, policy Policy) Decision {
 	if t, ok := r.Kind.rules().(*timeKind); ok && existing.Unmodified {
+		if r.Doubtful && worsens(r, existing) {
+			return Decision{}
+		}
 		return t.follow(merging{r: r, held: existing.Held})
 	}
 	d := Merge(r, existing, bounds, policy)

@@ -198,6 +198,10 @@ func TestTheBetterOfTwoTimesIsKept(t *testing.T) {
 			if d.Time != c.is || len(d.Superseded) != 1 || d.Superseded[0].Mirrored != c.mirrored {
 				t.Errorf("%+v", d)
 			}
+			doubtful, _ := mirror(Record{Kind: c.kind, User: user, Time: c.is, Doubtful: true}, Existing{Held: held}, FailOnConflict)
+			if doubtful.Write != c.mirrored {
+				t.Errorf("doubtful: %+v", doubtful)
+			}
 		})
 	}
 }

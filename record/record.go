@@ -23,6 +23,10 @@ type Field struct {
 // the kind's [Shape].
 type Record struct {
 	Kind Kind
+
+	// Doubtful tells that the source may have lost what it held, so that a better time of a target is kept; see [Mirror].
+	Doubtful bool
+
 	User UserID // zero where a Name identifies the record, and for kinds that are not of users
 	Name Name
 

@@ -49,7 +49,7 @@ func naive(items []record.Item, documents []record.Document, o record.CompareOpt
 				n.add(s.Kind, s.User, s.Name.String(), "", record.Extra)
 			}
 		case o.Exact:
-			excused := !nobody && !s.Held.Untyped && known[at] && (s.Kind == record.KV || s.Kind == record.Metrics)
+			excused := !nobody && !s.Held.Untyped && known[at] && s.Kind != record.APIKeys
 			for name := range s.Held.Fields {
 				excused = excused && leftOut[at].Has(name)
 			}

@@ -204,7 +204,7 @@ func (r *syncRun) copy(ctx context.Context) error {
 	}
 	workers, batchSize := r.target.WriteHints()
 	job := migrate.New(migrate.Options{
-		Source: source.Reading(), Sink: sink, Target: r.target.Reader(nil), Mirror: true, Only: r.only, Workers: workers, BatchSize: batchSize,
+		Source: source.Reading(), Sink: copySink{sink, !r.options.allowShrinking}, Target: r.target.Reader(nil), Mirror: true, Only: r.only, Workers: workers, BatchSize: batchSize,
 		RetryFor: r.on.target.RetryFor, RejectsFile: r.options.rejectsFile, RejectsGiven: true,
 		Notify: func(message string) { r.log.Info(message) },
 	})
@@ -219,6 +219,20 @@ func (r *syncRun) copy(ctx context.Context) error {
 		r.log.Info(fmt.Sprintf("copied %s in %s: %s inserted or updated", ui.Plural(result.Records(), "record"), ui.Duration(result.Duration), ui.Thousands(result.Written())))
 	}
 	return err
+}
+
+// copySink takes everything, of a source that may have lost what it held.
+type copySink struct {
+	mirror.Sink
+	doubtful bool
+}
+
+// Write implements [record.Sink].
+func (s copySink) Write(ctx context.Context, batch []record.Record, keep record.ArchiveFunc) ([]record.Outcome, error) {
+	for i := range batch {
+		batch[i].Doubtful = s.doubtful
+	}
+	return s.Sink.Write(ctx, batch, keep)
 }
 
 // compare compares both sides for equality.
