@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -25,6 +26,7 @@ type Job struct {
 	problems *problems
 	stats    statistics
 	report   Report
+	lost     record.Kinds // of which the last comparison had too much to delete; only comparisons use it
 
 	mu         sync.Mutex
 	standby    bool
@@ -243,7 +245,7 @@ func (j *Job) use(s *Session) {
 		j.newSession = make(chan struct{})
 	})
 	if another {
-		j.opts.Notify(why)
+		j.opts.Notify("no better way to see changes: " + why)
 	}
 }
 
@@ -392,8 +394,11 @@ func (j *Job) copiedAll() bool {
 type trouble struct {
 	since, last time.Time
 	wait        time.Duration
-	told        string
+	told        []string
 }
+
+// mostTold is how many errors are told of one trouble, each once: which one comes depends on what was under way.
+const mostTold = 10
 
 // Waits after a failure are random, up to a limit that doubles.
 const (
@@ -417,8 +422,8 @@ func (j *Job) endure(ctx context.Context, what string, t *trouble, err error) er
 	if !errors.Is(err, record.ErrUnavailable) && now.Sub(t.since) > j.opts.RetryFor {
 		return err
 	}
-	if text := err.Error(); text != t.told {
-		t.told = text
+	if text := err.Error(); len(t.told) < mostTold && !slices.Contains(t.told, text) {
+		t.told = append(t.told, text)
 		j.opts.Notify(fmt.Sprintf("%s: %s; trying again", what, text))
 	}
 	j.tellState()
@@ -428,7 +433,7 @@ func (j *Job) endure(ctx context.Context, what string, t *trouble, err error) er
 }
 
 func (j *Job) recovered(what string, t *trouble) {
-	if t.told != "" {
+	if len(t.told) > 0 {
 		j.opts.Notify(fmt.Sprintf("%s works again, after %s", what, time.Since(t.since).Round(time.Second)))
 	}
 	*t = trouble{}

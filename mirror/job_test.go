@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -438,13 +439,18 @@ func TestWhatASourceLosesIsHeldBack(t *testing.T) {
 					doc, _ := w.target.Get(record.KV, 1)
 					return doc.Fields["a"] == "2"
 				})
+				time.Sleep(time.Hour)
 				for u := range record.UserID(40) {
 					w.set(kvOf(u+1, map[string]string{"a": "3"}))
 				}
 				until(t, "that the data are back", w.equal)
 				w.following(t, job)
+				time.Sleep(time.Hour)
 				if r := stop(); r.Kinds[record.KV][mirror.Deleted] != 0 {
 					t.Errorf("%v", r.Kinds[record.KV])
+				}
+				if len(w.told) != 2 || !strings.Contains(w.told[0], "40 of 40 documents of kv") || !strings.Contains(w.told[1], "has its data again") {
+					t.Errorf("%q", w.told)
 				}
 			})
 		})
@@ -491,13 +497,18 @@ func TestATargetThatIsAwayIsWaitedFor(t *testing.T) {
 		until(t, "what waited", w.equal)
 		w.following(t, job)
 		stop()
+		want := []string{"mirror: write no. 1: ", "mirror: write no. 0: ", "mirroring works again, after 2m"}
+		if !slices.EqualFunc(w.told, want, strings.HasPrefix) {
+			t.Errorf("%q", w.told)
+		}
 	})
 }
 
 type awaySink struct {
 	*mem.Store
-	mu   sync.Mutex
-	away bool
+	mu     sync.Mutex
+	away   bool
+	failed int
 }
 
 func (s *awaySink) set(away bool) {
@@ -510,7 +521,8 @@ func (s *awaySink) Write(ctx context.Context, batch []record.Record, keep record
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.away {
-		return nil, fmt.Errorf("write: %w", record.ErrUnavailable)
+		s.failed++
+		return nil, fmt.Errorf("write no. %d: %w", s.failed%2, record.ErrUnavailable)
 	}
 	return s.Store.Write(ctx, batch, keep)
 }

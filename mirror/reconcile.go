@@ -197,16 +197,22 @@ func (j *Job) compareNow(ctx context.Context, c *comparison) error {
 	}
 	j.losses.compared(found, gaps)
 	j.set(func() { j.claims = compared.Claims })
-	var lost []string
+	var lost record.Kinds
+	var much []string
 	for kind := range found.gone {
 		if text := found.text(kind); text != "" && !j.opts.AllowShrinking {
-			lost = append(lost, text)
+			lost, much = lost.With(record.Kind(kind)), append(much, text)
 		}
 	}
-	if len(lost) > 0 {
-		j.opts.Notify("the source has " + strings.Join(lost, ", ") + ": they stay as they are, until the source has its data again; " +
+	switch {
+	case lost == j.lost:
+	case lost == 0:
+		j.opts.Notify("the source has its data again, or most of them: what is still gone from it is deleted")
+	default:
+		j.opts.Notify("the source has " + strings.Join(much, ", ") + ": they stay as they are, until the source has its data again; " +
 			"--allow-shrinking lets them follow")
 	}
+	j.lost = lost
 	list := slices.Collect(maps.Keys(c.differences))
 	j.stats.watch(list)
 	j.marks.put(true, list...)

@@ -24,7 +24,7 @@ const (
 // Feed tells of changes of a source as they happen. It is open from the start: what changes after it was opened is told.
 type Feed interface {
 	// Way returns how the feed sees changes, and, for people, why in no better way and what to do about it; nothing for the
-	// best one.
+	// best one, and for one that was asked for.
 	Way() (way FeedWay, why string)
 
 	// Follow delivers changes until ctx ends, or until some may have been missed, as when a connection was lost or another

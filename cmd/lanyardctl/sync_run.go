@@ -180,10 +180,10 @@ func (r *syncRun) wayText() string {
 }
 
 // anew opens the source for one reading of all of it.
-func (r *syncRun) anew(ctx context.Context) (location.Source, func(), error) {
+func (r *syncRun) anew(ctx context.Context, notify func(message string)) (location.Source, func(), error) {
 	o := r.source
 	o.Request.Now = time.Now()
-	o.Notify = func(message string) { r.log.Warn(message) }
+	o.Notify = notify
 	source, err := r.streams.places.OpenSource(ctx, o)
 	if err != nil {
 		return nil, nil, waitedFor(err)
@@ -193,7 +193,7 @@ func (r *syncRun) anew(ctx context.Context) (location.Source, func(), error) {
 
 // copy merges everything into the target.
 func (r *syncRun) copy(ctx context.Context) error {
-	source, closeIt, err := r.anew(ctx)
+	source, closeIt, err := r.anew(ctx, func(message string) { r.log.Warn(message) })
 	if err != nil {
 		return err
 	}
@@ -235,9 +235,10 @@ func (s copySink) Write(ctx context.Context, batch []record.Record, keep record.
 	return s.Sink.Write(ctx, batch, keep)
 }
 
-// compare compares both sides for equality.
+// compare compares both sides for equality. Each attempt at a server that is away is no news: the mirror tells of that once.
 func (r *syncRun) compare(ctx context.Context, each func(record.Difference)) (compared mirror.Compared, err error) {
-	source, closeIt, err := r.anew(ctx)
+	attempted := func(message string) { r.log.Debug(message) }
+	source, closeIt, err := r.anew(ctx, attempted)
 	if err != nil {
 		return compared, err
 	}
@@ -245,7 +246,7 @@ func (r *syncRun) compare(ctx context.Context, each func(record.Difference)) (co
 	job := verify.New(verify.Options{
 		Source: func() record.Source { return claiming{source.Reading(), &compared} }, Target: r.target.Reader(nil), Kinds: r.only,
 		Compare: record.CompareOptions{Policy: r.policy, Exact: true, Now: time.Now()}, Each: each,
-		RetryFor: r.on.target.RetryFor, Notify: func(message string) { r.log.Info(message) },
+		RetryFor: r.on.target.RetryFor, Notify: attempted,
 	})
 	result, err := job.Run(ctx)
 	for kind, counts := range result.Kinds {

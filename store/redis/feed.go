@@ -254,7 +254,6 @@ func (s *Store) openFeed(ctx context.Context, o FeedOptions) (*feed, error) {
 		store: s, way: record.Polling, asked: make(chan *lookRequest), closed: make(chan struct{}), end: make(chan struct{}),
 	}
 	if o.Way == record.Polling {
-		f.why = "polling was asked for"
 		return f, nil
 	}
 	nodes, err := s.serve(ctx)
