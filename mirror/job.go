@@ -96,6 +96,7 @@ func (j *Job) run(ctx context.Context) error {
 			}
 			return err
 		}
+		j.losses.missed()
 		j.set(func() { j.standby, j.copied, j.asked, j.held = false, false, "the run began", held })
 		err = j.mirror(leading)
 		lost := errors.Is(context.Cause(leading), lease.ErrLost) || errors.Is(err, lease.ErrLost)
@@ -161,7 +162,7 @@ func (j *Job) doing() string {
 
 // mirror keeps the target equal to the source until ctx ends.
 func (j *Job) mirror(ctx context.Context) error {
-	sink, err := j.opts.Sink(ctx)
+	sink, err := j.openSink(ctx)
 	if err != nil {
 		return err
 	}
@@ -180,6 +181,20 @@ func (j *Job) mirror(ctx context.Context) error {
 		return context.Cause(ctx)
 	}
 	return err
+}
+
+// openSink waits for a target that is away: a standby may take over in just that moment.
+func (j *Job) openSink(ctx context.Context) (Sink, error) {
+	var troubled trouble
+	for {
+		sink, err := j.opts.Sink(ctx)
+		if err == nil || !errors.Is(err, record.ErrUnavailable) {
+			return sink, err
+		}
+		if err := j.endure(ctx, "open the target", &troubled, err); err != nil {
+			return nil, err
+		}
+	}
 }
 
 func (s *Session) close() error { return errors.Join(s.Feed.Close(), s.Close()) }
