@@ -207,7 +207,7 @@ func (j *Job) compareNow(ctx context.Context, c *comparison) error {
 	switch {
 	case lost == j.lost:
 	case lost == 0:
-		j.opts.Notify("the source has its data again, or most of them: what is still gone from it is deleted")
+		j.opts.Notify("the source has its data again, or most of them: the target follows it")
 	default:
 		j.opts.Notify("the source has " + strings.Join(much, ", ") + ": they stay as they are, until the source has its data again; " +
 			"--allow-shrinking lets them follow")
