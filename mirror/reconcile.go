@@ -67,7 +67,7 @@ func (j *Job) compareAgain(ctx context.Context) error {
 		if err != nil {
 			return nil
 		}
-		if err := s.Feed.Barrier(ctx); err != nil { // its session ends
+		if err := barrier(ctx, s); err != nil { // its session ends
 			if sleep(ctx, pollEvery) != nil {
 				return nil
 			}
@@ -99,6 +99,21 @@ func (j *Job) compareAgain(ctx context.Context) error {
 			return nil
 		}
 	}
+}
+
+// barrierWithin bounds how long a server may take to answer that it has told everything. One that goes on telling, and does not
+// answer, is no server that can be relied on.
+const barrierWithin = 30 * time.Second
+
+// barrier waits until all that had changed was told, or ends the session.
+func barrier(ctx context.Context, s *Session) error {
+	bounded, cancel := context.WithTimeout(ctx, barrierWithin)
+	defer cancel()
+	err := s.Feed.Barrier(bounded)
+	if err != nil && bounded.Err() != nil && ctx.Err() == nil {
+		return errors.Join(err, s.Feed.Close())
+	}
+	return err
 }
 
 // waitForLate waits until nothing is done any more that was asked for before a failure.
