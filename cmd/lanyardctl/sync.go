@@ -38,7 +38,7 @@ connection is cut, is found by a comparison, which runs --reconcile-every as wel
 One sync at a time mirrors into a database. Another one stands by, and takes over
 within seconds when the first ends. With --until-caught-up sync ends once MongoDB
 holds what Redis holds: for the switch, see docs/switch.md. Beside another sync it
-then only compares. --timeout bounds that.
+then only compares. It gives up after --timeout (10m where that is not given).
 
 Environment
   LANYARD_METRICS_URL
@@ -105,7 +105,7 @@ func newSync(p program) *cobra.Command {
 	flags.StringVar(&f.listen, "listen", "", "`address` for /metrics, /healthz and /readyz: HOST:PORT, or :PORT on loopback")
 	flags.BoolVar(&f.untilCaughtUp, "until-caught-up", false, "end once MongoDB holds what Redis holds")
 	flags.StringVar(&f.rejects, "rejects", "", "`file` for rejects (default lanyardctl-rejects-TIME.ndjson)")
-	flags.Var(durationOf(&f.timeout, defaultTimeout), "timeout", "how long to wait for a server at the start, or to catch up (10m)")
+	flags.Var(durationOf(&f.timeout, defaultTimeout), "timeout", "how long to wait for a server at the start, or to catch up")
 	flags.Var(durationOf(&f.retryFor, 2*time.Minute), "retry-for", "how long to try what fails without being away")
 	flags.BoolVar(&f.allowEmpty, "allow-empty", false, "a source without any key of Lanyard's is no error")
 	flags.BoolVar(&f.allowShrinking, "allow-shrinking", false, "delete also where Redis lost most of its data")

@@ -181,8 +181,8 @@ func (f *feed) watch(ctx context.Context) error {
 
 // Barrier implements [record.Feed]. A server that tracks tells of a turn's changes at the end of that turn, after its
 // answers. So the answer to a second ping, which is sent after that to the first, comes after all of what was changed before
-// the first. A notification is sent before the command that caused it is answered, so that one ping would do. What servers do not tell by
-// themselves a look finds out; it makes certain, too, that they still are those whose data count.
+// the first. A notification is sent before the command that caused it is answered, so that one ping would do. What servers do
+// not tell by themselves a look finds out; it makes certain, too, that they still are those whose data count.
 func (f *feed) Barrier(ctx context.Context) error {
 	if f.way == record.Polling {
 		return nil
@@ -334,5 +334,6 @@ func broken(addr string, silence time.Duration, err error) error {
 	case errors.Is(err, os.ErrDeadlineExceeded), errors.As(err, &netErr) && netErr.Timeout():
 		return ended(addr, fmt.Sprintf("it has not answered for %s", silence))
 	}
-	return &feedEnd{addr: addr, why: "the connection was closed (by CLIENT KILL, client-output-buffer-limit, an end of the server, or in between)", cause: err}
+	const closed = "the connection was closed (by CLIENT KILL, client-output-buffer-limit, an end of the server, or in between)"
+	return &feedEnd{addr: addr, why: closed, cause: err}
 }
