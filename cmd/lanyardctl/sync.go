@@ -52,7 +52,7 @@ Exit status
   4    MongoDB differs from Redis in what is left for you to decide
   130  interrupted, with --until-caught-up
 SIGINT, SIGTERM or SIGHUP let sync end what is under way. A second signal ends it at
-once, with 130, and so does one that comes before both servers were reached.`
+once, with 130.`
 
 const syncExample = `  lanyardctl sync --redis redis://localhost:6379 --mongo mongodb://localhost:27017
   lanyardctl sync --listen :9464 --metrics-url http://localhost:4001/metrics

@@ -370,6 +370,9 @@ func (r *syncRun) behind(result *mirror.Report) string {
 
 // early returns the report of a run that ended before there was anything to mirror.
 func (r *syncRun) early(ended *exit.Error) report.Report {
+	if ended.Code == exit.Interrupted && !r.options.untilCaughtUp {
+		ended.Code, ended.Err = exit.Done, nil // it was to go on until then
+	}
 	told := report.Sync{Pair: r.facts(ended.Err), Only: r.only, UntilCaughtUp: r.options.untilCaughtUp, Beside: r.beside}
 	told.Report.StartedAt, told.Report.Quiet = time.Now(), time.Now()
 	told.Exit = ended.Code
