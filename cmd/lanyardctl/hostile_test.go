@@ -118,6 +118,14 @@ var hostileLines = map[string][]string{
 		"! --only $H", "! --user $H", "! --on-conflict $H", "! --kv-prefer $H", "! --batch-size $H", "! --workers $H", "! $H",
 	},
 	"migrate": {"! $H"},
+	"sync": { // without --until-caught-up it ends with a signal alone
+		"4 --until-caught-up --redis $REDIS --database $FULL --timeout 2m --rejects $NEW",
+		"--until-caught-up --redis $REDIS --mongo $LYING --timeout 300ms --retry-for 300ms --rejects $NEW",
+		"--redis $LIAR --timeout 300ms --retry-for 300ms --rejects $NEW", "--redis $REFUSING --timeout 300ms --rejects $NEW",
+		"--redis $REDIS --rejects $MISSING/x", "--redis $REDIS --database $EMPTY --listen 1.1.1.1:1 --rejects $NEW",
+		"! --redis $DUMP", "! $H", "! --only $H", "! --changes $H", "! --listen $H", "! --metrics-url $H", "! LANYARD_METRICS_URL=$H --redis $REDIS",
+		"! --poll $H", "! --reconcile-every $H", "! --timeout $H", "! --on-conflict $H", "! --kv-prefer $H",
+	},
 	"verify": {
 		"4 --redis $REDIS --database $FULL --recheck 0 --report $NEW.md --report $NEW.xml --report $NEW.json --max-differences 1000",
 		"--redis $REDIS --database $EMPTY --recheck 0 --exact --report new.md --report new.xml",
