@@ -63,25 +63,7 @@ type progressView interface {
 // StartProgress shows the state on c until the returned function is called; plain progress goes to log where that is
 // not nil.
 func StartProgress(mode string, log *slog.Logger, c *Console, state func() Progress) (stop func(complete bool)) {
-	var view progressView
-	every := plainEvery
-	switch mode {
-	case ProgressNone:
-		return func(bool) {}
-	case ProgressBar:
-		view, every = newBarView(c), barEvery
-	default:
-		view = newPlainView(c, time.Now(), state())
-		if log != nil {
-			view = newLogView(log, time.Now(), state())
-		}
-	}
-	ticker := time.NewTicker(every)
-	end := follow(view, ticker.C, time.Now, state)
-	return func(complete bool) {
-		ticker.Stop()
-		end(complete)
-	}
+	return start(mode, log, c, plainEvery, newBarView(c), state)
 }
 
 // statusEvery is how often a log says how something stands that goes on without an end.
@@ -89,18 +71,21 @@ const statusEvery = time.Minute
 
 // StartStatus is [StartProgress] for what goes on without an end: one line on a terminal, and a line a minute elsewhere.
 func StartStatus(mode string, log *slog.Logger, c *Console, state func() Progress) (stop func(complete bool)) {
+	return start(mode, log, c, statusEvery, &statusView{*newPlainView(io.Discard, time.Now(), state()), c}, state)
+}
+
+// start shows the state by drawn on a terminal, and every so often by lines elsewhere.
+func start(mode string, log *slog.Logger, c *Console, every time.Duration, drawn progressView, state func() Progress) (stop func(complete bool)) {
 	var view progressView
-	every := statusEvery
-	switch mode {
-	case ProgressNone:
+	switch {
+	case mode == ProgressNone:
 		return func(bool) {}
-	case ProgressBar:
-		view, every = &statusView{*newPlainView(io.Discard, time.Now(), state()), c}, barEvery
+	case mode == ProgressBar:
+		view, every = drawn, barEvery
+	case log != nil:
+		view = newLogView(log, time.Now(), state())
 	default:
 		view = newPlainView(c, time.Now(), state())
-		if log != nil {
-			view = newLogView(log, time.Now(), state())
-		}
 	}
 	ticker := time.NewTicker(every)
 	end := follow(view, ticker.C, time.Now, state)
