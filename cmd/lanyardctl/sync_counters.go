@@ -15,6 +15,9 @@ import (
 // countersEvery is how often Lanyard's own counters are stored, as the fork stores its own.
 const countersEvery = time.Minute
 
+// standbyPause is how often it is looked whether this process mirrors by now.
+const standbyPause = 100 * time.Millisecond
+
 // flushCounters stores what a running Lanyard counts, as "metrics flush" does, until ctx ends. Redis is not written to. Only
 // the one of several that mirrors does it.
 func (r *syncRun) flushCounters(ctx context.Context, snapshot func() mirror.Snapshot) (ended <-chan struct{}) {
@@ -30,9 +33,12 @@ func (r *syncRun) flushCounters(ctx context.Context, snapshot func() mirror.Snap
 	go func() {
 		defer close(done)
 		told := ""
-		for ok := true; ok; ok = pause(ctx, untilNext(countersEvery, 0)) {
-			if snapshot().State == mirror.Standby {
-				continue
+		wait := time.Duration(0)
+		for ; pause(ctx, wait); wait = untilNext(countersEvery, 0) {
+			for snapshot().State == mirror.Standby {
+				if !pause(ctx, standbyPause) {
+					return
+				}
 			}
 			err := r.flushOnce(ctx, layer)
 			text := ""
