@@ -2,8 +2,12 @@ package record
 
 import (
 	"fmt"
+	"iter"
 	"maps"
+	"math"
+	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // WrittenField is the name of the field in which a document that lanyardctl wrote carries the digest of what was
@@ -18,6 +22,36 @@ type Limits struct {
 	NoDollars     bool   // refuses names that start with a dollar
 	NoNestedArray bool   // refuses an array directly inside an array
 	Named         bool   // holds records that a [Name] identifies, too
+
+	// JSON tells that the target holds values that have a counterpart in JSON alone.
+	JSON bool
+
+	// Texts says what becomes of the key-value pairs whose value is no text.
+	Texts TextRule
+}
+
+// TextRule says what becomes of values that are no texts.
+type TextRule struct {
+	// Only tells that a place of the target holds texts alone: values that are none are rejected.
+	Only bool
+
+	// Beside tells that another place of the target holds any value: there they are written.
+	Beside bool
+
+	// AsJSON tells that the JSON text of such a value is written where texts alone are held, so that nothing is rejected.
+	AsJSON bool
+}
+
+// Text returns the value as a place holds it that holds texts alone. It reports false where it cannot.
+func (t TextRule) Text(v Value) (text Value, ok bool) {
+	if _, is := v.(string); is || !t.Only {
+		return v, true
+	}
+	if !t.AsJSON {
+		return nil, false
+	}
+	json, ok := ExactJSON(v)
+	return string(json), ok
 }
 
 // DefaultMaxDocument is MongoDB's limit for one document: 16 MiB of BSON.
@@ -40,16 +74,37 @@ func (l Limits) Apply(it Item) Item {
 	}
 	copied := false
 	for _, name := range r.FieldNames() {
-		reason, detail := l.refuses(r.Kind, name, r.Fields[name].Value)
-		if reason == "" {
+		f := r.Fields[name]
+		reason, detail := l.refuses(r.Kind, name, f.Value)
+		text, fits := f.Value, true
+		if reason == "" && r.Kind == KV {
+			text, fits = l.Texts.Text(f.Value)
+		}
+		switch {
+		case reason == "" && !fits:
+			reason, detail = NotText, "upstream's layout holds texts alone"
+		case reason != "":
+			fits = false
+		case !Equal(text, f.Value):
+			it.Notes = append(it.Notes, AsJSON)
+		default:
 			continue
+		}
+		if !fits {
+			reject := Reject{Kind: r.Kind, User: r.User, Name: r.Name, Reason: reason, Detail: detail}
+			it.Rejects = append(it.Rejects, reject.At(name, f.Origin))
+		}
+		if l.Texts.Beside && (fits || reason == NotText) {
+			continue // the other place holds the value as it is
 		}
 		if !copied {
 			r.Fields, copied = maps.Clone(r.Fields), true
 		}
-		reject := Reject{Kind: r.Kind, User: r.User, Name: r.Name, Reason: reason, Detail: detail}
-		it.Rejects = append(it.Rejects, reject.At(name, r.Fields[name].Origin))
-		delete(r.Fields, name)
+		if fits {
+			r.Fields[name] = Field{Value: text, Origin: f.Origin}
+		} else {
+			delete(r.Fields, name)
+		}
 	}
 	if copied && len(r.Fields) == 0 {
 		it.Record = nil
@@ -73,6 +128,9 @@ func (l Limits) holds(it Item) bool {
 	}
 	for name, f := range r.Fields {
 		if reason, _ := l.refuses(r.Kind, name, f.Value); reason != "" {
+			return false
+		}
+		if _, text := f.Value.(string); !text && r.Kind == KV && l.Texts.Only {
 			return false
 		}
 	}
@@ -103,7 +161,52 @@ func (l Limits) refuses(kind Kind, name string, v Value) (Reason, string) {
 	if detail := kind.rules().refusesName(name); detail != "" {
 		return InvalidFieldName, detail
 	}
+	if l.JSON {
+		if reason, detail := RefusedByJSON(v); reason != "" {
+			return reason, detail
+		}
+	}
 	return l.refusesValue(v)
+}
+
+// RefusedByJSON returns why JSON cannot hold the value as it is, and nothing where it can.
+func RefusedByJSON(v Value) (Reason, string) { return refusedByJSON(v, 0) }
+
+// refusedByJSON judges a value that stands in as many arrays and objects as depth says.
+func refusedByJSON(v Value, depth int) (Reason, string) {
+	inner := func(values iter.Seq[Value]) (Reason, string) {
+		if depth == MaxDepth {
+			return TooDeep, "the value is nested deeper than 100"
+		}
+		for e := range values {
+			if reason, detail := refusedByJSON(e, depth+1); reason != "" {
+				return reason, detail
+			}
+		}
+		return "", ""
+	}
+	switch v := v.(type) {
+	case float64:
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			return NumberOutOfRange, "the number is not finite"
+		}
+	case string:
+		if !utf8.ValidString(v) {
+			return InvalidUTF8, "the value is not valid UTF-8"
+		}
+	case Array:
+		return inner(slices.Values(v))
+	case Object:
+		for name := range v {
+			if !utf8.ValidString(name) {
+				return InvalidUTF8, "a name in the value is not valid UTF-8"
+			}
+		}
+		return inner(maps.Values(v))
+	case Opaque:
+		return RefusedByTarget, "the value has a type that JSON has not"
+	}
+	return "", ""
 }
 
 func (l Limits) refusesName(name string) (Reason, string) {

@@ -14,6 +14,7 @@ const (
 	InvalidUTF8          Reason = "invalid-utf8"          // no text
 	NotACounter          Reason = "not-a-counter"         // not a finite number of zero or more, or a reserved name
 	NotATimestamp        Reason = "not-a-timestamp"       // not a time
+	NotText              Reason = "not-text"              // the target's layout holds texts alone
 	NumberOutOfRange     Reason = "number-out-of-range"   // an integer beyond int64, or a number beyond float64
 	RefusedByTarget      Reason = "refused-by-target"     // the target's own refusal
 	StaleAPIKey          Reason = "stale-api-key"         // authenticates, but another key is the user's current one

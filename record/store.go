@@ -36,6 +36,10 @@ type Item struct {
 	// else in it.
 	Dates []DateValue
 
+	// Document is, where documents of a target were asked for, what the target's keys say of one identity and kind. Then
+	// there is nothing else in it.
+	Document *Document
+
 	// APIKey is, for an API key without a record, the key where it authenticates in the source though it is rejected.
 	APIKey string
 }
@@ -53,6 +57,7 @@ const (
 	BothLayouts    Note = "both_layouts"    // a user with key-value pairs in both layouts
 	NumericUserID  Note = "numeric_user_id" // a target's document that the app cannot see
 	Collated       Note = "collated"        // a target's collection that compares text by a collation
+	AsJSON         Note = "as_json"         // a value that is no text, written as its JSON text where texts alone are held
 )
 
 // Identity returns what the item is of.

@@ -88,6 +88,14 @@ func Timestamp(kind Kind, v any, bounds Bounds) (Moment, Reason, string) {
 	return Moment{Time: t.inUnit(ms), Normalised: !native}, "", ""
 }
 
+// WorseTime reports whether a, as [Timestamp] takes it, is a worse time of the kind than b, or none.
+func WorseTime(kind Kind, a, b any) bool {
+	t := kind.timeKind()
+	first, _, none, _ := t.milliseconds(a)
+	second, _, other, _ := t.milliseconds(b)
+	return none != "" || other == "" && first != second && (first < second) != t.earliest
+}
+
 // AppTimes returns the earliest and the latest time that the app can read, in the unit of the kind: Elixir's clock ends
 // with the year 9999. So milliseconds in place of seconds are beyond.
 func AppTimes(kind Kind) (least, most int64) {

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // Value is nil, bool, int64, float64, string, [Array], [Object] or [Opaque].
@@ -133,7 +134,10 @@ func hasJSON(v Value) bool {
 
 // JSON returns v as JSON text, for people and for files that keep a value of the target. An Opaque becomes
 // {"$type": number, "$base64": text}; a number that JSON cannot hold becomes a string.
-func JSON(v Value) []byte { return appendJSON(nil, v, false) }
+func JSON(v Value) []byte { return AppendJSON(nil, v) }
+
+// AppendJSON appends [JSON] of v to b.
+func AppendJSON(b []byte, v Value) []byte { return appendJSON(b, v, false) }
 
 // ExactJSON returns v as the JSON text that gives the same value again: a float64 that is a whole number keeps its point. It
 // reports false where v has no counterpart in JSON.
@@ -193,12 +197,25 @@ func appendJSON(b []byte, v Value, exact bool) []byte {
 }
 
 func appendJSONString(b []byte, s string) []byte {
+	if plainText(s) {
+		return append(append(append(b, '"'), s...), '"')
+	}
 	var buf bytes.Buffer
 	enc := json.NewEncoder(&buf)
 	enc.SetEscapeHTML(false)
 	// Encoding a string cannot fail.
 	_ = enc.Encode(s)
 	return append(b, bytes.TrimSuffix(buf.Bytes(), []byte("\n"))...)
+}
+
+// plainText reports whether s stands in JSON as it is.
+func plainText(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c >= utf8.RuneSelf || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return true
 }
 
 // Storable returns v, which may also be a [time.Time], as a Value.

@@ -2,7 +2,7 @@ package layout
 
 import (
 	"errors"
-	"math"
+	"fmt"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -10,70 +10,51 @@ import (
 	"github.com/lanyardctl/lanyardctl/record"
 )
 
-var (
-	errNotUTF8 = errors.New("the value is not valid UTF-8")
-	errTooDeep = errors.New("the value is nested deeper than 100")
-)
-
-// encodable returns why JSON cannot hold the value as it is. It stands in as many arrays and objects as depth says.
-func encodable(v record.Value, depth int) error {
-	switch v := v.(type) {
-	case nil, bool, int64:
-		return nil
-	case float64:
-		if math.IsNaN(v) || math.IsInf(v, 0) {
-			return errors.New("the number is not finite")
-		}
-		return nil
-	case string:
-		if !utf8.ValidString(v) {
-			return errNotUTF8
-		}
-		return nil
-	case record.Array:
-		if depth == record.MaxDepth {
-			return errTooDeep
-		}
-		for _, e := range v {
-			if err := encodable(e, depth+1); err != nil {
-				return err
-			}
-		}
-		return nil
-	case record.Object:
-		if depth == record.MaxDepth {
-			return errTooDeep
-		}
-		for name, e := range v {
-			if !utf8.ValidString(name) {
-				return errNotUTF8
-			}
-			if err := encodable(e, depth+1); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-	return errors.New("the value has a type that JSON has not")
+// Encode returns the text of a field's value in a layout of hashes, from which the layout's own decoding makes the same
+// again.
+func (l Layout) Encode(v record.Value) (string, error) {
+	text, err := l.AppendValue(nil, v)
+	return string(text), err
 }
 
-// encodeCounter returns a number as Elixir's to_string writes it: "12", "12.0", "1.0e16".
-func encodeCounter(v record.Value) (string, error) {
+// AppendValue appends [Layout.Encode] of v to b.
+func (l Layout) AppendValue(b []byte, v record.Value) ([]byte, error) {
+	switch l {
+	case Counters:
+		return appendCounter(b, v)
+	case UpstreamKV:
+		text, ok := v.(string)
+		if !ok {
+			return b, fmt.Errorf("keys %s hold texts alone", l.Key("<user>"))
+		}
+		if !utf8.ValidString(text) {
+			return b, errors.New("the value is not valid UTF-8")
+		}
+		return append(b, text...), nil
+	}
+	if _, detail := record.RefusedByJSON(v); detail != "" {
+		return b, errors.New(detail)
+	}
+	return record.AppendJSON(b, v), nil
+}
+
+// appendCounter appends a number as Elixir's to_string writes it: "12", "12.0", "1.0e16".
+func appendCounter(b []byte, v record.Value) ([]byte, error) {
 	if _, reason, detail := record.Counter("", v); reason != "" {
-		return "", errors.New("no counter: " + detail)
+		return b, errors.New("no counter: " + detail)
 	}
 	switch n := v.(type) {
 	case int64:
-		return strconv.FormatInt(n, 10), nil
+		return strconv.AppendInt(b, n, 10), nil
 	case float64:
 		if n != 0 && (n >= 1e16 || n < 1e-4) {
 			mantissa, exponent, _ := strings.Cut(strconv.FormatFloat(n, 'e', -1, 64), "e")
 			number, _ := strconv.Atoi(exponent)
-			return withPoint(mantissa) + "e" + strconv.Itoa(number), nil
+			return append(b, withPoint(mantissa)+"e"+strconv.Itoa(number)...), nil
 		}
-		return withPoint(strconv.FormatFloat(n, 'f', -1, 64)), nil
+		return append(b, withPoint(strconv.FormatFloat(n, 'f', -1, 64))...), nil
 	}
-	return "", errors.New("no counter: a text")
+	return b, errors.New("no counter: a text")
 }
 
 func withPoint(number string) string {

@@ -1,9 +1,7 @@
 package layout
 
 import (
-	"fmt"
 	"strconv"
-	"unicode/utf8"
 
 	"github.com/lanyardctl/lanyardctl/record"
 )
@@ -108,26 +106,4 @@ func (f Found) value(name string) (record.Value, string) {
 	}
 	v, _, _, detail := kvValue(f.Layout, name, f.Hash[name])
 	return v, detail
-}
-
-// Encode returns the text of a field's value in a layout of hashes, from which the layout's own decoding makes the same
-// again.
-func (l Layout) Encode(v record.Value) (string, error) {
-	switch l {
-	case Counters:
-		return encodeCounter(v)
-	case UpstreamKV:
-		text, ok := v.(string)
-		if !ok {
-			return "", fmt.Errorf("keys %s hold texts alone", l.Key("<user>"))
-		}
-		if !utf8.ValidString(text) {
-			return "", errNotUTF8
-		}
-		return text, nil
-	}
-	if err := encodable(v, 0); err != nil {
-		return "", err
-	}
-	return string(record.JSON(v)), nil
 }

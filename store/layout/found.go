@@ -32,6 +32,9 @@ type Found struct {
 	Size int64  // in bytes, for WrongType and TooLarge; zero where the source does not tell
 
 	Expires bool // the key has a TTL
+
+	// Mark is the digest of what lanyardctl last wrote there, where it was asked for; empty where there is none.
+	Mark string
 }
 
 // Exists reports whether the key holds something that is Lanyard's as far as its type tells.

@@ -1,6 +1,7 @@
 package layout
 
 import (
+	"slices"
 	"time"
 
 	"github.com/lanyardctl/lanyardctl/record"
@@ -25,6 +26,13 @@ type Request struct {
 	// whether a key has a TTL.
 	Dates bool
 
+	// Layouts are those whose keys are read; none means all. The keys of others are nobody's.
+	Layouts Layouts
+
+	// Documents asks for what the keys say as documents of a target, and for nothing else: items have [record.Item.Document]
+	// alone, but for those of API keys, which are as ever.
+	Documents *DocumentOptions
+
 	// Now decides which times are plausible, and in a file which keys have expired. Zero means the time of the call.
 	Now time.Time
 }
@@ -36,11 +44,21 @@ type Wanted struct {
 	kinds  record.Kinds
 	users  map[record.UserID]record.Kinds // nil for all
 	prefer Layout
+
+	layouts   Layouts
+	families  [][]Layout // by layout; nil where all are read
+	documents *DocumentOptions
 }
 
 // NewWanted returns the request with its defaults filled in.
 func NewWanted(r Request) Wanted {
-	w := Wanted{Now: r.Now, Dates: r.Dates, kinds: r.Kinds, prefer: ForkKV}
+	w := Wanted{Now: r.Now, Dates: r.Dates, kinds: r.Kinds, prefer: ForkKV, layouts: r.Layouts, documents: r.Documents}
+	if w.layouts != 0 {
+		for l := range Layout(len(prefixes)) {
+			others := func(l Layout) bool { return !w.Reads(l) }
+			w.families = append(w.families, slices.DeleteFunc(slices.Clone(l.Family()), others))
+		}
+	}
 	if w.Now.IsZero() {
 		w.Now = time.Now()
 	}
@@ -86,11 +104,25 @@ func (w Wanted) Has(kind record.Kind, user record.UserID) bool {
 	return w.kinds.Has(kind) && (w.users == nil || w.users[user].Has(kind))
 }
 
+// Reads reports whether keys of the layout are read at all.
+func (w Wanted) Reads(l Layout) bool { return w.layouts == 0 || w.layouts.Has(l) }
+
+// Family returns those of [Layout.Family] that are read. The caller must not change them.
+func (w Wanted) Family(l Layout) []Layout {
+	if w.families == nil {
+		return l.Family()
+	}
+	return w.families[l]
+}
+
 // Item makes the item of a user's keys of one kind, which has a family of layouts. Keys that are not among founds are
 // absent. It reports false where none exists.
 func (w Wanted) Item(kind record.Kind, user record.UserID, founds []Found) (record.Item, bool) {
 	if w.Dates {
 		return dateValues(kind, founds)
+	}
+	if w.documents != nil {
+		return w.document(kind, user, founds)
 	}
 	of := func(l Layout) Found { return Among(founds, l, user) }
 	switch kind {
@@ -104,12 +136,39 @@ func (w Wanted) Item(kind record.Kind, user record.UserID, founds []Found) (reco
 	panic("layout: keys of " + kind.String() + " are read one by one")
 }
 
+// AsDocuments reports whether documents were asked for, whose keys may have a mark.
+func (w Wanted) AsDocuments() bool { return w.documents != nil }
+
+// document makes the item of a target's document.
+func (w Wanted) document(kind record.Kind, user record.UserID, founds []Found) (record.Item, bool) {
+	d, exists := Document(kind, user, founds, w.layouts, *w.documents)
+	return record.Item{Kind: kind, Document: &d}, exists
+}
+
+// Counters makes the item of the counters. It reports false where there are none.
+func (w Wanted) Counters(f Found) (record.Item, bool) {
+	if w.documents != nil {
+		return w.document(record.Metrics, 0, []Found{f})
+	}
+	return Metrics(f)
+}
+
 // Damaged makes the item of a key that no user's item can take up, as [Damaged] does. It reports false where there is
 // nothing of the kind.
 func (w Wanted) Damaged(f Found) (record.Item, bool) {
 	kind, ok := f.Layout.Kind()
 	if w.Dates && ok {
 		return dateValues(kind, []Found{f})
+	}
+	if w.documents != nil && ok {
+		_, id := Classify(f.Key)
+		d := record.Document{Kind: kind, Collection: record.CollectionOf(kind), Name: record.NameOf(id), ID: f.Key}
+		held, fault := f.Held()
+		if d.Held = held; fault != "" {
+			d.Held = record.Held{Malformed: record.Opaque{}}
+		}
+		d.Held.Found = true
+		return record.Item{Kind: kind, Document: &d}, f.Exists() && !f.Foreign()
 	}
 	return Damaged(f)
 }

@@ -19,6 +19,10 @@ type batch struct {
 
 	// apart tells that the texts of a list will live on without each other: each has memory of its own.
 	apart bool
+
+	// mixed tells that lists may hold what is no text: fields that are not there, and what the commands of a transaction
+	// answered.
+	mixed bool
 }
 
 // batches are kept for other pages: what a page of keys asks fills a large buffer.
@@ -57,6 +61,12 @@ func (b *batch) begin(n int) {
 func (b *batch) word(first, rest string) {
 	b.size('$', len(first)+len(rest))
 	b.buf = append(append(append(b.buf, first...), rest...), '\r', '\n')
+}
+
+// bytes adds a word to the command that was begun.
+func (b *batch) bytes(word []byte) {
+	b.size('$', len(word))
+	b.buf = append(append(b.buf, word...), '\r', '\n')
 }
 
 func (b *batch) size(kind byte, n int) {

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	goredis "github.com/redis/go-redis/v9"
+
+	"github.com/lanyardctl/lanyardctl/store/layout"
 )
 
 // Who serves the keys changes while they are read: servers restart, replicas take over, slots move. What was read of a
@@ -201,7 +203,7 @@ func (s *Store) succeed(ctx context.Context, now []*node) error {
 		w.left.Store(true)
 		w.mu.Lock()
 		for _, key := range w.witnesses.list {
-			slot := slotOf(key.key)
+			slot := layout.Slot(key.key)
 			for _, n := range now {
 				if n.share.slots.has(slot) && !slices.Contains(was, n) {
 					n.witnesses.add(key.key, math.MaxInt)

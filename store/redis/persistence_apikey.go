@@ -72,24 +72,41 @@ func (p *Persistence) FindAPIKeys(ctx context.Context, user record.UserID) ([]re
 
 // keysNaming returns the api_key: keys that name the user, in ascending order, by a look at all keys.
 func (s *Store) keysNaming(ctx context.Context, user record.UserID) ([]string, error) {
+	var found []string
+	err := s.wholeScan(ctx, func() error {
+		found = nil
+		return s.scanAPIKeys(ctx, func(claims []half) error {
+			for _, c := range claims {
+				if c.user == user {
+					found = append(found, c.p.Key)
+				}
+			}
+			return nil
+		})
+	})
+	slices.Sort(found)
+	return slices.Compact(found), err
+}
+
+// wholeScan makes a scan of all keys, again where the servers or their slots change meanwhile.
+func (s *Store) wholeScan(ctx context.Context, scan func() error) error {
 	const tries = 3 // in which the servers change
 	for try := 1; ; try++ {
 		before, err := s.incarnation(ctx)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		found, err := s.scanNaming(ctx, user)
-		if err != nil {
-			return nil, err
+		if err := scan(); err != nil {
+			return err
 		}
 		after, err := s.incarnation(ctx)
 		switch {
 		case err != nil:
-			return nil, err
+			return err
 		case before == after:
-			return found, nil
+			return nil
 		case try == tries:
-			return nil, &callError{what: "look for API keys in redis", cause: &movedError{reason: ErrReplaced, detail: "the servers restart, or their slots move"}}
+			return &callError{what: "look for API keys in redis", cause: &movedError{reason: ErrReplaced, detail: "the servers restart, or their slots move"}}
 		}
 	}
 }
@@ -121,8 +138,8 @@ func (s *Store) incarnation(ctx context.Context) (string, error) {
 // pageToMatch is how many keys SCAN is asked to look at a time, of which few match.
 const pageToMatch = 5000
 
-func (s *Store) scanNaming(ctx context.Context, user record.UserID) ([]string, error) {
-	var found []string
+// scanAPIKeys hands the api_key: keys that name a user to yield, a page at a time.
+func (s *Store) scanAPIKeys(ctx context.Context, yield func([]half) error) error {
 	for _, n := range s.current() {
 		for cursor := uint64(0); ; {
 			var keys []string
@@ -146,21 +163,24 @@ func (s *Store) scanNaming(ctx context.Context, user record.UserID) ([]string, e
 				return nil
 			})
 			if err != nil {
-				return nil, err
+				return err
 			}
+			var claims []half
 			for i, key := range keys {
 				f := layout.Found{Key: key, Layout: layout.APIKey, State: layout.Present, Text: owners[i].Val()}
-				if owner, _ := f.Owner(); owner == user {
-					found = append(found, key)
+				if owner, ok := f.Owner(); ok {
+					claims = append(claims, half{user: owner, p: &probe{Found: f}})
 				}
+			}
+			if err := yield(claims); err != nil {
+				return err
 			}
 			if cursor == 0 {
 				break
 			}
 		}
 	}
-	slices.Sort(found)
-	return slices.Compact(found), nil
+	return nil
 }
 
 // KeyOwners implements [record.Persistence].

@@ -72,8 +72,8 @@ func (s *source) readUsers(
 		id := user.String()
 		for _, l := range layouts {
 			kind, _ := l.Kind()
-			switch family := l.Family(); {
-			case !s.wanted.Has(kind, user):
+			switch family := s.wanted.Family(l); {
+			case !s.wanted.Has(kind, user) || !s.wanted.Reads(l):
 				continue
 			case family == nil:
 				r.seen.Keys++ // the key that the current one names

@@ -152,7 +152,7 @@ func (r *reading) lookFirst(ctx context.Context, groups [][]job) error {
 	var exist []bool
 	ask := func(b *batch) {
 		for _, group := range groups {
-			askSiblings(b, group)
+			r.askSiblings(b, group)
 		}
 	}
 	take := func(answers []answer) {
@@ -198,7 +198,7 @@ func (r *reading) siblings() (groups [][]job) {
 	for i := range r.jobs {
 		j := &r.jobs[i]
 		switch {
-		case j.user == 0:
+		case j.user == 0 || len(s.wanted.Family(j.met.Layout)) == 1:
 		case !together || r.meets(*j):
 			r.addFamily(j)
 		default:
@@ -213,7 +213,7 @@ func (r *reading) siblings() (groups [][]job) {
 func (r *reading) meets(j job) bool {
 	_, id := layout.Classify(j.met.Key)
 	var memory [64]byte
-	for _, l := range j.met.Layout.Family() {
+	for _, l := range r.source.wanted.Family(j.met.Layout) {
 		if l == j.met.Layout {
 			continue
 		}
@@ -226,16 +226,16 @@ func (r *reading) meets(j job) bool {
 }
 
 // askSiblings asks how many of the jobs' siblings exist.
-func askSiblings(b *batch, jobs []job) {
+func (r *reading) askSiblings(b *batch, jobs []job) {
 	n := 0
 	for _, j := range jobs {
-		n += len(j.met.Layout.Family()) - 1
+		n += len(r.source.wanted.Family(j.met.Layout)) - 1
 	}
 	b.begin(1 + n)
 	b.word("exists", "")
 	for _, j := range jobs {
 		_, id := layout.Classify(j.met.Key)
-		for _, l := range j.met.Layout.Family() {
+		for _, l := range r.source.wanted.Family(j.met.Layout) {
 			if l != j.met.Layout {
 				b.word(l.Key(""), id)
 			}
@@ -276,7 +276,7 @@ func (r *reading) sort(key string) {
 	case l == layout.Analytics:
 		r.seen.Analytics++
 		return
-	case !known:
+	case !known || !r.source.wanted.Reads(l):
 		r.seen.Ignored++
 		return
 	case l == layout.APIKey:
@@ -319,7 +319,7 @@ func (r *reading) sort(key string) {
 // addFamily adds all keys of the job's family.
 func (r *reading) addFamily(j *job) {
 	_, id := layout.Classify(j.met.Key)
-	family := j.met.Layout.Family()
+	family := r.source.wanted.Family(j.met.Layout)
 	j.family = make([]*probe, 0, len(family))
 	for _, l := range family {
 		if l == j.met.Layout {
@@ -350,6 +350,11 @@ func (r *reading) run(ctx context.Context, flush func([]record.Item) error) erro
 	work := func() error {
 		if err := r.lookups().load(ctx, need, r.source.budget); err != nil {
 			return err
+		}
+		if r.source.wanted.AsDocuments() {
+			if err := r.lookups().marks(ctx, need); err != nil {
+				return err
+			}
 		}
 		r.items = slices.Grow(r.items, len(group))
 		for _, j := range group {
@@ -415,7 +420,7 @@ func (r *reading) decode(j job) (record.Item, bool) {
 	case j.damaged():
 		return r.source.wanted.Damaged(j.met.Found)
 	case j.user == 0:
-		return layout.Metrics(j.met.Found)
+		return r.source.wanted.Counters(j.met.Found)
 	}
 	kind, _ := j.met.Layout.Kind()
 	r.founds = r.founds[:0]

@@ -55,7 +55,7 @@ func (s *source) readSlots(ctx context.Context, n *node, slots slotSet, yield fu
 	if _, err := s.store.look(ctx, n); err != nil || n.left.Load() {
 		return err
 	}
-	sc := scanning{node: n, wants: func(key string) bool { return slots.has(slotOf(key)) }}
+	sc := scanning{node: n, wants: func(key string) bool { return slots.has(layout.Slot(key)) }}
 	err := s.scanNode(ctx, sc, func(p record.Page) error {
 		s.store.moves.read(p.Seen.Keys)
 		p.Next = ""

@@ -12,10 +12,11 @@ import (
 	"strings"
 
 	goredis "github.com/redis/go-redis/v9"
+
+	"github.com/lanyardctl/lanyardctl/store/layout"
 )
 
-// slotCount is the number of slots of every Cluster.
-const slotCount = 16384
+const slotCount = layout.SlotCount
 
 // slotSet is a set of slots.
 type slotSet [slotCount / 64]uint64
@@ -167,34 +168,3 @@ func (s *slotSet) addRange(text string) {
 		s.add(int(slot))
 	}
 }
-
-// slotOf returns the slot of a key: CRC16 (XMODEM) of what stands between its first brace and the next closing one, or of
-// all of it where nothing does.
-func slotOf(key string) int {
-	if _, rest, ok := strings.Cut(key, "{"); ok {
-		if tag, _, ok := strings.Cut(rest, "}"); ok && tag != "" {
-			key = tag
-		}
-	}
-	crc := uint16(0)
-	for i := range len(key) {
-		crc = crc<<8 ^ crcTable[byte(crc>>8)^key[i]]
-	}
-	return int(crc % slotCount)
-}
-
-// crcTable is that of CRC16 with the polynomial 0x1021.
-var crcTable = func() (table [256]uint16) {
-	for i := range table {
-		crc := uint16(i) << 8
-		for range 8 {
-			high := crc&0x8000 != 0
-			crc <<= 1
-			if high {
-				crc ^= 0x1021
-			}
-		}
-		table[i] = crc
-	}
-	return table
-}()

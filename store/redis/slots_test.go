@@ -9,6 +9,8 @@ import (
 	goredis "github.com/redis/go-redis/v9"
 
 	"github.com/lanyardctl/lanyardctl/store/storetest/redisserver"
+
+	"github.com/lanyardctl/lanyardctl/store/layout"
 )
 
 func TestTheSlotOfAKeyIsThatOfTheServer(t *testing.T) {
@@ -38,8 +40,8 @@ func TestTheSlotOfAKeyIsThatOfTheServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i, key := range keys {
-		if want := cmds[i].(*goredis.IntCmd).Val(); int64(slotOf(key)) != want {
-			t.Errorf("%q: %d, the server says %d", key, slotOf(key), want)
+		if want := cmds[i].(*goredis.IntCmd).Val(); int64(layout.Slot(key)) != want {
+			t.Errorf("%q: %d, the server says %d", key, layout.Slot(key), want)
 		}
 	}
 }

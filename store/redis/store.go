@@ -52,6 +52,8 @@ type Store struct {
 	// changing has room for as many transactions as leave a connection for each: what decides a change may read, too.
 	changing chan struct{}
 
+	transactions wires // of sinks, where one server holds all keys
+
 	searching sync.Mutex // held while the nodes' witnesses are looked for
 	searched  bool
 }
@@ -276,6 +278,7 @@ func (s *Store) Close() error {
 	if s.wire != nil {
 		s.wire.close()
 	}
+	s.transactions.close()
 	if s.masters != nil {
 		return errors.Join(s.reads.Close(), s.masters.Close())
 	}

@@ -91,24 +91,37 @@ func (s *Store) update(ctx context.Context, what string, change step) (wrote boo
 			case !errors.As(err, &refused):
 				unsure = true
 			}
-			return answered(refusalOf(cmds, err))
+			said := make([]error, len(cmds))
+			for i, cmd := range cmds {
+				said[i] = cmd.Err()
+			}
+			return answered(refusalOf(said, err))
 		}, change.keys...)
 		return answered(err)
 	}
+	if err := s.insist(ctx, what, attempt); err != nil {
+		return false, err
+	}
+	return wrote, nil
+}
+
+// insist makes the attempt again while it is overtaken, and where the server may take it a little later. An [ownError] comes
+// back as it is.
+func (s *Store) insist(ctx context.Context, what string, attempt func() error) error {
 	persistent := retry.Policy{For: s.retryFor, Temporary: s.mayPass, Notify: func(err error, wait, left time.Duration) {
 		retry.Notice(s.name(), s.notify)(errors.New(plain(err)), wait, left)
 	}}
-	err = persistent.Do(ctx, func() error { return s.contend(ctx, func() error { return s.afresh(ctx, attempt) }) })
+	err := persistent.Do(ctx, func() error { return s.contend(ctx, func() error { return s.afresh(ctx, attempt) }) })
 	var own ownError // without what it wraps, which may be another server's
 	switch {
 	case err == nil:
-		return wrote, nil
+		return nil
 	case errors.As(err, &own):
-		return false, own.error
+		return own.error
 	case errors.Is(err, record.ErrContended):
-		return false, fmt.Errorf("%s: %w", what, record.ErrContended)
+		return fmt.Errorf("%s: %w", what, record.ErrContended)
 	}
-	return false, s.failed(ctx, what, err)
+	return s.failed(ctx, what, err)
 }
 
 // contend makes the call again while it is overtaken.
@@ -214,9 +227,9 @@ func (s *Store) patience() (answered func(error) error) {
 
 // refusalOf returns why a transaction was refused: what the server said to one of its commands, or to EXEC of what it
 // would have said to one.
-func refusalOf(cmds []goredis.Cmder, err error) error {
-	for _, cmd := range cmds {
-		if e := cmd.Err(); e != nil && !goredis.IsExecAbortError(e) {
+func refusalOf(said []error, err error) error {
+	for _, e := range said {
+		if e != nil && !goredis.IsExecAbortError(e) {
 			err = e
 			break
 		}

@@ -57,6 +57,11 @@ func (w *wire) do(ctx context.Context, b *batch) error {
 	if err != nil {
 		return err
 	}
+	return l.do(ctx, b)
+}
+
+// do sends the commands over this connection and no other, and waits for their answers.
+func (l *link) do(ctx context.Context, b *batch) error {
 	x := &exchange{batch: b, answers: b.answers[:0], done: make(chan struct{})}
 	b.answers = nil // they are the reader's now
 	if err := l.send(x); err != nil {
@@ -197,6 +202,7 @@ func (l *link) receive(in *replies) {
 		case x := <-l.waiting:
 			err := l.conn.SetReadDeadline(l.deadline())
 			if err == nil {
+				in.mixed = x.mixed
 				x.answers, err = in.read(x.answers, len(x.starts), x.apart)
 			}
 			if err != nil {
@@ -237,6 +243,9 @@ type replies struct {
 	in      *bufio.Reader
 	scratch []byte // of the texts of a list
 	ends    []int
+
+	// mixed tells that lists may hold what is no text, of which refusals alone are of interest.
+	mixed bool
 }
 
 // What a server sends for a text or a list is no longer than this: Redis's own limit of a text, and of arrays.
@@ -360,10 +369,20 @@ func (r *replies) list(n int64, a *answer, apart bool) ([]string, error) {
 		if err != nil {
 			return nil, err
 		}
+		if r.mixed && (kind == '+' || kind == '-' || kind == ':') {
+			if kind == '-' && a != nil && a.err == nil {
+				a.err = refusal(line)
+			}
+			list, r.ends = append(list, ""), append(r.ends, len(r.scratch))
+			continue
+		}
 		size, err := number(line)
 		switch {
 		case err != nil:
 			return nil, err
+		case r.mixed && kind == '$' && size == -1:
+			list, r.ends = append(list, ""), append(r.ends, len(r.scratch))
+			continue
 		case kind == '*' && i == 1 && n == 2 && a != nil:
 			a.text = r.shared(list)[0]
 			return r.list(size, nil, apart)

@@ -34,12 +34,12 @@ func deleteAll(t failer, target Target, documents []record.Document) ([]record.D
 }
 
 // deletes deletes documents of which some changed and some went since they were read.
-func deletes(t *testing.T, open Open) {
+func deletes(t *testing.T, open Open, texts bool) {
 	rapid.Check(t, func(rt *rapid.T) {
-		o := Options{Now: clock, Mirror: rapid.Bool().Draw(rt, "mirror"), DryRun: rapid.IntRange(0, 3).Draw(rt, "dry run") == 0}
-		puts := rapid.SliceOfN(genPut(), 1, 10).Draw(rt, "there")
+		o := Options{Now: clock, Texts: texts, Mirror: !texts && rapid.Bool().Draw(rt, "mirror"), DryRun: rapid.IntRange(0, 3).Draw(rt, "dry run") == 0}
+		puts := rapid.SliceOfN(genPut(texts), 1, 10).Draw(rt, "there")
 		batch := oneKeyEach(rapid.SliceOfN(Records(), 1, 6).Draw(rt, "written"))
-		later := rapid.SliceOfN(genPut(), 0, 4).Draw(rt, "later")
+		later := rapid.SliceOfN(genPut(texts), 0, 4).Draw(rt, "later")
 		o.Before = func(put func(record.Kind, record.UserID, mem.Document)) {
 			model := Mem(t, Options{})
 			for _, p := range puts {
@@ -62,6 +62,9 @@ func deletes(t *testing.T, open Open) {
 		}
 		for _, p := range later {
 			if keyIsFree(model, p) {
+				if texts {
+					p.document.Mark = model.All(p.kind)[p.user].Mark
+				}
 				model.Put(p.kind, p.user, p.document)
 				target.Put(p.kind, p.user, p.document)
 			}

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"fmt"
+	"strconv"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -11,13 +12,13 @@ import (
 )
 
 // asInMemory does random things to the target and to one in memory, and compares answers and contents after each.
-func asInMemory(t *testing.T, open Open) {
+func asInMemory(t *testing.T, open Open, texts bool) {
 	rapid.Check(t, func(rt *rapid.T) {
 		o := Options{
 			Policy: rapid.SampledFrom([]record.Policy{record.FailOnConflict, record.PreferSource, record.PreferTarget}).Draw(rt, "policy"),
-			Mirror: rapid.Bool().Draw(rt, "mirror"), Now: clock,
+			Mirror: !texts && rapid.Bool().Draw(rt, "mirror"), Now: clock, Texts: texts,
 		}
-		before := rapid.SliceOfN(genPut(), 0, 6).Draw(rt, "before")
+		before := rapid.SliceOfN(genPut(texts), 0, 6).Draw(rt, "before")
 		o.Before = func(put func(record.Kind, record.UserID, mem.Document)) {
 			for _, p := range before {
 				put(p.kind, p.user, p.document)
@@ -27,11 +28,11 @@ func asInMemory(t *testing.T, open Open) {
 		write(t, target, nil) // from now on others may write, too
 		for step := range rapid.IntRange(1, 4).Draw(rt, "steps") {
 			if rapid.Bool().Draw(rt, "app") {
-				p := genPut().Draw(rt, "put")
+				p := genPut(texts).Draw(rt, "put")
 				if !keyIsFree(model, p) {
 					continue // two documents with one key are not of the suite
 				}
-				if rapid.Bool().Draw(rt, "in place") {
+				if texts || rapid.Bool().Draw(rt, "in place") {
 					p.document.Mark = model.All(p.kind)[p.user].Mark
 				}
 				model.Put(p.kind, p.user, p.document)
@@ -156,7 +157,10 @@ func Records() *rapid.Generator[record.Record] {
 	})
 }
 
-func genPut() *rapid.Generator[put] {
+func genPut(texts bool) *rapid.Generator[put] {
+	if texts {
+		return genPut(false).Filter(func(p put) bool { return textual(p.kind, p.document) })
+	}
 	return rapid.Custom(func(t *rapid.T) put {
 		r := Records().Draw(t, "like")
 		p := put{kind: r.Kind, user: r.User}
@@ -200,6 +204,42 @@ func genPut() *rapid.Generator[put] {
 		}
 		return p
 	})
+}
+
+// textual reports whether a target that keeps texts can hold the document.
+func textual(kind record.Kind, d mem.Document) bool {
+	switch kind.Shape() {
+	case record.TextShape:
+		return d.APIKey != ""
+	case record.TimeShape:
+		for _, v := range d.Times {
+			text, is := v.(string)
+			_, integer := v.(int64)
+			if _, err := strconv.ParseInt(text, 10, 64); !integer && (!is || err == nil) {
+				return false
+			}
+		}
+		return len(d.Times) > 0
+	}
+	for _, v := range d.Fields {
+		_, number := record.ParseNumber(fmt.Sprint(v))
+		if _, is := v.(string); kind == record.Metrics && (is && number || v == nil) {
+			return false
+		}
+	}
+	return !d.Hidden && d.Junk == nil && len(d.Fields) > 0
+}
+
+// textual reports whether a target that keeps texts can hold what the rule begins with.
+func (r rule) textual() bool {
+	for kind, documents := range r.before {
+		for _, d := range documents {
+			if !textual(kind, d) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // genStoredTime generates times as forks left them: of every type and unit, and implausible ones.

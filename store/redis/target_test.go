@@ -1,0 +1,238 @@
+package redis_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+
+	goredis "github.com/redis/go-redis/v9"
+
+	"github.com/lanyardctl/lanyardctl/record"
+	"github.com/lanyardctl/lanyardctl/store/layout"
+	"github.com/lanyardctl/lanyardctl/store/mem"
+	"github.com/lanyardctl/lanyardctl/store/redis"
+	"github.com/lanyardctl/lanyardctl/store/storetest"
+	"github.com/lanyardctl/lanyardctl/store/storetest/redisserver"
+)
+
+func TestTargetConforms(t *testing.T) {
+	for name, start := range map[string]func(t *testing.T) goredis.UniversalClient{
+		"standalone": func(t *testing.T) goredis.UniversalClient { return client(t, redisserver.Start(t).URI) },
+		"cluster":    func(t *testing.T) goredis.UniversalClient { return redisserver.StartCluster(t, 3).Client(t) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := start(t)
+			s := open(t, redis.Options{URI: uriOf(c), AllowShrinking: true})
+			storetest.RunTexts(t, func(t testing.TB, o storetest.Options) storetest.Target {
+				raw := rawTarget{t, c}
+				raw.empty()
+				return raw.open(s, o)
+			})
+			storetest.Leases(t, func(t testing.TB) record.Leases {
+				rawTarget{t, c}.empty()
+				return s.Leases()
+			})
+			rawTarget{t, c}.empty()
+			storetest.Runs(t, s.Runs())
+		})
+	}
+}
+
+// rawTarget writes and reads a Redis as the apps do, without the code under test.
+type rawTarget struct {
+	testing.TB
+	client goredis.UniversalClient
+}
+
+func (r rawTarget) open(s *redis.Store, o storetest.Options) storetest.Target {
+	if o.Before != nil {
+		o.Before(r.put)
+	}
+	sink := s.Sink(redis.SinkOptions{Policy: o.Policy, DryRun: o.DryRun, Now: o.Now}).Writing(redis.ForkWithAPIKeys)
+	if err := sink.Begin(context.Background(), nil); err != nil {
+		r.Fatal(err)
+	}
+	reader := s.Reader(redis.ReaderOptions{}).Reading(redis.ForkWithAPIKeys)
+	return storetest.Target{
+		Sink: sink, Checkpoints: s.Checkpoints(), Reader: reader, Points: reader, Owners: s, Deleter: sink,
+		Put: r.put, All: r.all, Drop: r.drop,
+	}
+}
+
+var timeKeys = map[record.Kind]map[string]string{
+	record.LastSeen:        {"timestamp": "lanyard:user_last_seen:"},
+	record.MonitoringSince: {"since": "lanyard:user_monitoring_since:", "monitoring_since": "user_monitoring_since:"},
+}
+
+func (r rawTarget) do(args ...any) string {
+	r.Helper()
+	v, err := r.client.Do(context.Background(), args...).Result()
+	if err != nil && err != goredis.Nil {
+		r.Fatalf("%v: %v", args, err)
+	}
+	return fmt.Sprint(v)
+}
+
+func (r rawTarget) put(kind record.Kind, user record.UserID, d mem.Document) {
+	id := user.String()
+	switch kind {
+	case record.APIKeys:
+		r.do("DEL", "api_key:"+r.get("user_api_key:"+id))
+		r.do("SET", "user_api_key:"+id, d.APIKey)
+		r.do("SET", "api_key:"+d.APIKey, id)
+	case record.KV:
+		r.do("DEL", "lanyard:user_kv:"+id)
+		for name, v := range d.Fields {
+			r.do("HSET", "lanyard:user_kv:"+id, name, record.JSON(v))
+		}
+	case record.Metrics:
+		r.do("DEL", "lanyard:metrics_v1")
+		for name, v := range d.Fields {
+			text := fmt.Sprint(v)
+			if f, ok := v.(float64); ok {
+				text = fmt.Sprintf("%.1f", f)
+			}
+			r.do("HSET", "lanyard:metrics_v1", name, text)
+		}
+	default:
+		for field, prefix := range timeKeys[kind] {
+			r.do("DEL", prefix+id)
+			if v, ok := d.Times[field]; ok {
+				r.do("SET", prefix+id, v)
+			}
+		}
+	}
+}
+
+func (r rawTarget) get(key string) string { return r.client.Get(context.Background(), key).Val() }
+
+// keys returns all keys with the prefix, by what follows it.
+func (r rawTarget) keys(prefix string) map[string]string {
+	found := make(map[string]string)
+	for _, c := range r.servers() {
+		for _, key := range c.Keys(context.Background(), prefix+"*").Val() {
+			found[strings.TrimPrefix(key, prefix)] = key
+		}
+	}
+	return found
+}
+
+func (r rawTarget) servers() (list []*goredis.Client) {
+	if c, ok := r.client.(*goredis.ClusterClient); ok {
+		done := make(chan *goredis.Client, 100)
+		err := c.ForEachMaster(context.Background(), func(_ context.Context, c *goredis.Client) error {
+			done <- c
+			return nil
+		})
+		if err != nil {
+			r.Fatal(err)
+		}
+		close(done)
+		for c := range done {
+			list = append(list, c)
+		}
+		return list
+	}
+	return []*goredis.Client{r.client.(*goredis.Client)}
+}
+
+func (r rawTarget) mark(key string) string {
+	digests := layout.Digests
+	if _, cluster := r.client.(*goredis.ClusterClient); cluster {
+		digests = layout.DigestsOf(key)
+	}
+	return r.client.HGet(context.Background(), digests, key).Val()
+}
+
+func (r rawTarget) all(kind record.Kind) map[record.UserID]mem.Document {
+	all := make(map[record.UserID]mem.Document)
+	switch kind {
+	case record.APIKeys:
+		for id, key := range r.keys("user_api_key:") {
+			user, _ := record.ParseUserID(id)
+			if secret := r.get(key); r.get("api_key:"+secret) == id {
+				all[user] = mem.Document{APIKey: secret, Mark: r.mark(key)}
+			}
+		}
+	case record.KV, record.Metrics:
+		prefix := map[record.Kind]string{record.KV: "lanyard:user_kv:", record.Metrics: "lanyard:metrics_v1"}[kind]
+		for id, key := range r.keys(prefix) {
+			user, _ := record.ParseUserID(id)
+			d := mem.Document{Fields: make(map[string]record.Value), Mark: r.mark(key)}
+			for name, raw := range r.client.HGetAll(context.Background(), key).Val() {
+				d.Fields[name] = jsonOr(raw)
+			}
+			all[user] = d
+		}
+	default:
+		for field, prefix := range timeKeys[kind] {
+			for id, key := range r.keys(prefix) {
+				user, _ := record.ParseUserID(id)
+				d := all[user]
+				if d.Times == nil {
+					d.Times = make(map[string]any)
+				}
+				d.Times[field] = r.get(key)
+				var n int64
+				if _, err := fmt.Sscan(r.get(key), &n); err == nil && fmt.Sprint(n) == r.get(key) {
+					d.Times[field] = n
+				}
+				all[user] = d
+			}
+		}
+	}
+	return all
+}
+
+// jsonOr reads JSON with whole numbers as int64, and any other text as it is.
+func jsonOr(text string) record.Value {
+	d := json.NewDecoder(strings.NewReader(text))
+	d.UseNumber()
+	var v any
+	if err := d.Decode(&v); err != nil {
+		return text
+	}
+	return valueOf(v)
+}
+
+func valueOf(v any) record.Value {
+	switch v := v.(type) {
+	case json.Number:
+		if n, err := v.Int64(); err == nil {
+			return n
+		}
+		f, _ := v.Float64()
+		return f
+	case []any:
+		list := make(record.Array, len(v))
+		for i, e := range v {
+			list[i] = valueOf(e)
+		}
+		return list
+	case map[string]any:
+		o := make(record.Object)
+		for name, e := range v {
+			o[name] = valueOf(e)
+		}
+		return o
+	}
+	return v
+}
+
+// empty deletes all keys: a server on which FLUSHALL runs is taken for one that lost its data.
+func (r rawTarget) empty() {
+	for _, key := range r.keys("") {
+		r.do("DEL", key)
+	}
+}
+
+func (r rawTarget) drop() {
+	for _, prefix := range []string{"lanyard:", "user_", "api_key:"} {
+		for _, key := range r.keys(prefix) {
+			r.do("DEL", key)
+		}
+	}
+}
