@@ -108,7 +108,30 @@ func (k *Sink) Delete(ctx context.Context, documents []record.Document, keep rec
 	for i := range documents {
 		tasks[i] = &deleting{sink: k, was: documents[i], deletion: &deletions[i]}
 	}
-	return deletions, k.carryOut(ctx, "delete from redis", tasks, keep)
+	const what = "delete from redis"
+	if !k.store.single {
+		if err := k.keepAll(ctx, tasks, keep); err != nil {
+			return nil, err
+		}
+		keep = func([]record.Superseded) error { return nil }
+	}
+	return deletions, k.carryOut(ctx, what, tasks, keep)
+}
+
+// keepAll keeps what the tasks would make give way, before any of them is carried out.
+func (k *Sink) keepAll(ctx context.Context, tasks []task, keep record.ArchiveFunc) error {
+	var superseded []record.Superseded
+	for _, t := range tasks {
+		d, err := k.seeAndDecide(ctx, t, make(view))
+		if err != nil {
+			return err
+		}
+		superseded = append(superseded, d.superseded...)
+	}
+	if len(superseded) == 0 || k.opts.DryRun {
+		return ctx.Err()
+	}
+	return keep(superseded)
 }
 
 // task is what becomes of the keys of one record.
@@ -357,12 +380,10 @@ func (s *Store) see(ctx context.Context, by lookups, seen view, keys []string, b
 func (k *Sink) alone(ctx context.Context, what string, t task, keep record.ArchiveFunc) error {
 	return k.store.again(ctx, what, func() error {
 		seen := make(view)
-		for keys := t.keys(nil); len(keys) > 0; keys = unseen([]task{t}, seen) {
-			if err := k.store.see(ctx, k.store.lookups(), seen, keys, false); err != nil {
-				return err
-			}
+		d, err := k.seeAndDecide(ctx, t, seen)
+		if err != nil {
+			return err
 		}
-		d := t.decide(seen)
 		if k.opts.DryRun {
 			d.settle()
 			return nil
@@ -385,6 +406,16 @@ func (k *Sink) alone(ctx context.Context, what string, t task, keep record.Archi
 		d.settle()
 		return nil
 	})
+}
+
+// seeAndDecide looks at the task's keys, which may lie on several servers, and decides by them.
+func (k *Sink) seeAndDecide(ctx context.Context, t task, seen view) (decision, error) {
+	for keys := t.keys(nil); len(keys) > 0; keys = unseen([]task{t}, seen) {
+		if err := k.store.see(ctx, k.store.lookups(), seen, keys, false); err != nil {
+			return decision{}, err
+		}
+	}
+	return t.decide(seen), nil
 }
 
 // stillGiven revokes the key again where the user was given another one meanwhile.
