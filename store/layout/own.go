@@ -17,6 +17,9 @@ const (
 // Marked reports whether keys of the layout have a digest of what lanyardctl wrote there.
 func (l Layout) Marked() bool { return l == ForkKV || l == UpstreamKV || l == UserAPIKey }
 
+// IsOlder reports whether the apps only read keys of the layout, where there is none of a newer one.
+func (l Layout) IsOlder() bool { return l == OlderMonitoringSince || l == OldestMonitoringSince }
+
 // DigestsOf returns the key of the hash with the key's digest in a Cluster: it lies in the same slot as the key, so that both
 // change together.
 func DigestsOf(key string) string { return Digests + ":{" + tags()[Slot(key)] + "}" }

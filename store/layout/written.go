@@ -33,7 +33,7 @@ func LayoutsOf(apps record.Apps) Layouts {
 func (s Layouts) Written(kind record.Kind) []Layout {
 	var list []Layout
 	for _, l := range OfKind(kind) {
-		if s.Has(l) && l != OlderMonitoringSince && l != OldestMonitoringSince {
+		if s.Has(l) && !l.IsOlder() {
 			list = append(list, l)
 		}
 	}

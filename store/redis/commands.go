@@ -2,6 +2,7 @@ package redis
 
 import (
 	"context"
+	"strings"
 
 	goredis "github.com/redis/go-redis/v9"
 
@@ -36,14 +37,48 @@ func (c *commands) reset() {
 
 // transaction returns the commands between multi and exec.
 func (c *commands) transaction() *batch {
-	if c.marked > 0 {
-		c.begin(2 + 2*c.marked)
-		c.word("hset", "")
-		c.word(layout.Digests, "")
-		c.buf = append(c.buf, c.marks.buf...)
-	}
+	c.setMarks(c.batch)
 	c.ask("exec")
 	return c.batch
+}
+
+func (c *commands) setMarks(b *batch) {
+	if c.marked > 0 {
+		b.begin(2 + 2*c.marked)
+		b.word("hset", "")
+		b.word(layout.Digests, "")
+		b.buf = append(b.buf, c.marks.buf...)
+	}
+}
+
+// setting is how a command of set begins; its key and its text follow.
+const setting = "*3\r\n$3\r\nset\r\n"
+
+// onlyTexts reports whether all that is done is to set keys to texts.
+func (c *commands) onlyTexts() bool {
+	for _, start := range c.starts[1:] {
+		if !strings.HasPrefix(string(c.buf[start:min(start+len(setting), len(c.buf))]), setting) {
+			return false
+		}
+	}
+	return len(c.starts) > 1
+}
+
+// making returns commands that set the keys to their texts, if none of them holds anything; the last one's answer tells.
+func (c *commands) making() *batch {
+	b := newBatch()
+	c.setMarks(b)
+	sets := c.starts[1:]
+	b.begin(1 + 2*len(sets))
+	b.word("msetnx", "")
+	for i, start := range sets {
+		end := len(c.buf)
+		if i+1 < len(sets) {
+			end = sets[i+1]
+		}
+		b.buf = append(b.buf, c.buf[start+len(setting):end]...)
+	}
+	return b
 }
 
 // queue queues the commands in a transaction of go-redis.

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -37,6 +38,8 @@ type Sink struct {
 
 	// strays are API keys that authenticate a user who has another current one, or none: a look at all keys alone finds them.
 	strays map[record.UserID][]string
+
+	skipping atomic.Int64 // how often keys are not tried to be made at once
 
 	witnessing sync.Mutex
 	witnessed  record.Kinds // of which was looked for a remembered key
@@ -175,8 +178,17 @@ func (v view) of(key string) layout.Found {
 	return layout.Found{Key: key, Layout: l}
 }
 
-// togetherAtMost is how many records are written by one transaction. A server in use should not be held up by one.
-const togetherAtMost = 256
+const (
+	// seenAtOnce is of how many records the keys are looked at by one round trip, or made by one command.
+	seenAtOnce = 256
+
+	// togetherAtMost is how many records are written by one transaction. What a server needs to watch keys grows with the
+	// square of their number.
+	togetherAtMost = 32
+
+	// skippedAttempts is how often nobody tries to make keys at once after some of them were there already.
+	skippedAttempts = 16
+)
 
 // errTooMany tells that what a transaction is decided by is larger than what may be held, or changes while it is read.
 var errTooMany = errors.New("too many records at once")
@@ -189,8 +201,8 @@ func (k *Sink) carryOut(ctx context.Context, what string, tasks []task, keep rec
 	defer context.AfterFunc(ctx, k.store.connections.cut)()
 	if k.store.single {
 		for len(tasks) > 0 {
-			n := apart(tasks[:min(len(tasks), togetherAtMost)])
-			if err := k.together(ctx, what, tasks[:n], keep); err != nil {
+			n := apart(tasks[:min(len(tasks), seenAtOnce)])
+			if err := k.onOneServer(ctx, what, tasks[:n], keep); err != nil {
 				return err
 			}
 			tasks = tasks[n:]
@@ -234,6 +246,100 @@ func apart(tasks []task) int {
 		}
 	}
 	return len(tasks)
+}
+
+// onOneServer carries out tasks that have no key in common, where one server has all keys.
+func (k *Sink) onOneServer(ctx context.Context, what string, tasks []task, keep record.ArchiveFunc) error {
+	if made, err := k.make(ctx, what, tasks); made || err != nil {
+		return err
+	}
+	tasks, err := k.settleUnchanged(ctx, tasks)
+	if err != nil {
+		return err
+	}
+	for some := range slices.Chunk(tasks, togetherAtMost) {
+		if err := k.together(ctx, what, some, keep); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// make makes the keys of all tasks by one command, which makes none where any of them exists. It reports false where nothing
+// was made. Marks are written before, and count only once their keys hold what they say.
+func (k *Sink) make(ctx context.Context, what string, tasks []task) (made bool, err error) {
+	if k.opts.DryRun || k.skipping.Add(-1) >= 0 {
+		return false, nil
+	}
+	k.skipping.Store(0)
+	out := newCommands(k.store)
+	defer out.free()
+	if !k.allFresh(tasks, out) || !out.onlyTexts() {
+		return false, nil
+	}
+	var older []string
+	for _, one := range tasks {
+		for _, key := range one.keys(nil) {
+			if l, _ := layout.Classify(key); l.IsOlder() {
+				older = append(older, key)
+			}
+		}
+	}
+	err = k.store.transact(ctx, what, func(t *transaction) error {
+		made = false
+		if len(older) > 0 {
+			if n, err := t.countExisting(ctx, older); err != nil || n > 0 {
+				return err
+			}
+		}
+		b := out.making()
+		if err := t.link.do(ctx, b); err != nil {
+			return err
+		}
+		made = b.answers[len(b.answers)-1].n > 0
+		return nil
+	})
+	if err == nil && !made {
+		k.skipping.Store(skippedAttempts)
+	}
+	return made, err
+}
+
+// settleUnchanged looks at the keys of all tasks and settles those of which nothing is to be written; in a dry run it settles
+// all. It returns the others.
+func (k *Sink) settleUnchanged(ctx context.Context, tasks []task) (left []task, err error) {
+	var keys []string
+	for _, one := range tasks {
+		keys = append(keys, one.keys(nil)...)
+	}
+	by := k.store.manyLookups()
+	seen := make(view, len(keys))
+	existing, err := by.countExisting(ctx, keys)
+	for ; err == nil && existing > 0 && len(keys) > 0; keys = unseen(tasks, seen) {
+		err = k.store.see(ctx, by, seen, keys, len(tasks) > 1)
+	}
+	switch {
+	case err == errTooMany && k.opts.DryRun:
+		for half := range slices.Chunk(tasks, (len(tasks)+1)/2) {
+			if _, err := k.settleUnchanged(ctx, half); err != nil {
+				return nil, err
+			}
+		}
+		return nil, nil
+	case err == errTooMany, err == nil && existing == 0 && !k.opts.DryRun:
+		return tasks, nil
+	case err != nil:
+		return nil, err
+	}
+	for _, one := range tasks {
+		d := one.decide(seen)
+		if k.opts.DryRun || len(d.changes)+len(d.superseded) == 0 {
+			d.settle()
+		} else {
+			left = append(left, one)
+		}
+	}
+	return left, nil
 }
 
 // together carries out the tasks in one transaction, or in several where that is too much at once.
@@ -284,7 +390,7 @@ func (k *Sink) attempt(ctx context.Context, t *transaction, tasks []task, keep r
 			c.apply(out)
 		}
 	}
-	if len(superseded) > 0 && !k.opts.DryRun {
+	if len(superseded) > 0 {
 		if err := keep(superseded); err != nil {
 			return ownError{err}
 		}
@@ -302,11 +408,11 @@ func (k *Sink) allFresh(tasks []task, out *commands) bool {
 	return true
 }
 
-// commit carries out the commands, or none in a dry run, and enters what became of the decisions. Also without commands it
-// makes certain that nobody changed what was seen.
+// commit carries out the commands, and enters what became of the decisions. Also without commands it makes certain that nobody
+// changed what was seen.
 func (k *Sink) commit(ctx context.Context, t *transaction, out *commands, decisions []decision) error {
-	if k.opts.DryRun {
-		out.reset()
+	if out.err != nil {
+		return ownError{out.err}
 	}
 	if err := t.commit(ctx, out.transaction()); err != nil {
 		return err
