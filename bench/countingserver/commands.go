@@ -214,11 +214,18 @@ func (s *Server) find(r request) (bson.Raw, error) {
 	if err != nil {
 		return nil, err
 	}
+	within, err := r.parseBounds()
+	if err != nil {
+		return nil, err
+	}
 	limit := r.number("limit", 0)
-	if len(f.conditions) == 0 && sorting == nil && limit == 0 && r.number("skip", 0) == 0 {
+	if len(f.conditions) == 0 && within.field == "" && sorting == nil && limit == 0 && r.number("skip", 0) == 0 {
 		return s.firstReply(r, &cursor{collection: c, projection: p})
 	}
 	found := c.matching(f)
+	if within.field != "" {
+		found = slices.DeleteFunc(found, func(document bson.Raw) bool { return !within.holds(document) })
+	}
 	if sorting != nil {
 		slices.SortStableFunc(found, sorting)
 	}
@@ -251,8 +258,7 @@ func parseSort(document bson.Raw) (func(a, b bson.Raw) int, error) {
 	}
 	field := elements[0].Key()
 	return func(a, b bson.Raw) int {
-		order, _ := compare(a.Lookup(field), b.Lookup(field))
-		return order * int(direction)
+		return order(a.Lookup(field), b.Lookup(field)) * int(direction)
 	}, nil
 }
 

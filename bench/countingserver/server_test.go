@@ -97,6 +97,51 @@ func TestAReplyStaysBelowWhatAClientTakes(t *testing.T) {
 	}
 }
 
+// TestBoundsOfAnIndex has _ids of several types, which only bounds of an index put in one order: operators compare with
+// one type alone.
+func TestBoundsOfAnIndex(t *testing.T) {
+	t.Parallel()
+	c := connect(t)
+	values := []any{int32(7), 7.5, int64(8), "10", "11", "2", bson.D{{Key: "a", Value: 1}}, bson.ObjectID{1}, bson.ObjectID{2}, true}
+	for i := range values {
+		if _, err := c.InsertOne(t.Context(), bson.D{{Key: "_id", Value: values[(i+4)%len(values)]}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	byID := bson.D{{Key: "_id", Value: 1}}
+	bound := func(v any) bson.D { return bson.D{{Key: "_id", Value: v}} }
+	for name, test := range map[string]struct {
+		opts     *options.FindOptionsBuilder
+		from, to int // of the values
+	}{
+		"all":               {options.Find(), 0, 10},
+		"a text at the end": {options.Find().SetMax(bound("11")), 0, 4},
+		"texts alone":       {options.Find().SetMin(bound("")).SetMax(bound(bson.D{})), 3, 6},
+		"what is no text":   {options.Find().SetMin(bound("2")), 5, 10},
+		"numbers":           {options.Find().SetMin(bound(7.2)).SetMax(bound("")), 1, 3},
+		"a flag":            {options.Find().SetMin(bound(bson.ObjectID{2})).SetMax(bound(bson.MaxKey{})), 8, 10},
+	} {
+		cursor, err := c.Find(t.Context(), bson.D{}, test.opts.SetHint(byID).SetSort(byID))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var found []bson.D
+		if err := cursor.All(t.Context(), &found); err != nil {
+			t.Fatal(err)
+		}
+		var want []bson.D
+		for _, v := range values[test.from:test.to] {
+			want = append(want, bound(v))
+		}
+		if fmt.Sprint(found) != fmt.Sprint(want) {
+			t.Errorf("%s: %v, want %v", name, found, want)
+		}
+	}
+	if _, err := c.Find(t.Context(), bson.D{}, options.Find().SetMin(bound("2"))); err == nil {
+		t.Error("bounds are taken without the hint that MongoDB asks for")
+	}
+}
+
 func TestFilters(t *testing.T) {
 	t.Parallel()
 	c := connect(t)
