@@ -2,7 +2,9 @@ package mongo
 
 import (
 	"context"
+	"slices"
 	"time"
+	"unicode/utf8"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/x/bsonx/bsoncore"
@@ -29,6 +31,47 @@ func (*apiKeySchema) held(user record.UserID, doc bson.Raw) record.Held {
 	}
 	h.Unmodified = record.Unmodified(record.Record{Kind: record.APIKeys, User: user, APIKey: h.APIKey}, markOf(doc))
 	return h
+}
+
+// appendItems makes each API key an item of its own. None of several goes on: which one the app finds is chance.
+func (*apiKeySchema) appendItems(items []record.Item, from itemOrigin, documents ...bson.Raw) []record.Item {
+	const kind = record.APIKeys
+	var keys []string
+	for _, doc := range documents {
+		stands := lookup(doc, "key")
+		key, ok := stands.StringValueOK()
+		switch {
+		case !ok && (stands.Type == 0 || stands.Type == bson.TypeNull):
+			items = append(items, rejected(from.reject(kind, nil, record.WrongType, "the document holds no key")))
+		case !ok:
+			items = append(items, rejected(from.reject(kind, value(stands), record.WrongType, "the key is no text")))
+		case key == "":
+			items = append(items, rejected(from.reject(kind, key, record.WrongType, "the key is empty")))
+		case !utf8.ValidString(key):
+			items = append(items, rejected(from.reject(kind, key, record.InvalidUTF8, "the API key is not valid UTF-8")))
+		case !slices.Contains(keys, key):
+			keys = append(keys, key)
+		}
+	}
+	for _, key := range keys {
+		it := record.Item{Kind: kind}
+		switch {
+		case len(keys) > 1:
+			it = rejected(from.reject(kind, key, record.AmbiguousAPIKey, "the user has several documents with different keys, each of which authenticates"))
+			it.APIKey = key
+		case from.shared[key]:
+			it = rejected(from.reject(kind, key, record.ConflictReason, "documents of several users hold the key"))
+			it.APIKey = key
+		default:
+			it.Record = &record.Record{Kind: kind, User: from.user, APIKey: key, Origin: from.of(key)}
+		}
+		items = append(items, it)
+	}
+	return items
+}
+
+func rejected(r record.Reject) record.Item {
+	return record.Item{Kind: r.Kind, Rejects: []record.Reject{r}}
 }
 
 func (s *apiKeySchema) outlined(user record.UserID, doc bson.Raw) record.Held {

@@ -12,7 +12,7 @@ import (
 	"github.com/lanyardctl/lanyardctl/record"
 )
 
-// Every command that compares text is made here: it compares bytes, and its time is bounded.
+// Every command that compares text is made here: it compares bytes (but for [Store.findInOrder]), and its time is bounded.
 
 // simple is the locale of the collation that compares bytes.
 const simple = "simple"
@@ -49,11 +49,17 @@ func (s *Store) commandWithin(ctx context.Context, timeout time.Duration, call f
 
 // find opens a cursor on the documents that the filter finds; all where it is nil.
 func (s *Store) find(ctx context.Context, collection string, filter bson.D, opts *options.FindOptionsBuilder) (cursor *mongo.Cursor, err error) {
-	if filter == nil {
-		filter = bson.D{}
-	}
+	return s.findInOrder(ctx, collection, filter, opts.SetCollation(s.bytewise()))
+}
+
+// findInOrder does so without a collation. That is for a find in the order of an index, which is that of the collection's own
+// collation, and which the server finds only by that.
+func (s *Store) findInOrder(ctx context.Context, collection string, filter bson.D, opts *options.FindOptionsBuilder) (cursor *mongo.Cursor, err error) {
 	err = s.command(ctx, func(ctx context.Context) error {
-		cursor, err = s.db.Collection(collection).Find(ctx, filter, opts.SetCollation(s.bytewise()))
+		if filter == nil {
+			filter = bson.D{}
+		}
+		cursor, err = s.db.Collection(collection).Find(ctx, filter, opts)
 		return err
 	})
 	return cursor, err

@@ -74,6 +74,13 @@ func TestWhatIsSentToMongoDB(t *testing.T) {
 		}
 		passed = len(commands)
 	}
+	// sideBySide is a section of commands in no order.
+	sideBySide := func(name string) {
+		t.Helper()
+		begin := len(lines) + 1
+		section(name)
+		slices.Sort(lines[begin:])
+	}
 	ctx := context.Background()
 	must := func(err error) {
 		t.Helper()
@@ -127,6 +134,27 @@ func TestWhatIsSentToMongoDB(t *testing.T) {
 		}
 		section("read back and count")
 	}
+
+	for _, o := range []mongo.SourceOptions{{Kinds: record.AllKinds}, {Kinds: record.AllKinds, Users: []record.UserID{alice}}} {
+		src := f.source(o)
+		sideBySide("a source")
+		parts, err := src.Parts(ctx)
+		must(err)
+		for _, p := range parts {
+			must(p.Read(ctx, "", (&delivery{}).take))
+		}
+		must(src.Deferred(ctx, (&delivery{}).take))
+		section("read a source")
+	}
+	src := f.source(mongo.SourceOptions{Kinds: onlyLastSeen})
+	section("a source of one kind")
+	src.SetLarge(0)
+	parts, err := src.Parts(ctx)
+	must(err)
+	for i, position := range []string{"", "", "AgMAAAA3NwA"} { // the text "77"
+		must(parts[3*i].Read(ctx, position, (&delivery{}).take))
+	}
+	section("read ranges, the last behind a position")
 
 	d := f.store.Documents()
 	for _, c := range record.UserCollections {

@@ -58,6 +58,9 @@ type dialect interface {
 	// having streams the documents of a collection that have one of the texts in a field, and perhaps others.
 	having(ctx context.Context, s *Store, collection, field string, texts []string, projection bson.D) iter.Seq2[bson.Raw, error]
 
+	// ordersByID reports whether documents can be read in ranges of their _ids, in the order of these.
+	ordersByID() bool
+
 	// descending streams the documents of a collection whose _ids are texts from least to below, from the last to the first.
 	descending(ctx context.Context, s *Store, collection, least, below string, projection bson.D) iter.Seq2[bson.Raw, error]
 
@@ -206,6 +209,8 @@ func (mongoDB) having(ctx context.Context, s *Store, collection, field string, t
 		}
 	}
 }
+
+func (mongoDB) ordersByID() bool { return true }
 
 func (mongoDB) descending(ctx context.Context, s *Store, collection, least, below string, projection bson.D) iter.Seq2[bson.Raw, error] {
 	return s.stream(ctx, collection, query{filter: idsBetween(least, below), projection: projection, sort: bson.D{{Key: "_id", Value: -1}}})

@@ -123,9 +123,11 @@ func (s *Store) byIDs(ctx context.Context, collection string, ids []string, foun
 }
 
 // idOf returns the document's ID.
-func idOf(doc bson.Raw) string {
+func idOf(doc bson.Raw) string { return string(appendID(nil, doc)) }
+
+func appendID(id []byte, doc bson.Raw) []byte {
 	v := lookup(doc, "_id")
-	return string(append([]byte{byte(v.Type)}, v.Value...))
+	return append(append(id, byte(v.Type)), v.Value...)
 }
 
 // idValue returns the _id of an ID. It reports false for text that is the ID of nothing.

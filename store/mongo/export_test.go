@@ -214,3 +214,6 @@ func FerretDBsFailure(err error, updates int) error { return (&ferretDB{}).failu
 func Restored(kind record.Kind, doc []byte, now time.Time) (record.Record, error) {
 	return (&Sink{opts: SinkOptions{Now: func() time.Time { return now }}}).fromDocument(schemaOf(kind).about().kind, doc)
 }
+
+// SetLarge makes a collection of so many documents one that is read in ranges.
+func (s *Source) SetLarge(documents int64) { s.large = documents }

@@ -189,6 +189,9 @@ func (f *ferretDB) having(ctx context.Context, s *Store, collection, field strin
 	return f.mongoDB.having(ctx, s, collection, field, texts, projection)
 }
 
+// ordersByID: the server knows no bounds of an index.
+func (*ferretDB) ordersByID() bool { return false }
+
 // descending sorts the documents here, some thousands at a time, since the server loads all that it sorts, also where an
 // index has their order. It reads the collection again and again: each time, as many of the last documents that were not
 // delivered as may be held in memory.

@@ -22,6 +22,10 @@ type schema interface {
 	// held returns what a document of the user's holds. The document may be nil.
 	held(user record.UserID, doc bson.Raw) record.Held
 
+	// appendItems appends what a source delivers of the documents, which are of one user or, for a kind that is nobody's, all
+	// that there are. That is no item where they hold nothing.
+	appendItems(items []record.Item, from itemOrigin, documents ...bson.Raw) []record.Item
+
 	// outlined returns what a sweep needs of a document that was projected on its outline.
 	outlined(user record.UserID, doc bson.Raw) record.Held
 

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/x/bsonx/bsoncore"
@@ -45,6 +46,67 @@ func (*kvSchema) held(user record.UserID, doc bson.Raw) record.Held {
 		h.Unmodified = record.Unmodified(content, m)
 	}
 	return h
+}
+
+// appendItems takes all pairs for one user's. Of a name with different values none goes on.
+func (*kvSchema) appendItems(items []record.Item, from itemOrigin, documents ...bson.Raw) []record.Item {
+	const kind = record.KV
+	it := record.Item{Kind: kind}
+	line := record.Reject{Kind: kind, User: from.user}
+	reject := func(name string, origin record.Origin, reason record.Reason, detail string) {
+		line.Reason, line.Detail = reason, detail
+		it.Rejects = append(it.Rejects, line.At(name, origin))
+	}
+	differ := "the document holds the name twice, with different values"
+	if len(documents) > 1 {
+		differ = "the user's documents hold different values; lanyardctl sweep --dedupe lets you decide"
+	}
+	var fields map[string]record.Field
+	differing := make(map[string]bool)
+	for _, doc := range documents {
+		stands := lookup(doc, "kv")
+		pairs, ok := stands.DocumentOK()
+		if !ok {
+			if stands.Type != 0 && stands.Type != bson.TypeNull {
+				it.Rejects = append(it.Rejects, from.reject(kind, value(stands), record.WrongType, "kv is no document of key-value pairs"))
+			}
+			continue
+		}
+		elements := elementsOf(pairs)
+		if fields == nil {
+			fields = make(map[string]record.Field, len(elements))
+		}
+		for _, e := range elements {
+			name, v := e.Key(), value(e.Value())
+			origin := from.of(v)
+			there, met := fields[name]
+			switch {
+			case !utf8.ValidString(name):
+				reject(name, origin, record.InvalidFieldName, "the name is not valid UTF-8")
+			case !isText(v):
+				if _, text := v.(string); !text { // in JSON it would be another
+					origin = from.of(record.Opaque{Type: byte(e.Value().Type), Data: e.Value().Value})
+				}
+				reject(name, origin, record.InvalidUTF8, "the value is not valid UTF-8")
+			case differing[name]:
+				reject(name, origin, record.ConflictReason, differ)
+			case !met:
+				fields[name] = record.Field{Value: v, Origin: origin}
+			case !record.Equal(there.Value, v):
+				delete(fields, name)
+				differing[name] = true
+				reject(name, there.Origin, record.ConflictReason, differ)
+				reject(name, origin, record.ConflictReason, differ)
+			}
+		}
+	}
+	if len(fields) > 0 {
+		it.Record = &record.Record{Kind: kind, User: from.user, Fields: fields}
+	}
+	if it.Record == nil && len(it.Rejects) == 0 {
+		return items
+	}
+	return append(items, it)
 }
 
 func (*kvSchema) outlined(_ record.UserID, doc bson.Raw) record.Held {

@@ -2,7 +2,9 @@ package mongo
 
 import (
 	"context"
+	"slices"
 	"time"
+	"unicode/utf8"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/x/bsonx/bsoncore"
@@ -30,6 +32,37 @@ func (*metricsSchema) held(_ record.UserID, doc bson.Raw) record.Held {
 		}
 	}
 	return h
+}
+
+// appendItems takes the larger one of each counter.
+func (s *metricsSchema) appendItems(items []record.Item, from itemOrigin, documents ...bson.Raw) []record.Item {
+	it := record.Item{Kind: record.Metrics}
+	fields := make(map[string]record.Field)
+	for _, doc := range documents {
+		held := s.held(0, doc).Fields
+		for _, name := range sortedNames(held) {
+			origin := from.of(held[name])
+			v, reason, detail := record.Counter(name, held[name])
+			if !utf8.ValidString(name) {
+				reason, detail = record.InvalidFieldName, "the name is not valid UTF-8"
+			}
+			if reason != "" {
+				line := record.Reject{Kind: record.Metrics, Reason: reason, Detail: detail}
+				it.Rejects = append(it.Rejects, line.At(name, origin))
+				continue
+			}
+			if other, met := fields[name]; !met || record.CompareNumbers(other.Value, v) < 0 {
+				fields[name] = record.Field{Value: v, Origin: origin}
+			}
+		}
+	}
+	if len(fields) > 0 {
+		it.Record = &record.Record{Kind: record.Metrics, Fields: fields}
+	}
+	if it.Record == nil && len(it.Rejects) == 0 {
+		return items
+	}
+	return append(items, it)
 }
 
 // outlined returns nothing: a sweep is about users.
@@ -67,24 +100,34 @@ func isGlobal(doc bson.Raw) bool {
 	return kind == globalType
 }
 
-// counters delivers the document of the counters, and any other that the app may take for it.
-func (s *Store) counters(ctx context.Context, kind record.Kind, yield func([]record.Document) error) error {
-	var global, byID []record.Document
+// counterDocuments returns the document of the counters, and any other that the app may take for it.
+func (s *Store) counterDocuments(ctx context.Context, kind record.Kind) ([]bson.Raw, error) {
+	var documents, byID []bson.Raw
 	for doc, err := range s.documents(ctx, kind, countersFilter, nil) {
 		switch {
 		case err != nil:
-			return s.wrap("read "+collectionName(kind), err)
+			return nil, s.wrap("read "+collectionName(kind), err)
 		case isGlobal(doc):
-			global = append(global, documentOf(kind, doc))
+			documents = append(documents, slices.Clone(doc))
 		default:
-			byID = append(byID, documentOf(kind, doc))
+			byID = append(byID, slices.Clone(doc))
 		}
 	}
-	if len(global) == 0 {
-		global = byID
+	if len(documents) == 0 {
+		return byID, nil
 	}
-	if len(global) == 0 {
-		return nil
+	return documents, nil
+}
+
+// counters delivers what [Store.counterDocuments] returns.
+func (s *Store) counters(ctx context.Context, kind record.Kind, yield func([]record.Document) error) error {
+	found, err := s.counterDocuments(ctx, kind)
+	if err != nil || len(found) == 0 {
+		return err
 	}
-	return yield(global)
+	documents := make([]record.Document, len(found))
+	for i, doc := range found {
+		documents[i] = documentOf(kind, doc)
+	}
+	return yield(documents)
 }

@@ -19,6 +19,22 @@ type query struct {
 	filter     bson.D // nil for all documents
 	projection bson.D // nil for whole documents
 	sort       bson.D // nil for no order
+
+	// ids is a range of _ids, in whose order the documents come; nil for all of them.
+	ids *idRange
+}
+
+// within narrows a find to the range. The bounds are those of the index on _id, so that they take in values of all types,
+// which operators do not.
+func (q query) within(opts *options.FindOptionsBuilder) {
+	byID := bson.D{{Key: "_id", Value: 1}}
+	opts.SetHint(byID).SetSort(byID)
+	if q.ids.from.Type != 0 {
+		opts.SetMin(bson.D{{Key: "_id", Value: q.ids.from}})
+	}
+	if q.ids.below.Type != 0 {
+		opts.SetMax(bson.D{{Key: "_id", Value: q.ids.below}})
+	}
 }
 
 // documents streams the documents of a kind's collection as [Store.stream] does.
@@ -38,7 +54,12 @@ func (s *Store) stream(ctx context.Context, collection string, q query) iter.Seq
 		if q.sort != nil {
 			opts.SetSort(q.sort)
 		}
-		cursor, err := s.find(ctx, collection, q.filter, opts)
+		find := s.find
+		if q.ids != nil {
+			q.within(opts)
+			find = s.findInOrder
+		}
+		cursor, err := find(ctx, collection, q.filter, opts)
 		if err != nil {
 			yield(nil, err)
 			return

@@ -38,6 +38,23 @@ func (s *timeSchema) held(user record.UserID, doc bson.Raw) record.Held {
 	return h
 }
 
+func (s *timeSchema) appendItems(items []record.Item, from itemOrigin, documents ...bson.Raw) []record.Item {
+	times := record.NewTimeItem(s.kind, from.user, from.now)
+	for _, doc := range documents {
+		for _, name := range s.content {
+			if v := lookup(doc, name); v.Type != 0 && v.Type != bson.TypeNull {
+				m := moment(v)
+				times.Add(m, from.of(m))
+			}
+		}
+	}
+	it := times.Item()
+	if it.Record == nil && len(it.Rejects) == 0 {
+		it.Rejects = []record.Reject{from.reject(s.kind, nil, record.NotATimestamp, "the document holds no time")}
+	}
+	return append(items, it)
+}
+
 func (s *timeSchema) outlined(user record.UserID, doc bson.Raw) record.Held {
 	if s.outline == nil {
 		return record.Held{Found: true}
