@@ -38,6 +38,13 @@ func BenchmarkDocuments(b *testing.B) {
 			}
 		})
 		if r.Kind.OfUsers() {
+			b.Run("deliver/"+r.Kind.String(), func(b *testing.B) {
+				b.ReportAllocs()
+				deliver, items := mongo.Deliverer(r.Kind, storetest.Now), []record.Item{}
+				for b.Loop() {
+					items = deliver(items[:0], doc)
+				}
+			})
 			b.Run("digest/"+r.Kind.String(), func(b *testing.B) {
 				b.ReportAllocs()
 				digest := mongo.Digester(r.Kind, storetest.Now)

@@ -215,5 +215,17 @@ func Restored(kind record.Kind, doc []byte, now time.Time) (record.Record, error
 	return (&Sink{opts: SinkOptions{Now: func() time.Time { return now }}}).fromDocument(schemaOf(kind).about().kind, doc)
 }
 
+// SetPointBytes bounds the documents of several users that are held at a time.
+func (s *Source) SetPointBytes(n int) { s.pointBytes = n }
+
 // SetLarge makes a collection of so many documents one that is read in ranges.
 func (s *Source) SetLarge(documents int64) { s.large = documents }
+
+// Deliverer returns a function that appends a source's items of one document after another.
+func Deliverer(kind record.Kind, now time.Time) func(items []record.Item, doc bson.Raw) []record.Item {
+	src, c := &Source{now: now}, &sourceCollection{kind: kind}
+	return func(items []record.Item, doc bson.Raw) []record.Item {
+		items, _ = src.appendItems(items, c, doc)
+		return items
+	}
+}

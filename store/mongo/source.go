@@ -26,6 +26,9 @@ type SourceOptions struct {
 	Users []record.UserID
 
 	Now time.Time // decides which times are plausible; the time of the call where zero
+
+	// Notify is told where the server is unavailable, and tried again. Nil tells nobody.
+	Notify func(message string)
 }
 
 // Source delivers what the database holds, and writes nothing. See [record.Source]. It can be read any number of times.
@@ -37,12 +40,14 @@ type Source struct {
 	kinds       record.Kinds
 	users       []record.UserID // in ascending order; empty for all
 	now         time.Time
+	retry       retry.Policy        // while the server is unavailable, for as long as a command may take
 	collections []*sourceCollection // those that exist
 	uniqueKeys  bool                // an index lets no two documents bear one API key
 	shared      map[string]bool     // API keys that several users have
 	remarks     []string
 
-	large int64 // documents of a collection that is read in ranges
+	large      int64 // documents of a collection that is read in ranges
+	pointBytes int   // of documents of several users that are held at a time
 }
 
 // sourceCollection is a collection as it was when the source was made.
@@ -67,7 +72,11 @@ func (s *Store) Source(ctx context.Context, o SourceOptions) (*Source, error) {
 	if o.Now.IsZero() {
 		o.Now = time.Now()
 	}
-	src := &Source{store: s, kinds: o.Kinds, users: distinctUsers(o.Users), now: o.Now, large: largeCollection}
+	src := &Source{store: s, kinds: o.Kinds, users: distinctUsers(o.Users), now: o.Now, large: largeCollection, pointBytes: pointBytes}
+	src.retry = retry.Policy{For: s.commandTimeout}
+	if o.Notify != nil {
+		src.retry.Notify = retry.Notice("the source", o.Notify)
+	}
 	if len(src.users) > 0 {
 		src.kinds = 0
 		for _, kind := range o.Kinds.List() {
@@ -83,9 +92,9 @@ func (s *Store) Source(ctx context.Context, o SourceOptions) (*Source, error) {
 	src.collections = collections
 	g, looking := errgroup.WithContext(ctx)
 	for _, c := range collections {
-		g.Go(func() error { return s.persist(looking, func() error { return src.inspect(looking, c) }) })
+		g.Go(func() error { return src.retry.Do(looking, func() error { return src.inspect(looking, c) }) })
 	}
-	g.Go(func() error { return s.persist(looking, func() error { return src.remark(looking) }) })
+	g.Go(func() error { return src.retry.Do(looking, func() error { return src.remark(looking) }) })
 	return src, g.Wait()
 }
 
@@ -95,11 +104,6 @@ func distinctUsers(users []record.UserID) []record.UserID {
 	return slices.DeleteFunc(sorted, func(u record.UserID) bool { return u == 0 })
 }
 
-// persist makes a call that changes nothing again while the server is unavailable, for as long as a command may take.
-func (s *Store) persist(ctx context.Context, call func() error) error {
-	return retry.Policy{For: s.commandTimeout}.Do(ctx, call)
-}
-
 // list returns those of the kinds' collections that exist, in the order of the kinds.
 func (s *Source) list(ctx context.Context) (list []*sourceCollection, err error) {
 	var names []string
@@ -107,7 +111,7 @@ func (s *Source) list(ctx context.Context) (list []*sourceCollection, err error)
 		names = append(names, collectionName(kind))
 	}
 	var infos []collectionInfo
-	err = s.store.persist(ctx, func() (err error) {
+	err = s.retry.Do(ctx, func() (err error) {
 		infos, err = s.store.listCollections(ctx, names)
 		return err
 	})
@@ -259,7 +263,7 @@ func (s *Source) Total(ctx context.Context) (total int64, err error) {
 }
 
 func (s *Source) estimate(ctx context.Context, c *sourceCollection) (n int64, err error) {
-	err = s.store.persist(ctx, func() error {
+	err = s.retry.Do(ctx, func() error {
 		if n, err = s.store.estimate(ctx, c.name()); err != nil {
 			return s.store.wrap("count the documents of "+c.name(), err)
 		}

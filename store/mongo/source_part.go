@@ -72,7 +72,8 @@ func (p *collectionPart) Read(ctx context.Context, from string, yield func(recor
 		r.last = id
 	}
 	again := func(err error) bool { return retry.Temporary(err) && r.stopped == nil }
-	policy := retry.Policy{For: p.source.store.commandTimeout, Temporary: func(err error) bool { return again(err) && !r.moved }}
+	policy := p.source.retry
+	policy.Temporary = func(err error) bool { return again(err) && !r.moved }
 	for {
 		r.moved = false
 		err := policy.Do(ctx, func() error { return r.scan(ctx) })

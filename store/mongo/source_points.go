@@ -46,7 +46,7 @@ func (s *Source) ReadUsers(
 
 // counters returns what there is of a kind that is nobody's.
 func (s *Source) counters(ctx context.Context, kind record.Kind) (page record.Page, err error) {
-	err = s.store.persist(ctx, func() error {
+	err = s.retry.Do(ctx, func() error {
 		documents, err := s.store.counterDocuments(ctx, kind)
 		n := int64(len(documents))
 		page.Items = schemaOf(kind).appendItems(nil, s.origin(kind, 0, globalType), documents...)
@@ -74,13 +74,13 @@ func (s *Source) points(
 func (s *Source) pointsOfSome(
 	ctx context.Context, kind record.Kind, users []record.UserID, deliver func(items []record.Item, documents int) error,
 ) error {
-	most := pointBytes
+	most := s.pointBytes
 	if len(users) == 1 {
 		most = math.MaxInt
 	}
 	var items []record.Item
 	var documents int
-	err := s.store.persist(ctx, func() (err error) {
+	err := s.retry.Do(ctx, func() (err error) {
 		items, documents, err = s.itemsOf(ctx, kind, users, most)
 		return err
 	})

@@ -21,6 +21,7 @@ import (
 	"github.com/lanyardctl/lanyardctl/record"
 	"github.com/lanyardctl/lanyardctl/store/mongo"
 	"github.com/lanyardctl/lanyardctl/store/storetest"
+	"github.com/lanyardctl/lanyardctl/store/storetest/mongoproxy"
 	"github.com/lanyardctl/lanyardctl/store/storetest/mongoserver"
 )
 
@@ -483,7 +484,7 @@ var errKilled = errors.New("killed")
 func TestAPartResumesBehindAnyPage(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, guardedServer(t))
-	users := f.mixedIDs(5500)
+	users := f.mixedIDs(3500)
 	for _, large := range []int64{0, math.MaxInt64} {
 		src := f.source(mongo.SourceOptions{Kinds: onlyLastSeen})
 		src.SetLarge(large)
@@ -602,7 +603,8 @@ func TestAServerThatStaysAwayIsGivenUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer store.Close(context.Background())
-	src, err := store.Source(t.Context(), mongo.SourceOptions{Kinds: onlyLastSeen})
+	told := &notices{first: make(chan struct{})}
+	src, err := store.Source(t.Context(), mongo.SourceOptions{Kinds: onlyLastSeen, Notify: told.notify})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -617,6 +619,9 @@ func TestAServerThatStaysAwayIsGivenUp(t *testing.T) {
 	})
 	if !errors.Is(err, record.ErrUnavailable) || !errors.Is(err, record.ErrGivenUp) {
 		t.Errorf("%v", err)
+	}
+	if <-told.first; !strings.HasPrefix(told.texts[0], "the source is unavailable (read last_seen: ") {
+		t.Errorf("told %q", told.texts)
 	}
 	if err := src.Deferred(t.Context(), (&delivery{}).take); !errors.Is(err, record.ErrGivenUp) {
 		t.Errorf("%v", err)
@@ -692,7 +697,7 @@ func TestSomeUsersAreReadByPoints(t *testing.T) {
 		for _, collection := range []string{"kv", "last_seen"} {
 			for i := range record.UserID(30) {
 				f.insert(collection, bson.D{{Key: "user_id", Value: (alice + i).String()}, {Key: "timestamp", Value: int64(1700000000000)},
-					{Key: "kv", Value: bson.D{{Key: "text", Value: strings.Repeat("x", 1<<20)}}}})
+					{Key: "kv", Value: bson.D{{Key: "text", Value: strings.Repeat("x", 1<<10)}}}})
 			}
 		}
 		f.insert("last_seen", bson.D{{Key: "user_id", Value: alice.String()}, {Key: "timestamp", Value: int64(1700000000001)}})
@@ -704,6 +709,7 @@ func TestSomeUsersAreReadByPoints(t *testing.T) {
 			users = append(users, alice+20-i, alice+20-i)
 		}
 		src := f.source(mongo.SourceOptions{Users: append(users, alice)})
+		src.SetPointBytes(5 << 10) // so that a few are read at a time
 		if n, err := src.Total(t.Context()); err != nil || n != 21*3 {
 			t.Errorf("%d, %v", n, err)
 		}
@@ -766,5 +772,69 @@ func TestAPageHoldsFewLargeDocuments(t *testing.T) {
 	}
 	if d := deliver(t, f.source(mongo.SourceOptions{})); len(d.next) != 3 || len(d.items) != 9 {
 		t.Errorf("%d pages, %d items", len(d.next), len(d.items))
+	}
+}
+
+// TestHowOddCollectionsAreRead has what a server says of a collection, and then the commands that it is sent.
+func TestHowOddCollectionsAreRead(t *testing.T) {
+	t.Parallel()
+	german := bson.D{{Key: "collation", Value: bson.D{{Key: "locale", Value: "de"}, {Key: "strength", Value: int32(2)}}}}
+	for name, c := range map[string]struct {
+		kind           string
+		options        bson.D
+		hinted, simple bool // of the find: it names the index, it compares bytes
+		parts, indexes int
+	}{
+		"plain":                     {"collection", bson.D{}, true, false, 8, 1},
+		"with a collation":          {"collection", german, true, false, 1, 1},
+		"view":                      {"view", bson.D{{Key: "viewOn", Value: "others"}}, false, true, 1, 0},
+		"view that has a collation": {"view", german, false, true, 1, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			proxy, open, _ := shownAs(t, mongoproxy.Options{Hook: collectionAs("last_seen", c.kind, c.options)})
+			f := newFixtureOf(t, open(proxy.URI).uri, proxy.URI)
+			src := f.source(mongo.SourceOptions{Kinds: onlyLastSeen})
+			src.SetLarge(0)
+			parts, err := src.Parts(t.Context())
+			if err != nil || len(parts) != c.parts {
+				t.Fatalf("%d parts, %v", len(parts), err)
+			}
+			deliver(t, src)
+			found := proxy.Commands("find")
+			for _, find := range found {
+				_, simple := find.Get("collation").(bson.D)
+				if hinted := find.Get("hint") != nil; hinted != c.hinted || simple != c.simple {
+					t.Errorf("%v", find.Body)
+				}
+			}
+			if n := len(proxy.Commands("listIndexes")); len(found) != c.parts || n != c.indexes {
+				t.Errorf("%d finds, %d looks at indexes", len(found), n)
+			}
+		})
+	}
+}
+
+// TestOnShardsTheLastDocumentComesAgain has an _id that several shards may have.
+func TestOnShardsTheLastDocumentComesAgain(t *testing.T) {
+	t.Parallel()
+	uri := guardedServer(t)
+	proxy := mongoproxy.Start(t, uri, mongoproxy.Options{Version: release, Router: true})
+	f := newFixtureOf(t, uri, proxy.URI)
+	f.mixedIDs(10)
+	src := f.source(mongo.SourceOptions{Kinds: onlyLastSeen})
+	parts, err := src.Parts(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var d delivery
+	for _, from := range []int{0, 1} {
+		position := append([]string{""}, d.next...)[from]
+		if err := parts[0].Read(t.Context(), position, d.take); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(d.items) != 11 {
+		t.Errorf("%d items", len(d.items))
 	}
 }
