@@ -56,7 +56,7 @@ func (j *Job) Prepare(ctx context.Context) (resumed bool, err error) {
 	default:
 		j.opts.Notify(fmt.Sprintf("the rejects of the run's first part are in %s on host %s", checkpoint.RejectsFile, checkpoint.Owner.Host))
 	}
-	run := rejectsfile.Run{ID: j.self.Run, Time: j.report.StartedAt}
+	run := rejectsfile.Run{ID: j.self.Run, Time: j.report.StartedAt, To: j.opts.To}
 	if checkpoint.ID != "" {
 		run.ID = checkpoint.ID // the lines of a run that is resumed belong together
 	}

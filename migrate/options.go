@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/lanyardctl/lanyardctl/internal/lease"
+	"github.com/lanyardctl/lanyardctl/internal/rejectsfile"
 	"github.com/lanyardctl/lanyardctl/internal/retry"
 	"github.com/lanyardctl/lanyardctl/record"
 )
@@ -48,6 +49,9 @@ type Options struct {
 	// RejectsGiven tells that a person chose RejectsFile, so that a resumed run uses it rather than the file that the
 	// earlier run used.
 	RejectsGiven bool
+
+	// To is where the rejects file says that the run wrote; MongoDB where empty.
+	To rejectsfile.Store
 
 	// SaveEvery is the time between two checkpoints; DefaultSaveEvery where zero.
 	SaveEvery time.Duration

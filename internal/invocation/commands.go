@@ -4,8 +4,14 @@ import "slices"
 
 // The commands, as they are called.
 const (
-	Migrate   = "migrate redis-to-mongo"
-	Verify    = "verify"
+	Migrate = "migrate redis-to-mongo"
+	Verify  = "verify"
+
+	MigrateBack = "migrate mongo-to-redis"
+	VerifyThere = Verify + " redis-to-mongo" // another name of Verify
+	VerifyBack  = Verify + " mongo-to-redis"
+	Forget      = "forget"
+
 	Sweep     = "sweep"
 	SweepList = Sweep + " list"
 	SweepShow = Sweep + " show"
@@ -46,4 +52,5 @@ var (
 	RetryFlags    = slices.Concat([]string{"redis", "on-conflict", "kv-prefer", "allow-empty", "allow-shrinking", "max-rate", "redis-replica"}, RedisTLSFlags, TargetFlags)
 	LayerFlags    = slices.Concat([]string{"redis", "app"}, RedisTLSFlags, TargetFlags)
 	PairFlags     = slices.Concat([]string{"redis", "only", "user", "on-conflict", "kv-prefer", "allow-empty", "allow-shrinking", "max-rate", "redis-replica"}, RedisTLSFlags, TargetFlags)
+	BackFlags     = slices.Concat([]string{"redis", "layout", "as-json", "only", "user", "on-conflict", "allow-empty"}, RedisTLSFlags, TargetFlags)
 )

@@ -26,7 +26,14 @@ func SupersededPath(rejects string) string {
 type Run struct {
 	ID   string    // empty in files of older versions
 	Time time.Time // when it began, to the second; zero in files of older versions
+	To   Store     // where it wrote
 }
+
+// Store is where a run writes. The zero value is MongoDB.
+type Store string
+
+// ToRedis is the store of the way back.
+const ToRedis Store = "redis"
 
 // Line is a line of a file. In a superseded file its reason is [record.SupersededReason].
 type Line struct {
@@ -51,6 +58,7 @@ type line struct {
 	FieldBase64 string        `json:"field_base64,omitempty"`
 	Run         string        `json:"run,omitempty"`
 	Time        string        `json:"time,omitempty"`
+	To          Store         `json:"to,omitempty"`
 }
 
 // MarshalJSON returns the line without its newline. What is not valid UTF-8 stands beside its nearest text as base64.
@@ -58,7 +66,7 @@ func (l Line) MarshalJSON() ([]byte, error) {
 	key := cmp.Or(l.Key, l.Name.String())
 	out := line{
 		Key: key, Kind: l.Kind.String(), Reason: l.Reason, Detail: l.Detail,
-		Form: l.Value.Form, Type: l.Value.Type, Size: l.Value.Size, KeyBase64: base64Of(key), Run: l.Run.ID,
+		Form: l.Value.Form, Type: l.Value.Type, Size: l.Value.Size, KeyBase64: base64Of(key), Run: l.Run.ID, To: l.Run.To,
 	}
 	if !l.Run.Time.IsZero() {
 		out.Time = l.Run.Time.UTC().Format(time.RFC3339)
@@ -105,7 +113,7 @@ func (l *Line) UnmarshalJSON(text []byte) error {
 	if in.Reason == "" {
 		return errors.New("reason: missing")
 	}
-	*l = Line{Run: Run{ID: in.Run}}
+	*l = Line{Run: Run{ID: in.Run, To: in.To}}
 	l.Reject = record.Reject{
 		Key: in.Key, Kind: kinds.List()[0], Reason: in.Reason, Detail: in.Detail,
 		Value: record.Bytes{Type: in.Type, Size: in.Size, Form: in.Form},

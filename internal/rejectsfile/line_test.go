@@ -34,7 +34,8 @@ func lines() *rapid.Generator[Line] {
 			l.Value = record.Bytes{Type: "list", Size: rapid.Int64Min(0).Draw(t, "size")}
 		}
 		if rapid.Bool().Draw(t, "newer") {
-			l.Run = Run{rapid.StringMatching(`[A-Z0-9]{26}`).Draw(t, "run"), time.Unix(rapid.Int64Range(0, 4e9).Draw(t, "time"), 0).UTC()}
+			l.Run = Run{rapid.StringMatching(`[A-Z0-9]{26}`).Draw(t, "run"), time.Unix(rapid.Int64Range(0, 4e9).Draw(t, "time"), 0).UTC(),
+				rapid.SampledFrom([]Store{"", ToRedis}).Draw(t, "to")}
 		}
 		return l
 	})

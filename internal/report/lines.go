@@ -187,6 +187,9 @@ func runText(r rejectsfile.RunLines) string {
 	if !r.Time.IsZero() {
 		text += " of " + ClockTime(r.Time)
 	}
+	if r.To != "" {
+		text += ", which wrote to Redis"
+	}
 	return text
 }
 
@@ -255,7 +258,15 @@ func (l Lines) next(t *builder, total, shown, first int64, hidden bool) {
 		t.Wrap("", "API keys are shown as fingerprints; --reveal shows them as they are.")
 	}
 	file := " " + invocation.Quote(l.File)
-	if l.superseded() {
+	switch back := l.Run.To != ""; {
+	case l.superseded() && back:
+		t.Wrap("", "To write a value back into Redis, take redis-cli (HSET, SET): lanyardctl "+invocation.SupersededRestore+" writes to MongoDB alone.")
+		return
+	case back:
+		t.command("Next: correct in MongoDB what is worth it, then copy again; --only and --user name these records alone:",
+			invocation.Invocation{Name: invocation.MigrateBack})
+		return
+	case l.superseded():
 		t.command("To write values back into MongoDB, name them by the number before them, such as:",
 			invocation.Invocation{Name: invocation.SupersededRestore + file}.With("line", strconv.FormatInt(first, 10)))
 		return
@@ -277,8 +288,9 @@ type lineJSON struct {
 	Form        record.Form   `json:"form,omitempty"`
 	Type        string        `json:"type,omitempty"`
 	Size        int64         `json:"size,omitempty"`
-	Hidden      bool          `json:"hidden"` // a secret is shown as a fingerprint
-	Cut         bool          `json:"cut"`    // a long text is cut; value_base64 is whole
+	Hidden      bool          `json:"hidden"`       // a secret is shown as a fingerprint
+	Cut         bool          `json:"cut"`          // a long text is cut; value_base64 is whole
+	To          string        `json:"to,omitempty"` // where the run wrote; MongoDB where it is missing
 	ValueBase64 *string       `json:"value_base64,omitempty"`
 }
 
@@ -343,7 +355,7 @@ func (l Lines) lineJSON(line rejectsfile.Line) lineJSON {
 	out := lineJSON{
 		Line: line.Number, Kind: line.Kind.String(), UserID: userOrNull(line.User),
 		Reason: record.Reason(ui.ShownWord(string(line.Reason))),
-		Form:   line.Value.Form, Type: line.Value.Type, Size: line.Value.Size, Hidden: s.hidden,
+		To:     ui.ShownWord(string(line.Run.To)), Form: line.Value.Form, Type: line.Value.Type, Size: line.Value.Size, Hidden: s.hidden,
 	}
 	short := func(text string) string {
 		shown := ui.ShownWord(text)

@@ -15,6 +15,7 @@ import (
 type Migration struct {
 	Pair
 	Report  migrate.Report
+	Layout  string   // in which Redis is written, on the way back; else empty
 	Retried *Retried // the rejects that were migrated again, and nothing else; nil for none
 }
 
@@ -22,8 +23,7 @@ type Migration struct {
 func (m Migration) Text(l ui.Style) string {
 	t := newBuilder(l)
 	t.Line("%s", m.title(l))
-	t.Line("  from  %s", m.Source)
-	t.Line("  to    %s, database %s", m.Target, m.Database)
+	t.ends(m.Pair)
 	if m.Retried != nil {
 		t.Wrap("  what  ", m.Retried.text())
 	}
@@ -57,7 +57,7 @@ func (m Migration) title(l ui.Style) string {
 	case m.Err != nil:
 		return l.Paint(ui.Red, "Failed: ") + ui.Indented(m.Err.Error()) + "\nWhat was done until then:"
 	case m.Report.DryRun:
-		verb = "Dry run: nothing was written to MongoDB. This is what a migration would do"
+		verb = "Dry run: nothing was written to " + m.Direction.Target() + ". This is what a migration would do"
 	case m.Report.Resumed:
 		verb = "Migrated (resumed an earlier run; the numbers are those of both runs)"
 	}
@@ -167,7 +167,7 @@ func (t *builder) next(m Migration) {
 	case m.Err != nil && r.DryRun:
 		t.command("Next: fix what the error names, then run it again:", cmd)
 	case errors.Is(m.Err, record.ErrSourceMoved):
-		t.command("Next: see that Redis holds all its data; the same command then starts from the beginning:", cmd.Without("restart"))
+		t.command("Next: see that "+m.Direction.Source()+" holds all its data; the same command then starts from the beginning:", cmd.Without("restart"))
 	case m.Err != nil:
 		t.command("Next: fix what the error names, then run the same command again; it resumes:", cmd.Without("restart"))
 	case r.DryRun && r.RejectsFile != "":
@@ -177,19 +177,22 @@ func (t *builder) next(m Migration) {
 		t.command("Next: migrate, with the same command without --dry-run:", cmd.Without("dry-run"))
 	case r.Rejects() > 0:
 		t.lookAt(r)
-		t.decide(r, cmd)
+		t.decide(m)
 		if r.Rejects() > r.Reasons[record.ConflictReason] {
-			if m.Still {
+			switch {
+			case m.Direction == invocation.ToRedis:
+				t.command("Then correct in MongoDB what is worth it and run it again; it only writes what has changed:", cmd.Without("restart"))
+			case m.Still:
 				t.command("Then correct in Redis what is worth it, take a new dump and run it again; it only writes what has changed:",
 					cmd.Without("restart"))
-			} else {
+			default:
 				t.command("Then correct in Redis what is worth it, and migrate these records again, without a look at all the others:",
 					retry(cmd, r.RejectsFile))
 			}
 		}
 	default:
 		t.command("Next: see whether anything is missing:",
-			cmd.As(invocation.Verify, invocation.PairFlags...))
+			cmd.As(m.Direction.Verify(), m.Direction.Flags()...))
 		switch {
 		case cmd.Narrowed():
 			t.Wrap("", limitedRemark)

@@ -15,6 +15,7 @@ type migrationJSON struct {
 	Source         string                  `json:"source"`
 	Target         string                  `json:"target"`
 	Database       string                  `json:"database"`
+	Layout         string                  `json:"layout,omitempty"` // of a Redis that is written
 	DryRun         bool                    `json:"dry_run"`
 	Resumed        bool                    `json:"resumed"`
 	Kinds          byKind[migrate.Counts]  `json:"kinds"`
@@ -58,7 +59,7 @@ type retriedJSON struct {
 func (m Migration) WriteJSON(w io.Writer) error {
 	r := m.Report
 	out := migrationJSON{
-		Command: invocation.Migrate, Source: m.Source, Target: m.Target, Database: m.Database,
+		Command: m.Direction.Migrate(), Layout: m.Layout, Source: m.Source, Target: m.Target, Database: m.Database,
 		DryRun: r.DryRun, Resumed: r.Resumed,
 		Kinds:       byKind[migrate.Counts]{only: r.Only, counts: r.Kinds},
 		IgnoredKeys: r.Seen.Ignored, ForeignKeys: r.Seen.Foreign, AnalyticsKeys: r.Seen.Analytics,

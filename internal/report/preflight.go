@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/lanyardctl/lanyardctl/internal/invocation"
 	"github.com/lanyardctl/lanyardctl/internal/ui"
 	"github.com/lanyardctl/lanyardctl/record"
 )
@@ -12,11 +13,12 @@ import (
 // Preflight is what a run tells before it begins: where from, where to, and what it is going to do. Its texts hold no
 // secret.
 type Preflight struct {
-	Source   Endpoint
-	Target   Endpoint
-	Database string
+	Source    Endpoint
+	Target    Endpoint
+	Direction invocation.Direction
+	Database  string // of the MongoDB
 
-	// Documents are about how many documents the target holds already, by kind.
+	// Documents are about how many documents the target holds already, by kind; nil where nobody knows.
 	Documents map[record.Kind]int64
 
 	Verb     string // what is done with the kinds: "merge"
@@ -25,6 +27,7 @@ type Preflight struct {
 	Policy   record.Policy
 	KVPrefer string
 	Retried  *Retried // in place of Users; nil for none
+	Layout   string   // of a target that has several, for people; else empty
 	Rules    []string // a line each
 	Mode     string   // a last line, which stands out; may be empty
 	Log      []any    // what a log has beside
@@ -43,10 +46,12 @@ const namedUsers = 5
 func (p Preflight) Text(l ui.Style) string {
 	t := newBuilder(l)
 	t.Row("source", p.Source.URI)
-	t.Row("", p.Source.Facts)
+	t.Row("", placeText(p.Source.Facts, p.Database, p.Direction == invocation.ToRedis))
 	t.Row("target", p.Target.URI)
-	t.Row("", p.Target.Facts+", database "+p.Database)
-	t.Row("", p.standing())
+	t.Row("", placeText(p.Target.Facts, p.Database, p.Direction == invocation.ToMongo))
+	for _, line := range p.holds() {
+		t.Row("", line)
+	}
 	t.Row("plan", p.plan())
 	for _, rule := range p.Rules {
 		t.Row("", rule)
@@ -61,9 +66,17 @@ func (p Preflight) Text(l ui.Style) string {
 func (p Preflight) Attrs() []any {
 	return append([]any{
 		"source", p.Source.URI, "source_is", p.Source.Facts, "target", p.Target.URI, "target_is", p.Target.Facts,
-		"database", p.Database, "target_holds", p.standing(), "kinds", p.Only.String(), "users", len(p.Users),
+		"database", p.Database, "target_holds", strings.Join(p.holds(), "; "), "kinds", p.Only.String(), "users", len(p.Users),
 		"on_conflict", p.Policy.String(), "kv_prefer", p.KVPrefer,
 	}, p.Log...)
+}
+
+// holds tells what the target holds already, and how.
+func (p Preflight) holds() []string {
+	if p.Layout != "" {
+		return []string{p.Layout}
+	}
+	return []string{p.standing()}
 }
 
 // standing tells what the target holds already.

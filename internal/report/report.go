@@ -20,9 +20,10 @@ type Report interface {
 // Pair are what every report of a source and a target begins and ends with. The texts hold no secret.
 type Pair struct {
 	Run
-	Source string // redacted URI
-	Still  bool   // the source does not change, as a file
-	ByUser bool   // the keys of named users were looked up, and no others looked at
+	Direction invocation.Direction
+	Source    string // redacted URI
+	Still     bool   // the source does not change, as a file
+	ByUser    bool   // the keys of named users were looked up, and no others looked at
 }
 
 // Run are what every report of a target begins and ends with. The texts hold no secret.
@@ -35,6 +36,20 @@ type Run struct {
 	Exit     int                   // the command's exit code
 	Err      error                 // why the run did not come to its end; nil where it did
 	Again    invocation.Invocation // how to type the same command
+}
+
+// from and to say in which places the pair is. One of them has a database.
+func (p Pair) from() string {
+	return placeText(p.Source, p.Database, p.Direction == invocation.ToRedis)
+}
+
+func (p Pair) to() string { return placeText(p.Target, p.Database, p.Direction == invocation.ToMongo) }
+
+func placeText(uri, database string, has bool) string {
+	if !has {
+		return uri
+	}
+	return uri + ", database " + database
 }
 
 // ownWork tells how much the process itself had to do, as the end of a sentence; nothing where nobody knows.

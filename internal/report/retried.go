@@ -6,7 +6,6 @@ import (
 	"github.com/lanyardctl/lanyardctl/internal/invocation"
 	"github.com/lanyardctl/lanyardctl/internal/rejectsfile"
 	"github.com/lanyardctl/lanyardctl/internal/ui"
-	"github.com/lanyardctl/lanyardctl/migrate"
 	"github.com/lanyardctl/lanyardctl/record"
 )
 
@@ -48,7 +47,7 @@ func (t *builder) nextRetry(m Migration) {
 		t.command("Next: migrate them, with the same command without --dry-run:", cmd.Without("dry-run"))
 	case r.Rejects() > 0:
 		t.lookAt(r)
-		t.decide(r, cmd)
+		t.decide(m)
 		if r.Rejects() > r.Reasons[record.ConflictReason] {
 			t.command("Then correct in Redis what is worth it, and migrate these again:", retry(cmd, r.RejectsFile))
 		}
@@ -58,10 +57,14 @@ func (t *builder) nextRetry(m Migration) {
 }
 
 // decide says how to decide conflicts, where there are any.
-func (t *builder) decide(r migrate.Report, cmd invocation.Invocation) {
-	if r.Reasons[record.ConflictReason] == 0 {
+func (t *builder) decide(m Migration) {
+	if m.Report.Reasons[record.ConflictReason] == 0 {
 		return
 	}
-	t.command("Decide the conflicts with --on-conflict source (Redis wins) or target (MongoDB wins; nothing is overwritten), such as:",
-		retry(cmd.Without("on-conflict"), r.RejectsFile).With("reason", string(record.ConflictReason)).With("on-conflict", "target"))
+	decided := m.Again.Without("on-conflict")
+	if m.Direction == invocation.ToMongo {
+		decided = retry(decided, m.Report.RejectsFile).With("reason", string(record.ConflictReason))
+	}
+	t.command(fmt.Sprintf("Decide the conflicts with --on-conflict source (%s wins) or target (%s wins; nothing is overwritten), such as:", m.Direction.Source(), m.Direction.Target()),
+		decided.With("on-conflict", "target"))
 }

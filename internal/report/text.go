@@ -16,16 +16,23 @@ func newBuilder(l ui.Style) *builder { return &builder{ui.Text{Style: l}} }
 // namedUsersText is whose keys are looked up for --user.
 const namedUsersText = "the named users"
 
+// ends tells where the pair is.
+func (t *builder) ends(p Pair) {
+	t.Line("  from  %s", p.from())
+	t.Line("  to    %s", p.to())
+}
+
 // keys tells how many keys were read. Of is whose keys were looked up, where not every key was looked at.
 func (t *builder) keys(p Pair, of string, s record.KeyCounts) {
+	read := ui.Plural(s.Keys, p.Direction.SourceNoun())
 	t.Line("")
 	switch {
 	case p.ByUser:
-		t.Line("%s of %s looked up, of which %s are there.", ui.Plural(s.Keys, "key"), of, ui.Thousands(s.Lanyard))
+		t.Line("%s of %s looked up, of which %s are there.", read, of, ui.Thousands(s.Lanyard))
 	case p.Err == nil:
-		t.Line("%s in the source, of which %s are Lanyard's.", ui.Plural(s.Keys, "key"), ui.Thousands(s.Lanyard))
+		t.Line("%s in the source, of which %s are Lanyard's.", read, ui.Thousands(s.Lanyard))
 	default:
-		t.Line("%s read until then, of which %s are Lanyard's.", ui.Plural(s.Keys, "key"), ui.Thousands(s.Lanyard))
+		t.Line("%s read until then, of which %s are Lanyard's.", read, ui.Thousands(s.Lanyard))
 	}
 	var list []ui.Item
 	for _, c := range []ui.Item{

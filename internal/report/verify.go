@@ -13,7 +13,8 @@ import (
 type Verification struct {
 	Pair
 	Report    verify.Report
-	Unwritten error // why files of the report could not be written; nil where all were
+	Layout    string // as in [Migration]
+	Unwritten error  // why files of the report could not be written; nil where all were
 }
 
 // verdict says in a sentence what was found, and in which colour.
@@ -50,10 +51,11 @@ const nothingCompared = "Nothing was compared."
 
 // numbersVerdict is the verdict where the numbers fit. That says nothing of what is behind them.
 func (v Verification) numbersVerdict() (text, colour string) {
-	text, colour = "There are at least as many documents as records", ui.Green
+	many := "at least as many"
 	if v.Report.Exact {
-		text = "There are as many documents as records"
+		many = "as many"
 	}
+	text, colour = fmt.Sprintf("There are %s %s as records", many, v.held()), ui.Green
 	if v.Report.Rejects() > 0 {
 		return text + " that can be written; some values cannot.", ui.Yellow
 	}
@@ -72,6 +74,9 @@ func (v Verification) keptVerdict() string {
 	}
 	return "The target holds everything else that the source holds, but " + kept
 }
+
+// held returns what the target holds: "documents".
+func (v Verification) held() string { return ui.Several(v.Direction.TargetNoun()) }
 
 // unlisted returns how many differences are not in the list. Where only numbers were compared, there is no list.
 func (v Verification) unlisted() int64 {
@@ -123,15 +128,15 @@ func (v Verification) notes() []ui.Item {
 		}
 	}
 	add(total.Ahead, "ahead", "the target has more, a later last-seen time, an earlier date or a larger counter: that is fine")
-	add(total.Kept, "kept", "the target keeps another value, as --on-conflict target says: what Redis has is in no document")
+	add(total.Kept, "kept", fmt.Sprintf("the target keeps another value, as --on-conflict target says: what %s has is in no %s", v.Direction.Source(), v.Direction.TargetNoun()))
 	add(total.Mistyped, "mistyped", "the target says the right thing in a type that Lanyard cannot read; migrate fixes that")
 	add(total.Numeric, string(record.NumericUserID), noteTexts[record.NumericUserID])
 	switch {
 	case v.Report.Exact:
 	case v.Report.CountsOnly:
-		add(total.Extra, "extra", "the target has more documents: that is fine, except for API keys (with --exact, all are differences)")
+		add(total.Extra, "extra", "the target has more "+v.held()+": that is fine, except for API keys (with --exact, all are differences)")
 	default:
-		add(total.Extra, "extra", "documents without a record in the source: that is fine, except for those that are listed as differences (with --exact, all are differences)")
+		add(total.Extra, "extra", v.held()+" without a record in the source: that is fine, except for those that are listed as differences (with --exact, all are differences)")
 	}
 	return list
 }
@@ -166,12 +171,12 @@ func whose(d record.Difference) string {
 }
 
 // where returns the place of a difference inside its record.
-func where(d record.Difference) string {
+func (v Verification) where(d record.Difference) string {
 	switch {
 	case d.HasField:
 		return ui.ShownName(d.Field)
 	case d.Type == record.Extra:
-		return "(the whole document)"
+		return "(the whole " + v.Direction.TargetNoun() + ")"
 	}
 	return "(the whole record)"
 }

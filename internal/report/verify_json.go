@@ -4,7 +4,6 @@ import (
 	"io"
 
 	"github.com/lanyardctl/lanyardctl/internal/exit"
-	"github.com/lanyardctl/lanyardctl/internal/invocation"
 	"github.com/lanyardctl/lanyardctl/record"
 	"github.com/lanyardctl/lanyardctl/verify"
 )
@@ -15,6 +14,7 @@ type verificationJSON struct {
 	Source        string                  `json:"source"`
 	Target        string                  `json:"target"`
 	Database      string                  `json:"database"`
+	Layout        string                  `json:"layout,omitempty"` // of a Redis that is the target
 	Kinds         byKind[verify.Counts]   `json:"kinds"`
 	Differences   []differenceJSON        `json:"differences"`
 	Total         int64                   `json:"differences_total"`
@@ -57,7 +57,7 @@ type differenceJSON struct {
 func (v Verification) WriteJSON(w io.Writer) error {
 	r := v.Report
 	out := verificationJSON{
-		Command: invocation.Verify, Source: v.Source, Target: v.Target, Database: v.Database,
+		Command: v.Direction.Verify(), Layout: v.Layout, Source: v.Source, Target: v.Target, Database: v.Database,
 		Kinds:       byKind[verify.Counts]{only: r.Only, counts: r.Kinds},
 		Differences: []differenceJSON{}, Total: r.Total, Truncated: v.unlisted() > 0, Exact: r.Exact, CountsOnly: r.CountsOnly,
 		Reasons:     orEmpty(r.Reasons),

@@ -63,7 +63,7 @@ const junitNone = "0"
 // found nothing until then is skipped.
 func (v Verification) WriteJUnit(w io.Writer) error {
 	seconds := fmt.Sprintf("%.3f", v.Report.Duration.Seconds())
-	out := junitReport{Name: "lanyardctl " + invocation.Verify, Time: seconds}
+	out := junitReport{Name: "lanyardctl " + v.Direction.Verify(), Time: seconds}
 	run := &junitSuite{Name: "run", Time: seconds, Properties: &[]junitSetting{
 		{"source", v.Source}, {"target", v.Target}, {"database", v.Database},
 	}}
@@ -165,12 +165,16 @@ type namedCase struct {
 // junitKind returns the test cases of a kind.
 func (v Verification) junitKind(kind record.Kind) []namedCase {
 	c := v.Report.Kinds[kind]
-	records := ui.Plural(c.Source, "record")
+	records, noun := ui.Plural(c.Source, "record"), v.Direction.TargetNoun()
+	article := "a"
+	if v.Direction == invocation.ToRedis {
+		article = "an"
+	}
 	missing := namedCase{name: record.Missing.String()}
 	if c.Missing > 0 {
-		message := fmt.Sprintf("%s of %s without a document", ui.Thousands(c.Missing), records)
+		message := fmt.Sprintf("%s of %s without "+article+" "+noun, ui.Thousands(c.Missing), records)
 		if v.Report.CountsOnly {
-			message = ui.Plural(c.Missing, "record") + " more than documents"
+			message = ui.Plural(c.Missing, "record") + " more than " + v.held()
 		}
 		missing.outcome = failed(record.Missing, message, v.lines(kind, record.Missing)...)
 	}
@@ -186,9 +190,9 @@ func (v Verification) junitKind(kind record.Kind) []namedCase {
 	extra := namedCase{name: record.Extra.String()}
 	lines := v.lines(kind, record.Extra)
 	if len(lines) > 0 || v.Report.CountsOnly && c.Extra > 0 && (v.Report.Exact || kind == record.APIKeys) {
-		message := fmt.Sprintf("%s of %s without a record", ui.Thousands(c.Extra), ui.Plural(c.Target, "document"))
+		message := fmt.Sprintf("%s of %s without a record", ui.Thousands(c.Extra), ui.Plural(c.Target, noun))
 		if v.Report.CountsOnly {
-			message = ui.Plural(c.Extra, "document") + " more than records"
+			message = ui.Plural(c.Extra, noun) + " more than records"
 		}
 		extra.outcome = failed(record.Extra, message, lines...)
 	}
@@ -212,7 +216,7 @@ func (v Verification) lines(kind record.Kind, as record.DifferenceType) []string
 			of = record.Different
 		}
 		if d.Kind == kind && of == as {
-			lines = append(lines, fmt.Sprintf("%s  %s  %s", d.Type, whose(d), where(d)))
+			lines = append(lines, fmt.Sprintf("%s  %s  %s", d.Type, whose(d), v.where(d)))
 		}
 	}
 	return lines

@@ -15,11 +15,11 @@ func (v Verification) WriteMarkdown(w io.Writer) error {
 	var b strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 	text, _ := v.verdict()
-	line("## lanyardctl %s", invocation.Verify)
+	line("## lanyardctl %s", v.Direction.Verify())
 	line("")
 	line("**%s**", mdText(text))
 	line("")
-	line("From %s to %s, database %s.", mdCode(v.Source), mdCode(v.Target), mdCode(v.Database))
+	line("From %s to %s.", v.mdPlace(v.Source, invocation.ToRedis), v.mdPlace(v.Target, invocation.ToMongo))
 	line("")
 	if v.nothing() {
 		line("%s", nothingCompared)
@@ -28,7 +28,7 @@ func (v Verification) WriteMarkdown(w io.Writer) error {
 	}
 	if v.Report.CountsOnly {
 		line("")
-		line("%s", countsOnlyRemark)
+		line("%s", v.countsOnlyRemark())
 	}
 	v.mdDifferences(&b)
 	mdCounts(&b, "Notes", "note", v.notes())
@@ -47,6 +47,14 @@ func (v Verification) WriteMarkdown(w io.Writer) error {
 	return err
 }
 
+// mdPlace returns where one side is, with the database on the way on which that side has one.
+func (v Verification) mdPlace(uri string, on invocation.Direction) string {
+	if v.Direction != on {
+		return mdCode(uri)
+	}
+	return mdCode(uri) + ", database " + mdCode(v.Database)
+}
+
 func (v Verification) mdDifferences(b *strings.Builder) {
 	if v.Report.Total == 0 || v.Report.CountsOnly {
 		return
@@ -58,9 +66,9 @@ func (v Verification) mdDifferences(b *strings.Builder) {
 	}
 	fmt.Fprint(b, "| type | kind | user | field |\n|---|---|---|---|\n")
 	for _, d := range v.Report.Differences {
-		field := mdText(where(d))
+		field := mdText(v.where(d))
 		if d.HasField {
-			field = mdCode(where(d))
+			field = mdCode(v.where(d))
 		}
 		fmt.Fprintf(b, "| %s | %s | %s | %s |\n", d.Type, d.Kind, mdCode(whose(d)), field)
 	}

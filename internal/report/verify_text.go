@@ -16,8 +16,7 @@ func (v Verification) Text(l ui.Style) string {
 	t := newBuilder(l)
 	text, colour := v.verdict()
 	t.Wrap("", l.Paint(colour, text))
-	t.Line("  from  %s", v.Source)
-	t.Line("  to    %s, database %s", v.Target, v.Database)
+	t.ends(v.Pair)
 	t.Line("")
 	if v.nothing() {
 		t.Line(nothingCompared)
@@ -29,7 +28,7 @@ func (v Verification) Text(l ui.Style) string {
 	}
 	if v.Report.CountsOnly {
 		t.Line("")
-		t.Wrap("", countsOnlyRemark)
+		t.Wrap("", v.countsOnlyRemark())
 	}
 	t.differences(v)
 	t.List("Notes:", v.notes())
@@ -47,8 +46,14 @@ func (v Verification) Text(l ui.Style) string {
 	return t.String()
 }
 
-const countsOnlyRemark = "Only numbers were compared, and no content. Redis may return a key twice while it is scanned, so the source's numbers " +
-	"can be a little too high."
+// countsOnlyRemark says what numbers alone are worth.
+func (v Verification) countsOnlyRemark() string {
+	side := "source"
+	if v.Direction == invocation.ToRedis {
+		side = "target"
+	}
+	return "Only numbers were compared, and no content. Redis may return a key twice while it is scanned, so the " + side + "'s numbers can be a little too high."
+}
 
 // differences lists the differences. The names of fields stand last, since nobody knows how wide they are.
 func (t *builder) differences(v Verification) {
@@ -68,7 +73,7 @@ func (t *builder) differences(v Verification) {
 	}
 	for _, d := range list {
 		name := whose(d)
-		t.Line("  %-9s  %-*s  %s%s  %s", d.Type, longestKind, d.Kind, name, strings.Repeat(" ", user-ui.Columns(name)), where(d))
+		t.Line("  %-9s  %-*s  %s%s  %s", d.Type, longestKind, d.Kind, name, strings.Repeat(" ", user-ui.Columns(name)), v.where(d))
 	}
 	if more := v.unlisted(); more > 0 {
 		t.Line("  … and %s more (--max-differences lists more)", ui.Thousands(more))
@@ -81,7 +86,7 @@ var longestKind = len(record.MonitoringSince.String())
 // nextAfterVerify says what to type now.
 func (t *builder) nextAfterVerify(v Verification) {
 	total, cmd := v.total(), v.Again
-	migrate := cmd.As(invocation.Migrate, invocation.PairFlags...)
+	migrate := cmd.As(v.Direction.Migrate(), v.Direction.Flags()...)
 	t.Line("")
 	switch {
 	case v.interrupted():
@@ -96,8 +101,12 @@ func (t *builder) nextAfterVerify(v Verification) {
 			t.conflicts(v)
 		}
 		if !migrates || v.listsExtra() {
+			second := ", or a second document of a user"
+			if v.Direction == invocation.ToRedis {
+				second = ""
+			}
 			t.Wrap("", look+" at what only the target has. A migration removes nothing that somebody else wrote: an API key that "+
-				"lets somebody in, or a second document of a user: you decide whether to delete it.")
+				"lets somebody in"+second+": you decide whether to delete it.")
 		}
 		t.command("Then verify again:", cmd)
 	case total.Mistyped > 0:
@@ -136,9 +145,9 @@ func (t *builder) conflicts(v Verification) {
 	}
 	if v.Report.Exact {
 		t.Wrap("", fmt.Sprintf("A migration does not make both sides equal: it leaves what is newer in the target, and what somebody else "+
-			"wrote there, unless migrate --on-conflict %s lets Redis win.", record.PreferSource))
+			"wrote there, unless migrate --on-conflict %s lets %s win.", record.PreferSource, v.Direction.Source()))
 		return
 	}
-	t.Wrap("", fmt.Sprintf("What differs because somebody else wrote it stays as it is: decide it with --on-conflict %s (Redis wins) or %s "+
-		"(MongoDB wins), for both commands alike.", record.PreferSource, record.PreferTarget))
+	t.Wrap("", fmt.Sprintf("What differs because somebody else wrote it stays as it is: decide it with --on-conflict %s (%s wins) or %s "+
+		"(%s wins), for both commands alike.", record.PreferSource, v.Direction.Source(), record.PreferTarget, v.Direction.Target()))
 }

@@ -25,11 +25,11 @@ func Plural(n int64, noun string) string {
 	if n == 1 {
 		return "1 " + noun
 	}
-	return Thousands(n) + " " + several(noun)
+	return Thousands(n) + " " + Several(noun)
 }
 
-// several returns the plural of a noun.
-func several(noun string) string { return english.PluralWord(2, noun, "") }
+// Several returns the plural of a noun.
+func Several(noun string) string { return english.PluralWord(2, noun, "") }
 
 // Bytes writes n bytes as people say it: "216 KB". [humanize.Bytes] says kB, and half a unit more or less.
 func Bytes(n int64) string {

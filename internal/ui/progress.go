@@ -247,7 +247,7 @@ func (v *logView) write(now time.Time, phase string, p Progress) {
 	v.take(now, p)
 	attrs := []any{"phase", phase, p.Unit, p.Done, "total", p.Total}
 	for _, t := range p.Beside {
-		attrs = append(attrs, several(t.Noun), t.N)
+		attrs = append(attrs, Several(t.Noun), t.N)
 	}
 	attrs = append(attrs, "per_second", int64(v.rate(now, p)))
 	if left := v.left(now, p); left > 0 && phase == p.Phase {

@@ -37,6 +37,7 @@ type NodeInfo struct {
 	Replica bool   // it may lag behind its master
 	Keys    int64  // in the database
 
+	Master   string        // of a replica: "host:port" of its master
 	LinkDown time.Duration // how long a replica has been without its master; zero where it has one
 	Evicts   string        // maxmemory-policy, where the server removes keys when its memory is full; else empty
 	Evicted  int64         // keys that it has removed for that

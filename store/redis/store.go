@@ -213,6 +213,9 @@ func (s *Store) meet(ctx context.Context, client *goredis.Client, addr string, h
 		Addr: addr, RunID: now.runID, Replica: now.replica, Keys: now.keys, LinkDown: now.linkDown,
 		Unsaved: unsaved(ctx, client, f), Skew: skew(ctx, client, f, asked),
 	}
+	if n.Replica {
+		n.Master = now.master
+	}
 	if f.evicts() {
 		n.Evicts, n.Evicted = now.policy, now.evicted
 	}
