@@ -81,7 +81,7 @@ func (f layerFlags) options(p program, now time.Time, flags *pflag.FlagSet, comm
 }
 
 func (o *layerOptions) resolveRedis(f layerFlags, p program, flags *pflag.FlagSet) (err error) {
-	o.redis = location.SourceOptions{IPv6: location.ForceIPv6(p.env), Timeout: o.target.Timeout, RetryFor: o.target.RetryFor}
+	o.redis = location.SourceOptions{RedisSettings: location.RedisSettings{IPv6: location.ForceIPv6(p.env)}, Timeout: o.target.Timeout, RetryFor: o.target.RetryFor}
 	if o.redis.Location, err = p.places.ResolveRedisStore(f.redis, p.env); err != nil {
 		return err
 	}

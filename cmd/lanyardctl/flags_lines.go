@@ -135,6 +135,14 @@ func (l lineFile) each(yield func(rejectsfile.Line) error) error {
 	})
 }
 
+// refuseBack returns an error for a line of a run that did not write to MongoDB. Instead is what to do.
+func refuseBack(line rejectsfile.Line, instead string) error {
+	if line.Run.To == "" {
+		return nil
+	}
+	return exit.Failure(fmt.Errorf("line %d of the file is of a run that wrote to Redis, and this command writes to MongoDB", line.Number), instead)
+}
+
 // check returns an error where the run's lines are of the other sort: of superseded values, or of rejects.
 func (l lineFile) check(superseded bool) error {
 	switch {

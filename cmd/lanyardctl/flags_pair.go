@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/lanyardctl/lanyardctl/internal/exit"
+	"github.com/lanyardctl/lanyardctl/internal/invocation"
 	"github.com/lanyardctl/lanyardctl/internal/location"
 	"github.com/lanyardctl/lanyardctl/internal/report"
 	"github.com/lanyardctl/lanyardctl/internal/ui"
@@ -25,6 +26,9 @@ type pairFlags struct {
 	only, users          []string
 	onConflict, kvPrefer string
 	sourceFlags
+
+	direction invocation.Direction
+	layoutFlags
 }
 
 // sourceFlags are those about what a source may be like, and become, and how gently it is read.
@@ -77,7 +81,18 @@ func (sourceFlags) alone(changed func(flag string) bool) error {
 
 // source returns the source and how to read it, and warnings.
 func (f pairFlags) source(p program, o targetOptions, flags *pflag.FlagSet) (location.SourceOptions, []string, error) {
+	if f.direction == invocation.ToRedis {
+		return f.mongoSource(p, o)
+	}
 	return resolveSource(p, f.redis, f.redisTLS, f.sourceFlags, o, flags)
+}
+
+// target returns the target, and what does not depend on the source.
+func (f pairFlags) target(p program, now time.Time, flags *pflag.FlagSet, command string) (targetOptions, error) {
+	if f.direction == invocation.ToRedis {
+		return f.redisTarget(p, now, flags, command)
+	}
+	return f.targetFlags.options(p, now, flags, command)
 }
 
 // resolveSource returns the source that the flag or a variable names and how to read it, and warnings.
@@ -85,7 +100,7 @@ func resolveSource(p program, uri string, tls location.RedisTLS, f sourceFlags, 
 	o location.SourceOptions, warnings []string, err error,
 ) {
 	o = location.SourceOptions{
-		IPv6: location.ForceIPv6(p.env), Timeout: target.target.Timeout, RetryFor: target.target.RetryFor, AllowShrinking: f.allowShrinking,
+		RedisSettings: location.RedisSettings{IPv6: location.ForceIPv6(p.env)}, Timeout: target.target.Timeout, RetryFor: target.target.RetryFor, AllowShrinking: f.allowShrinking,
 		MaxRate: f.maxRate.or(0), Replica: f.replica,
 	}
 	if o.Location, err = p.places.ResolveSource(uri, p.env); err != nil {
@@ -156,14 +171,20 @@ type pairOptions struct {
 	policy   record.Policy
 	kvPrefer string
 	sourceFlags
+
+	direction invocation.Direction
+	layoutOptions
 }
 
 // options checks everything that can be checked before a server is asked. The flags are those of the command as typed.
 func (f pairFlags) options(p program, now time.Time, flags *pflag.FlagSet, command string) (pairOptions, error) {
-	o := pairOptions{kvPrefer: f.kvPrefer, sourceFlags: f.sourceFlags}
+	o := pairOptions{kvPrefer: f.kvPrefer, sourceFlags: f.sourceFlags, direction: f.direction}
 	var err, targetErr error
-	o.targetOptions, targetErr = f.targetFlags.options(p, now, flags, command)
-	if err := oneOf("--kv-prefer", f.kvPrefer, preferFork, preferUpstream); err != nil {
+	o.targetOptions, targetErr = f.target(p, now, flags, command)
+	if f.direction == invocation.ToMongo {
+		err = oneOf("--kv-prefer", f.kvPrefer, preferFork, preferUpstream)
+	}
+	if err != nil {
 		return o, err
 	}
 	if o.policy, err = record.ParsePolicy(f.onConflict); err != nil {
@@ -174,6 +195,11 @@ func (f pairFlags) options(p program, now time.Time, flags *pflag.FlagSet, comma
 	}
 	if o.only, err = f.kinds(); err != nil {
 		return o, err
+	}
+	if f.direction == invocation.ToRedis {
+		if err := o.checkLayout(f.layoutFlags, len(f.only) > 0); err != nil {
+			return o, err
+		}
 	}
 	var sourceWarnings []string
 	if o.source, sourceWarnings, err = f.source(p, o.targetOptions, flags); err != nil {
@@ -230,21 +256,32 @@ func parseUsers(texts []string) ([]record.UserID, error) {
 // preflight returns what both commands tell.
 func (o pairOptions) preflight(verb string, source location.SourceFacts, target location.TargetFacts, documents map[record.Kind]int64) report.Preflight {
 	p := report.Preflight{
-		Source:   report.Endpoint{URI: o.source.Shown(), Facts: ui.ShownWord(source.Is)},
-		Target:   report.Endpoint{URI: o.target.Shown(), Facts: ui.ShownWord(target.Is)},
-		Database: o.target.ShownDatabase(), Documents: documents,
+		Source:    report.Endpoint{URI: o.source.Shown(), Facts: ui.ShownWord(source.Is)},
+		Target:    report.Endpoint{URI: o.target.Shown(), Facts: ui.ShownWord(target.Is)},
+		Direction: o.direction, Database: o.shownDatabase(), Documents: documents, Layout: o.layoutText(),
 		Verb: verb, Only: o.only, Users: o.users, Policy: o.policy, KVPrefer: o.kvPrefer,
 	}
-	if source.ByUser && o.only.Has(record.APIKeys) && o.source.Request.Selection == nil {
+	if o.leftOut != 0 {
+		p.Rules = append(p.Rules, o.leftOutText())
+	}
+	if o.direction == invocation.ToMongo && source.ByUser && o.only.Has(record.APIKeys) && o.source.Request.Selection == nil {
 		p.Rules = append(p.Rules, "only these users' own keys are looked up: an api_key: of theirs that is not the current one of user_api_key: "+
 			"is found by a run without --user")
 	}
 	return p
 }
 
+// shownDatabase returns the name of the MongoDB's database, fit to be shown.
+func (o pairOptions) shownDatabase() string {
+	if o.direction == invocation.ToRedis {
+		return o.source.ShownDatabase()
+	}
+	return o.target.ShownDatabase()
+}
+
 // layoutRule says which layout wins, where that matters.
 func (o pairOptions) layoutRule() []string {
-	if !o.only.Has(record.KV) {
+	if o.direction == invocation.ToRedis || !o.only.Has(record.KV) {
 		return nil
 	}
 	return []string{"where a user has key-value pairs in both layouts, the " + o.kvPrefer + " layout wins"}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -31,11 +32,13 @@ const (
 	redisTLSEnvironment = `  REDIS_CA, REDIS_CERT, REDIS_KEY, REDIS_SERVER_NAME
                     in place of --redis-ca and so on, for rediss://
 `
-	mongoEnvironment = `  MONGODB_URI       the MongoDB to use
+	mongoEnvironment      = mongoEnvironmentNames + plainEnvironment
+	mongoEnvironmentNames = `  MONGODB_URI       the MongoDB to use
   MONGODB_DATABASE  the database, else "lanyard"
   MONGODB_SERVER_NAME
                     in place of --mongo-server-name
-  NO_COLOR          no colour
+`
+	plainEnvironment = `  NO_COLOR          no colour
   An empty variable counts as unset. Passwords are better given by a variable
   than by a flag, which everybody on the machine can read.
 `
@@ -99,18 +102,23 @@ func (f targetFlags) common(now time.Time, flags *pflag.FlagSet, command string)
 
 // resolve checks what is about the target, whose location is known.
 func (f targetFlags) resolve(o *targetOptions, p program) (err error) {
+	var warnings []string
+	o.target.MongoSettings, warnings, err = f.mongoSettings(o.target.Location, p)
+	o.warnings = append(o.warnings, warnings...)
+	return err
+}
+
+// mongoSettings returns what is known of the MongoDB at the location, and warnings.
+func (f targetFlags) mongoSettings(at location.Location, p program) (s location.MongoSettings, warnings []string, err error) {
 	var warning string
-	if o.target.Database, warning, err = location.ResolveDatabase(f.database, o.target.URI, p.env); err != nil {
-		return err
+	if s.Database, warning, err = location.ResolveDatabase(f.database, at.URI, p.env); err != nil {
+		return s, nil, err
+	}
+	if s.ServerName, warnings, err = location.ResolveServerName(f.mongoName, at, p.env); err != nil {
+		return s, nil, err
 	}
 	if warning != "" {
-		o.warnings = append(o.warnings, warning)
+		warnings = slices.Insert(warnings, 0, warning)
 	}
-	var warnings []string
-	if o.target.ServerName, warnings, err = location.ResolveServerName(f.mongoName, o.target.Location, p.env); err != nil {
-		return err
-	}
-	o.warnings = append(o.warnings, warnings...)
-	o.warnings = append(o.warnings, o.target.PasswordWarning("MONGODB_URI")...)
-	return nil
+	return s, append(warnings, at.PasswordWarning("MONGODB_URI")...), nil
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -48,6 +49,8 @@ const (
 
 // fitHelp makes the help of root and of all commands below it fit into the width of what it is written to.
 func fitHelp(root *cobra.Command) {
+	// Two blanks after a name tell that what follows is a column of its own.
+	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".NamePadding }} {{", ".NamePadding }}  {{"))
 	write := root.HelpFunc()
 	root.SetHelpFunc(func(cmd *cobra.Command, args []string) {
 		out := cmd.OutOrStdout()

@@ -118,6 +118,16 @@ var hostileLines = map[string][]string{
 		"! --only $H", "! --user $H", "! --on-conflict $H", "! --kv-prefer $H", "! --batch-size $H", "! --workers $H", "! $H",
 	},
 	"migrate": {"! $H"},
+	"migrate mongo-to-redis": {
+		"--database $FULL --redis $REDIS --layout both --dry-run --rejects $NEW",
+		"--database $FULL --redis $REDIS --layout both --only kv --rejects $NEW",
+		"MONGODB_DATABASE=$DATABASE --mongo $ANY --redis $REDIS --layout fork --dry-run --rejects $NEW",
+		"--mongo $LYING --redis $REDIS --layout fork --retry-for 300ms --rejects $NEW",
+		"--database $FULL --redis $LIAR --layout fork --timeout 300ms --retry-for 300ms --rejects $NEW",
+		"--database $FULL --redis $REFUSING --layout upstream --timeout 300ms --retry-for 300ms --rejects $NEW",
+		"--mongo embedded:$MISSING/x --redis $REDIS --layout fork --rejects $NEW",
+		"! --layout $H", "! --redis rdb:$H", "! --only $H", "! --user $H", "! --on-conflict $H", "! --batch-size $H", "! --workers $H", "! $H",
+	},
 	"sync": { // without --until-caught-up it ends with a signal alone
 		"4 --until-caught-up --redis $REDIS --database $FULL --timeout 2m --rejects $NEW",
 		"--until-caught-up --redis $REDIS --mongo $LYING --timeout 300ms --retry-for 300ms --rejects $NEW",
@@ -145,6 +155,16 @@ var hostileLines = map[string][]string{
 		"! --redis $DUMP --mongo-server-name= --mongo $H", "! --report $H", "! --output $H", "! --progress $H", "! --timeout $H", "! --memory $H",
 		"! --redis rdb:x?db=$H", "! --redis $H://x", "! --redis unix://$H",
 	},
+	"verify redis-to-mongo": {
+		"4 --redis $REDIS --database $FULL --recheck 0 --report $NEW.md --report $NEW.xml --report $NEW.json --max-differences 1000", "! $H",
+	},
+	"verify mongo-to-redis": {
+		"--database $FULL --redis $REDIS --layout both --recheck 0 --exact --report $NEW.md --report $NEW.xml --report $NEW.json --max-differences 1000",
+		"MONGODB_DATABASE=$DATABASE --mongo $ANY --redis $REDIS --layout upstream --as-json --recheck 0",
+		"--database $FULL --redis $LIAR --layout fork --timeout 300ms --retry-for 300ms",
+		"! --layout $H", "! --redis rdb:$H", "! --report $H", "! --only $H", "! $H",
+	},
+	"forget": {"--redis $REDIS", "--redis $LIAR --timeout 300ms --retry-for 300ms", "--redis $REFUSING --timeout 300ms --retry-for 300ms", "! --redis rdb:$H", "! --redis $H", "! $H"},
 	"sweep": {
 		"0 --database $FULL --dry-run --members $MEMBERS --redis $REDIS",
 		"--database $FULL --dedupe --members $MEMBERS", "1 --database $EMPTY --members $OTHERS",

@@ -15,6 +15,7 @@ import (
 	"github.com/lanyardctl/lanyardctl/internal/invocation"
 	"github.com/lanyardctl/lanyardctl/internal/lease"
 	"github.com/lanyardctl/lanyardctl/internal/location"
+	"github.com/lanyardctl/lanyardctl/internal/rejectsfile"
 	"github.com/lanyardctl/lanyardctl/internal/report"
 	"github.com/lanyardctl/lanyardctl/internal/ui"
 	"github.com/lanyardctl/lanyardctl/migrate"
@@ -56,11 +57,11 @@ type migrateFlags struct {
 func newMigrate(p program) *cobra.Command {
 	return newGroup("migrate", "Move Lanyard's data from one database to another",
 		"Commands that move Lanyard's data from one database to another.\n\n"+exitStatus,
-		newMigrateRedisToMongo(p))
+		newMigrateRedisToMongo(p), newMigrateMongoToRedis(p))
 }
 
 func newMigrateRedisToMongo(p program) *cobra.Command {
-	f := migrateFlags{batchSize: autoInt{max: 100000}, workers: autoInt{max: 64}}
+	var f migrateFlags
 	cmd := &cobra.Command{
 		Use:     "redis-to-mongo",
 		Short:   "Copy what Lanyard keeps in Redis to MongoDB",
@@ -79,14 +80,25 @@ func newMigrateRedisToMongo(p program) *cobra.Command {
 	f.bindParts(cmd, "copy")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "report what would be done, and write nothing to MongoDB")
 	f.bindRules(cmd, "`who` wins over others: source, target or fail")
-	flags.Var(&f.batchSize, "batch-size", "`records` in a batch, 1 to 100000")
-	flags.Var(&f.workers, "workers", "`batches` that are written side by side, 1 to 64")
+	f.bindBatches(cmd)
 	f.memory = sizeOf(migrate.DefaultMemory, mostMemory)
 	flags.Var(&f.memory, "memory", "`size` of what is known of the target's documents, about")
-	flags.BoolVar(&f.restart, "restart", false, "do not resume an interrupted run: start from the beginning")
-	flags.StringVar(&f.rejects, "rejects", "", "`file` for rejects (default lanyardctl-rejects-TIME.ndjson)")
+	f.bindFiles(cmd)
 	f.bindRun(cmd)
 	return cmd
+}
+
+// bindBatches adds the flags that say how the records are written.
+func (f *migrateFlags) bindBatches(cmd *cobra.Command) {
+	f.batchSize, f.workers = autoInt{max: 100000}, autoInt{max: 64}
+	cmd.Flags().Var(&f.batchSize, "batch-size", "`records` in a batch, 1 to 100000")
+	cmd.Flags().Var(&f.workers, "workers", "`batches` that are written side by side, 1 to 64")
+}
+
+// bindFiles adds the flags about what a run leaves behind.
+func (f *migrateFlags) bindFiles(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&f.restart, "restart", false, "do not resume an interrupted run: start from the beginning")
+	cmd.Flags().StringVar(&f.rejects, "rejects", "", "`file` for rejects (default lanyardctl-rejects-TIME.ndjson)")
 }
 
 // migrateOptions are checked flags and variables.
@@ -135,6 +147,9 @@ func runMigrate(ctx context.Context, o migrateOptions, s streams, checked error)
 
 // scope names every option that decides what the progress of an interrupted run means.
 func (o migrateOptions) scope() string {
+	if o.direction == invocation.ToRedis {
+		return fmt.Sprintf("only=%s users=%s on-conflict=%s layout=%s as-json=%t", o.only, strings.Join(ui.Names(o.users), ","), o.policy, o.layoutName(), o.asJSON)
+	}
 	return fmt.Sprintf("only=%s users=%s on-conflict=%s kv-prefer=%s", o.only, strings.Join(ui.Names(o.users), ","), o.policy, o.kvPrefer)
 }
 
@@ -145,7 +160,8 @@ type migrationRun struct {
 }
 
 // migrate copies and reports.
-func (r *migrationRun) migrate(ctx context.Context, source location.Source, target location.Target) error {
+func (r *migrationRun) migrate(ctx context.Context, source location.Source, target location.PairTarget) error {
+	r.options.pairOptions = r.pairOptions // with the layout that was chosen
 	o := r.options
 	documents, err := target.Contents(ctx, o.only)
 	if err != nil {
@@ -168,7 +184,9 @@ func (r *migrationRun) migrate(ctx context.Context, source location.Source, targ
 	if !o.dryRun && o.retried == nil { // a few records are retried from the start
 		opts.Checkpoints = target.Checkpoints()
 	}
-	if len(o.users) == 0 && o.retried == nil { // a few records are looked up one by one
+	if o.direction == invocation.ToRedis {
+		opts.To = rejectsfile.ToRedis
+	} else if len(o.users) == 0 && o.retried == nil { // a few records are looked up one by one
 		opts.Target, opts.Memory = target.Reader(nil), o.memory
 	}
 	job := migrate.New(opts)
@@ -177,7 +195,7 @@ func (r *migrationRun) migrate(ctx context.Context, source location.Source, targ
 		return r.explain(err, "nothing was copied; fix what the error names, and run the same command again")
 	}
 	r.announce(o.preflight(source.Facts(), target.Facts(), documents, resumed))
-	stop := r.startProgress(func() ui.Progress { return migrationProgress(job.Snapshot()) })
+	stop := r.startProgress(func() ui.Progress { return migrationProgress(job.Snapshot(), o.direction) })
 	r.began = true
 	result, err := job.Run(ctx)
 	stop(err == nil)
@@ -185,12 +203,12 @@ func (r *migrationRun) migrate(ctx context.Context, source location.Source, targ
 	return r.report(ctx, result, err, target.Runs())
 }
 
-func migrationProgress(s migrate.Snapshot) ui.Progress {
+func migrationProgress(s migrate.Snapshot, direction invocation.Direction) ui.Progress {
 	if s.Expected > 0 {
 		return ui.Progress{Phase: s.Phase, Done: s.Documents, Total: s.Expected, Unit: "documents"}
 	}
 	return ui.Progress{
-		Phase: s.Phase, Done: s.Keys, Total: s.Total, Unit: "keys",
+		Phase: s.Phase, Done: s.Keys, Total: s.Total, Unit: ui.Several(direction.SourceNoun()),
 		Beside: []ui.Counter{{Noun: "record", N: s.Records}, {Noun: "reject", N: s.Rejects}},
 	}
 }
@@ -201,16 +219,16 @@ func (o migrateOptions) preflight(source location.SourceFacts, target location.T
 	p.Retried = o.retried
 	switch o.policy {
 	case record.PreferSource:
-		p.Rules = append(p.Rules, "where the target holds another value: Redis wins; the target's value goes to the superseded file")
+		p.Rules = append(p.Rules, "where the target holds another value: "+o.direction.Source()+" wins; the target's value goes to the superseded file")
 	case record.PreferTarget:
-		p.Rules = append(p.Rules, "where the target holds another value: the target wins; Redis's value goes to the superseded file")
+		p.Rules = append(p.Rules, "where the target holds another value: the target wins; "+o.direction.Source()+"'s value goes to the superseded file")
 	default:
-		p.Rules = append(p.Rules, "where somebody else wrote another value to the target: the target keeps it, Redis's goes to the rejects file")
+		p.Rules = append(p.Rules, "where somebody else wrote another value to the target: the target keeps it, "+o.direction.Source()+"'s goes to the rejects file")
 	}
 	p.Rules = append(p.Rules, o.layoutRule()...)
 	switch {
 	case o.dryRun:
-		p.Mode = "dry run: nothing is written to MongoDB; what would be left out goes to " + ui.PrintableLine(o.rejectsFile)
+		p.Mode = "dry run: nothing is written to " + o.direction.Target() + "; what would be left out goes to " + ui.PrintableLine(o.rejectsFile)
 	case resumed:
 		p.Rules = append(p.Rules, "resumes an earlier run that was interrupted")
 	}
@@ -223,8 +241,8 @@ func (o migrateOptions) preflight(source location.SourceFacts, target location.T
 func (r *migrationRun) report(ctx context.Context, result *migrate.Report, runErr error, runs record.Runs) error {
 	if result.Resumed {
 		r.warned = append(r.warned, fmt.Sprintf("this run resumed an earlier one that stopped at %s, and did not read again what that one had read: "+
-			"if that changed in Redis since then, the change is missing; run the same command once more before you switch over",
-			result.ResumedFrom.UTC().Format("2006-01-02 15:04:05 MST")))
+			"if that changed in %s since then, the change is missing; run the same command once more before you switch over",
+			result.ResumedFrom.UTC().Format("2006-01-02 15:04:05 MST"), r.direction.Source()))
 	}
 	if result.Unknown > 0 {
 		r.warned = append(r.warned, fmt.Sprintf("%s of the target did not fit --memory, so that they were looked up one by one, which takes longer: --memory %dMiB holds all",
@@ -260,7 +278,7 @@ func (r *migrationRun) report(ctx context.Context, result *migrate.Report, runEr
 	}
 	code := exit.CodeOf(err)
 	r.keep(ctx, result, code, runErr, runs)
-	m := report.Migration{Report: *result, Pair: r.facts(runErr), Retried: r.options.retried}
+	m := report.Migration{Report: *result, Pair: r.facts(runErr), Layout: r.layoutName(), Retried: r.options.retried}
 	m.Exit = code
 	return r.tell(err, m)
 }
@@ -276,7 +294,7 @@ func (r *migrationRun) keep(ctx context.Context, result *migrate.Report, code in
 	bounded, cancel := context.WithTimeout(ctx, keepFor)
 	defer cancel()
 	ended := record.EndedRun{
-		Command: r.on.again.Name, Options: r.on.again.As("", "only", "user", "on-conflict", "kv-prefer").FlagText(),
+		Command: r.on.again.Name, Options: r.direction.Options(r.on.again),
 		Version: readBuildVersion().Version, Host: lease.Self().Host,
 		StartedAt: result.StartedAt, EndedAt: result.StartedAt.Add(result.Duration), Exit: code,
 	}
@@ -291,7 +309,7 @@ func (r *migrationRun) keep(ctx context.Context, result *migrate.Report, code in
 
 // early returns the report of a run that ended before there was anything to copy.
 func (r *migrationRun) early(ended *exit.Error) report.Report {
-	m := report.Migration{Pair: r.facts(ended.Err), Retried: r.options.retried}
+	m := report.Migration{Pair: r.facts(ended.Err), Layout: r.layoutName(), Retried: r.options.retried}
 	m.Report.Only, m.Report.DryRun, m.Report.StartedAt = r.only, r.options.dryRun, time.Now()
 	m.Exit = ended.Code
 	return m

@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"github.com/lanyardctl/lanyardctl/internal/exit"
+	"github.com/lanyardctl/lanyardctl/internal/invocation"
 	"github.com/lanyardctl/lanyardctl/internal/report"
 	"github.com/lanyardctl/lanyardctl/internal/ui"
 	"github.com/lanyardctl/lanyardctl/record"
@@ -117,7 +118,7 @@ func (r *pairRun) foundNobody(nothing string) error {
 // emptyHint says what to do where the source has nothing of what was asked for.
 func (r *pairRun) emptyHint(nothing string) string {
 	hint := "--allow-empty continues without " + nothing
-	if r.byUser && r.only.Has(record.APIKeys) {
+	if r.direction == invocation.ToMongo && r.byUser && r.only.Has(record.APIKeys) {
 		hint += "; an api_key: entry that no user_api_key: names is found without --user alone"
 	}
 	return hint

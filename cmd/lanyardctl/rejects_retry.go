@@ -108,6 +108,10 @@ func (l lineFile) selection() (*layout.Selection, report.Retried, error) {
 		wanted := asked.Has(line)
 		if wanted {
 			retried.Lines++
+			if err := refuseBack(line, "correct in MongoDB what is worth it, then copy these records again: lanyardctl "+invocation.MigrateBack+
+				" takes the kinds by --only and the users by --user"); err != nil {
+				return err
+			}
 		}
 		selection.Add(line.Reject, wanted)
 		return nil

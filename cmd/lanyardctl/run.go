@@ -80,17 +80,25 @@ func newTargetRun(o targetOptions, s streams, red ui.Sanitizer) *targetRun {
 
 // open opens the target. The caller closes it by the returned function.
 func (r *targetRun) open(ctx context.Context, missing location.MissingFolder) (target location.Target, closeIt func(), err error) {
+	return opened(ctx, r, missing, location.MongoStore, r.streams.places.OpenTarget)
+}
+
+// opened opens the target of a run. The caller closes it by the returned function. Store is its name, for people.
+func opened[T location.PairTarget](ctx context.Context, r *targetRun, missing location.MissingFolder, store string,
+	open func(context.Context, location.TargetOptions) (T, error),
+) (target T, closeIt func(), err error) {
 	o := r.on.target
 	o.Missing = missing
+	o.Notify = func(message string) { r.log.Warn(message) }
 	arrived := r.waiting(r.streams.places.AwaitedTarget(o.Location))
-	target, err = r.streams.places.OpenTarget(ctx, o)
+	target, err = open(ctx, o)
 	arrived()
 	if err != nil {
-		return nil, nil, err
+		return target, nil, err
 	}
 	r.warn(target.Facts().Warnings...)
 	r.log.Debug("opened the target", "uri", r.on.target.Shown(), "is", target.Facts().Is, "database", r.on.target.Database)
-	return target, func() { r.closed("MongoDB", target.Close(ctx)) }, nil
+	return target, func() { r.closed(store, target.Close(ctx)) }, nil
 }
 
 // openSource opens a source. Its errors know the exit code and the next step. The caller closes it by the returned

@@ -65,7 +65,7 @@ func TestASweepIsShownAsItsChangesCome(t *testing.T) {
 	} {
 		for _, form := range []string{outputText, outputJSON} {
 			var stdout bytes.Buffer
-			o := targetOptions{target: location.TargetOptions{Location: location.Location{URI: "embedded:try"}, Database: "lanyard"}, outputFlags: outputFlags{output: form},
+			o := targetOptions{target: location.TargetOptions{Location: location.Location{URI: "embedded:try"}, MongoSettings: location.MongoSettings{Database: "lanyard"}}, outputFlags: outputFlags{output: form},
 				again: invocation.Invocation{Name: invocation.SweepShow + " x", Flags: []invocation.TypedFlag{{Name: "mongo", Values: []string{"embedded:try"}}, {Name: "max-changes", Values: []string{"2"}}}}}
 			r := newTargetRun(o, streams{out: &stdout, err: io.Discard, program: programOf()}, ui.NewSanitizer())
 			err := showSweep(t.Context(), r, test.journal, new(mem.Leases), "20260403-030000-0006", test.most)

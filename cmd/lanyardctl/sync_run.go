@@ -46,9 +46,9 @@ type syncRun struct {
 }
 
 // sync mirrors until ctx ends, or until it is caught up, and reports.
-func (r *syncRun) sync(ctx context.Context, source location.Source, target location.Target) error {
+func (r *syncRun) sync(ctx context.Context, source location.Source, target location.PairTarget) error {
 	o := r.options
-	r.target = target
+	r.target = target.(location.Target) // as every MongoDB is
 	documents, err := target.Contents(ctx, o.only)
 	if err != nil {
 		return r.explainTarget(err)
@@ -285,7 +285,7 @@ func (c claiming) add(user record.UserID, key string) {
 // progress says how the mirror stands.
 func (r *syncRun) progress(s mirror.Snapshot) ui.Progress {
 	if job := r.copying.Load(); job != nil && s.State == mirror.Copying {
-		return migrationProgress(job.Snapshot())
+		return migrationProgress(job.Snapshot(), r.direction)
 	}
 	phase := string(s.State)
 	if s.Way != "" {

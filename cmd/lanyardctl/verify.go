@@ -57,19 +57,36 @@ type verifyFlags struct {
 }
 
 func newVerify(p program) *cobra.Command {
-	var f verifyFlags
-	cmd := &cobra.Command{
-		Use:        "verify",
-		Short:      "Tell whether MongoDB holds all that Redis holds",
-		Long:       verifyLong,
-		Example:    verifyExample,
-		Args:       cobra.NoArgs,
+	cmd := newVerifyOf(p, invocation.Verify, invocation.ToMongo, &cobra.Command{
+		Use: "verify", Short: "Tell whether MongoDB holds all that Redis holds", Long: verifyLong, Example: verifyExample,
 		SuggestFor: []string{"check", "compare", "diff", "validate"},
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			s := p.of(cmd)
-			o, err := f.options(s.program, time.Now(), cmd.Flags())
-			return runVerify(cmd.Context(), o, s, err)
-		},
+	})
+	cmd.Args = func(cmd *cobra.Command, args []string) error {
+		if len(args) > 0 && len(cmd.SuggestionsFor(args[0])) > 0 {
+			return unknownCommand(cmd, args[0])
+		}
+		return cobra.NoArgs(cmd, args)
+	}
+	cmd.SuggestionsMinimumDistance = suggestionDistance
+	back := p
+	back.places = location.Back()
+	cmd.AddCommand(newVerifyOf(p, invocation.VerifyThere, invocation.ToMongo, &cobra.Command{
+		Use: "redis-to-mongo", Short: "The same as verify alone", Long: verifyLong, Example: strings.ReplaceAll(verifyExample, invocation.Verify, invocation.VerifyThere),
+	}), newVerifyOf(back, invocation.VerifyBack, invocation.ToRedis, &cobra.Command{
+		Use: "mongo-to-redis", Short: "Tell whether Redis holds all that MongoDB holds", Long: verifyBackLong, Example: verifyBackExample,
+	}))
+	return cmd
+}
+
+// newVerifyOf makes cmd the command that compares in the direction.
+func newVerifyOf(p program, name string, direction invocation.Direction, cmd *cobra.Command) *cobra.Command {
+	var f verifyFlags
+	f.direction = direction
+	cmd.Args = cobra.NoArgs
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		s := p.of(cmd)
+		o, err := f.options(s.program, time.Now(), cmd.Flags(), name)
+		return runVerify(cmd.Context(), o, s, err)
 	}
 	cmd.Flags().SortFlags = false
 	f.bindAll(cmd)
@@ -77,10 +94,17 @@ func newVerify(p program) *cobra.Command {
 }
 
 func (f *verifyFlags) bindAll(cmd *cobra.Command) {
+	const onConflict = "`who` wins, as for migrate: source, target, fail"
 	flags := cmd.Flags()
-	f.bindPlaces(cmd, "compare with")
-	f.bindParts(cmd, "compare")
-	f.bindRules(cmd, "`who` wins, as for migrate: source, target, fail")
+	if f.direction == invocation.ToRedis {
+		f.bindBackPlaces(cmd, "compare with")
+		f.bindParts(cmd, "compare")
+		f.bindBackRules(cmd, onConflict)
+	} else {
+		f.bindPlaces(cmd, "compare with")
+		f.bindParts(cmd, "compare")
+		f.bindRules(cmd, onConflict)
+	}
 	flags.BoolVar(&f.exact, "exact", false, "ask for equality: a target that is ahead, or has more, differs")
 	flags.BoolVar(&f.countsOnly, "counts-only", false, "compare numbers of records and documents alone")
 	flags.IntVar(&f.recheck, "recheck", 2, "`times` to read what differs again (of an RDB file: 0)")
@@ -90,7 +114,11 @@ func (f *verifyFlags) bindAll(cmd *cobra.Command) {
 	flags.Var(&f.memory, "memory", "`size` of what is compared one by one, about")
 	flags.StringArrayVar(&f.reports, "report", nil, "`file` for the report: .json, .xml (JUnit) or .md; can be repeated")
 	completeFiles(cmd, "report", "json", "xml", "md")
-	f.bindRun(cmd)
+	if f.direction == invocation.ToRedis {
+		f.bindBackRun(cmd)
+	} else {
+		f.bindRun(cmd)
+	}
 }
 
 // verifyOptions are checked flags and variables.
@@ -105,13 +133,13 @@ type verifyOptions struct {
 }
 
 // options checks everything that can be checked before a server is asked.
-func (f verifyFlags) options(p program, now time.Time, flags *pflag.FlagSet) (verifyOptions, error) {
+func (f verifyFlags) options(p program, now time.Time, flags *pflag.FlagSet, command string) (verifyOptions, error) {
 	o := verifyOptions{
 		exact: f.exact, countsOnly: f.countsOnly, recheck: f.recheck, recheckDelay: f.recheckDelay,
 		maxDifferences: f.maxDifferences, memory: f.memory.bytes,
 	}
 	var err error
-	if o.pairOptions, err = f.pairFlags.options(p, now, flags, invocation.Verify); err != nil {
+	if o.pairOptions, err = f.pairFlags.options(p, now, flags, command); err != nil {
 		return o, err
 	}
 	o.target.ReadOnly = true
@@ -164,6 +192,7 @@ func runVerify(ctx context.Context, o verifyOptions, s streams, checked error) e
 		return checked
 	}
 	run := &verifyRun{pairRun: newPairRun(o.pairOptions, s), options: o}
+	run.exactLayouts = o.exact
 	for _, file := range o.reports {
 		run.red.HideTyped(file.Path)
 	}
@@ -177,7 +206,8 @@ type verifyRun struct {
 }
 
 // verify compares and reports.
-func (r *verifyRun) verify(ctx context.Context, source location.Source, target location.Target) error {
+func (r *verifyRun) verify(ctx context.Context, source location.Source, target location.PairTarget) error {
+	r.options.pairOptions = r.pairOptions // with the layout that was chosen
 	o := r.options
 	documents, err := target.Contents(ctx, o.only)
 	if err != nil {
@@ -207,7 +237,7 @@ func (r *verifyRun) verify(ctx context.Context, source location.Source, target l
 	if o.countsOnly || len(o.users) > 0 {
 		expected = 0
 	}
-	stop := r.startProgress(func() ui.Progress { return verifyProgress(job.Snapshot(), expected) })
+	stop := r.startProgress(func() ui.Progress { return verifyProgress(job.Snapshot(), expected, o.direction) })
 	r.began = true
 	result, err := job.Run(ctx)
 	stop(err == nil)
@@ -217,7 +247,7 @@ func (r *verifyRun) verify(ctx context.Context, source location.Source, target l
 
 // keysOf returns the API keys that the target has of the users. One that authenticates in the source is not extra,
 // though it may not be the user's current one there.
-func (r *verifyRun) keysOf(ctx context.Context, target location.Target) (map[record.UserID][]string, error) {
+func (r *verifyRun) keysOf(ctx context.Context, target location.PairTarget) (map[record.UserID][]string, error) {
 	keys := make(map[record.UserID][]string)
 	if !r.only.Has(record.APIKeys) {
 		return nil, nil
@@ -235,13 +265,13 @@ func (r *verifyRun) keysOf(ctx context.Context, target location.Target) (map[rec
 
 // verifyProgress adds up both sides, since either may be the slower one. Expected is about how many documents there
 // are, for as long as the comparison itself does not know.
-func verifyProgress(s verify.Snapshot, expected int64) ui.Progress {
+func verifyProgress(s verify.Snapshot, expected int64, direction invocation.Direction) ui.Progress {
 	if s.Expected > 0 {
 		expected = s.Expected
 	}
 	p := ui.Progress{
 		Phase: s.Phase, Done: s.Keys + s.Documents, Total: s.Total, Unit: "entries",
-		Beside: []ui.Counter{{Noun: "key", N: s.Keys}, {Noun: "document", N: s.Documents}},
+		Beside: []ui.Counter{{Noun: direction.SourceNoun(), N: s.Keys}, {Noun: direction.TargetNoun(), N: s.Documents}},
 	}
 	if s.Total > 0 {
 		p.Total += expected
@@ -298,7 +328,7 @@ func (r *verifyRun) foundNothing(result *verify.Report) error {
 	if total.Source > 0 || result.Rejects() > 0 {
 		return nil
 	}
-	if r.only != record.AllKinds {
+	if r.only|r.leftOut != record.AllKinds {
 		return exit.Failure(fmt.Errorf("the source has nothing of %s: is it the right database?", strings.Join(ui.Names(r.only.List()), ", ")), r.emptyHint(toCompare))
 	}
 	return nil
@@ -348,7 +378,7 @@ func (r *verifyRun) verification(result verify.Report, runErr error, exit int) r
 		listed[i] = d
 	}
 	result.Differences = listed
-	v := report.Verification{Pair: r.facts(runErr), Report: result}
+	v := report.Verification{Pair: r.facts(runErr), Layout: r.layoutName(), Report: result}
 	v.Exit = exit
 	return v
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/lanyardctl/lanyardctl/internal/exit"
 	"github.com/lanyardctl/lanyardctl/internal/exit/exittest"
+	"github.com/lanyardctl/lanyardctl/internal/invocation"
 	"github.com/lanyardctl/lanyardctl/internal/location"
 	"github.com/lanyardctl/lanyardctl/internal/report"
 	"github.com/lanyardctl/lanyardctl/record"
@@ -33,7 +34,7 @@ func parseVerify(t *testing.T, args ...string) (verifyOptions, error) {
 	if err := cmd.ParseFlags(args); err != nil {
 		return verifyOptions{}, calledWrong(cmd, cmd, args, err)
 	}
-	return f.options(programOf("REDIS_URI", "redis://h", "MONGODB_URI", "mongodb://h"), time.Now(), cmd.Flags())
+	return f.options(programOf("REDIS_URI", "redis://h", "MONGODB_URI", "mongodb://h"), time.Now(), cmd.Flags(), invocation.Verify)
 }
 
 func TestVerifyCalledWrong(t *testing.T) {
@@ -268,14 +269,14 @@ func TestAUserWhoMayNotIsToldWhichRoleIsEnough(t *testing.T) {
 }
 
 func TestProgressOfAComparisonAddsBothSidesUp(t *testing.T) {
-	p := verifyProgress(verify.Snapshot{Phase: "comparing", Keys: 10, Total: 100, Documents: 5}, 60)
+	p := verifyProgress(verify.Snapshot{Phase: "comparing", Keys: 10, Total: 100, Documents: 5}, 60, invocation.ToMongo)
 	if p.Done != 15 || p.Total != 160 {
 		t.Errorf("%+v", p)
 	}
-	if p = verifyProgress(verify.Snapshot{Keys: 10, Total: 100, Expected: 70}, 60); p.Total != 170 {
+	if p = verifyProgress(verify.Snapshot{Keys: 10, Total: 100, Expected: 70}, 60, invocation.ToMongo); p.Total != 170 {
 		t.Errorf("%+v", p)
 	}
-	if p = verifyProgress(verify.Snapshot{Keys: 10}, 60); p.Total != 0 {
+	if p = verifyProgress(verify.Snapshot{Keys: 10}, 60, invocation.ToMongo); p.Total != 0 {
 		t.Errorf("a total of %d without one of the source", p.Total)
 	}
 }

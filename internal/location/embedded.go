@@ -25,8 +25,9 @@ var embeddedScheme = TargetScheme{
 		},
 		Awaited: func(at Location) string { return "starting the embedded database in " + EmbeddedFolder(at.URI) },
 	},
-	Open:    openEmbedded,
-	Explain: explainMongo,
+	Open:      func(ctx context.Context, o TargetOptions) (PairTarget, error) { return openEmbedded(ctx, o) },
+	OpenWhole: openEmbedded,
+	Explain:   explainMongo,
 }
 
 // EmbeddedFolder returns the folder of an "embedded:DIR" URI.

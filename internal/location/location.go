@@ -53,19 +53,50 @@ const (
 
 // ResolveSource returns the source: the flag's, else what Lanyard's own variables name, in Lanyard's order.
 func (r Registry) ResolveSource(flag string, env func(string) string) (Location, error) {
-	p, err := redisNamed(flag, env)
+	p, err := r.sourceNamed(flag, env)
 	if err != nil {
 		return p, err
-	}
-	if p.URI == "" {
-		return Location{}, exit.WrongUse("no Redis is named",
-			"give --redis URI or --redis rdb:FILE, or set REDIS_DSN, REDIS_URI, REDIS_URL or REDIS_HOST as Lanyard has it")
 	}
 	s, err := r.source(p)
 	if err != nil {
 		return p, err
 	}
 	return p, s.Check(p)
+}
+
+// naming returns the location that the flag names, or else a variable. It fails where none does.
+type naming func(flag string, env func(string) string) (Location, error)
+
+func redisSourceNamed(flag string, env func(string) string) (Location, error) {
+	return redisIsNamed(flag, env, "give --redis URI or --redis rdb:FILE, or set REDIS_DSN, REDIS_URI, REDIS_URL or REDIS_HOST as Lanyard has it")
+}
+
+func redisTargetNamed(flag string, env func(string) string) (Location, error) {
+	return redisIsNamed(flag, env, "give --redis URI, or set REDIS_DSN, REDIS_URI, REDIS_URL or REDIS_HOST as Lanyard has it")
+}
+
+func redisIsNamed(flag string, env func(string) string, hint string) (Location, error) {
+	p, err := redisNamed(flag, env)
+	if err == nil && p.URI == "" {
+		err = exit.WrongUse("no Redis is named", hint)
+	}
+	return p, err
+}
+
+func mongoTargetNamed(flag string, env func(string) string) (Location, error) {
+	return mongoIsNamed(flag, env, "give --mongo URI or set MONGODB_URI; to try it without a server, give --mongo embedded:DIR")
+}
+
+func mongoSourceNamed(flag string, env func(string) string) (Location, error) {
+	return mongoIsNamed(flag, env, "give --mongo URI or --mongo embedded:DIR, or set MONGODB_URI")
+}
+
+func mongoIsNamed(flag string, env func(string) string, hint string) (Location, error) {
+	p := mongoNamed(flag, env)
+	if p.URI == "" {
+		return p, exit.WrongUse("no MongoDB is named", hint)
+	}
+	return p, nil
 }
 
 // redisNamed returns the Redis that the flag names, or else a variable. It is zero where none does.
@@ -92,13 +123,12 @@ func redisNamed(flag string, env func(string) string) (Location, error) {
 // ForceIPv6 reports whether Redis is to be reached by IPv6 only, as Lanyard reads it.
 func ForceIPv6(env func(string) string) bool { return env(redisIPv6) == "true" }
 
-// ResolveTarget returns the target: the flag's, else MONGODB_URI's. There is no default, since writing into the wrong
+// ResolveTarget returns the target: the flag's, else what Lanyard's own variables name. There is no default, since writing into the wrong
 // database is worse than a question.
 func (r Registry) ResolveTarget(flag string, env func(string) string) (Location, error) {
-	p := mongoNamed(flag, env)
-	if p.URI == "" {
-		return Location{}, exit.WrongUse("no MongoDB is named",
-			"give --mongo URI or set MONGODB_URI; to try it without a server, give --mongo embedded:DIR")
+	p, err := r.targetNamed(flag, env)
+	if err != nil {
+		return p, err
 	}
 	t, err := r.target(p)
 	if err != nil {

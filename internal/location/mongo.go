@@ -19,10 +19,13 @@ var mongoScheme = TargetScheme{
 	Scheme: Scheme{
 		Schemes: []string{"mongodb", "mongodb+srv"}, Forms: []string{"mongodb://", "mongodb+srv://"}, Check: checkMongo, Awaited: awaitedMongo,
 	},
-	Open: func(ctx context.Context, o TargetOptions) (Target, error) {
-		return openMongo(ctx, o.URI, o, func(context.Context) error { return nil })
-	},
-	Explain: explainMongo,
+	Open:      func(ctx context.Context, o TargetOptions) (PairTarget, error) { return openMongoServer(ctx, o) },
+	OpenWhole: openMongoServer,
+	Explain:   explainMongo,
+}
+
+func openMongoServer(ctx context.Context, o TargetOptions) (Target, error) {
+	return openMongo(ctx, o.URI, o, func(context.Context) error { return nil })
 }
 
 const mongoForm = "mongodb://USER:PASSWORD@HOST:27017/?authSource=admin"

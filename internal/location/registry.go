@@ -54,7 +54,13 @@ type SourceScheme struct {
 // TargetScheme opens the targets whose URIs have one of its schemes; see [SourceScheme].
 type TargetScheme struct {
 	Scheme
-	Open    func(context.Context, TargetOptions) (Target, error)
+
+	// Open opens the target to merge records into it, and to read it back.
+	Open func(context.Context, TargetOptions) (PairTarget, error)
+
+	// OpenWhole opens the target for all that commands do with one. It is nil where they do no more than Open is for.
+	OpenWhole func(context.Context, TargetOptions) (Target, error)
+
 	Explain func(error, TargetOptions) error
 }
 
@@ -62,13 +68,23 @@ type TargetScheme struct {
 type Registry struct {
 	Sources []SourceScheme
 	Targets []TargetScheme
+
+	sourceNamed, targetNamed naming
 }
 
-// Default returns all that this program opens.
+// Default returns all that this program opens, from Redis to MongoDB.
 func Default() Registry {
 	return Registry{
-		Sources: []SourceScheme{redisScheme, rdbScheme},
-		Targets: []TargetScheme{mongoScheme, embeddedScheme},
+		Sources: []SourceScheme{redisScheme, rdbScheme}, sourceNamed: redisSourceNamed,
+		Targets: []TargetScheme{mongoScheme, embeddedScheme}, targetNamed: mongoTargetNamed,
+	}
+}
+
+// Back returns all that this program opens for the way back, from MongoDB to Redis.
+func Back() Registry {
+	return Registry{
+		Sources: []SourceScheme{mongoSourceScheme, embeddedSourceScheme}, sourceNamed: mongoSourceNamed,
+		Targets: []TargetScheme{redisTargetScheme, rdbTargetScheme}, targetNamed: redisTargetNamed,
 	}
 }
 
@@ -117,13 +133,23 @@ func (r Registry) Still(at Location) bool {
 	return err == nil && s.Still
 }
 
+// OpenPairTarget opens the target at the location to merge records into it, and to read it back. Its errors know the exit
+// code and the next step.
+func (r Registry) OpenPairTarget(ctx context.Context, o TargetOptions) (PairTarget, error) {
+	t, err := r.target(o.Location)
+	if err != nil {
+		return nil, err
+	}
+	return t.Open(ctx, o)
+}
+
 // OpenTarget opens the target at the location. Its errors know the exit code and the next step.
 func (r Registry) OpenTarget(ctx context.Context, o TargetOptions) (Target, error) {
 	t, err := r.target(o.Location)
 	if err != nil {
 		return nil, err
 	}
-	return t.Open(ctx, o)
+	return t.OpenWhole(ctx, o)
 }
 
 // ExplainTarget gives an error of the target its exit code and the next step. It returns other errors as they are.

@@ -18,13 +18,21 @@ type SourceOptions struct {
 	Location
 	Request layout.Request // what is read
 
-	IPv6              bool      // of Redis: IPv6 alone
-	TLS               redis.TLS // of Redis
+	RedisSettings
+	MongoSettings
 	Timeout, RetryFor time.Duration
 	AllowShrinking    bool
 	MaxRate           int  // of Redis: keys a second that are scanned at most; zero for any number
 	Replica           bool // of Redis: replicas are read in place of masters
 	Notify            func(message string)
+
+	Dedupe string // see [TargetOptions]
+}
+
+// RedisSettings are how a Redis is reached.
+type RedisSettings struct {
+	IPv6 bool // IPv6 alone
+	TLS  redis.TLS
 }
 
 // Source is an open source.
@@ -77,7 +85,7 @@ type SourceFacts struct {
 	Where    string   // which part of it is read: "db 0"
 	Others   string   // how to name another: "redis://HOST:PORT/N names database N"
 	Expires  bool     // some keys have a time to live
-	ByUser   bool     // it is a [ByUser]: what is no user's own key is not seen
+	ByUser   bool     // named users alone are looked up; of a [ByUser], what is no user's own key is not seen
 }
 
 // Dates returns what the source says of monitoring dates. It has to be opened with a request for them.
@@ -89,6 +97,9 @@ var errFound = errors.New("found")
 // FindLanyard reads until it meets a key of Lanyard's, most often on the first page, unless there is one of the named
 // users. It fails where there is none.
 func (r Registry) FindLanyard(ctx context.Context, source Source, o SourceOptions) error {
+	if m, ok := source.(mongoSource); ok {
+		return r.ExplainSource(m.findLanyard(ctx), o)
+	}
 	reading := source.Reading
 	if users, ok := source.(ByUser); ok {
 		if found, err := users.HasUsers(ctx); err != nil {

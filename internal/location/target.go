@@ -11,9 +11,9 @@ import (
 // TargetOptions say where a target is, and how to use it.
 type TargetOptions struct {
 	Location
-	Database   string
-	ServerName string // in the server's certificate; empty for that of its address
-	ReadOnly   bool   // nothing is written to it
+	MongoSettings
+	RedisSettings
+	ReadOnly bool // nothing is written to it
 
 	// Writes are the kinds of which [Registry.OpenMongoStore] makes sure that single documents can be written.
 	Writes record.Kinds
@@ -22,12 +22,20 @@ type TargetOptions struct {
 
 	Timeout, RetryFor time.Duration
 
-	// Dedupe is what to type where a user has several documents.
+	// Dedupe is what to type where a user of a MongoDB has several documents.
 	Dedupe string
+
+	Notify func(message string) // of Redis
+}
+
+// MongoSettings are which database of a MongoDB is meant, and how the server is known.
+type MongoSettings struct {
+	Database   string
+	ServerName string // in the server's certificate; empty for that of its address
 }
 
 // ShownDatabase returns the name of the database, fit to be shown.
-func (o TargetOptions) ShownDatabase() string { return ui.ShownWord(o.Database) }
+func (s MongoSettings) ShownDatabase() string { return ui.ShownWord(s.Database) }
 
 // MissingFolder says what becomes of an embedded database whose folder does not exist.
 type MissingFolder uint8
@@ -39,23 +47,28 @@ const (
 	RefuseFolder                      // that is an error
 )
 
-// Target is an open target: all that the commands do with one. Each command asks for as much of it as it needs.
-type Target interface {
+// PairTarget is an open target of a source.
+type PairTarget interface {
 	Described
 	Mergeable
 	Readable
-	Sweepable
-	Persistent
 
 	// Close ends the connections. Where ctx is cancelled it does not wait for a server that hangs.
 	Close(ctx context.Context) error
+}
+
+// Target is an open target: all that the commands do with one. Each command asks for as much of it as it needs.
+type Target interface {
+	PairTarget
+	Sweepable
+	Persistent
 }
 
 // Described is a target of which people are told.
 type Described interface {
 	Facts() TargetFacts
 
-	// Contents returns about how many documents there are, by kind.
+	// Contents returns about how many documents there are, by kind; nil where nobody knows without a look at each.
 	Contents(ctx context.Context, kinds record.Kinds) (map[record.Kind]int64, error)
 }
 

@@ -2,6 +2,7 @@ package report
 
 import (
 	"io"
+	"strings"
 
 	"github.com/lanyardctl/lanyardctl/internal/exit"
 	"github.com/lanyardctl/lanyardctl/internal/invocation"
@@ -11,6 +12,8 @@ import (
 // Forgetting is how much lanyardctl removed of what it kept of its own in a Redis.
 type Forgetting struct {
 	Run
+	DryRun bool
+
 	Digests, Checkpoints, Leases, Runs int64
 }
 
@@ -23,25 +26,33 @@ func (f Forgetting) Text(l ui.Style) string {
 		{N: f.Leases, Name: "leases", Text: "of runs that kept others out"},
 		{N: f.Runs, Name: "runs", Text: "that were told of afterwards"},
 	}
-	if f.Digests+f.Checkpoints+f.Leases+f.Runs == 0 {
-		t.Line("%s", l.Paint(ui.Green, "lanyardctl kept nothing of its own there."))
-		t.Line("  in  %s", f.Target)
-	} else {
-		t.Line("%s", l.Paint(ui.Green, "Removed what lanyardctl kept of its own. Lanyard's data are as they were."))
-		t.Line("  in  %s", f.Target)
-		t.List("Removed:", list)
+	nothing := f.Digests+f.Checkpoints+f.Leases+f.Runs == 0
+	title, removed, from := "Removed what lanyardctl kept of its own. Lanyard's data are as they were.", "Removed:", "counts as somebody else's from now on"
+	switch {
+	case nothing:
+		title = "lanyardctl keeps nothing of its own there."
+	case f.DryRun:
+		title, removed, from = "Dry run: nothing was removed.", "What would be removed:", "would then count as somebody else's"
+	}
+	t.Line("%s", l.Paint(ui.Green, title))
+	t.Line("  in  %s", f.Target)
+	if !nothing {
+		t.List(removed, list)
 		t.Line("")
-		t.Wrap("", "What lanyardctl wrote there counts as somebody else's from now on: where MongoDB holds another value, the next migration reports a "+
-			"conflict, and overwrites nothing.")
+		t.Wrap("", "What lanyardctl wrote there "+from+": where MongoDB holds another value, a migration reports a conflict, and overwrites nothing.")
 	}
 	t.warnings(f.Warnings)
-	return t.String()
+	t.Line("")
+	if f.DryRun && !nothing {
+		t.command("Next: remove it, with the same command without --dry-run:", f.Again.Without("dry-run"))
+	}
+	return strings.TrimRight(t.String(), "\n") + "\n"
 }
 
 // WriteJSON writes f as one JSON object.
 func (f Forgetting) WriteJSON(w io.Writer) error {
 	out := object{
-		{"command", invocation.Forget}, {"target", f.Target}, {"digests", f.Digests}, {"checkpoints", f.Checkpoints}, {"leases", f.Leases}, {"runs", f.Runs},
+		{"command", invocation.Forget}, {"target", f.Target}, {"dry_run", f.DryRun}, {"digests", f.Digests}, {"checkpoints", f.Checkpoints}, {"leases", f.Leases}, {"runs", f.Runs},
 		{"warnings", append([]string{}, f.Warnings...)}, {"ok", f.Exit == exit.Done},
 	}
 	if text := errorText(f.Err); text != "" {
