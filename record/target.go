@@ -7,8 +7,8 @@ import (
 
 // TargetReader reads back what a target holds.
 type TargetReader interface {
-	// Read delivers the kind's documents in no order, some at a time, without ID and Raw. It returns yield's error as
-	// it is.
+	// Read delivers the kind's documents in no order, some at a time, without Raw. One that may come again, as a scan may
+	// repeat it, has its ID; others have none. It returns yield's error as it is.
 	Read(ctx context.Context, kind Kind, yield func([]Document) error) error
 
 	// Count counts exactly the kind's documents that the app can see.

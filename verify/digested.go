@@ -7,8 +7,9 @@ import (
 // expected is a record of the source in the smallest form in which it can still be compared: values of key-value pairs,
 // which may be long, and API keys, which are secret, are replaced by their digests.
 type expected struct {
-	present bool // the source has the record; else only what was rejected of it is known
-	met     bool // the target has a document for it
+	present bool   // the source has the record; else only what was rejected of it is known
+	met     bool   // the target has a document for it
+	id      string // of that document, where it may come again
 	time    int64
 	more    *details // nil for the kinds with a time
 }
@@ -28,7 +29,7 @@ type field struct {
 
 // About how many bytes holding takes, with the map's share.
 const (
-	costOfRecord  = 72
+	costOfRecord  = 88
 	costOfDetails = 128
 	costOfField   = 64
 	costOfBucket  = 512 // what is counted of it

@@ -81,12 +81,15 @@ func (c *drillDown) documents(documents []record.Document) {
 
 // judge compares one document of the target with what is expected.
 func (c *drillDown) judge(s record.Document, bucket int, counts *Counts) {
-	counts.Target++
 	id := s.Identity()
 	var e *expected
 	if id != (record.Identity{}) || !s.Kind.OfUsers() {
 		e = c.expected[s.Kind][id]
 	}
+	if e != nil && e.met && s.ID != "" && s.ID == e.id {
+		return // it was judged before
+	}
+	counts.Target++
 	if e == nil || !e.present || e.met {
 		counts.Extra++
 		if c.mindsExtra(s, e) {
@@ -99,7 +102,7 @@ func (c *drillDown) judge(s record.Document, bucket int, counts *Counts) {
 		}
 		return
 	}
-	e.met = true
+	e.met, e.id = true, s.ID
 	r, s := e.record(s.Kind, id), withDigests(s)
 	found := record.Compare(r, s, c.compare)
 	if len(found.Differences) > 0 {

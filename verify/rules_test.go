@@ -231,3 +231,32 @@ func TestProgressIsThatOfThePass(t *testing.T) {
 		t.Errorf("after the second pass: %+v", s)
 	}
 }
+
+// TestADocumentThatComesAgainIsJudgedOnce reads a target whose scan repeats a document: only one of another ID is a second.
+func TestADocumentThatComesAgainIsJudgedOnce(t *testing.T) {
+	const user = record.UserID(94490510688792576)
+	seen := func(ms int64, id string) record.Document {
+		return record.Document{Kind: record.LastSeen, User: user, ID: id, Held: record.Held{Found: true, Times: map[string]any{"timestamp": ms}}}
+	}
+	source := &mem.Source{Items: [][]record.Item{{{Kind: record.LastSeen, Record: &record.Record{Kind: record.LastSeen, User: user, Time: 1700000000000}}}}}
+	for name, tc := range map[string]struct {
+		documents []record.Document
+		extra     int64
+	}{
+		"the same again":       {documents: []record.Document{seen(1700000000000, "a"), seen(1700000000000, "a")}},
+		"another":              {documents: []record.Document{seen(1700000000000, "a"), seen(1700000000000, "b")}, extra: 1},
+		"another, without IDs": {documents: []record.Document{seen(1700000000000, ""), seen(1700000000000, "")}, extra: 1},
+	} {
+		job := verify.New(verify.Options{
+			Source: func() record.Source { return source }, Target: &fakeTarget{documents: tc.documents}, Kinds: record.AllKinds,
+			Compare: record.CompareOptions{Now: now}, MaxDifferences: 10,
+		})
+		report, err := job.Run(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := report.Kinds[record.LastSeen]; got.Extra != tc.extra || report.Total != tc.extra || got.Target != 1+tc.extra {
+			t.Errorf("%s: %+v, %d differences", name, got, report.Total)
+		}
+	}
+}
