@@ -17,6 +17,15 @@
 // One cursor streams a collection, a bounded page at a time: [Reader]. A page's documents are decoded by the function
 // that also decodes what a batch has met, so that migrating and verifying see the same in a document.
 //
+// # How the database is a source
+//
+// A [Source] reads a collection in the order of its _ids, by the bounds of the index on them: the operators of a filter
+// compare with values of one type alone, and the app's documents have another type of _id than lanyardctl's. A large
+// collection is read in ranges whose ends never change, side by side. A position is the last _id read, so that a later run
+// resumes behind it, and so does a cursor that broke. Where the app alone wrote, no index keeps users unique: who has
+// several documents is found first, left out, and read by a look at that user at the end. On FerretDB, and of a view, there
+// is no order to resume in.
+//
 // # How single documents are changed
 //
 // [Documents.Apply] reads the documents of its steps first, compares them byte by byte with what they were and what they

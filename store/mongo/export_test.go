@@ -218,6 +218,9 @@ func Restored(kind record.Kind, doc []byte, now time.Time) (record.Record, error
 // SetPointBytes bounds the documents of several users that are held at a time.
 func (s *Source) SetPointBytes(n int) { s.pointBytes = n }
 
+// SetRetryFor is how long the source tries again without a document that is new.
+func (s *Source) SetRetryFor(d time.Duration) { s.retry.For = d }
+
 // SetLarge makes a collection of so many documents one that is read in ranges.
 func (s *Source) SetLarge(documents int64) { s.large = documents }
 

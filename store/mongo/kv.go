@@ -59,7 +59,7 @@ func (*kvSchema) appendItems(items []record.Item, from itemOrigin, documents ...
 	}
 	differ := "the document holds the name twice, with different values"
 	if len(documents) > 1 {
-		differ = "the user's documents hold different values; lanyardctl sweep --dedupe lets you decide"
+		differ = "the user's documents hold different values; lanyardctl sweep --dedupe names them, for you to decide"
 	}
 	var fields map[string]record.Field
 	differing := make(map[string]bool)

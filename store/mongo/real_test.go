@@ -144,6 +144,41 @@ func TestStepsUnderACollation(t *testing.T) {
 	}
 }
 
+// TestASourceFollowsTheCollectionsCollation has _ids in another order than that of their bytes: numbers are in the order of
+// their size. A view has no order.
+func TestASourceFollowsTheCollectionsCollation(t *testing.T) {
+	t.Parallel()
+	f := onMongoDB(t)
+	f.create("last_seen", bson.E{Key: "collation", Value: bson.D{{Key: "locale", Value: "en"}, {Key: "strength", Value: 1}, {Key: "numericOrdering", Value: true}}})
+	users := f.mixedIDs(2500)
+	src := f.source(mongo.SourceOptions{Kinds: onlyLastSeen})
+	src.SetLarge(0)
+	parts, err := src.Parts(t.Context())
+	if err != nil || len(parts) != 1 {
+		t.Fatalf("%d parts, %v", len(parts), err)
+	}
+	var d delivery
+	stop := func(p record.Page) error { return errors.Join(d.take(p), errKilled) }
+	for killed := true; killed; {
+		position := append([]string{""}, d.next...)[len(d.next)]
+		if err := parts[0].Read(t.Context(), position, stop); !errors.Is(err, errKilled) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			killed = false
+		}
+	}
+	if !slices.Equal(d.users(), users) {
+		t.Errorf("%d items", len(d.items))
+	}
+	f.drop()
+	f.create("last_seen", bson.E{Key: "viewOn", Value: "others"}, bson.E{Key: "pipeline", Value: bson.A{}})
+	f.insert("others", bson.D{{Key: "user_id", Value: alice.String()}, {Key: "timestamp", Value: int64(1700000000000)}})
+	if items := deliver(t, f.source(mongo.SourceOptions{})).items; len(items) != 1 {
+		t.Errorf("%d items of a view", len(items))
+	}
+}
+
 func TestOddCollectionsAreRefused(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
