@@ -83,11 +83,6 @@ func (*kvSchema) appendItems(items []record.Item, from itemOrigin, documents ...
 			switch {
 			case !utf8.ValidString(name):
 				reject(name, origin, record.InvalidFieldName, "the name is not valid UTF-8")
-			case !isText(v):
-				if _, text := v.(string); !text { // in JSON it would be another
-					origin = from.of(record.Opaque{Type: byte(e.Value().Type), Data: e.Value().Value})
-				}
-				reject(name, origin, record.InvalidUTF8, "the value is not valid UTF-8")
 			case differing[name]:
 				reject(name, origin, record.ConflictReason, differ)
 			case !met:

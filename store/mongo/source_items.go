@@ -1,9 +1,7 @@
 package mongo
 
 import (
-	"slices"
 	"time"
-	"unicode/utf8"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
@@ -70,21 +68,4 @@ func (s *Source) appendNobodys(items []record.Item, c *sourceCollection, doc bso
 		items = append(items, record.Item{Kind: it.Kind, Rejects: it.Rejects})
 	}
 	return items, user != 0
-}
-
-// isText reports whether all texts of a value are valid.
-func isText(v record.Value) bool {
-	switch v := v.(type) {
-	case string:
-		return utf8.ValidString(v)
-	case record.Array:
-		return !slices.ContainsFunc(v, func(e record.Value) bool { return !isText(e) })
-	case record.Object:
-		for name, e := range v {
-			if !utf8.ValidString(name) || !isText(e) {
-				return false
-			}
-		}
-	}
-	return true
 }
