@@ -19,6 +19,7 @@ type collection struct {
 	documents []bson.Raw // nil where one was deleted
 	count     int        // without the deleted ones
 	lookups   []*lookup  // the first is that of _id
+	inOrder   []bson.Raw // the documents in the order of their _ids; nil where nobody asked since the last write
 }
 
 // lookup finds documents by the value of a field.
@@ -60,6 +61,7 @@ func (c *collection) insert(document bson.Raw) *duplicateError {
 		return err
 	}
 	c.documents = append(c.documents, document)
+	c.inOrder = nil
 	c.count++
 	c.written = true
 	return nil
@@ -124,6 +126,7 @@ func (c *collection) replace(position int, document bson.Raw) *duplicateError {
 		return err
 	}
 	c.documents[position] = document
+	c.inOrder = nil
 	return nil
 }
 
@@ -131,6 +134,7 @@ func (c *collection) replace(position int, document bson.Raw) *duplicateError {
 func (c *collection) remove(position int) {
 	c.unplace(c.documents[position], position)
 	c.documents[position] = nil
+	c.inOrder = nil
 	c.count--
 }
 

@@ -219,8 +219,12 @@ func (s *Server) find(r request) (bson.Raw, error) {
 		return nil, err
 	}
 	limit := r.number("limit", 0)
-	if len(f.conditions) == 0 && within.field == "" && sorting == nil && limit == 0 && r.number("skip", 0) == 0 {
+	upwards, _ := r.document("sort").Lookup("_id").AsInt64OK()
+	switch all := len(f.conditions) == 0 && limit == 0 && r.number("skip", 0) == 0; {
+	case all && within.field == "" && sorting == nil:
 		return s.firstReply(r, &cursor{collection: c, projection: p})
+	case all && (within.field == "" || within.field == "_id") && upwards == 1:
+		return s.firstReply(r, &cursor{found: c.withinIDs(within), projection: p})
 	}
 	found := c.matching(f)
 	if within.field != "" {

@@ -68,3 +68,28 @@ func (b bounds) holds(document bson.Raw) bool {
 	v := document.Lookup(b.field)
 	return (b.min.Type == 0 || order(v, b.min) >= 0) && (b.max.Type == 0 || order(v, b.max) < 0)
 }
+
+// withinIDs returns the documents within bounds of their _ids, in the order of these. As with an index, only the first look
+// after a write takes time.
+func (c *collection) withinIDs(b bounds) []bson.Raw {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.inOrder == nil {
+		c.inOrder = make([]bson.Raw, 0, c.count)
+		for _, document := range c.documents {
+			if document != nil {
+				c.inOrder = append(c.inOrder, document)
+			}
+		}
+		slices.SortFunc(c.inOrder, func(x, y bson.Raw) int { return order(x.Lookup("_id"), y.Lookup("_id")) })
+	}
+	at := func(bound bson.RawValue, open int) int {
+		if bound.Type == 0 {
+			return open
+		}
+		n, _ := slices.BinarySearchFunc(c.inOrder, bound, func(document bson.Raw, v bson.RawValue) int { return order(document.Lookup("_id"), v) })
+		return n
+	}
+	from := at(b.min, 0)
+	return c.inOrder[from:max(from, at(b.max, len(c.inOrder)))]
+}

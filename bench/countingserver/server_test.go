@@ -137,6 +137,22 @@ func TestBoundsOfAnIndex(t *testing.T) {
 			t.Errorf("%s: %v, want %v", name, found, want)
 		}
 	}
+	// What is written later is in the order, too.
+	for _, change := range []struct{ insert, remove, first any }{{int32(1), nil, int32(1)}, {nil, int32(1), int32(7)}} {
+		var err error
+		if change.insert != nil {
+			_, err = c.InsertOne(t.Context(), bound(change.insert))
+		} else {
+			_, err = c.DeleteOne(t.Context(), bound(change.remove))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		first, err := c.Find(t.Context(), bson.D{}, options.Find().SetHint(byID).SetSort(byID))
+		if err != nil || !first.Next(t.Context()) || first.Current.Lookup("_id").AsInt64() != int64(change.first.(int32)) {
+			t.Errorf("%v comes first: %v", first.Current, err)
+		}
+	}
 	if _, err := c.Find(t.Context(), bson.D{}, options.Find().SetMin(bound("2"))); err == nil {
 		t.Error("bounds are taken without the hint that MongoDB asks for")
 	}
