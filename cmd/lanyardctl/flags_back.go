@@ -147,16 +147,9 @@ func (o *pairOptions) takeLayout(apps record.Apps, why string) error {
 func (o pairOptions) leftOutText() string {
 	names := english.WordSeries(ui.Names(o.leftOut.List()), "and")
 	if o.apps.Has(record.Upstream) {
-		return names + ": upstream keeps none; " + pronoun(len(o.leftOut.List())) + " in MongoDB"
+		return names + ": upstream keeps none; they stay in MongoDB"
 	}
 	return names + ": the fork keeps them in MongoDB alone"
-}
-
-func pronoun(n int) string {
-	if n == 1 {
-		return "it stays"
-	}
-	return "they stay"
 }
 
 // layoutText says which layouts are taken, and why; nothing where there are none to take.
@@ -167,7 +160,7 @@ func (o pairOptions) layoutText() string {
 	case record.AllApps:
 		return "in the layouts of both apps, " + o.why
 	}
-	return "in the layout of " + strings.Replace(layoutName(o.apps), "fork", "the fork", 1) + ", " + o.why
+	return "in " + strings.Replace(layoutName(o.apps), "fork", "the fork", 1) + "'s layout, " + o.why
 }
 
 // layoutName returns the name of the layouts that are taken, as the flag spells it; nothing where none are.

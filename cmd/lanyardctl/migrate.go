@@ -278,7 +278,7 @@ func (r *migrationRun) report(ctx context.Context, result *migrate.Report, runEr
 	}
 	code := exit.CodeOf(err)
 	r.keep(ctx, result, code, runErr, runs)
-	m := report.Migration{Report: *result, Pair: r.facts(runErr), Layout: r.layoutName(), Retried: r.options.retried}
+	m := report.Migration{Report: *result, Pair: r.facts(runErr), Retried: r.options.retried}
 	m.Exit = code
 	return r.tell(err, m)
 }
@@ -309,7 +309,7 @@ func (r *migrationRun) keep(ctx context.Context, result *migrate.Report, code in
 
 // early returns the report of a run that ended before there was anything to copy.
 func (r *migrationRun) early(ended *exit.Error) report.Report {
-	m := report.Migration{Pair: r.facts(ended.Err), Layout: r.layoutName(), Retried: r.options.retried}
+	m := report.Migration{Pair: r.facts(ended.Err), Retried: r.options.retried}
 	m.Report.Only, m.Report.DryRun, m.Report.StartedAt = r.only, r.options.dryRun, time.Now()
 	m.Exit = ended.Code
 	return m

@@ -104,7 +104,7 @@ func (r *pairRun) facts(err error) report.Pair {
 	p := report.Pair{
 		Run: r.targetRun.facts(err), Direction: r.direction, Source: r.source.Shown(), Still: r.streams.places.Still(r.source.Location), ByUser: r.byUser,
 	}
-	p.Database = r.shownDatabase()
+	p.Database, p.Layout = r.shownDatabase(), r.layoutName()
 	return p
 }
 

@@ -378,7 +378,7 @@ func (r *verifyRun) verification(result verify.Report, runErr error, exit int) r
 		listed[i] = d
 	}
 	result.Differences = listed
-	v := report.Verification{Pair: r.facts(runErr), Layout: r.layoutName(), Report: result}
+	v := report.Verification{Pair: r.facts(runErr), Report: result}
 	v.Exit = exit
 	return v
 }

@@ -36,7 +36,7 @@ func openMongoSource(open func(context.Context, TargetOptions) (Target, error)) 
 			return nil, err
 		}
 		target := opened.(mongoTarget)
-		source, err := target.Source(ctx, mongo.SourceOptions{Kinds: o.Request.Kinds, Users: o.Request.Users, Now: o.Request.Now})
+		source, err := target.Source(ctx, mongo.SourceOptions{Kinds: o.Request.Kinds, Users: o.Request.Users, Now: o.Request.Now, Notify: o.Notify})
 		if err != nil {
 			return nil, errors.Join(explainMongoSource(err, o), target.Close(ctx))
 		}

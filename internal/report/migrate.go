@@ -15,7 +15,6 @@ import (
 type Migration struct {
 	Pair
 	Report  migrate.Report
-	Layout  string   // in which Redis is written, on the way back; else empty
 	Retried *Retried // the rejects that were migrated again, and nothing else; nil for none
 }
 
@@ -36,7 +35,7 @@ func (m Migration) Text(l ui.Style) string {
 		of = "these records"
 	}
 	t.keys(m.Pair, of, m.Report.Seen)
-	t.rejects(m.Report)
+	t.rejects(m)
 	t.warnings(m.Warnings)
 	t.Line("")
 	t.Line("Took %s%s.", ui.Duration(m.Report.Duration), rate(m.Report))
@@ -108,6 +107,7 @@ var noteTexts = map[record.Note]string{
 	record.Normalised:     "a time was in another unit or type",
 	record.Repaired:       "an API key that authenticates, though it was not named as the user's current one",
 	record.NotJSON:        "a value of the fork that is not JSON was kept as text",
+	record.AsJSON:         "a value that is no text was written as JSON text, in upstream's layout",
 	record.SupersededNote: "a value that another one replaces; a migration keeps it in the superseded file",
 	record.Expiring:       "a key has a time to live in Redis; what was written has none",
 	record.BothLayouts:    "a user has key-value pairs in both layouts",
@@ -124,15 +124,16 @@ func (t *builder) notes(r migrate.Report) {
 	t.List("Notes:", ui.ItemsOf(sums, noteTexts))
 }
 
-func (t *builder) rejects(r migrate.Report) {
+func (t *builder) rejects(m Migration) {
+	r, texts := m.Report, reasonsIn(m.Direction)
 	if r.RejectsFile != "" {
 		left := "Left out, in "
 		if r.DryRun {
 			left = "What would be left out, in "
 		}
-		t.List(left+ui.PrintableLine(r.RejectsFile)+":", ui.ItemsOf(r.Reasons, reasonTexts))
+		t.List(left+ui.PrintableLine(r.RejectsFile)+":", ui.ItemsOf(r.Reasons, texts))
 	} else {
-		t.List("Left out:", ui.ItemsOf(r.Reasons, reasonTexts))
+		t.List("Left out:", ui.ItemsOf(r.Reasons, texts))
 	}
 	t.earlier(r.EarlierRejects, r.RejectsFile)
 	if r.SupersededFile != "" {

@@ -22,6 +22,7 @@ type Pair struct {
 	Run
 	Direction invocation.Direction
 	Source    string // redacted URI
+	Layout    string // in which a Redis is the target: "fork"; else empty
 	Still     bool   // the source does not change, as a file
 	ByUser    bool   // the keys of named users were looked up, and no others looked at
 }
@@ -38,12 +39,17 @@ type Run struct {
 	Again    invocation.Invocation // how to type the same command
 }
 
-// from and to say in which places the pair is. One of them has a database.
+// from and to say where the pair is. One side has a database, and the other may have a layout.
 func (p Pair) from() string {
 	return placeText(p.Source, p.Database, p.Direction == invocation.ToRedis)
 }
 
-func (p Pair) to() string { return placeText(p.Target, p.Database, p.Direction == invocation.ToMongo) }
+func (p Pair) to() string {
+	if p.Layout != "" {
+		return p.Target + ", layout " + p.Layout
+	}
+	return placeText(p.Target, p.Database, p.Direction == invocation.ToMongo)
+}
 
 func placeText(uri, database string, has bool) string {
 	if !has {

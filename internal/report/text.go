@@ -1,6 +1,7 @@
 package report
 
 import (
+	"maps"
 	"strconv"
 
 	"github.com/lanyardctl/lanyardctl/internal/invocation"
@@ -57,12 +58,23 @@ var reasonTexts = map[record.Reason]string{
 	record.InvalidUTF8:          "the value is not text",
 	record.NotACounter:          "not a finite number of zero or more, or a reserved name",
 	record.NotATimestamp:        "not a time",
+	record.NotText:              "no text, and upstream's layout holds texts alone; --as-json writes it as JSON text",
 	record.NumberOutOfRange:     "a number that MongoDB cannot hold exactly",
 	record.RefusedByTarget:      "the server refused it",
 	record.StaleAPIKey:          "the user has another current key",
 	record.TooDeep:              "nested deeper than " + strconv.Itoa(record.MaxDepth),
 	record.UnpairedAPIKey:       "named as current, but it does not authenticate",
 	record.WrongType:            "the Redis key has another type than Lanyard gives it",
+}
+
+// reasonsIn returns what the reasons mean in the direction.
+func reasonsIn(d invocation.Direction) map[record.Reason]string {
+	if d == invocation.ToMongo {
+		return reasonTexts
+	}
+	texts := maps.Clone(reasonTexts)
+	texts[record.InvalidUserID] = "the document names no user"
+	return texts
 }
 
 func (t *builder) warnings(list []string) {

@@ -13,8 +13,7 @@ import (
 type Verification struct {
 	Pair
 	Report    verify.Report
-	Layout    string // as in [Migration]
-	Unwritten error  // why files of the report could not be written; nil where all were
+	Unwritten error // why files of the report could not be written; nil where all were
 }
 
 // verdict says in a sentence what was found, and in which colour.

@@ -150,7 +150,7 @@ func (v Verification) junitReasons() junitCase {
 		return junitCase{}
 	}
 	var lines []string
-	for _, c := range ui.ItemsOf(v.Report.Reasons, reasonTexts) {
+	for _, c := range ui.ItemsOf(v.Report.Reasons, reasonsIn(v.Direction)) {
 		lines = append(lines, fmt.Sprintf("%s  %s  %s", ui.Thousands(c.N), c.Name, c.Text))
 	}
 	return skipped(ui.Plural(n, "value")+" rejected", lines...)

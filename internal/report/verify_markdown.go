@@ -32,7 +32,7 @@ func (v Verification) WriteMarkdown(w io.Writer) error {
 	}
 	v.mdDifferences(&b)
 	mdCounts(&b, "Notes", "note", v.notes())
-	mdCounts(&b, "Rejected, and so not expected in the target", "reason", ui.ItemsOf(v.Report.Reasons, reasonTexts))
+	mdCounts(&b, "Rejected, and so not expected in the target", "reason", ui.ItemsOf(v.Report.Reasons, reasonsIn(v.Direction)))
 	if len(v.Warnings) > 0 {
 		line("")
 		line("### Warnings")

@@ -33,7 +33,7 @@ func (v Verification) Text(l ui.Style) string {
 	t.differences(v)
 	t.List("Notes:", v.notes())
 	t.keys(v.Pair, namedUsersText, v.Report.Seen)
-	t.List("Rejected, and so not expected in the target:", ui.ItemsOf(v.Report.Reasons, reasonTexts))
+	t.List("Rejected, and so not expected in the target:", ui.ItemsOf(v.Report.Reasons, reasonsIn(v.Direction)))
 	t.warnings(v.Warnings)
 	t.Line("")
 	t.Line("Took %s%s.", ui.Duration(v.Report.Duration), v.howRead())
