@@ -120,7 +120,7 @@ var hostileLines = map[string][]string{
 	"migrate": {"! $H"},
 	"migrate mongo-to-redis": {
 		"--database $FULL --redis $REDIS --layout both --dry-run --rejects $NEW",
-		"--database $FULL --redis $REDIS --layout both --only kv --rejects $NEW",
+		"--database $FULL --redis $REDIS --layout upstream --as-json --dry-run --rejects $NEW",
 		"MONGODB_DATABASE=$DATABASE --mongo $ANY --redis $REDIS --layout fork --dry-run --rejects $NEW",
 		"--mongo $LYING --redis $REDIS --layout fork --retry-for 300ms --rejects $NEW",
 		"--database $FULL --redis $LIAR --layout fork --timeout 300ms --retry-for 300ms --rejects $NEW",
@@ -164,7 +164,7 @@ var hostileLines = map[string][]string{
 		"--database $FULL --redis $LIAR --layout fork --timeout 300ms --retry-for 300ms",
 		"! --layout $H", "! --redis rdb:$H", "! --report $H", "! --only $H", "! $H",
 	},
-	"forget": {"--redis $REDIS", "--redis $LIAR --timeout 300ms --retry-for 300ms", "--redis $REFUSING --timeout 300ms --retry-for 300ms", "! --redis rdb:$H", "! --redis $H", "! $H"},
+	"forget": {"--redis $REDIS --dry-run", "--redis $LIAR --timeout 300ms --retry-for 300ms", "--redis $REFUSING --timeout 300ms --retry-for 300ms", "! --redis rdb:$H", "! --redis $H", "! $H"},
 	"sweep": {
 		"0 --database $FULL --dry-run --members $MEMBERS --redis $REDIS",
 		"--database $FULL --dedupe --members $MEMBERS", "1 --database $EMPTY --members $OTHERS",
