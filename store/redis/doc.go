@@ -1,5 +1,5 @@
-// Package redis reads what Lanyard keeps in Redis, and changes it for single users: standalone, behind Sentinel, or in a
-// Cluster.
+// Package redis reads what Lanyard keeps in Redis, changes it for single users, and fills a Redis from another database:
+// standalone, behind Sentinel, or in a Cluster.
 //
 // [Open] connects and says in its error what is wrong in words that need no knowledge of Redis. [Store.Source] then
 // delivers one record a user and kind, as [record.Source] asks. It never blocks the server: one SCAN over the keyspace
@@ -68,4 +68,23 @@
 // after that, and if somebody else writes meanwhile, it is decided anew. So a change whose answer was lost can be made
 // again: it is decided by what is there then. API keys have two halves, which a Cluster keeps in different slots. There
 // the steps are in an order in which a process that is killed leaves fewer keys that authenticate, and never one more.
+//
+// # As a target
+//
+// [Store.Sink] merges records into the keys of one app's layouts, or of both, and [Store.Reader] reads back what stands there. What
+// was read decides, and each write takes place only if that is still so. Where one server has all keys, that are transactions
+// under WATCH, of a few records each, since the server looks through all that a connection watches for each key more. Keys
+// that hold texts, and do not exist yet, are made by MSETNX, which makes none where any exists. In a Cluster each key is a
+// transaction of its own.
+//
+// What lanyardctl wrote is known again by digests, which Redis has no place for beside a value: they stand in the hash
+// [layout.Digests], by key, in a Cluster in one such hash a slot ([layout.DigestsOf]), so that both change together. A digest
+// counts while its key still holds what it is of. [Store.Forget] removes them.
+//
+// Of API keys, old ones are revoked first, then the new one becomes the user's current key, and at last it authenticates. Where one
+// server has all keys this is one transaction. A key that authenticates a user beside the current one is found by a look at all
+// keys before the first write.
+//
+// Progress, leases and how runs ended stand in hashes of their own, too. Progress counts while a key of each kind that was
+// written is still there, and the servers are the same processes: what one had before a restart may be lost.
 package redis

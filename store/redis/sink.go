@@ -266,7 +266,7 @@ func (k *Sink) onOneServer(ctx context.Context, what string, tasks []task, keep 
 }
 
 // make makes the keys of all tasks by one command, which makes none where any of them exists. It reports false where nothing
-// was made. Marks are written before, and count only once their keys hold what they say.
+// was made. Marks are written before, unless a key exists, which may have one; they count once their keys hold what they say.
 func (k *Sink) make(ctx context.Context, what string, tasks []task) (made bool, err error) {
 	if k.opts.DryRun || k.skipping.Add(-1) >= 0 {
 		return false, nil
@@ -277,18 +277,18 @@ func (k *Sink) make(ctx context.Context, what string, tasks []task) (made bool, 
 	if !k.allFresh(tasks, out) || !out.onlyTexts() {
 		return false, nil
 	}
-	var older []string
+	var absent []string
 	for _, one := range tasks {
 		for _, key := range one.keys(nil) {
-			if l, _ := layout.Classify(key); l.IsOlder() {
-				older = append(older, key)
+			if l, _ := layout.Classify(key); l.IsOlder() || out.marked > 0 {
+				absent = append(absent, key)
 			}
 		}
 	}
 	err = k.store.transact(ctx, what, func(t *transaction) error {
 		made = false
-		if len(older) > 0 {
-			if n, err := t.countExisting(ctx, older); err != nil || n > 0 {
+		if len(absent) > 0 {
+			if n, err := t.countExisting(ctx, absent); err != nil || n > 0 {
 				return err
 			}
 		}

@@ -61,6 +61,33 @@ func TestMergingIntoRedisIsMergingIntoMemory(t *testing.T) {
 	})
 }
 
+// TestANewAPIKeyReplacesTheOneThatAnEarlierRunWrote writes API keys by two sinks, as two runs do: the second must know what the
+// first wrote.
+func TestANewAPIKeyReplacesTheOneThatAnEarlierRunWrote(t *testing.T) {
+	t.Parallel()
+	c := client(t, redisserver.Start(t).URI)
+	s := open(t, redis.Options{URI: uriOf(c)})
+	for run, want := range []record.Status{record.Inserted, record.Updated, record.Updated} {
+		var batch []record.Record
+		for i := range 40 {
+			batch = append(batch, record.Record{Kind: record.APIKeys, User: record.UserID(94490510688792576 + i), APIKey: fmt.Sprintf("lnyd_%08d%08d", i, run)})
+		}
+		sink := s.Sink(redis.SinkOptions{Apps: record.Apps(0).With(record.Upstream)})
+		outcomes, err := sink.Write(t.Context(), batch, func([]record.Superseded) error { return nil })
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, o := range outcomes {
+			if key := batch[i].APIKey; o.Status != want || c.Get(t.Context(), "api_key:"+key).Val() != batch[i].User.String() {
+				t.Fatalf("run %d: %+v", run, o)
+			}
+		}
+		if n := len(c.Keys(t.Context(), "api_key:*").Val()); n != len(batch) {
+			t.Errorf("run %d: %d keys authenticate %d users", run, n, len(batch))
+		}
+	}
+}
+
 // merge merges the batch into both, and compares what they answer.
 func merge(t *rapid.T, model, sink record.Sink, batch []record.Record) {
 	t.Helper()
