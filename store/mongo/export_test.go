@@ -202,10 +202,7 @@ func StatementFor(r record.Record, doc bson.Raw) mongo.WriteModel {
 }
 
 // RepeatedName is repeatedName, for tests.
-func RepeatedName(doc bson.Raw) string {
-	name, _ := repeatedName(doc)
-	return name
-}
+var RepeatedName = repeatedName
 
 // FerretDBsFailure returns FerretDB's error as MongoDB tells it.
 func FerretDBsFailure(err error, updates int) error { return (&ferretDB{}).failure(err, updates) }

@@ -95,7 +95,10 @@ func (s *Store) Source(ctx context.Context, o SourceOptions) (*Source, error) {
 		g.Go(func() error { return src.retry.Do(looking, func() error { return src.inspect(looking, c) }) })
 	}
 	g.Go(func() error { return src.retry.Do(looking, func() error { return src.remark(looking) }) })
-	return src, g.Wait()
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	return src, nil
 }
 
 // distinctUsers returns the users in ascending order, each once, without nobody.

@@ -399,6 +399,66 @@ func TestWhatTheSinkWroteIsReadBack(t *testing.T) {
 	})
 }
 
+// TestSourceAndReaderSayTheSameOfADocument is the law that a document which says all that it means is one record on either
+// side, and that whatever else a document holds is not lost in silence.
+func TestSourceAndReaderSayTheSameOfADocument(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		doc, err := bson.Marshal(genElements().Draw(rt, "document"))
+		if err != nil {
+			rt.Fatal(err)
+		}
+		for kind := range record.MonitoringSince + 1 {
+			checkDelivered(rt, kind, doc)
+		}
+	})
+}
+
+func FuzzSource(f *testing.F) {
+	for _, r := range oneOfEachKind() {
+		f.Add([]byte(mongo.NewDocument(r, storetest.Now)))
+	}
+	f.Fuzz(func(t *testing.T, doc []byte) {
+		if bson.Raw(doc).Validate() != nil { // the driver delivers none
+			return
+		}
+		for kind := range record.MonitoringSince + 1 {
+			checkDelivered(t, kind, doc)
+		}
+	})
+}
+
+func checkDelivered(t failer, kind record.Kind, doc bson.Raw) {
+	t.Helper()
+	items := mongo.Deliverer(kind, storetest.Now)(nil, doc)
+	stands := mongo.DocumentOf(kind, doc)
+	content := stands.Content(storetest.Now)
+	ofUser := stands.Identity().User != 0
+	for _, it := range items {
+		if it.Kind != kind || it.Record == nil && len(it.Rejects) == 0 || it.Record != nil && it.Record.User != stands.User {
+			t.Errorf("%s: %v delivers %+v", kind, doc, it)
+		}
+		if !ofUser && (it.Record != nil || slices.ContainsFunc(it.Rejects, func(r record.Reject) bool { return r.Reason != record.InvalidUserID || r.User != 0 })) {
+			t.Errorf("%s: %v, which is nobody's, delivers %+v", kind, doc, it)
+		}
+	}
+	if !ofUser || !content.Complete || content.Record.APIKey == "" && len(content.Record.Fields) == 0 && content.Record.Time == 0 {
+		return
+	}
+	if _, repeated := mongo.RepeatedName(doc); repeated {
+		return
+	}
+	for _, it := range items {
+		if slices.ContainsFunc(it.Rejects, func(r record.Reject) bool {
+			return r.Reason == record.InvalidUTF8 || r.Reason == record.InvalidFieldName
+		}) {
+			return // a reader takes it as it is
+		}
+	}
+	if len(items) != 1 || items[0].Record == nil || items[0].Record.Digest() != content.Record.Digest() {
+		t.Errorf("%s: %v delivers %+v, and says %+v", kind, doc, items, content.Record)
+	}
+}
+
 // mixedIDs inserts last_seen documents with _ids of all sorts, and returns the users.
 func (f *fixture) mixedIDs(count int) (users []string) {
 	f.t.Helper()

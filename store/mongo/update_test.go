@@ -76,7 +76,7 @@ func TestAFieldThatStandsTwiceIsNamed(t *testing.T) {
 		"since": {{Key: "since", Value: 1}, {Key: "x", Value: 1}, {Key: "since", Value: 1}},
 		"x":     {{Key: "kv", Value: bson.D{{Key: "x", Value: 1}, {Key: "x", Value: 1}}}},
 	} {
-		if got := mongo.RepeatedName(encoded(t, doc)); got != want {
+		if got, repeated := mongo.RepeatedName(encoded(t, doc)); got != want || repeated != (want != "") {
 			t.Errorf("%v: %q, want %q", doc, got, want)
 		}
 	}
