@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/lanyardctl/lanyardctl/internal/exit"
 	"github.com/lanyardctl/lanyardctl/internal/invocation"
+	"github.com/lanyardctl/lanyardctl/internal/lease"
 	"github.com/lanyardctl/lanyardctl/internal/location"
 	"github.com/lanyardctl/lanyardctl/internal/report"
 	"github.com/lanyardctl/lanyardctl/internal/ui"
@@ -20,7 +22,7 @@ the progress of its runs. Lanyard's own keys stay as they are.
 
 Do it once the Redis is Lanyard's for good. The price: the next migration takes what
 lanyardctl wrote there for somebody else's. Where MongoDB holds another value by then
-that is a conflict, and no update. Do not do it while a migration runs.
+that is a conflict, and no update. While a migration runs it is refused.
 
 Environment
   REDIS_DSN, REDIS_URI, REDIS_URL, REDIS_HOST
@@ -89,7 +91,13 @@ func runForget(ctx context.Context, o targetOptions, dryRun bool, s streams, che
 			return err
 		}
 		defer closeTarget()
-		gone, err := target.(location.Layered).Forget(ctx, dryRun) // as every Redis is
+		layered := target.(location.Layered) // as every Redis is
+		if !dryRun {
+			if err := r.refuseBesideRuns(ctx, layered); err != nil {
+				return err
+			}
+		}
+		gone, err := layered.Forget(ctx, dryRun)
 		if err != nil {
 			return location.Explained(err, "run the same command again: what is removed by then is gone", r.explainTarget(err))
 		}
@@ -103,4 +111,19 @@ func runForget(ctx context.Context, o targetOptions, dryRun bool, s streams, che
 		told.Exit = ended.Code
 		return told
 	})
+}
+
+// refuseBesideRuns fails where a migration is at work in the target.
+func (r *targetRun) refuseBesideRuns(ctx context.Context, target location.Layered) error {
+	unfinished, err := target.Unfinished(ctx)
+	if err != nil {
+		return location.Explained(err, "run the same command again", r.explainTarget(err))
+	}
+	for _, c := range unfinished {
+		if lease.Alive(c.Owner, c.Heartbeat, lease.Self(), r.on.now) {
+			return exit.Failure(fmt.Errorf("a migration into this Redis is at work (host %s, process %d)", ui.ShownWord(c.Owner.Host), c.Owner.PID),
+				"let it end, or stop it, then run the same command again")
+		}
+	}
+	return nil
 }

@@ -24,8 +24,9 @@ const exitStatus = `Exit status
   130  interrupted`
 
 const rootLong = `lanyardctl moves what Lanyard keeps in Redis to MongoDB: exactly, and again as
-often as needed until the switch, or all the time (sync). It proves that nothing
-is missing, and recovers monitoring dates that forks of Lanyard have hidden.
+often as needed until the switch, or all the time (sync), and back again. It proves
+that nothing is missing, and recovers monitoring dates that forks of Lanyard have
+hidden.
 
 Exit status
   0    done
@@ -47,6 +48,7 @@ func newRoot(p program) *cobra.Command {
 		Example: `  lanyardctl migrate redis-to-mongo --redis redis://localhost:6379 --mongo embedded:./try
   lanyardctl verify --redis redis://localhost:6379 --mongo embedded:./try
   lanyardctl sync --redis redis://localhost:6379 --mongo mongodb://localhost:27017
+  lanyardctl migrate mongo-to-redis --mongo mongodb://localhost:27017 --layout fork
   lanyardctl sweep --mongo embedded:./try --dry-run
   lanyardctl get 94490510688792576 --explain --mongo embedded:./try
   lanyardctl version

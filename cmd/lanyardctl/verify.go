@@ -25,6 +25,7 @@ either. The question is whether merging the source again would change anything:
 a target that is ahead, such as with a later last-seen time or a field of the
 app's own, is fine. Values that cannot be migrated are rejected here as by
 migrate. A difference names the kind, the user and the field, never a value.
+verify mongo-to-redis compares the way back; redis-to-mongo names this one.
 
 A source that is in use moves while it is read, so what differs is read again
 after a pause (--recheck, --recheck-delay). The report alone goes to standard

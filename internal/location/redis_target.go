@@ -40,6 +40,9 @@ type Layered interface {
 	// In returns the target as it is read and written in the layouts.
 	In(l Layouts) PairTarget
 
+	// Unfinished returns the runs that did not come to their end so far.
+	Unfinished(ctx context.Context) ([]record.Checkpoint, error)
+
 	// Forget removes what lanyardctl keeps of its own beside Lanyard's data. A dry run only counts it.
 	Forget(ctx context.Context, dryRun bool) (redis.Forgotten, error)
 }
@@ -84,6 +87,15 @@ func (t redisTarget) In(l Layouts) PairTarget {
 
 // Checkpoints implements [Mergeable].
 func (t redisTarget) Checkpoints() record.Checkpoints { return t.Store.Checkpoints() }
+
+// Unfinished implements [Layered]. Where it cannot be read, nobody goes on with it.
+func (t redisTarget) Unfinished(ctx context.Context) ([]record.Checkpoint, error) {
+	list, err := t.Store.Checkpoints().All(ctx)
+	if _, damaged := errors.AsType[*redis.DamagedError](err); damaged {
+		return list, nil
+	}
+	return list, err
+}
 
 // Runs implements [Mergeable].
 func (t redisTarget) Runs() record.Runs { return t.Store.Runs() }

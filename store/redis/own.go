@@ -138,18 +138,22 @@ type storedCheckpoint struct {
 
 // Find implements [record.Checkpoints].
 func (c Checkpoints) Find(ctx context.Context, scope string) ([]record.Checkpoint, error) {
+	all, err := c.All(ctx)
+	return slices.DeleteFunc(all, func(r record.Checkpoint) bool { return r.Scope != scope }), err
+}
+
+// All returns the checkpoints of all scopes, in no order.
+func (c Checkpoints) All(ctx context.Context) ([]record.Checkpoint, error) {
 	var found []record.Checkpoint
 	err := c.store.entries(ctx, "look for interrupted runs in redis", layout.Checkpoints, func(id, text string) error {
 		var s storedCheckpoint
 		if err := decodeEntry(layout.Checkpoints, id, text, &s); err != nil {
 			return err
 		}
-		if s.Scope == scope {
-			found = append(found, record.Checkpoint{
-				ID: id, Scope: s.Scope, Owner: s.Owner, Heartbeat: s.Heartbeat, Target: s.Target, RejectsFile: s.RejectsFile,
-				Positions: s.Positions, State: s.State,
-			})
-		}
+		found = append(found, record.Checkpoint{
+			ID: id, Scope: s.Scope, Owner: s.Owner, Heartbeat: s.Heartbeat, Target: s.Target, RejectsFile: s.RejectsFile,
+			Positions: s.Positions, State: s.State,
+		})
 		return nil
 	})
 	return found, err
