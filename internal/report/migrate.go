@@ -182,6 +182,9 @@ func (t *builder) next(m Migration) {
 		if r.Rejects() > r.Reasons[record.ConflictReason] {
 			switch {
 			case m.Direction == invocation.ToRedis:
+				if r.Reasons[record.NotText] > 0 {
+					t.command("Values that are no text go into upstream's layout as JSON text with --as-json:", cmd.Without("restart").With("as-json"))
+				}
 				t.command("Then correct in MongoDB what is worth it and run it again; it only writes what has changed:", cmd.Without("restart"))
 			case m.Still:
 				t.command("Then correct in Redis what is worth it, take a new dump and run it again; it only writes what has changed:",

@@ -75,6 +75,14 @@ func cleanRun() Migration {
 	return m
 }
 
+// wayBack returns the pair in the other direction.
+func wayBack(p Pair) Pair {
+	p.Source, p.Target, p.Direction, p.Layout = p.Target, p.Source, invocation.ToRedis, "both"
+	p.Warnings = []string{"monitoring_since and metrics: upstream keeps none; they stay in MongoDB"}
+	p.Again.Name = map[string]string{invocation.Migrate: invocation.MigrateBack, invocation.Verify: invocation.VerifyBack}[p.Again.Name]
+	return p
+}
+
 func goldenRuns() map[string]Migration {
 	runs := map[string]Migration{"rejects": fullRun(), "clean": cleanRun()}
 
@@ -102,6 +110,12 @@ func goldenRuns() map[string]Migration {
 	cutRetry := retried
 	cutRetry.Exit, cutRetry.Err = exit.Interrupted, record.ErrInterrupted
 	runs["retried-interrupted"] = cutRetry
+
+	back := fullRun()
+	back.Pair = wayBack(back.Pair)
+	back.Report.Reasons = map[record.Reason]int64{record.NotText: 9, record.InvalidUserID: 1, record.ConflictReason: 2}
+	back.Report.Seen = record.KeyCounts{Keys: 1280000, Lanyard: 1280000}
+	runs["back"] = back
 
 	resumed := cleanRun()
 	resumed.Report.Resumed = true

@@ -61,7 +61,7 @@ func (t *builder) decide(m Migration) {
 	if m.Report.Reasons[record.ConflictReason] == 0 {
 		return
 	}
-	decided := m.Again.Without("on-conflict")
+	decided := m.Again.Without("on-conflict", "restart")
 	if m.Direction == invocation.ToMongo {
 		decided = retry(decided, m.Report.RejectsFile).With("reason", string(record.ConflictReason))
 	}

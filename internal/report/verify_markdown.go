@@ -19,7 +19,7 @@ func (v Verification) WriteMarkdown(w io.Writer) error {
 	line("")
 	line("**%s**", mdText(text))
 	line("")
-	line("From %s to %s.", v.mdPlace(v.Source, invocation.ToRedis), v.mdPlace(v.Target, invocation.ToMongo))
+	line("From %s to %s.", v.mdPlace(v.Source, invocation.ToRedis), v.mdPlace(v.Target, invocation.ToMongo)+v.mdLayout())
 	line("")
 	if v.nothing() {
 		line("%s", nothingCompared)
@@ -53,6 +53,14 @@ func (v Verification) mdPlace(uri string, on invocation.Direction) string {
 		return mdCode(uri)
 	}
 	return mdCode(uri) + ", database " + mdCode(v.Database)
+}
+
+// mdLayout returns the layout of the target, where it has one.
+func (v Verification) mdLayout() string {
+	if v.Layout == "" {
+		return ""
+	}
+	return ", layout " + mdCode(v.Layout)
 }
 
 func (v Verification) mdDifferences(b *strings.Builder) {

@@ -91,6 +91,11 @@ func goldenVerifications() map[string]Verification {
 	clean.Report.Seen = record.KeyCounts{Keys: 5, Lanyard: 5}
 	runs["clean"] = clean
 
+	back := foundDifferences()
+	back.Pair = wayBack(back.Pair)
+	back.Report.Kinds[record.KV].Kept = 1
+	runs["back"] = back
+
 	rejects := clean
 	rejects.Exit, rejects.Report.Reasons = exit.Rejects, map[record.Reason]int64{record.NotATimestamp: 2}
 	rejects.Report.Kinds[record.LastSeen] = verify.Counts{Source: 4, Target: 2, Agreeing: 2, Rejected: 2}
