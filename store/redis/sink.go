@@ -70,12 +70,16 @@ func (k *Sink) Begin(ctx context.Context, _ record.ArchiveFunc) error {
 	return err
 }
 
-// Finish implements [record.Sink].
+// Finish implements [record.Sink]. It fails where what was written went away meanwhile, such as by FLUSHALL, or because the
+// server's memory was full; its error wraps [record.ErrSourceMoved] then.
 func (k *Sink) Finish(ctx context.Context, _ record.ArchiveFunc) error {
 	k.witnessing.Lock()
-	defer k.witnessing.Unlock()
 	k.witnessed = 0
-	return ctx.Err()
+	k.witnessing.Unlock()
+	if k.opts.DryRun {
+		return ctx.Err()
+	}
+	return k.store.whole(ctx)
 }
 
 // mergeWhat is what a write is for, in words for people.

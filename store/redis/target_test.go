@@ -3,6 +3,7 @@ package redis_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -233,6 +234,39 @@ func (r rawTarget) drop() {
 	for _, prefix := range []string{"lanyard:", "user_", "api_key:"} {
 		for _, key := range r.keys(prefix) {
 			r.do("DEL", key)
+		}
+	}
+}
+
+// TestATargetThatLosesItsDataIsNoSuccess flushes a target while it is written to, and has another one evict.
+func TestATargetThatLosesItsDataIsNoSuccess(t *testing.T) {
+	t.Parallel()
+	for name, lose := range map[string]func(c *goredis.Client){
+		"FLUSHALL": func(c *goredis.Client) { c.FlushAll(context.Background()) },
+		"eviction": func(c *goredis.Client) {
+			c.ConfigSet(context.Background(), "maxmemory-policy", "allkeys-random")
+			c.ConfigSet(context.Background(), "maxmemory", "1")
+			c.Do(context.Background(), "SET", "more", "x") // it makes room for that
+			c.ConfigSet(context.Background(), "maxmemory", "0")
+		},
+	} {
+		c := client(t, redisserver.Start(t).URI)
+		fill(t, c, cmd("SET", "another application's", "x"))
+		s := open(t, redis.Options{URI: uriOf(c), Points: true})
+		sink := s.Sink(redis.SinkOptions{Apps: record.Apps(0).With(record.Fork)})
+		nothing := func([]record.Superseded) error { return nil }
+		seen := record.Record{Kind: record.LastSeen, User: 94490510688792576, Time: 1700000000000}
+		if _, err := sink.Write(t.Context(), []record.Record{seen}, nothing); err != nil {
+			t.Fatal(err)
+		}
+		if err := sink.Finish(t.Context(), nothing); err != nil {
+			t.Errorf("%s: before: %v", name, err)
+		}
+		lose(c)
+		if err := sink.Finish(t.Context(), nothing); !errors.Is(err, record.ErrSourceMoved) {
+			t.Errorf("%s: %v", name, err)
+		} else {
+			t.Log(err)
 		}
 	}
 }
