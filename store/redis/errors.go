@@ -51,7 +51,8 @@ var (
 var (
 	ErrResharded = errors.New("slots of the Cluster move without end")
 	ErrReplaced  = errors.New("the server's data went away or were replaced during the run")
-	ErrShrank    = errors.New("the server lost keys during the run") // [Options.AllowShrinking] allows it
+	ErrRestarted = errors.New("the server was restarted during the run, or another took its place") // while it was written to
+	ErrShrank    = errors.New("the server lost keys during the run")                                // [Options.AllowShrinking] allows it
 )
 
 // Error is a failure of [Open]. Its text holds no secret.

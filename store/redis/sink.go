@@ -39,6 +39,7 @@ type Sink struct {
 	// strays are API keys that authenticate a user who has another current one, or none: a look at all keys alone finds them.
 	strays map[record.UserID][]string
 
+	begun    []*node      // the servers before the first write
 	skipping atomic.Int64 // how often keys are not tried to be made at once
 
 	witnessing sync.Mutex
@@ -62,6 +63,7 @@ func (k *Sink) Limits() record.Limits { return k.layouts.Limits(k.opts.AsJSON) }
 // Begin implements [record.Sink]. Where API keys are going to be written it looks at all keys, for those that authenticate
 // somebody beside the current one.
 func (k *Sink) Begin(ctx context.Context, _ record.ArchiveFunc) error {
+	k.begun = k.store.current()
 	if !(k.opts.Kinds & k.layouts.Kinds()).Has(record.APIKeys) {
 		return ctx.Err()
 	}
@@ -71,7 +73,8 @@ func (k *Sink) Begin(ctx context.Context, _ record.ArchiveFunc) error {
 }
 
 // Finish implements [record.Sink]. It fails where what was written went away meanwhile, such as by FLUSHALL, or because the
-// server's memory was full; its error wraps [record.ErrSourceMoved] then.
+// server's memory was full, and where some of it may have, since a server was restarted or another took over; its error wraps
+// [record.ErrSourceMoved] then.
 func (k *Sink) Finish(ctx context.Context, _ record.ArchiveFunc) error {
 	k.witnessing.Lock()
 	k.witnessed = 0
@@ -79,7 +82,16 @@ func (k *Sink) Finish(ctx context.Context, _ record.ArchiveFunc) error {
 	if k.opts.DryRun {
 		return ctx.Err()
 	}
-	return k.store.whole(ctx)
+	if err := k.store.whole(ctx); err != nil {
+		return err
+	}
+	now := k.store.current()
+	for _, was := range k.begun {
+		if !slices.ContainsFunc(now, func(n *node) bool { return n.first.runID == was.first.runID }) {
+			return &callError{what: "check redis " + was.addr, cause: &movedError{ErrRestarted, "what it had taken last may be lost"}}
+		}
+	}
+	return nil
 }
 
 // mergeWhat is what a write is for, in words for people.

@@ -270,3 +270,28 @@ func TestATargetThatLosesItsDataIsNoSuccess(t *testing.T) {
 		}
 	}
 }
+
+// TestATargetThatIsRestartedMayHaveLostWhatItTookLast restarts a target that keeps everything on disk.
+func TestATargetThatIsRestartedMayHaveLostWhatItTookLast(t *testing.T) {
+	t.Parallel()
+	srv := redisserver.Start(t, "--appendonly", "yes", "--appendfsync", "always")
+	s := open(t, redis.Options{URI: srv.URI, Points: true})
+	sink := s.Sink(redis.SinkOptions{Apps: record.Apps(0).With(record.Fork)})
+	nothing := func([]record.Superseded) error { return nil }
+	if err := sink.Begin(t.Context(), nothing); err != nil {
+		t.Fatal(err)
+	}
+	seen := record.Record{Kind: record.LastSeen, User: 94490510688792576, Time: 1700000000000}
+	for i, want := range []record.Status{record.Inserted, record.Unchanged} {
+		outcomes, err := sink.Write(t.Context(), []record.Record{seen}, nothing)
+		if err != nil || outcomes[0].Status != want {
+			t.Fatalf("%+v, %v", outcomes, err)
+		}
+		if i == 0 {
+			srv.Restart()
+		}
+	}
+	if err := sink.Finish(t.Context(), nothing); !errors.Is(err, redis.ErrRestarted) || !errors.Is(err, record.ErrSourceMoved) {
+		t.Error(err)
+	}
+}
