@@ -2,6 +2,7 @@ package report
 
 import (
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/lanyardctl/lanyardctl/internal/exit"
@@ -26,7 +27,8 @@ func (f Forgetting) Text(l ui.Style) string {
 		{N: f.Leases, Name: "leases", Text: "of runs that kept others out"},
 		{N: f.Runs, Name: "runs", Text: "that were told of afterwards"},
 	}
-	nothing := f.Digests+f.Checkpoints+f.Leases+f.Runs == 0
+	list = slices.DeleteFunc(list, func(i ui.Item) bool { return i.N == 0 })
+	nothing := len(list) == 0
 	title, removed, from := "Removed what lanyardctl kept of its own. Lanyard's data are as they were.", "Removed:", "counts as somebody else's from now on"
 	switch {
 	case nothing:
