@@ -134,10 +134,7 @@ func hasJSON(v Value) bool {
 
 // JSON returns v as JSON text, for people and for files that keep a value of the target. An Opaque becomes
 // {"$type": number, "$base64": text}; a number that JSON cannot hold becomes a string.
-func JSON(v Value) []byte { return AppendJSON(nil, v) }
-
-// AppendJSON appends [JSON] of v to b.
-func AppendJSON(b []byte, v Value) []byte { return appendJSON(b, v, false) }
+func JSON(v Value) []byte { return appendJSON(nil, v, false) }
 
 // ExactJSON returns v as the JSON text that gives the same value again: a float64 that is a whole number keeps its point. It
 // reports false where v has no counterpart in JSON.
@@ -145,8 +142,11 @@ func ExactJSON(v Value) ([]byte, bool) {
 	if !hasJSON(v) {
 		return nil, false
 	}
-	return appendJSON(nil, v, true), true
+	return AppendExactJSON(nil, v), true
 }
+
+// AppendExactJSON appends [ExactJSON] of v, which has a counterpart in JSON, to b.
+func AppendExactJSON(b []byte, v Value) []byte { return appendJSON(b, v, true) }
 
 func appendJSON(b []byte, v Value, exact bool) []byte {
 	switch v := v.(type) {

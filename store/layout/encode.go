@@ -35,7 +35,7 @@ func (l Layout) AppendValue(b []byte, v record.Value) ([]byte, error) {
 	if _, detail := record.RefusedByJSON(v); detail != "" {
 		return b, errors.New(detail)
 	}
-	return record.AppendJSON(b, v), nil
+	return record.AppendExactJSON(b, v), nil
 }
 
 // appendCounter appends a number as Elixir's to_string writes it: "12", "12.0", "1.0e16".

@@ -55,7 +55,7 @@ func TestValuesAreWrittenAsTheAppsWriteThem(t *testing.T) {
 		v    record.Value
 		want string
 	}{
-		{ForkKV, "7", `"7"`}, {ForkKV, int64(7), "7"}, {ForkKV, "<a&b>", `"<a&b>"`}, {ForkKV, record.Object{"b": record.Array{nil}, "a": 1.5}, `{"a":1.5,"b":[null]}`},
+		{ForkKV, "7", `"7"`}, {ForkKV, int64(7), "7"}, {ForkKV, 7.0, "7.0"}, {ForkKV, "<a&b>", `"<a&b>"`}, {ForkKV, record.Object{"b": record.Array{nil}, "a": 1.5}, `{"a":1.5,"b":[null]}`},
 		{UpstreamKV, "7", "7"}, {UpstreamKV, `"7"`, `"7"`}, {UpstreamKV, "", ""},
 		{Counters, int64(12), "12"}, {Counters, 12.0, "12.0"}, {Counters, 1.5, "1.5"}, {Counters, 1e21, "1.0e21"}, {Counters, 1.25e-7, "1.25e-7"}, {Counters, 0.0, "0.0"},
 	} {

@@ -171,7 +171,7 @@ func commonFields(all []record.Held, texts record.TextRule, exact bool) map[stri
 	for name, v := range fork {
 		text, holds := texts.Text(v)
 		switch theirs, exists := upstream[name]; {
-		case !holds, exists && record.Equal(theirs, text):
+		case !holds, exists && (record.Equal(theirs, text) || isJSONOf(theirs, v)):
 			fields[name] = v
 		case exists || exact:
 			fields[name] = disagreement
@@ -183,6 +183,16 @@ func commonFields(all []record.Held, texts record.TextRule, exact bool) map[stri
 		}
 	}
 	return fields
+}
+
+// isJSONOf reports whether a text of upstream's is another spelling of the JSON text of v, which is none: 1000 of 1000.0.
+func isJSONOf(theirs, v record.Value) bool {
+	text, ok := theirs.(string)
+	if _, isText := v.(string); !ok || isText {
+		return false
+	}
+	said, _, reason, _ := ForkValue(text)
+	return reason == "" && record.Equal(said, v)
 }
 
 // commonTimes returns the worse of two times, and none where one is missing.

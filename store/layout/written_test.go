@@ -191,6 +191,27 @@ func TestWhatALayoutCannotHoldIsRejectedWithAReason(t *testing.T) {
 	}
 }
 
+func TestTwoLayoutsAgreeByWhatTheyMean(t *testing.T) {
+	const user = record.UserID(94490510688792576)
+	for _, tc := range []struct {
+		fork, upstream string
+		agree          bool
+	}{
+		{"1000", "1000", true}, {"1000", "1000.0", true}, {"1e3", "1000", true}, {`{"a":[1,2.0]}`, `{"a":[1.0,2]}`, true},
+		{"1000", `"1000"`, false}, {"1000", "1001", false}, {"1000", "text", false}, {`"1000"`, "1000", true}, {`"1000"`, "1000.0", false},
+	} {
+		founds := []layout.Found{
+			{Key: layout.ForkKV.Key(user.String()), Layout: layout.ForkKV, State: layout.Present, Hash: map[string]string{"a": tc.fork}},
+			{Key: layout.UpstreamKV.Key(user.String()), Layout: layout.UpstreamKV, State: layout.Present, Hash: map[string]string{"a": tc.upstream}},
+		}
+		d, ok := layout.Document(record.KV, user, founds, layout.LayoutsOf(record.AllApps), layout.DocumentOptions{AsJSON: true})
+		said, _, _, _ := layout.ForkValue(tc.fork)
+		if got := record.Equal(d.Held.Fields["a"], said); !ok || got != tc.agree {
+			t.Errorf("%s and %s agree: %v, want %v", tc.fork, tc.upstream, got, tc.agree)
+		}
+	}
+}
+
 func TestALayoutHoldsSomeKindsAlone(t *testing.T) {
 	for app, want := range map[record.App]string{record.Fork: "kv,last_seen,monitoring_since,metrics", record.Upstream: "api_keys,kv,last_seen"} {
 		if got := layout.KindsOf(record.Apps(0).With(app)).String(); got != want {
