@@ -24,16 +24,16 @@ import (
 	"github.com/lanyardctl/lanyardctl/store/storetest/redisserver"
 )
 
-// documentedRights returns the lines of docs/migrate.md by what stands before them: "For `sweep --redis`".
-func documentedRights(t *testing.T) map[string]string {
+// documentedRights returns the lines of a guide by what stands before them: "For `sweep --redis`".
+func documentedRights(t *testing.T, guide string) map[string]string {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "migrate.md"))
+	text, err := os.ReadFile(filepath.Join("..", "..", "docs", guide))
 	if err != nil {
 		t.Fatal(err)
 	}
 	_, section, found := strings.Cut(string(text), "\n## A Redis user with the least rights\n")
 	if !found {
-		t.Fatal("docs/migrate.md has no section on the least rights")
+		t.Fatalf("docs/%s has no section on the least rights", guide)
 	}
 	section, _, _ = strings.Cut(section, "\n## ")
 	rights := make(map[string]string)
@@ -55,15 +55,23 @@ const (
 	forKeys     = "The keys can be narrowed to Lanyard's, and a note of `metrics flush`; `SCAN` shows the names of all keys all the same:"
 	optional    = "Without these everything works, too; `ACL LOG` then shows once that each was asked for:"
 
+	forBack    = "For `migrate mongo-to-redis`, `verify mongo-to-redis` and `forget`:"
+	forOwnKeys = "Where the keys are narrowed to Lanyard's, lanyardctl's own in addition:"
+
 	rightsPassword = "Zq7Kx9Jw4Vb8"
 )
 
-// Line returns a documented line with a password.
+// Line returns a line of docs/migrate.md with a password.
 func Line(t *testing.T, what string) string {
 	t.Helper()
-	text, ok := documentedRights(t)[what]
+	return lineOf(t, "migrate.md", what)
+}
+
+func lineOf(t *testing.T, guide, what string) string {
+	t.Helper()
+	text, ok := documentedRights(t, guide)[what]
 	if !ok || !strings.HasPrefix(text, "ACL SETUSER lanyardctl ") || strings.Contains(text, "\n") {
-		t.Fatalf("docs/migrate.md has no such line: %s %q", what, text)
+		t.Fatalf("docs/%s has no such line: %s %q", guide, what, text)
 	}
 	return strings.Replace(text, "PASSWORD", rightsPassword, 1)
 }
@@ -288,6 +296,48 @@ func TestTheLeastRightsAreEnough(t *testing.T) {
 							t.Errorf("%s was refused %s %d times", command, name, n)
 						}
 					}
+				}
+			}
+		})
+	}
+}
+
+// TestTheLeastRightsOfTheWayBackAreEnough writes to a Redis under exactly the line that docs/back.md gives: to an empty one, to
+// one that somebody wrote to, and once more.
+func TestTheLeastRightsOfTheWayBackAreEnough(t *testing.T) {
+	t.Parallel()
+	server := mongoserver.Start(t)
+	for name, deploy := range deployments {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			place, target := deploy(t), server.Database(t)
+			if r := runOn(t, place.everybody, target, "migrate", "redis-to-mongo"); r.exit != exit.Rejects {
+				t.Fatalf("exit %d\n%s", r.exit, r.stderr)
+			}
+			restrict(place.servers, append([]string{lineOf(t, "back.md", forBack)}, place.extra...)...)
+			if slices.ContainsFunc(place.extra, func(line string) bool { return strings.Contains(line, " resetkeys ") }) {
+				set(place.servers, lineOf(t, "back.md", forOwnKeys))
+			}
+			back := []string{"migrate", "mongo-to-redis", "--layout", "both"}
+			inTurn := [][]string{
+				append(back, "--dry-run"), append(back, "--on-conflict", "source"), append(back, "--restart"),
+				{"verify", "mongo-to-redis", "--layout", "both", "--recheck", "0"}, {"forget"},
+			}
+			for _, emptied := range []bool{false, true} {
+				if emptied {
+					for _, s := range place.servers {
+						s.Do("FLUSHALL")
+					}
+				}
+				for _, args := range inTurn {
+					if r := runOn(t, place.user, target, args...); r.exit == exit.Failed {
+						t.Errorf("%v: %s", args, r.stderr)
+					}
+				}
+			}
+			for name, n := range refusals(t, place.servers) {
+				if name != "memory|usage" && name != "config|get" {
+					t.Errorf("%s was refused %d times", name, n)
 				}
 			}
 		})
