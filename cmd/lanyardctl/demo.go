@@ -26,8 +26,9 @@ const demoLong = `Show in a minute what lanyardctl does, without any server: a d
 and a verification of a bundled Redis dump, into an embedded database in a
 temporary folder. In between a sweep recovers monitoring dates that forks of
 Lanyard would have hidden. Then two documents are changed without the tool,
-and verify finds them. Each command is shown before it is run, and what follows is
-its real output.
+and verify finds them. Where a redis-server is installed, an empty one in that
+folder is then filled from the database: the way back. Each command is shown before
+it is run, and what follows is its real output.
 
 The folder is removed at the end; --keep keeps it. Nothing outside it is touched.
 
@@ -149,6 +150,11 @@ func (d *showing) run(ctx context.Context) error {
 
 		d.tell("Take the sweep back.", "Every change of a sweep was journalled before it was made. \"sweep show\" lists them, and:"),
 		func() error { return d.takeBack(ctx) },
+		func() error { d.line(""); return nil },
+
+		d.tell("The way back.", "Nobody switches a production database without one. An empty Redis is filled from the database again, "+
+			"in the layouts of both upstream's Lanyard and the fork. Upstream holds texts alone, so --as-json writes a number as text."),
+		func() error { return d.wayBack(ctx) },
 		d.End,
 	}
 	d.line("%s", d.Paint(ui.Bold, "lanyardctl demo"))
@@ -214,6 +220,7 @@ func (d *showing) End() error {
 		"lanyardctl migrate redis-to-mongo --redis redis://localhost:6379 --mongo mongodb://localhost:27017",
 		"lanyardctl sweep --mongo mongodb://localhost:27017 --dry-run",
 		"lanyardctl verify --redis redis://localhost:6379 --mongo mongodb://localhost:27017",
+		"lanyardctl migrate mongo-to-redis --mongo mongodb://localhost:27017 --redis redis://localhost:6380 --layout upstream --dry-run",
 	} {
 		d.line("  %s", d.Paint(ui.Bold, command))
 	}
@@ -279,4 +286,30 @@ func (d *showing) takeBack(ctx context.Context) error {
 		return fmt.Errorf("the demo expected one sweep in the journal, and found %d (exit status %d)", len(found.Sweeps), code)
 	}
 	return d.do(ctx, command{invocation.SweepUndo + " " + found.Sweeps[0].ID + " --mongo " + demoMongo + " --quiet", exit.Done})()
+}
+
+// wayBack fills an empty Redis of the demo's own. Without a redis-server it says what would be run.
+func (d *showing) wayBack(ctx context.Context) error {
+	server, err := demo.StartRedis(ctx, d.folder)
+	switch {
+	case errors.Is(err, demo.ErrNoRedis):
+		d.wrap("There is no redis-server on this machine, so this step is not run. Once one is installed, run the demo again, which starts it.")
+		return nil
+	case ctx.Err() != nil:
+		return exit.Interruption("")
+	case err != nil:
+		return exit.Failure(err, "TMPDIR names another folder, with a shorter path; without a redis-server in PATH the demo leaves this step out")
+	}
+	defer server.Stop()
+	places := " mongo-to-redis --mongo " + demoMongo + " --redis " + server.URI() + " --layout both --as-json --quiet"
+	for _, step := range []func() error{
+		d.do(ctx, command{"migrate" + places + " --rejects back.ndjson", exit.Rejects}),
+		d.remark("Exit status 3: one of the documents from above has a number as its user id, so that no Lanyard sees it. Nothing else is missing:"),
+		d.do(ctx, command{"verify" + places, exit.Rejects}),
+	} {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	return nil
 }

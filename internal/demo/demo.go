@@ -1,5 +1,5 @@
 // Package demo changes the database of lanyardctl's demo as somebody else would: as a MongoDB client. Each change is
-// shown as it is typed into a client's shell.
+// shown as it is typed into a client's shell. It also starts the Redis of the demo's way back.
 package demo
 
 import (
