@@ -28,6 +28,9 @@ type bench struct {
 	filled   yardstick.Size // what it holds
 	servers  []*server
 
+	back    *goredis.Client // an empty Redis, which migrations the other way fill
+	backURI string
+
 	progress io.Writer
 	started  time.Time
 }
@@ -60,12 +63,18 @@ func (b *bench) prepare(ctx context.Context) (err error) {
 	if b.binary, err = filepath.Abs(b.binary); err != nil {
 		return err
 	}
-	return b.startRedis(ctx)
+	if b.redis, b.redisURI, err = b.startRedis(ctx); err != nil {
+		return err
+	}
+	b.back, b.backURI, err = b.startRedis(ctx)
+	return err
 }
 
 func (b *bench) close() {
-	if b.redis != nil {
-		_ = b.redis.Close()
+	for _, client := range []*goredis.Client{b.redis, b.back} {
+		if client != nil {
+			_ = client.Close()
+		}
 	}
 	for _, s := range b.servers {
 		s.stop()

@@ -249,7 +249,7 @@ func TestTheBenchMeasuresEverything(t *testing.T) {
 			t.Errorf("%+v", at)
 		}
 	}
-	for _, want := range []string{rowFork, rowSource, rowRDB, rowMigrate, rowCPU, rowRerun, rowVerify, rowSweep, rowPeak} {
+	for _, want := range []string{rowFork, rowSource, rowRDB, rowMigrate, rowCPU, rowRerun, rowVerify, rowSweep, rowBackUpstream, rowBackFork, rowBackServer, rowPeak} {
 		if !slices.Contains(names, want) || !strings.Contains(stdout.String(), want) {
 			t.Errorf("no row %q:\n%s", want, &stdout)
 		}

@@ -23,8 +23,9 @@ const mongoVariable = "MONGODB_URI"
 // cost is what one run of a program took.
 type cost struct {
 	Seconds float64 `json:"seconds"`
-	CPU     float64 `json:"cpu_seconds"` // user and system time of the process
-	Peak    int64   `json:"peak_bytes"`  // resident
+	CPU     float64 `json:"cpu_seconds"`                 // user and system time of the process
+	Peak    int64   `json:"peak_bytes"`                  // resident
+	Server  float64 `json:"server_cpu_seconds,omitzero"` // of the Redis that is written to, where that counts
 }
 
 // command returns one that sees none of Lanyard's variables but the MongoDB's.
@@ -79,7 +80,7 @@ func (b *bench) task(ctx context.Context, mongo string, t yardstick.Task) (cost,
 	if err := json.Unmarshal(stdout, &result); err != nil {
 		return cost{}, result, fmt.Errorf("%s: %w", t.Name, err)
 	}
-	return cost{Seconds: result.Seconds, CPU: result.CPU, Peak: yardstick.Peak(cmd.ProcessState)}, result, nil
+	return cost{Seconds: result.Seconds, CPU: result.CPU, Server: result.Server, Peak: yardstick.Peak(cmd.ProcessState)}, result, nil
 }
 
 // server is a process that runs until it is stopped.

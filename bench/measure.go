@@ -10,8 +10,15 @@ import (
 // migrateReport is what the bench wants to know of a report: that the work was done.
 type migrateReport struct {
 	Kinds map[string]struct {
-		Inserted, Unchanged int
+		Read, Inserted, Unchanged int
 	} `json:"kinds"`
+}
+
+func (r migrateReport) totals() (inserted, unchanged, read int) {
+	for _, kind := range r.Kinds {
+		inserted, unchanged, read = inserted+kind.Inserted, unchanged+kind.Unchanged, read+kind.Read
+	}
+	return inserted, unchanged, read
 }
 
 // migrate returns a runner of a migration, which has to have so many records inserted and unchanged.
@@ -23,11 +30,7 @@ func (b *bench) migrate(t *target, database, source string, inserted, unchanged 
 		if err != nil {
 			return c, err
 		}
-		var in, same int
-		for _, kind := range report.Kinds {
-			in, same = in+kind.Inserted, same+kind.Unchanged
-		}
-		if in != inserted || same != unchanged {
+		if in, same, _ := report.totals(); in != inserted || same != unchanged {
 			return c, fmt.Errorf("lanyardctl migrate: %d records inserted and %d unchanged, and not %d and %d", in, same, inserted, unchanged)
 		}
 		return c, nil
@@ -77,12 +80,45 @@ func (b *bench) sweep(t *target) runner {
 	}
 }
 
+// wayBack returns a runner of a migration to the other Redis, in a layout. That Redis is emptied before.
+func (b *bench) wayBack(t *target, layout string) runner {
+	return func(ctx context.Context) (cost, error) {
+		if err := b.back.FlushAll(ctx).Err(); err != nil {
+			return cost{}, fmt.Errorf("empty redis: %w", err)
+		}
+		before, err := yardstick.ServerCPU(ctx, b.back)
+		if err != nil {
+			return cost{}, err
+		}
+		var report migrateReport
+		c, err := b.lanyardctl(ctx, t.uri, &report, "migrate", "mongo-to-redis", "--redis", b.backURI, "--database", dbOurs, "--layout", layout)
+		if err != nil {
+			return c, err
+		}
+		if in, same, read := report.totals(); in != read || same != 0 || in == 0 {
+			return c, fmt.Errorf("lanyardctl migrate mongo-to-redis: %d records inserted of %d, and %d unchanged", in, read, same)
+		}
+		after, err := yardstick.ServerCPU(ctx, b.back)
+		c.Server = after - before
+		return c, err
+	}
+}
+
+// refill returns a runner of the plain load of the keys that the last way back has written.
+func (b *bench) refill(t *target) runner {
+	return b.plainAt(t, b.backURI, yardstick.Task{Name: yardstick.TaskRefill}, anyCount)
+}
+
 // anyCount is the count of a task that may have to do with any number of keys and documents.
 const anyCount = -1
 
 // plain returns a runner of a task, which has to have to do with so many keys and documents.
 func (b *bench) plain(t *target, task yardstick.Task, count int) runner {
-	task.Redis = b.redisURI
+	return b.plainAt(t, b.redisURI, task, count)
+}
+
+func (b *bench) plainAt(t *target, redis string, task yardstick.Task, count int) runner {
+	task.Redis = redis
 	return func(ctx context.Context) (cost, error) {
 		c, result, err := b.task(ctx, t.uri, task)
 		if err == nil && count != anyCount && result.Count != count {
@@ -174,6 +210,15 @@ func (b *bench) measureSize(ctx context.Context, t *target, users int, r *result
 		return err
 	}
 	r.add(t, size, rowSweep, ratios(costs[0], costs[1], seconds), costs[0], costs[1])
+
+	b.say("%d users: the way back", users)
+	for _, way := range []struct{ layout, row string }{{"upstream", rowBackUpstream}, {"fork", rowBackFork}} {
+		if costs, err = inTurns(ctx, turns, b.wayBack(t, way.layout), b.refill(t)); err != nil {
+			return err
+		}
+		r.add(t, size, way.row, ratios(costs[0], costs[1], seconds), costs[0], costs[1])
+		r.add(t, size, rowBackServer, ratios(costs[0], costs[1], serverCPU), nil, nil)
+	}
 	return b.drop(ctx, t, databases...)
 }
 

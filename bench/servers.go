@@ -21,33 +21,32 @@ import (
 const patience = 30 * time.Second
 
 // startRedis starts an empty redis-server on a free port, which keeps nothing on disk but what SAVE writes to dump.rdb.
-func (b *bench) startRedis(ctx context.Context) error {
+func (b *bench) startRedis(ctx context.Context) (*goredis.Client, string, error) {
 	path, err := exec.LookPath("redis-server")
 	if err != nil {
-		return fmt.Errorf("%w; `make bench` installs it, or: apt-get install -y redis-server", err)
+		return nil, "", fmt.Errorf("%w; `make bench` installs it, or: apt-get install -y redis-server", err)
 	}
 	// Between the choice of a port and its use, another process may take it.
 	for attempt := 1; ; attempt++ {
 		port, err := freePort()
 		if err != nil {
-			return err
+			return nil, "", err
 		}
 		cmd := exec.Command(path, "--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--dir", b.dir, "--save", "", "--appendonly", "no")
 		s, stdout, err := start(cmd)
 		if err != nil {
-			return err
+			return nil, "", err
 		}
 		go func() { _, _ = io.Copy(s.log, stdout) }()
 		client := goredis.NewClient(&goredis.Options{Addr: net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), ReadTimeout: yardstick.Patience})
 		if err = untilReady(ctx, client, s); err == nil {
-			b.redis, b.redisURI = client, "redis://"+client.Options().Addr
 			b.servers = append(b.servers, s)
-			return nil
+			return client, "redis://" + client.Options().Addr, nil
 		}
 		_ = client.Close()
 		s.stop()
 		if attempt == 5 || ctx.Err() != nil {
-			return fmt.Errorf("start redis-server: %w\n%s", err, s.log)
+			return nil, "", fmt.Errorf("start redis-server: %w\n%s", err, s.log)
 		}
 	}
 }

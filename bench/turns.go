@@ -39,12 +39,14 @@ func medianCost(costs []cost) cost {
 	return cost{
 		Seconds: medianOf(each(costs, seconds)),
 		CPU:     medianOf(each(costs, cpu)),
+		Server:  medianOf(each(costs, serverCPU)),
 		Peak:    int64(medianOf(each(costs, func(c cost) float64 { return float64(c.Peak) }))),
 	}
 }
 
-func seconds(c cost) float64 { return c.Seconds }
-func cpu(c cost) float64     { return c.CPU }
+func seconds(c cost) float64   { return c.Seconds }
+func cpu(c cost) float64       { return c.CPU }
+func serverCPU(c cost) float64 { return c.Server }
 
 func each(costs []cost, figure func(cost) float64) []float64 {
 	var values []float64

@@ -26,7 +26,8 @@ type Task struct {
 // Result is what a task took, without the start of its process and without what had to be prepared.
 type Result struct {
 	Seconds float64 `json:"seconds"`
-	CPU     float64 `json:"cpu"` // user and system time of the process, in seconds
+	CPU     float64 `json:"cpu"`                 // user and system time of the process, in seconds
+	Server  float64 `json:"server_cpu,omitzero"` // the same of the Redis, of some tasks
 	Count   int     `json:"count"`
 	Size    Size    `json:"size,omitzero"` // of what was filled
 }
@@ -38,6 +39,7 @@ const (
 	TaskLoad     = "load"      // Database with the documents of From
 	TaskReadBoth = "read-both" // Redis, then Database
 	TaskOutlines = "outlines"  // what a sweep needs of Database
+	TaskRefill   = "refill"    // Redis, which is emptied before, with the keys of Lanyard's that it holds
 	TaskParse    = "parse"     // File, an RDB file
 	TaskFork     = "fork"      // Redis to Database, the fork's way
 )
@@ -89,6 +91,22 @@ func (t Task) Run(ctx context.Context) (Result, error) {
 			return Result{}, err
 		}
 		return measured(func() (int, error) { return load(ctx, db, ready) })
+	case TaskRefill:
+		ready, err := collect(ctx, cache)
+		if err != nil {
+			return Result{}, err
+		}
+		before, err := ServerCPU(ctx, cache)
+		if err != nil {
+			return Result{}, err
+		}
+		result, err := measured(func() (int, error) { return refill(ctx, cache, ready) })
+		if err != nil {
+			return Result{}, err
+		}
+		after, err := ServerCPU(ctx, cache)
+		result.Server = after - before
+		return result, err
 	case TaskParse:
 		return measured(func() (int, error) { return parse(t.File) })
 	case TaskFork:
