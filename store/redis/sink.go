@@ -42,6 +42,9 @@ type Sink struct {
 	begun    []*node      // the servers before the first write
 	skipping atomic.Int64 // how often keys are not tried to be made at once
 
+	// populated tells that some of the last keys were there already: a look at many of them spares transactions then.
+	populated atomic.Bool
+
 	witnessing sync.Mutex
 	witnessed  record.Kinds // of which was looked for a remembered key
 }
@@ -269,9 +272,11 @@ func (k *Sink) onOneServer(ctx context.Context, what string, tasks []task, keep 
 	if made, err := k.make(ctx, what, tasks); made || err != nil {
 		return err
 	}
-	tasks, err := k.settleUnchanged(ctx, tasks)
-	if err != nil {
-		return err
+	if k.populated.Load() || k.opts.DryRun {
+		var err error
+		if tasks, err = k.settleUnchanged(ctx, tasks); err != nil {
+			return err
+		}
 	}
 	for some := range slices.Chunk(tasks, togetherAtMost) {
 		if err := k.together(ctx, what, some, keep); err != nil {
@@ -296,7 +301,7 @@ func (k *Sink) make(ctx context.Context, what string, tasks []task) (made bool, 
 	var absent []string
 	for _, one := range tasks {
 		for _, key := range one.keys(nil) {
-			if l, _ := layout.Classify(key); l.IsOlder() || out.marked > 0 {
+			if l, _ := layout.Classify(key); l.IsOlder() || l.Marked() {
 				absent = append(absent, key)
 			}
 		}
@@ -317,6 +322,7 @@ func (k *Sink) make(ctx context.Context, what string, tasks []task) (made bool, 
 	})
 	if err == nil && !made {
 		k.skipping.Store(skippedAttempts)
+		k.populated.Store(true)
 	}
 	return made, err
 }
@@ -342,7 +348,10 @@ func (k *Sink) settleUnchanged(ctx context.Context, tasks []task) (left []task, 
 			}
 		}
 		return nil, nil
-	case err == errTooMany, err == nil && existing == 0 && !k.opts.DryRun:
+	case err == errTooMany:
+		return tasks, nil
+	case err == nil && existing == 0 && !k.opts.DryRun:
+		k.populated.Store(false)
 		return tasks, nil
 	case err != nil:
 		return nil, err
@@ -387,6 +396,7 @@ func (k *Sink) attempt(ctx context.Context, t *transaction, tasks []task, keep r
 	if err != nil {
 		return err
 	}
+	k.populated.CompareAndSwap(false, existing > 0)
 	out := newCommands(k.store)
 	defer out.free()
 	if existing == 0 && k.allFresh(tasks, out) {
