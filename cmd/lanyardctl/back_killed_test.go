@@ -137,6 +137,15 @@ func (h *hooked) reset(before func(int, redisproxy.Command) func(), after func(i
 	h.queuing, h.writes, h.before, h.after = 0, 0, before, after
 }
 
+// of returns the server that has the key.
+func (h *hooked) of(key string) *goredis.Client {
+	if len(h.direct) == 1 {
+		return h.direct[0]
+	}
+	slot := int(h.direct[0].ClusterKeySlot(context.Background(), key).Val())
+	return h.direct[min(slot/(16384/3), 2)]
+}
+
 // put makes the Redis hold what is given, and nothing else.
 func (h *hooked) put(t testing.TB, all plainRedis) {
 	t.Helper()
@@ -146,20 +155,13 @@ func (h *hooked) put(t testing.TB, all plainRedis) {
 			t.Fatal(err)
 		}
 	}
-	of := func(key string) *goredis.Client {
-		if len(h.direct) == 1 {
-			return h.direct[0]
-		}
-		slot := int(h.direct[0].ClusterKeySlot(ctx, key).Val())
-		return h.direct[min(slot/(16384/3), 2)]
-	}
 	for key, text := range all.texts {
-		if err := of(key).Set(ctx, key, text, 0).Err(); err != nil {
+		if err := h.of(key).Set(ctx, key, text, 0).Err(); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for key, fields := range all.hashes {
-		if err := of(key).HSet(ctx, key, fields).Err(); err != nil {
+		if err := h.of(key).HSet(ctx, key, fields).Err(); err != nil {
 			t.Fatal(err)
 		}
 	}
