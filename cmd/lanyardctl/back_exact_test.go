@@ -276,17 +276,6 @@ func (c layoutCase) String() string { return strings.Join(c.flags(), " ") }
 
 var layoutCases = []layoutCase{{"fork", false}, {"upstream", false}, {"upstream", true}, {"both", false}, {"both", true}}
 
-// keeps reports whether a Redis of the layout has a place for it.
-func (c layoutCase) keeps(what string) bool {
-	switch kind, _, _ := strings.Cut(what, " "); kind {
-	case "api_keys":
-		return c.layout != "fork"
-	case "monitoring_since", "metrics":
-		return c.layout != "upstream"
-	}
-	return true
-}
-
 // holds returns the keys that a Redis of the layout has to hold of what is told, each with its value in one spelling.
 func (c layoutCase) holds(all told, isText func(string) bool) told {
 	want := make(told)

@@ -363,7 +363,7 @@ const killsVariable = "LANYARDCTL_TEST_KILLS" // how often a process is killed
 func TestTheWayBackCanBeKilled(t *testing.T) {
 	t.Parallel()
 	eachServer(t, func(t *testing.T, cluster bool) {
-		h, kills := newHistory(t, cluster, 100), 3
+		h, kills := newHistory(t, cluster, map[bool]int{false: 100, true: 30}[cluster]), 2
 		if text := os.Getenv(killsVariable); text != "" {
 			var err error
 			if kills, err = strconv.Atoi(text); err != nil {

@@ -48,7 +48,7 @@ func TestWhatALanyardWritesMeanwhileStays(t *testing.T) {
 	eachServer(t, func(t *testing.T, cluster bool) {
 		h, step := newHistory(t, cluster, 3), 1
 		if os.Getenv(killsVariable) == "" {
-			step = map[bool]int{false: 2, true: 5}[cluster]
+			step = map[bool]int{false: 2, true: 9}[cluster]
 		}
 		for m := range 2 { // an empty Redis, and one that is filled already
 			for nth := 1; nth <= h.writes[m]; nth += step {
