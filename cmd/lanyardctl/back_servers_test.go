@@ -37,9 +37,9 @@ func TestTheWayBackByTLSIsTheSame(t *testing.T) {
 	}
 }
 
-// TestTheWayBackSurvivesAFailover kills the master half way. The run goes on with the one that takes over. That may lack what
-// was acknowledged last, so one more run makes it exact.
-func TestTheWayBackSurvivesAFailover(t *testing.T) {
+// TestTheWayBackTellsOfAFailover kills the master half way. The one that takes over may lack what was acknowledged last, so the
+// run fails. One more makes it exact.
+func TestTheWayBackTellsOfAFailover(t *testing.T) {
 	t.Parallel()
 	master, open := redisserver.Start(t, "--repl-diskless-sync-delay", "0"), redisserver.Start(t)
 	host, port, _ := net.SplitHostPort(master.Addr)
@@ -55,7 +55,7 @@ func TestTheWayBackSurvivesAFailover(t *testing.T) {
 	waitUntil(t, "keys", func() bool { return client.DBSize(t.Context()).Val() > 200 })
 	master.Kill()
 	half := plainClient(t, replica).DBSize(t.Context()).Val()
-	if code, report := run.wait(); code != exit.Done {
+	if code, report := run.wait(); code != exit.Failed || !strings.Contains(report.Error, "another took its place") {
 		t.Fatalf("exit %d, %+v\n%s", code, report, &run.stderr)
 	}
 	if code, said := migrateHere(t.Context(), t, source, open.URI); code != exit.Done {
