@@ -220,7 +220,7 @@ func (k *Sink) carryOut(ctx context.Context, what string, tasks []task, keep rec
 	defer context.AfterFunc(ctx, k.store.connections.cut)()
 	if k.store.single {
 		for len(tasks) > 0 {
-			n := apart(tasks[:min(len(tasks), seenAtOnce)])
+			n := apart(tasks[:min(len(tasks), seenAtOnce)], nil)
 			if err := k.onOneServer(ctx, what, tasks[:n], keep); err != nil {
 				return err
 			}
@@ -237,7 +237,7 @@ func (k *Sink) carryOut(ctx context.Context, what string, tasks []task, keep rec
 		return keep(values)
 	}
 	for len(tasks) > 0 {
-		n := apart(tasks)
+		n := apart(tasks, nil)
 		for _, t := range tasks[:n] {
 			group.Go(func() error { return k.alone(working, what, t, one) })
 		}
@@ -252,11 +252,11 @@ func (k *Sink) carryOut(ctx context.Context, what string, tasks []task, keep rec
 	return group.Wait()
 }
 
-// apart returns how many of the tasks have no key in common, at least one.
-func apart(tasks []task) int {
+// apart returns how many of the tasks have no key in common, as far as they are known from what was seen, at least one.
+func apart(tasks []task, seen view) int {
 	taken := make(map[string]bool, 2*len(tasks))
 	for n, t := range tasks {
-		keys := t.keys(nil)
+		keys := t.keys(seen)
 		if slices.ContainsFunc(keys, func(key string) bool { return taken[key] }) {
 			return n
 		}
@@ -404,8 +404,11 @@ func (k *Sink) attempt(ctx context.Context, t *transaction, tasks []task, keep r
 	}
 	out.reset()
 	seen, err := k.look(ctx, t, tasks, keys)
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
+	case apart(tasks, seen) < len(tasks): // an API key passes from one user to another: each is decided by what the other left
+		return errTooMany
 	}
 	decisions := make([]decision, len(tasks))
 	var superseded []record.Superseded

@@ -295,3 +295,41 @@ func TestATargetThatIsRestartedMayHaveLostWhatItTookLast(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestAPIKeysPassBetweenUsersOfOneBatch has two users change keys, and three pass theirs on in a circle.
+func TestAPIKeysPassBetweenUsersOfOneBatch(t *testing.T) {
+	inEach(t, func(t *testing.T, w world) {
+		users := []record.UserID{94490510688792576, 156114103033790464, 1012345678901234567}
+		for _, n := range []int{2, 3} {
+			raw := rawTarget{t, w.client}
+			raw.empty()
+			var batch []record.Record
+			for i, user := range users[:n] {
+				raw.put(record.APIKeys, user, mem.Document{APIKey: fmt.Sprint("key", i)})
+				batch = append(batch, record.Record{Kind: record.APIKeys, User: user, APIKey: fmt.Sprint("key", (i+1)%n)})
+			}
+			nothing := func([]record.Superseded) error { return nil }
+			for range 2 { // in a Cluster the second mends what the first met half way
+				sink := w.store.Sink(redis.SinkOptions{Apps: record.Apps(0).With(record.Upstream), Policy: record.PreferSource})
+				if err := sink.Begin(t.Context(), nothing); err != nil {
+					t.Fatal(err)
+				}
+				if _, err := sink.Write(t.Context(), batch, nothing); err != nil {
+					t.Fatal(err)
+				}
+				if _, cluster := w.client.(*goredis.ClusterClient); !cluster {
+					break
+				}
+			}
+			all := raw.all(record.APIKeys)
+			for i, user := range users[:n] {
+				if want := fmt.Sprint("key", (i+1)%n); all[user].APIKey != want {
+					t.Errorf("of %d users, %d has %q, want %q", n, i, all[user].APIKey, want)
+				}
+			}
+			if keys := raw.keys("api_key:"); len(keys) != n {
+				t.Errorf("%d users have %v", n, keys)
+			}
+		}
+	})
+}
