@@ -41,7 +41,7 @@ func (s lookups) entry(ctx context.Context, what, key, field string, into any) (
 	case errors.Is(a.err, goredis.Nil):
 		return false, nil
 	case a.err != nil:
-		return false, a.err
+		return false, fmt.Errorf("%s in redis: %w", key, a.err)
 	default:
 		return true, decodeEntry(key, field, a.text, into)
 	}
@@ -62,7 +62,7 @@ func (s *Store) entries(ctx context.Context, what, key string, each func(field, 
 		return err
 	}
 	if err := b.answers[0].err; err != nil && !errors.Is(err, goredis.Nil) {
-		return err
+		return fmt.Errorf("%s in redis: %w", key, err)
 	}
 	for i := 0; i+1 < len(b.answers[0].list); i += 2 {
 		if err := each(b.answers[0].list[i], b.answers[0].list[i+1]); err != nil {

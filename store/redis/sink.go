@@ -67,6 +67,10 @@ func (k *Sink) Limits() record.Limits { return k.layouts.Limits(k.opts.AsJSON) }
 // somebody beside the current one.
 func (k *Sink) Begin(ctx context.Context, _ record.ArchiveFunc) error {
 	k.begun = k.store.current()
+	// A transaction whose digests cannot be written would write the rest.
+	if _, err := k.store.lookups().entry(ctx, "look for digests in redis", layout.Digests, "", new(any)); err != nil {
+		return err
+	}
 	if !(k.opts.Kinds & k.layouts.Kinds()).Has(record.APIKeys) {
 		return ctx.Err()
 	}

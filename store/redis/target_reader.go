@@ -2,6 +2,7 @@ package redis
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/lanyardctl/lanyardctl/record"
@@ -85,7 +86,11 @@ func (h *Reader) pages(ctx context.Context, kind record.Kind, yield func([]recor
 			case it.Document != nil:
 				documents = append(documents, *it.Document)
 			case it.Record != nil:
-				documents = append(documents, apiKeyDocument(it.Record.User, it.Record.APIKey))
+				d := apiKeyDocument(it.Record.User, it.Record.APIKey)
+				if slices.Contains(it.Notes, record.Repaired) {
+					d.Held.APIKey = "" // it authenticates, but it is not the user's current one until a migration makes it that
+				}
+				documents = append(documents, d)
 			case it.APIKey != "": // it authenticates, though it is not the user's current one
 				documents = append(documents, apiKeyDocument(it.User(), it.APIKey))
 			}

@@ -333,3 +333,46 @@ func TestAPIKeysPassBetweenUsersOfOneBatch(t *testing.T) {
 		}
 	})
 }
+
+// TestAKeyOfLanyardctlsNameThatIsNoHashIsNamed has somebody else's text stand where digests would be written: nothing is
+// written then, since it would count as somebody else's.
+func TestAKeyOfLanyardctlsNameThatIsNoHashIsNamed(t *testing.T) {
+	t.Parallel()
+	c := client(t, redisserver.Start(t).URI)
+	fill(t, c, cmd("SET", layout.Digests, "x"), cmd("SET", layout.Checkpoints, "x"))
+	s := open(t, redis.Options{URI: uriOf(c), Points: true})
+	if err := s.Sink(redis.SinkOptions{Apps: record.AllApps}).Begin(t.Context(), nil); err == nil || !strings.Contains(err.Error(), layout.Digests) {
+		t.Error(err)
+	}
+	if _, err := s.Checkpoints().Find(t.Context(), ""); err == nil || !strings.Contains(err.Error(), layout.Checkpoints) {
+		t.Error(err)
+	}
+}
+
+// TestHalfAnAPIKeyIsNoKeyOfATarget reads back a key that authenticates and is not the user's current one: a migration has
+// something to write there.
+func TestHalfAnAPIKeyIsNoKeyOfATarget(t *testing.T) {
+	t.Parallel()
+	const user record.UserID = 94490510688792576
+	c := client(t, redisserver.Start(t).URI)
+	fill(t, c, cmd("SET", "api_key:1", user.String()))
+	s := open(t, redis.Options{URI: uriOf(c), Points: true})
+	upstream := record.Apps(0).With(record.Upstream)
+	for _, want := range []string{"", "1"} {
+		var held []string
+		err := s.Reader(redis.ReaderOptions{Apps: upstream}).Read(t.Context(), record.APIKeys, func(documents []record.Document) error {
+			for _, d := range documents {
+				held = append(held, d.Held.APIKey)
+			}
+			return nil
+		})
+		if err != nil || len(held) != 1 || held[0] != want {
+			t.Errorf("%q, %v, want %q", held, err, want)
+		}
+		sink := s.Sink(redis.SinkOptions{Apps: upstream})
+		keep := func([]record.Superseded) error { return nil }
+		if _, err := sink.Write(t.Context(), []record.Record{{Kind: record.APIKeys, User: user, APIKey: "1"}}, keep); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
