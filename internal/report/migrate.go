@@ -179,7 +179,7 @@ func (t *builder) next(m Migration) {
 	case r.Rejects() > 0:
 		t.lookAt(r)
 		t.decide(m)
-		if r.Rejects() > r.Reasons[record.ConflictReason] {
+		if r.Rejects() > undecided(r) {
 			switch {
 			case m.Direction == invocation.ToRedis:
 				if r.Reasons[record.NotText] > 0 {

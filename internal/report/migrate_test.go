@@ -153,6 +153,10 @@ func TestAdviceFitsTheRun(t *testing.T) {
 	}
 	conflicts := fullRun()
 	conflicts.Report.Reasons = map[record.Reason]int64{record.ConflictReason: 10}
+	inSource := fullRun()
+	inSource.Direction = invocation.ToRedis
+	inSource.Report.Kinds = [record.KindCount]migrate.Counts{{Read: 10, Rejected: 10}}
+	inSource.Report.Reasons = conflicts.Report.Reasons
 	const mend, dump, again, limited = "correct in Redis", "take a new dump", "Run it again at any time", "limited by --only or --user"
 	for _, tc := range []struct {
 		run   string
@@ -161,6 +165,7 @@ func TestAdviceFitsTheRun(t *testing.T) {
 		omits []string
 	}{
 		{"conflicts alone leave nothing to mend", conflicts, []string{"--on-conflict target"}, []string{mend}},
+		{"what the source says in two ways is mended there", inSource, []string{"correct in MongoDB"}, []string{"--on-conflict"}},
 		{"rejects are mended in a server", fullRun(), []string{mend}, []string{dump}},
 		{"a file has to be taken anew", file(fullRun()), []string{mend, dump}, nil},
 		{"a server moves on", whole(cleanRun()), []string{"lanyardctl verify", again}, []string{limited}},

@@ -6,6 +6,7 @@ import (
 	"github.com/lanyardctl/lanyardctl/internal/invocation"
 	"github.com/lanyardctl/lanyardctl/internal/rejectsfile"
 	"github.com/lanyardctl/lanyardctl/internal/ui"
+	"github.com/lanyardctl/lanyardctl/migrate"
 	"github.com/lanyardctl/lanyardctl/record"
 )
 
@@ -56,9 +57,19 @@ func (t *builder) nextRetry(m Migration) {
 	}
 }
 
+// undecided returns how many lines of rejects --on-conflict decides. Of what the source says in two ways it decides none.
+func undecided(r migrate.Report) int64 {
+	for _, c := range r.Kinds {
+		if c.Conflicts > 0 || c.Fields.Conflicts > 0 {
+			return r.Reasons[record.ConflictReason]
+		}
+	}
+	return 0
+}
+
 // decide says how to decide conflicts, where there are any.
 func (t *builder) decide(m Migration) {
-	if m.Report.Reasons[record.ConflictReason] == 0 {
+	if undecided(m.Report) == 0 {
 		return
 	}
 	decided := m.Again.Without("on-conflict", "restart")
