@@ -26,6 +26,9 @@ type Limits struct {
 	// JSON tells that the target holds values that have a counterpart in JSON alone.
 	JSON bool
 
+	// MaxPairs is how many bytes of JSON a user's key-value pairs may take together; zero for no limit.
+	MaxPairs int
+
 	// Texts says what becomes of the key-value pairs whose value is no text.
 	Texts TextRule
 }
@@ -111,7 +114,11 @@ func (l Limits) Apply(it Item) Item {
 		return it
 	}
 	r.Omitted = it.Omitted()
-	if reason, detail := l.tooLarge(r.DocumentSize()); reason != "" {
+	reason, detail := l.tooLarge(r.DocumentSize())
+	if reason == "" {
+		reason, detail = l.tooLongPairs(&r)
+	}
+	if reason != "" {
 		it.Rejects = append(it.Rejects, r.Rejects(reason, detail)...)
 		it.Record = nil
 		return it
@@ -134,7 +141,26 @@ func (l Limits) holds(it Item) bool {
 			return false
 		}
 	}
+	if reason, _ := l.tooLongPairs(r); reason != "" {
+		return false
+	}
 	return l.MaxDocument <= 0 || r.DocumentSize() <= l.MaxDocument
+}
+
+// tooLongPairs judges a record's pairs by their JSON.
+func (l Limits) tooLongPairs(r *Record) (Reason, string) {
+	const longest = 6 // bytes of JSON for one of a text: \u0001
+	if l.MaxPairs <= 0 || r.Kind != KV || r.DocumentSize() <= l.MaxPairs/longest {
+		return "", ""
+	}
+	size := 0
+	for name, f := range r.Fields {
+		size += len(name) + len(JSON(f.Value))
+	}
+	if size <= l.MaxPairs {
+		return "", ""
+	}
+	return DocumentTooLarge, fmt.Sprintf("%d bytes of JSON, the limit is %d", size, l.MaxPairs)
 }
 
 // tooLarge judges a document of size bytes of BSON.

@@ -71,6 +71,11 @@ func digestedKey(key string) string {
 	return string(digest[:])
 }
 
+// empty reports whether the record has no fields, so that a target without a document says the same.
+func (e *expected) empty(kind record.Kind) bool {
+	return kind.Shape() == record.FieldsShape && (e.more == nil || len(e.more.fields) == 0 && e.more.omitted == nil)
+}
+
 // take takes in an item of the source. Of an item that comes again, the last counts.
 func (e *expected) take(it record.Item) {
 	if it.Kind.Shape() == record.TimeShape {

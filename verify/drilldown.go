@@ -159,7 +159,11 @@ func (c *drillDown) finish() {
 			b := c.buckets.of(id.User, name)
 			counts := &c.wanted[b].kinds[kind]
 			counts.Source++
-			if !e.met {
+			switch {
+			case e.met:
+			case e.empty(record.Kind(kind)):
+				counts.Agreeing++
+			default:
 				counts.Missing++
 				c.add(b, record.Difference{Kind: record.Kind(kind), User: id.User, Name: name, Type: record.Missing})
 			}

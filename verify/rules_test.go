@@ -260,3 +260,21 @@ func TestADocumentThatComesAgainIsJudgedOnce(t *testing.T) {
 		}
 	}
 }
+
+// TestARecordWithoutFieldsIsThereWhereNothingIs compares a user whose last pair was removed with a target that has no document
+// of theirs.
+func TestARecordWithoutFieldsIsThereWhereNothingIs(t *testing.T) {
+	const user = record.UserID(94490510688792576)
+	source := &mem.Source{Items: [][]record.Item{{{Kind: record.KV, Record: &record.Record{Kind: record.KV, User: user}}}}}
+	job := verify.New(verify.Options{
+		Source: func() record.Source { return source }, Target: &fakeTarget{}, Kinds: record.AllKinds,
+		Compare: record.CompareOptions{Now: now, Exact: true}, MaxDifferences: 10,
+	})
+	report, err := job.Run(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := report.Kinds[record.KV]; report.Total != 0 || got.Source != 1 || got.Agreeing != 1 || got.Missing != 0 {
+		t.Errorf("%+v, %d differences", got, report.Total)
+	}
+}

@@ -149,6 +149,10 @@ func redisTargetWarnings(i redis.Info) []string {
 			list = append(list, fmt.Sprintf("Redis %s keeps nothing on disk (neither save nor appendonly): a restart would lose everything that is written to it", n.Addr))
 		}
 	}
+	if i.Expires {
+		list = append(list, "some keys in the target have a time to live: one of Lanyard's that has one takes what stands there with it when it expires; "+
+			"keys that are written to are made to last")
+	}
 	return list
 }
 

@@ -58,7 +58,7 @@ func KindsOf(apps record.Apps) record.Kinds { return LayoutsOf(apps).Kinds() }
 // written where texts alone are held.
 func (s Layouts) Limits(asJSON bool) record.Limits {
 	return record.Limits{
-		Server: "Redis", JSON: true,
+		Server: "Redis", JSON: true, MaxPairs: MaxValue,
 		Texts: record.TextRule{Only: s.Has(UpstreamKV), Beside: s.Has(ForkKV), AsJSON: asJSON},
 	}
 }

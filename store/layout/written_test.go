@@ -3,6 +3,7 @@ package layout_test
 import (
 	"fmt"
 	"math"
+	"strings"
 	"testing"
 	"time"
 
@@ -187,6 +188,20 @@ func TestWhatALayoutCannotHoldIsRejectedWithAReason(t *testing.T) {
 		}
 		if len(r.Fields) != len(fields) {
 			t.Fatal("the record itself was changed")
+		}
+	}
+}
+
+func TestPairsThatGrowTooLongAsJSONAreRejected(t *testing.T) {
+	for value, fits := range map[string]bool{
+		strings.Repeat("x", layout.MaxValue/2):      true,
+		strings.Repeat("\x01", layout.MaxValue/6):   false,
+		strings.Repeat("\x01", layout.MaxValue/6-9): true,
+	} {
+		r := record.Record{Kind: record.KV, User: 94490510688792576, Fields: map[string]record.Field{"a": {Value: value}}}
+		it := layout.LayoutsOf(record.Apps(0).With(record.Fork)).Limits(false).Apply(record.Item{Kind: record.KV, Record: &r})
+		if (it.Record != nil) != fits || !fits && it.Rejects[0].Reason != record.DocumentTooLarge {
+			t.Errorf("%d bytes of %q fit: %v", len(value), value[:1], it.Record != nil)
 		}
 	}
 }

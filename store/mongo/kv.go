@@ -48,7 +48,8 @@ func (*kvSchema) held(user record.UserID, doc bson.Raw) record.Held {
 	return h
 }
 
-// appendItems takes all pairs for one user's. Of a name with different values none goes on.
+// appendItems takes all pairs for one user's. Of a name with different values none goes on. A user whose last pair was removed
+// has a record without any.
 func (*kvSchema) appendItems(items []record.Item, from itemOrigin, documents ...bson.Raw) []record.Item {
 	const kind = record.KV
 	it := record.Item{Kind: kind}
@@ -95,7 +96,7 @@ func (*kvSchema) appendItems(items []record.Item, from itemOrigin, documents ...
 			}
 		}
 	}
-	if len(fields) > 0 {
+	if len(fields) > 0 || fields != nil && len(it.Rejects) == 0 {
 		it.Record = &record.Record{Kind: kind, User: from.user, Fields: fields}
 	}
 	if it.Record == nil && len(it.Rejects) == 0 {

@@ -151,9 +151,12 @@ func (k *Sink) decideKey(l layout.Layout, r *record.Record, seen view) (decision
 			if len(d.Unset) > 0 {
 				out.unset(key, d.Unset)
 			}
+			if stands.Expires {
+				out.ask("persist", key)
+			}
 		}
-		switch {
-		case d.Mark != "":
+		switch gone := len(d.Set) == 0 && len(d.Unset) == len(stands.Hash) && l.IsHash(); {
+		case d.Mark != "" && !gone:
 			out.mark(key, d.Mark)
 		case stands.Mark != "":
 			out.unmark(key)

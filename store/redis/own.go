@@ -378,6 +378,9 @@ func (s *Store) Forget(ctx context.Context, dryRun bool) (Forgotten, error) {
 			return all, err
 		}
 		for i, size := range sizes {
+			if isWrongType(size.Err()) {
+				return all, fmt.Errorf("%s in redis is no hash, so that lanyardctl did not make it: look at it, and delete it yourself", keys[i])
+			}
 			*counts[i] += size.Val()
 		}
 		if !dryRun {

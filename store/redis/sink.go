@@ -493,7 +493,7 @@ func (s *Store) see(ctx context.Context, by lookups, seen view, keys []string, b
 		l, _ := layout.Classify(key)
 		list[i] = &probe{Found: layout.Found{Key: key, Layout: l}}
 	}
-	if err := by.probe(ctx, list, false); err != nil {
+	if err := by.probe(ctx, list, s.info.Expires); err != nil {
 		return err
 	}
 	var size int64

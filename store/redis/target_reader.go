@@ -17,8 +17,7 @@ type ReaderOptions struct {
 	// AsJSON is as in [SinkOptions].
 	AsJSON bool
 
-	// Users are the only ones to read; none means all. With users the counters, which are nobody's, are left out, and of API
-	// keys those that are the current ones alone are seen.
+	// Users are the only ones to read; none means all. With users the counters, which are nobody's, are left out.
 	Users []record.UserID
 
 	// Exact tells that two layouts which say the same and more differ.
@@ -45,6 +44,12 @@ func (h *Reader) Read(ctx context.Context, kind record.Kind, yield func([]record
 	switch {
 	case !h.layouts.Kinds().Has(kind), !kind.OfUsers() && len(h.opts.Users) > 0:
 		return ctx.Err()
+	case kind == record.APIKeys && len(h.opts.Users) > 0:
+		strays, err := h.store.strayAPIKeys(ctx)
+		if err != nil {
+			return err
+		}
+		return h.readUsers(ctx, kind, h.opts.Users, strays, yield)
 	case !kind.OfUsers() || len(h.opts.Users) > 0:
 		return h.ReadUsers(ctx, kind, h.opts.Users, yield)
 	}
@@ -62,12 +67,19 @@ func (h *Reader) Read(ctx context.Context, kind record.Kind, yield func([]record
 	return source.Deferred(ctx, page)
 }
 
-// ReadUsers implements [record.TargetPointReader].
+// ReadUsers implements [record.TargetPointReader]. Of API keys it sees those alone that are the current ones.
 func (h *Reader) ReadUsers(
 	ctx context.Context, kind record.Kind, users []record.UserID, yield func([]record.Document) error,
 ) error {
-	kinds := record.Kinds(0).With(kind)
-	return h.store.Points(h.request(kind)).ReadUsers(ctx, kinds, users, h.pages(ctx, kind, yield))
+	return h.readUsers(ctx, kind, users, nil, yield)
+}
+
+func (h *Reader) readUsers(
+	ctx context.Context, kind record.Kind, users []record.UserID, strays map[record.UserID][]string, yield func([]record.Document) error,
+) error {
+	request := h.request(kind)
+	request.Candidates = strays
+	return h.store.Points(request).ReadUsers(ctx, record.Kinds(0).With(kind), users, h.pages(ctx, kind, yield))
 }
 
 func (h *Reader) request(kind record.Kind) SourceOptions {

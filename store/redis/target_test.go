@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -374,5 +375,91 @@ func TestHalfAnAPIKeyIsNoKeyOfATarget(t *testing.T) {
 		if _, err := sink.Write(t.Context(), []record.Record{{Kind: record.APIKeys, User: user, APIKey: "1"}}, keep); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// TestWhatIsWrittenLasts merges into a hash and a text that would expire.
+func TestWhatIsWrittenLasts(t *testing.T) {
+	inEach(t, func(t *testing.T, w world) {
+		fill(t, w.client, cmd("HSET", "lanyard:user_kv:"+alice, "theirs", `"x"`), cmd("EXPIRE", "lanyard:user_kv:"+alice, 1000),
+			cmd("SET", "lanyard:user_last_seen:"+alice, 1, "EX", 1000))
+		s := open(t, redis.Options{URI: uriOf(w.client), Points: true})
+		sink := s.Sink(redis.SinkOptions{Apps: record.Apps(0).With(record.Fork)})
+		_, err := sink.Write(t.Context(), []record.Record{
+			{Kind: record.KV, User: aliceID, Fields: map[string]record.Field{"ours": {Value: "y"}}},
+			{Kind: record.LastSeen, User: aliceID, Time: 1700000000000},
+		}, func([]record.Superseded) error { return nil })
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, key := range []string{"lanyard:user_kv:" + alice, "lanyard:user_last_seen:" + alice} {
+			if left := w.client.TTL(t.Context(), key).Val(); left != -1 {
+				t.Errorf("%s expires in %s", key, left)
+			}
+		}
+	})
+}
+
+// TestAUserWhoseLastPairWasRemovedHasNone writes pairs, and then a record without any.
+func TestAUserWhoseLastPairWasRemovedHasNone(t *testing.T) {
+	inEach(t, func(t *testing.T, w world) {
+		fill(t, w.client, cmd("HSET", "lanyard:user_kv:"+bob, "theirs", `"x"`))
+		sink := w.store.Sink(redis.SinkOptions{Apps: record.Apps(0).With(record.Fork)})
+		kv := func(user record.UserID, fields map[string]record.Field) record.Record {
+			return record.Record{Kind: record.KV, User: user, Fields: fields}
+		}
+		for i, tc := range []struct {
+			batch []record.Record
+			want  record.Status
+			left  int64
+		}{
+			{[]record.Record{kv(aliceID, map[string]record.Field{"a": {Value: "1"}, "b": {Value: "2"}})}, record.Inserted, 1},
+			{[]record.Record{kv(aliceID, nil)}, record.Updated, 0},
+			{[]record.Record{kv(aliceID, nil)}, record.Unchanged, 0},
+			{[]record.Record{kv(bobID, nil)}, record.Unchanged, 0}, // somebody else's stay
+		} {
+			outcomes, err := sink.Write(t.Context(), tc.batch, func([]record.Superseded) error { return nil })
+			if err != nil || outcomes[0].Status != tc.want {
+				t.Errorf("%d: %+v, %v", i, outcomes, err)
+			}
+			if n := w.client.Exists(t.Context(), "lanyard:user_kv:"+alice).Val(); n != tc.left {
+				t.Errorf("%d: %d keys are left", i, n)
+			}
+			if mark := (rawTarget{t, w.client}).mark("lanyard:user_kv:" + alice); (mark != "") != (tc.left > 0) {
+				t.Errorf("%d: the digest is %q", i, mark)
+			}
+		}
+		if n := w.client.HLen(t.Context(), "lanyard:user_kv:"+bob).Val(); n != 1 {
+			t.Errorf("bob has %d pairs", n)
+		}
+	})
+}
+
+// TestStrayAPIKeysOfNamedUsersAreSeen reads back one user who has two keys that authenticate.
+func TestStrayAPIKeysOfNamedUsersAreSeen(t *testing.T) {
+	inEach(t, func(t *testing.T, w world) {
+		fill(t, w.client, cmd("SET", "user_api_key:"+alice, oldKey), cmd("SET", "api_key:"+oldKey, alice), cmd("SET", "api_key:"+newKey, alice))
+		s := open(t, redis.Options{URI: uriOf(w.client), Points: true})
+		var held []string
+		reader := s.Reader(redis.ReaderOptions{Apps: record.Apps(0).With(record.Upstream), Users: []record.UserID{aliceID}})
+		err := reader.Read(t.Context(), record.APIKeys, func(documents []record.Document) error {
+			for _, d := range documents {
+				held = append(held, d.Held.APIKey)
+			}
+			return nil
+		})
+		slices.Sort(held)
+		if want := slices.Sorted(slices.Values([]string{oldKey, newKey})); err != nil || !slices.Equal(held, want) {
+			t.Errorf("%d keys, %v", len(held), err)
+		}
+	})
+}
+
+func TestForgetNamesWhatIsNotLanyardctls(t *testing.T) {
+	t.Parallel()
+	c := client(t, redisserver.Start(t).URI)
+	fill(t, c, cmd("SET", layout.Runs, "x"))
+	if _, err := open(t, redis.Options{URI: uriOf(c), Points: true}).Forget(t.Context(), false); err == nil || !strings.Contains(err.Error(), layout.Runs) {
+		t.Error(err)
 	}
 }
