@@ -170,6 +170,9 @@ func explainRedisTarget(err error, o TargetOptions) error {
 	}
 	user, _ := at.login(err)
 	switch {
+	case errors.Is(err, redis.ErrReplaced), errors.Is(err, redis.ErrShrank), errors.Is(err, redis.ErrRestarted):
+		return exit.Failure(err, "what was written may be gone: find out what befell this Redis (FLUSHALL, a restart, a failover, maxmemory-policy), "+
+			"then run the same command again: it starts from the beginning")
 	case errors.Is(err, redis.ErrReadOnly), errors.Is(err, redis.ErrMemory), errors.Is(err, redis.ErrDisk), errors.Is(err, redis.ErrReplicas):
 		return exit.Failure(err, known.Hint+", then run the same command again")
 	case errors.Is(err, redis.ErrPermission):

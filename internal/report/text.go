@@ -73,7 +73,12 @@ func reasonsIn(d invocation.Direction) map[record.Reason]string {
 		return reasonTexts
 	}
 	texts := maps.Clone(reasonTexts)
+	texts[record.ConflictReason] = "another value stands there that lanyardctl did not write, or MongoDB says it in two ways"
+	texts[record.DocumentTooLarge] = "longer than the target's readers take"
 	texts[record.InvalidUserID] = "the document names no user"
+	texts[record.NumberOutOfRange] = "a number that JSON cannot hold"
+	texts[record.RefusedByTarget] = "the target cannot hold it"
+	texts[record.WrongType] = "the document holds another type than Lanyard gives it"
 	return texts
 }
 
