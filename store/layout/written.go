@@ -71,37 +71,6 @@ func (l Layout) Older() []Layout {
 	return nil
 }
 
-// Encode returns the keys in which the app keeps the record, as the layout's own decoding reads them: of an API key both
-// halves, the one that authenticates last. It fails where the app keeps no such record, or cannot hold it.
-func Encode(app record.App, r record.Record) ([]Found, error) {
-	written := LayoutsOf(record.Apps(0).With(app)).Written(r.Kind)
-	if len(written) == 0 {
-		return nil, fmt.Errorf("the layout of %s has no place for %s", app, r.Kind)
-	}
-	l := written[0]
-	f := Found{Key: l.Key(""), Layout: l, State: Present}
-	if l.HasUser() {
-		f.Key = l.Key(r.User.String())
-	}
-	switch r.Kind.Shape() {
-	case record.TextShape:
-		f.Text = r.APIKey
-		return []Found{f, {Key: APIKey.Key(r.APIKey), Layout: APIKey, State: Present, Text: r.User.String()}}, nil
-	case record.TimeShape:
-		f.Text = string(AppendTime(nil, r.Time))
-	case record.FieldsShape:
-		f.Hash = make(map[string]string, len(r.Fields))
-		for name, field := range r.Fields {
-			text, err := l.Encode(field.Value)
-			if err != nil {
-				return nil, fmt.Errorf("the field %q: %w", name, err)
-			}
-			f.Hash[name] = text
-		}
-	}
-	return []Found{f}, nil
-}
-
 // AppendTime appends the text of a time, in the unit of its kind, to b.
 func AppendTime(b []byte, t int64) []byte { return strconv.AppendInt(b, t, 10) }
 

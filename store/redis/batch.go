@@ -96,6 +96,16 @@ func (b *batch) command(i int) []string {
 	return words
 }
 
+// args returns the words of the command of that number, as go-redis takes them.
+func (b *batch) args(i int) []any {
+	words := b.command(i)
+	args := make([]any, len(words))
+	for j, word := range words {
+		args[j] = word
+	}
+	return args
+}
+
 // answer is what the server said to one command.
 type answer struct {
 	text string   // also the cursor of a SCAN
@@ -123,12 +133,7 @@ func (b *batch) verdict() error {
 // through sends the commands by a pipeline of go-redis.
 func (b *batch) through(ctx context.Context, pipe goredis.Pipeliner) error {
 	for i := range b.starts {
-		words := b.command(i)
-		args := make([]any, len(words))
-		for j, word := range words {
-			args[j] = word
-		}
-		pipe.Do(ctx, args...)
+		pipe.Do(ctx, b.args(i)...)
 	}
 	cmds, err := pipe.Exec(ctx)
 	b.answers = make([]answer, len(b.starts))

@@ -64,8 +64,8 @@ func (c *commands) onlyTexts() bool {
 	return len(c.starts) > 1
 }
 
-// making returns commands that set the keys to their texts, if none of them holds anything; the last one's answer tells.
-func (c *commands) making() *batch {
+// creating returns commands that set the keys to their texts, if none of them holds anything; the last one's answer tells.
+func (c *commands) creating() *batch {
 	b := newBatch()
 	c.setMarks(b)
 	sets := c.starts[1:]
@@ -84,12 +84,7 @@ func (c *commands) making() *batch {
 // queue queues the commands in a transaction of go-redis.
 func (c *commands) queue(ctx context.Context, pipe goredis.Pipeliner) {
 	for i := 1; i < len(c.starts); i++ {
-		words := c.command(i)
-		args := make([]any, len(words))
-		for j, word := range words {
-			args[j] = word
-		}
-		pipe.Do(ctx, args...)
+		pipe.Do(ctx, c.args(i)...)
 	}
 }
 

@@ -69,11 +69,7 @@ func (s *Store) manyLookups() lookups {
 
 // read returns what the keys hold. Their layouts are those of their prefixes.
 func (s lookups) read(ctx context.Context, keys ...string) ([]layout.Found, error) {
-	list := make([]*probe, len(keys))
-	for i, key := range keys {
-		l, _ := layout.Classify(key)
-		list[i] = &probe{Found: layout.Found{Key: key, Layout: l}}
-	}
+	list := probesOf(keys)
 	if err := s.probe(ctx, list, false); err != nil {
 		return nil, err
 	}
@@ -85,6 +81,16 @@ func (s lookups) read(ctx context.Context, keys ...string) ([]layout.Found, erro
 		founds[i] = p.Found
 	}
 	return founds, nil
+}
+
+// probesOf returns a probe for each of the keys, whose layouts are those of their prefixes.
+func probesOf(keys []string) []*probe {
+	list := make([]*probe, len(keys))
+	for i, key := range keys {
+		l, _ := layout.Classify(key)
+		list[i] = &probe{Found: layout.Found{Key: key, Layout: l}}
+	}
+	return list
 }
 
 // lookUp is what a batch of lookups is for, in words for people.

@@ -39,7 +39,7 @@ type Sink struct {
 	strays map[record.UserID][]string
 
 	begun    []*node      // the servers before the first write
-	skipping atomic.Int64 // how often keys are not tried to be made at once
+	skipping atomic.Int64 // how many batches are not tried to be created at once
 
 	// populated tells that some of the last keys were there already: a look at many of them spares transactions then.
 	populated atomic.Bool
@@ -133,14 +133,13 @@ func (k *Sink) Delete(ctx context.Context, documents []record.Document, keep rec
 	for i := range documents {
 		tasks[i] = &deleting{sink: k, was: documents[i], deletion: &deletions[i]}
 	}
-	const what = "delete from redis"
 	if !k.store.single {
 		if err := k.keepAll(ctx, tasks, keep); err != nil {
 			return nil, err
 		}
 		keep = func([]record.Superseded) error { return nil }
 	}
-	return deletions, k.carryOut(ctx, what, tasks, keep)
+	return deletions, k.carryOut(ctx, "delete from redis", tasks, keep)
 }
 
 // carryOut carries out the tasks: as few transactions as possible where one server has all keys, else key by key.

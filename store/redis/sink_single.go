@@ -10,23 +10,24 @@ import (
 )
 
 const (
-	// seenAtOnce is of how many records the keys are looked at by one round trip, or made by one command.
+	// seenAtOnce is of how many records the keys are looked at by one round trip, or created by one command.
 	seenAtOnce = 256
 
 	// togetherAtMost is how many records are written by one transaction. What a server needs to watch keys grows with the
 	// square of their number.
 	togetherAtMost = 32
 
-	// skippedAttempts is how often nobody tries to make keys at once after some of them were there already.
+	// skippedAttempts is how many batches are not tried to be created at once after some keys of one were there already.
 	skippedAttempts = 16
 )
 
-// errTooMany tells that what a transaction is decided by is larger than what may be held, or changes while it is read.
+// errTooMany tells that what a transaction is decided by is larger than what may be held, changes while it is read, or is
+// written by the transaction itself.
 var errTooMany = errors.New("too many records at once")
 
 // onOneServer carries out tasks that have no key in common, where one server has all keys.
 func (k *Sink) onOneServer(ctx context.Context, what string, tasks []task, keep record.ArchiveFunc) error {
-	if made, err := k.make(ctx, what, tasks); made || err != nil {
+	if created, err := k.createAll(ctx, what, tasks); created || err != nil {
 		return err
 	}
 	if k.populated.Load() || k.opts.DryRun {
@@ -43,9 +44,9 @@ func (k *Sink) onOneServer(ctx context.Context, what string, tasks []task, keep 
 	return nil
 }
 
-// make makes the keys of all tasks by one command, which makes none where any of them exists. It reports false where nothing
-// was made. Marks are written before, unless a key exists, which may have one; they count once their keys hold what they say.
-func (k *Sink) make(ctx context.Context, what string, tasks []task) (made bool, err error) {
+// createAll creates the keys of all tasks by one command, which creates none where any of them exists. It reports false where
+// nothing was created. Marks are written before, unless a key exists, which may have one; they count once their keys hold what they say.
+func (k *Sink) createAll(ctx context.Context, what string, tasks []task) (created bool, err error) {
 	if k.opts.DryRun || k.skipping.Add(-1) >= 0 {
 		return false, nil
 	}
@@ -64,24 +65,24 @@ func (k *Sink) make(ctx context.Context, what string, tasks []task) (made bool, 
 		}
 	}
 	err = k.store.transact(ctx, what, func(t *transaction) error {
-		made = false
+		created = false
 		if len(absent) > 0 {
 			if n, err := t.countExisting(ctx, absent); err != nil || n > 0 {
 				return err
 			}
 		}
-		b := out.making()
+		b := out.creating()
 		if err := t.link.do(ctx, b); err != nil {
 			return err
 		}
-		made = b.answers[len(b.answers)-1].n > 0
+		created = b.answers[len(b.answers)-1].n > 0
 		return nil
 	})
-	if err == nil && !made {
+	if err == nil && !created {
 		k.skipping.Store(skippedAttempts)
 		k.populated.Store(true)
 	}
-	return made, err
+	return created, err
 }
 
 // settleUnchanged looks at the keys of all tasks and settles those of which nothing is to be written; in a dry run it settles

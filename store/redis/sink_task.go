@@ -79,11 +79,7 @@ func unseen(tasks []task, seen view) []string {
 
 // see looks at the keys, and at their marks. With bounded it fails with errTooMany where they hold more than may be held.
 func (s *Store) see(ctx context.Context, by lookups, seen view, keys []string, bounded bool) error {
-	list := make([]*probe, len(keys))
-	for i, key := range keys {
-		l, _ := layout.Classify(key)
-		list[i] = &probe{Found: layout.Found{Key: key, Layout: l}}
-	}
+	list := probesOf(keys)
 	if err := by.probe(ctx, list, s.info.Expires); err != nil {
 		return err
 	}
