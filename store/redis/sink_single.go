@@ -53,7 +53,8 @@ func (k *Sink) createAll(ctx context.Context, what string, tasks []task) (create
 	k.skipping.Store(0)
 	out := newCommands(k.store)
 	defer out.free()
-	if !k.allFresh(tasks, out) || !out.onlyTexts() {
+	// A batch is of one kind: the first tells of the others, which are not encoded in vain.
+	if !k.allFresh(tasks[:1], out) || !out.onlyTexts() || !k.allFresh(tasks[1:], out) || !out.onlyTexts() {
 		return false, nil
 	}
 	var absent []string
