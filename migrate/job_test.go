@@ -460,7 +460,7 @@ func TestOptionsDoNotChangeTheResult(t *testing.T) {
 		var items []record.Item
 		users := make(map[string]bool)
 		for _, r := range records {
-			if r.Kind.OfUsers() && rapid.Bool().Draw(rt, "named") {
+			if r.Kind.Identified() && rapid.Bool().Draw(rt, "named") {
 				r.User, r.Name = 0, record.NameOf("row of "+r.User.String())
 			}
 			// One record an identity and kind, as a source delivers them.

@@ -261,7 +261,7 @@ func (j *Job) learnOnce(ctx context.Context) (*known, error) {
 	var documents [record.KindCount]int64
 	var total, admitting int64
 	for _, kind := range j.opts.Only.List() {
-		if !kind.OfUsers() {
+		if !kind.Identified() {
 			continue
 		}
 		n, err := j.opts.Target.Estimate(ctx, kind)

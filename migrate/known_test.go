@@ -35,7 +35,7 @@ func genItems() *rapid.Generator[[]record.Item] {
 	return rapid.Custom(func(t *rapid.T) []record.Item {
 		var items []record.Item
 		for _, r := range rapid.SliceOfN(storetest.Records(), 0, 20).Draw(t, "records") {
-			if r.Kind.OfUsers() && rapid.IntRange(0, 4).Draw(t, "named") == 0 {
+			if r.Kind.Identified() && rapid.IntRange(0, 4).Draw(t, "named") == 0 {
 				r.User, r.Name = 0, record.NameOf("row of "+r.User.String())
 			}
 			it := record.Item{Kind: r.Kind, Record: &r}

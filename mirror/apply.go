@@ -49,7 +49,7 @@ func (j *Job) apply(ctx context.Context, s *Session, sink Sink, b batch) (map[ma
 	group, ctx := errgroup.WithContext(ctx)
 	for _, kind := range kinds.List() {
 		group.Go(func() error {
-			if !kind.OfUsers() {
+			if !kind.Identified() {
 				return a.nobodys(ctx, kind)
 			}
 			slices.Sort(users[kind])

@@ -197,7 +197,7 @@ func (j *Job) compareNow(ctx context.Context, c *comparison) error {
 	gaps := j.losses.missedUntil()
 	compared, err := j.opts.Compare(ctx, func(d record.Difference) {
 		switch {
-		case d.User != 0 || !d.Kind.OfUsers():
+		case d.User != 0 || !d.Kind.Identified():
 			c.differences[mark{kind: d.Kind, user: d.User}] = d
 		case d.Kind.Admits():
 			c.nobodys = append(c.nobodys, d)

@@ -29,9 +29,13 @@ func digestOf(canonical []byte) Digest {
 // AppendCanonical appends r's canonical encoding to b. The encoding is self-delimiting: tagged values, lengths before
 // texts, names in ascending order, whole numbers within int64 as integers.
 func (r Record) AppendCanonical(b []byte) []byte {
-	if r.Name == (Name{}) {
+	switch {
+	case r.Name == (Name{}):
 		b = appendUser(b, r.Kind, r.User)
-	} else {
+	case r.Kind >= otherTable: // which has another number in another run
+		b = append(b, byte(otherTable)|named)
+		b = appendText(appendText(b, r.Kind.String()), r.Name.String())
+	default:
 		b = append(b, byte(r.Kind)|named)
 		b = appendText(b, r.Name.String())
 	}
@@ -85,6 +89,15 @@ func appendCanonical(b []byte, v Value) []byte {
 		return appendFloat(b, v)
 	case string:
 		return appendText(append(b, 's'), v)
+	case Decimal:
+		if f, exact := v.Float(); exact {
+			return appendFloat(b, f)
+		}
+		return appendText(append(b, 'D'), string(v))
+	case Binary:
+		return appendText(append(b, 'b'), string(v))
+	case Set:
+		return appendCanonical(appendText(append(b, 'S'), string(v.Type)), v.Members)
 	case Array:
 		b = binary.AppendUvarint(append(b, 'a'), uint64(len(v)))
 		for _, e := range v {

@@ -1,6 +1,6 @@
 package record
 
-// Collection is one of the collections in which Lanyard and its forks keep something.
+// Collection is one of the collections in which Lanyard and its forks keep something, or that of a [Table].
 type Collection uint8
 
 // The collections. All but that of the counters hold documents of users.
@@ -11,6 +11,7 @@ const (
 	LastSeenCollection
 	APIKeysCollection
 	MetricsCollection
+	firstTableCollection // that of [Remember]; those of the other tables follow
 )
 
 // UserCollections are the collections that hold documents of users, in the order in which a sweep reads them.
@@ -18,13 +19,22 @@ var UserCollections = []Collection{MonitoringCollection, UsersCollection, KVColl
 
 var collectionNames = [...]string{"monitoring", "users", "kv", "last_seen", "api_keys", "metrics"}
 
+// tableCollection returns the collection of a table's kind.
+func tableCollection(kind Kind) Collection { return firstTableCollection + Collection(kind-Remember) }
+
 // String returns the collection's name in the database.
-func (c Collection) String() string { return collectionNames[c] }
+func (c Collection) String() string {
+	if c < firstTableCollection {
+		return collectionNames[c]
+	}
+	table, _ := (Remember + Kind(c-firstTableCollection)).Table()
+	return table.Collection
+}
 
 // MarshalText returns [Collection.String].
 func (c Collection) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
 
-// ParseCollection returns the collection of the name.
+// ParseCollection returns the collection of Lanyard's with the name.
 func ParseCollection(name string) (Collection, bool) {
 	for c, known := range collectionNames {
 		if name == known {
@@ -45,7 +55,10 @@ func (c Collection) Form() Kind {
 
 // Kind returns the kind that the collection keeps; it reports false for [UsersCollection], which keeps none.
 func (c Collection) Kind() (Kind, bool) {
-	for k := range Kind(KindCount) {
+	if c >= firstTableCollection {
+		return Remember + Kind(c-firstTableCollection), true
+	}
+	for _, k := range AllKinds.List() {
 		if CollectionOf(k) == c {
 			return k, true
 		}

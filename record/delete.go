@@ -34,7 +34,7 @@ func CheckDeletable(documents []Document) error {
 		return fmt.Errorf("%d documents to delete are more than %d", len(documents), MaxSteps)
 	}
 	for _, d := range documents {
-		if !d.Kind.OfUsers() || d.User == 0 || d.Numeric {
+		if !d.Kind.Identified() || d.User == 0 || d.Numeric {
 			return fmt.Errorf("a document of %s without a valid user id is not deleted", d.Kind)
 		}
 	}

@@ -31,7 +31,7 @@ type DocumentDigest struct {
 func (d Document) Digest(now time.Time) DocumentDigest {
 	c := d.Content(now)
 	digest := DocumentDigest{
-		Kind: d.Kind, Hash: HashOf(d.User, d.Name.String()), Identified: d.Identity() != Identity{} || !d.Kind.OfUsers(),
+		Kind: d.Kind, Hash: HashOf(d.User, d.Name.String()), Identified: d.Identity() != Identity{} || !d.Kind.Identified(),
 		Numeric: d.Numeric, Complete: c.Complete, Mistyped: c.Mistyped, Digest: c.Record.Digest(),
 		Unmodified: d.Held.Unmodified,
 	}
@@ -47,7 +47,7 @@ func (d Document) Digest(now time.Time) DocumentDigest {
 // SaysExactly reports whether the app reads in the document what a record of the digest says, and nothing else, so that
 // merging the record would change nothing, whatever the policy. A secret must be in no other document.
 func (d DocumentDigest) SaysExactly(digest Digest) bool {
-	return d.Kind.OfUsers() && d.Complete && !d.Mistyped && !d.Numeric && d.Digest == digest
+	return d.Kind.Identified() && d.Complete && !d.Mistyped && !d.Numeric && d.Digest == digest
 }
 
 // DigestReader reads what a target holds as digests, which takes a fraction of what [TargetReader.Read] does.

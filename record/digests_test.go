@@ -32,7 +32,7 @@ func TestWhatADocumentSaysExactlyIsMergedWithoutAChange(t *testing.T) {
 		}
 	})
 	for _, kind := range AllKinds.List() {
-		if (seen[kind] > 0) != kind.OfUsers() {
+		if (seen[kind] > 0) != kind.Identified() {
 			t.Errorf("%d documents of %s say exactly what a record does", seen[kind], kind)
 		}
 	}

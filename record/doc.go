@@ -5,7 +5,7 @@
 // # Words
 //
 //   - A [Kind] is one of the five things Lanyard keeps: API keys, key-value pairs, last-seen times, monitoring dates
-//     and counters.
+//     and counters; or it is a [Table] of DynamoDB, whose records are items and whose fields are attributes.
 //   - A [Record] is all that a source knows of one [Identity] and kind (an API key is a record of its own; the counters
 //     are one record, which is nobody's). An identity is a user, or else a [Name], such as the key of a table's row.
 //   - An [Item] is a record on its way, with what had to be left out of it: [Reject] lines, [Superseded] values, and
@@ -18,6 +18,6 @@
 //
 // # Values
 //
-// A [Value] is one of nil, bool, int64, float64, string, [Array], [Object] and [Opaque]. Two values are equal when they
+// A [Value] is one of nil, bool, int64, float64, string, [Array], [Object] and [Opaque], and in a table [Decimal], [Binary] and [Set]. Two values are equal when they
 // mean the same ([Equal]): 7 is 7.0, and the order of an object's fields is nothing.
 package record

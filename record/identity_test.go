@@ -38,7 +38,7 @@ func genIdentity() *rapid.Generator[Identity] {
 
 func TestIdentitiesAreEqualWhereHashAndDigestAre(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		kind := Kind(rapid.IntRange(0, KindCount-1).Draw(t, "kind"))
+		kind := Kind(rapid.IntRange(0, int(Remember)-1).Draw(t, "kind"))
 		r := genRecord(kind).Draw(t, "record")
 		a, b := genIdentity().Draw(t, "a"), genIdentity().Draw(t, "b")
 		of := func(id Identity) Record {

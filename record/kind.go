@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// Kind is one of the things that Lanyard keeps. The methods of a number that is no kind panic, but for [Kind.String]
-// and [Kind.MarshalText].
+// Kind is one of the things that Lanyard keeps, or a [Table]. The methods of a number that is no kind panic, but for
+// [Kind.String] and [Kind.MarshalText].
 type Kind uint8
 
 // The kinds, in the order in which reports name them. A new one takes a constant before the last, its rules in
@@ -17,11 +17,23 @@ const (
 	LastSeen
 	MonitoringSince
 	Metrics
-	kindCount
+
+	// The tables of the bot.
+	Remember
+	League
+	Loud
+	Play
+	TTS
+	Sparkle
+	BotData
+	EFTItemTracker
+
+	// From here on there are the kinds of [DefineTable].
+	otherTable
 )
 
-// KindCount is the number of kinds; kinds are the integers below it. It is at most 32.
-const KindCount = int(kindCount)
+// KindCount is how many kinds there can be; kinds are integers below it. It is at most 32.
+const KindCount = int(otherTable) + MaxOtherTables
 
 var rulesOf = [...]rules{
 	APIKeys:         apiKeyRules,
@@ -29,11 +41,19 @@ var rulesOf = [...]rules{
 	LastSeen:        lastSeenRules,
 	MonitoringSince: monitoringRules,
 	Metrics:         metricsRules,
+	Remember:        newTableKind(Remember),
+	League:          newTableKind(League),
+	Loud:            newTableKind(Loud),
+	Play:            newTableKind(Play),
+	TTS:             newTableKind(TTS),
+	Sparkle:         newTableKind(Sparkle),
+	BotData:         newTableKind(BotData),
+	EFTItemTracker:  newTableKind(EFTItemTracker),
 }
 
 // This does not compile where the last kind has no rules, and the next line where a set of kinds cannot hold all.
 var (
-	_ [KindCount]rules = rulesOf
+	_ [otherTable]rules = rulesOf
 	_ [32 - KindCount]struct{}
 )
 
@@ -60,6 +80,8 @@ type traits struct {
 	collection Collection
 	shape      Shape
 	nobodys    bool // there is one record, which is no user's
+	named      bool // a name identifies a record
+	whole      bool // a record is written as a whole or not at all
 	ordered    bool
 	admits     bool
 	frame      int // bytes of BSON that a new document takes beside its content and its identity, or a few more
@@ -78,17 +100,30 @@ const (
 )
 
 func (k Kind) rules() rules {
-	if int(k) >= len(rulesOf) || rulesOf[k] == nil {
+	r, ok := k.known()
+	if !ok {
 		panic("record: " + k.String() + " has no rules")
 	}
-	return rulesOf[k]
+	return r
+}
+
+func (k Kind) known() (r rules, ok bool) {
+	if int(k) < len(rulesOf) {
+		return rulesOf[k], true
+	}
+	t, ok := k.otherTable()
+	return t, ok
 }
 
 // Shape returns what carries the kind's content.
 func (k Kind) Shape() Shape { return k.rules().about().shape }
 
-// OfUsers reports whether the kind has a record for each user. Else it has one in all, which is nobody's.
-func (k Kind) OfUsers() bool { return !k.rules().about().nobodys }
+// Identified reports whether the kind has a record for each user, or for each name. Else it has one in all, which is
+// nobody's.
+func (k Kind) Identified() bool { return !k.rules().about().nobodys }
+
+// Named reports whether a [Name] identifies the kind's records, as it does those of a [Table]. Else it is a user.
+func (k Kind) Named() bool { return k.rules().about().named }
 
 // Ordered reports whether one of two values is the better: the later, the earlier or the larger one. Of the other kinds
 // two values are equal or not, and the documents carry the digest of what lanyardctl wrote, in [WrittenField]; those of
@@ -103,8 +138,8 @@ func CollectionOf(kind Kind) Collection { return kind.rules().about().collection
 
 // String returns the kind's name as flags and reports spell it, such as "api_keys".
 func (k Kind) String() string {
-	if int(k) < len(rulesOf) && rulesOf[k] != nil {
-		return rulesOf[k].about().name
+	if r, ok := k.known(); ok {
+		return r.about().name
 	}
 	return fmt.Sprintf("kind(%d)", uint8(k))
 }
@@ -115,8 +150,11 @@ func (k Kind) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
 // Kinds is a set of kinds. The zero value is empty.
 type Kinds uint32
 
-// AllKinds holds every kind.
-const AllKinds Kinds = 1<<KindCount - 1
+// AllKinds holds every kind of Lanyard's, and BotTables those of the bot.
+const (
+	AllKinds  Kinds = 1<<Remember - 1
+	BotTables Kinds = 1<<otherTable - 1 - AllKinds
+)
 
 // Has reports whether k is in the set.
 func (s Kinds) Has(k Kind) bool { return s&(1<<k) != 0 }
@@ -144,22 +182,23 @@ func (s Kinds) String() string {
 	return strings.Join(names, ",")
 }
 
-// ParseKinds returns the set of the named kinds. It fails on a name that is no kind, and on no name at all.
-func ParseKinds(names []string) (Kinds, error) {
+// ParseKinds returns the set of the named kinds, which are of the known ones. It fails on a name that is none, and on no
+// name at all.
+func ParseKinds(names []string, known Kinds) (Kinds, error) {
 	var set Kinds
 next:
 	for _, name := range names {
 		name = strings.TrimSpace(name)
-		for k := range Kind(KindCount) {
+		for _, k := range known.List() {
 			if k.String() == name {
 				set = set.With(k)
 				continue next
 			}
 		}
-		return 0, fmt.Errorf("unknown kind %q (the kinds are %s)", name, AllKinds)
+		return 0, fmt.Errorf("unknown kind %q (the kinds are %s)", name, known)
 	}
 	if set == 0 {
-		return 0, fmt.Errorf("no kind named (the kinds are %s)", AllKinds)
+		return 0, fmt.Errorf("no kind named (the kinds are %s)", known)
 	}
 	return set, nil
 }

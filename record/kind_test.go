@@ -24,7 +24,7 @@ func TestEveryKindHasItsRules(t *testing.T) {
 		if back, ok := CollectionOf(kind).Kind(); !ok || back != kind {
 			t.Errorf("the collection of %s is that of %s", kind, back)
 		}
-		if set, err := ParseKinds([]string{kind.String()}); err != nil || set != Kinds(0).With(kind) {
+		if set, err := ParseKinds([]string{kind.String()}, AllKinds); err != nil || set != Kinds(0).With(kind) {
 			t.Errorf("%s is read as %s: %v", kind, set, err)
 		}
 		// A document that holds another record of the kind differs from one that holds none, and is written at last.
@@ -63,7 +63,7 @@ func TestAnUnknownKindPanics(t *testing.T) {
 		"TimeField":    func() { TimeField(unknown) },
 		"TimeBounds":   func() { TimeBounds(unknown, user, now) },
 		"Timestamp":    func() { Timestamp(unknown, int64(1), Bounds{}) },
-		"OfUsers":      func() { unknown.OfUsers() },
+		"OfUsers":      func() { unknown.Identified() },
 		"no time":      func() { Timestamp(KV, time.Time{}, Bounds{}) },
 	} {
 		func() {

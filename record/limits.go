@@ -22,6 +22,10 @@ type Limits struct {
 	NoDollars     bool   // refuses names that start with a dollar
 	NoNestedArray bool   // refuses an array directly inside an array
 	Named         bool   // holds records that a [Name] identifies, too
+	NoDecimals    bool   // holds no decimal numbers beside int64 and float64
+
+	// Items judges the items of tables, in place of what is said of documents here; nil for a target that keeps documents.
+	Items ItemRule
 
 	// JSON tells that the target holds values that have a counterpart in JSON alone.
 	JSON bool
@@ -31,6 +35,13 @@ type Limits struct {
 
 	// Texts says what becomes of the key-value pairs whose value is no text.
 	Texts TextRule
+}
+
+// ItemRule says what items of tables a target can hold.
+type ItemRule interface {
+	// Refuses returns why the target cannot hold the item, and nothing where it can. The field is the one that it cannot
+	// hold, where that is one.
+	Refuses(r *Record) (field string, reason Reason, detail string)
 }
 
 // TextRule says what becomes of values that are no texts.
@@ -65,6 +76,9 @@ const DefaultMaxDocument = 16 << 20
 func (l Limits) Apply(it Item) Item {
 	if it.Record == nil {
 		return it
+	}
+	if it.Kind.rules().about().whole {
+		return l.applyWhole(it)
 	}
 	if l.holds(it) {
 		return it
@@ -125,6 +139,42 @@ func (l Limits) Apply(it Item) Item {
 	}
 	it.Record = &r
 	return it
+}
+
+// applyWhole is [Limits.Apply] for a kind whose records are written as a whole or not at all: each field is a reject where
+// one of them, or the whole, cannot be held.
+func (l Limits) applyWhole(it Item) Item {
+	r := it.Record
+	reason, detail := RefusedByTarget, "the target holds records of users alone"
+	if l.Named {
+		reason, detail = l.refusesRecord(r)
+	}
+	if reason == "" {
+		return it
+	}
+	it.Rejects = append(it.Rejects, r.Rejects(reason, detail)...)
+	it.Record = nil
+	return it
+}
+
+// refusesRecord returns why the target cannot hold all of a record.
+func (l Limits) refusesRecord(r *Record) (Reason, string) {
+	whole := func(name, detail string) string {
+		return fmt.Sprintf("the attribute %q: %s; an item is written as a whole or not at all", name, detail)
+	}
+	if l.Items != nil {
+		name, reason, detail := l.Items.Refuses(r)
+		if name != "" {
+			detail = whole(name, detail)
+		}
+		return reason, detail
+	}
+	for _, name := range r.FieldNames() {
+		if reason, detail := l.refuses(r.Kind, name, r.Fields[name].Value); reason != "" {
+			return reason, whole(name, detail)
+		}
+	}
+	return l.tooLarge(r.DocumentSize())
 }
 
 // holds reports whether the target can hold the item as it is: mostly it can, and then nothing is copied.
@@ -249,6 +299,12 @@ func (l Limits) refusesName(name string) (Reason, string) {
 
 func (l Limits) refusesValue(v Value) (Reason, string) {
 	switch v := v.(type) {
+	case Decimal:
+		if l.NoDecimals {
+			return NumberOutOfRange, l.Server + " holds whole numbers of 64 bits and doubles alone, and a double would round it"
+		}
+	case Set:
+		return l.refusesValue(v.Members)
 	case Array:
 		for _, e := range v {
 			if _, nested := e.(Array); nested && l.NoNestedArray {
@@ -318,11 +374,24 @@ func valueSize(v Value) int {
 			size += bsonElement + len(name) + valueSize(e)
 		}
 		return size
+	case Decimal:
+		return decimalBytes
+	case Binary:
+		return bsonString + len(v)
+	case Set:
+		return valueSize(v.Members) + typeBytes
 	case Opaque:
 		return len(v.Data)
 	}
 	return 0
 }
+
+// What a decimal takes at most: 16 bytes, or 38 digits as text with a note of its type; and what that note takes beside the
+// names on the way to the value.
+const (
+	decimalBytes = bsonString + 48 + typeBytes
+	typeBytes    = 64
+)
 
 // digits returns the number of decimal digits of i.
 func digits(i uint64) int {

@@ -119,7 +119,7 @@ func genHeld(kind Kind) *rapid.Generator[Existing] {
 }
 
 func genCase(t *rapid.T) (Record, Existing, Policy) {
-	kind := Kind(rapid.IntRange(0, KindCount-1).Draw(t, "kind"))
+	kind := Kind(rapid.IntRange(0, int(Remember)-1).Draw(t, "kind"))
 	return genRecord(kind).Draw(t, "record"), genHeld(kind).Draw(t, "held"), Policy(rapid.IntRange(0, 2).Draw(t, "policy"))
 }
 

@@ -61,7 +61,7 @@ func (t *timeKind) follow(m merging) Decision {
 // leavesExactly reports whether a document, new or of somebody else's, says exactly what r says, and nothing else, once
 // the decision of [Merge] is carried out.
 func (d Decision) leavesExactly(r Record, was Existing) bool {
-	if !r.Kind.OfUsers() || len(d.Rejects)+d.Kept > 0 || !d.Write && !was.Found {
+	if !r.Kind.Identified() || len(d.Rejects)+d.Kept > 0 || !d.Write && !was.Found {
 		return false
 	}
 	switch r.Kind.Shape() {

@@ -27,7 +27,7 @@ func genMirrored(t *rapid.T) (Record, Existing, Policy) {
 			like = genRecord(r.Kind).Draw(t, "like")
 		}
 		_, held = merge(like, Existing{}, FailOnConflict)
-		held.Unmodified = held.Found && r.Kind.OfUsers() && rapid.Bool().Draw(t, "marked")
+		held.Unmodified = held.Found && r.Kind.Identified() && rapid.Bool().Draw(t, "marked")
 	}
 	if r.Kind == KV {
 		if rapid.IntRange(0, 3).Draw(t, "omitted") == 0 {
@@ -94,7 +94,7 @@ func TestWhatIsStillLanyardctlsBecomesTheSources(t *testing.T) {
 func TestMirrorDecidesAsMergeOfWhatIsSomebodyElses(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		r, held, policy := genMirrored(t)
-		if held.Unmodified && r.Kind.OfUsers() {
+		if held.Unmodified && r.Kind.Identified() {
 			return
 		}
 		merged, want := merge(r, held, policy)
@@ -105,7 +105,7 @@ func TestMirrorDecidesAsMergeOfWhatIsSomebodyElses(t *testing.T) {
 		if mirrored.Adopts {
 			mirrored.Adopts, mirrored.Write, mirrored.Status = false, false, Unchanged
 		}
-		if r.Kind.OfUsers() {
+		if r.Kind.Identified() {
 			mirrored.Mark, got.Unmodified = merged.Mark, want.Unmodified
 		}
 		if d := cmp.Diff(merged, mirrored); d != "" {
@@ -144,7 +144,7 @@ func TestTheMarkIsThatOfWhatTheRecordSays(t *testing.T) {
 		if d.Mark != "" && !Unmodified(says(r, after), d.Mark) {
 			t.Errorf("the mark of %+v is another's", after)
 		}
-		exactly := sameContent(r, after) && r.Kind.OfUsers() && after.KeyOwner == ""
+		exactly := sameContent(r, after) && r.Kind.Identified() && after.KeyOwner == ""
 		if after.Found && exactly && !after.Unmodified {
 			t.Errorf("%+v says what the record says, and is not marked: %+v", after, d)
 		}

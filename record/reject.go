@@ -10,12 +10,13 @@ const (
 	DocumentTooLarge     Reason = "document-too-large"    // over the target's limit
 	ImplausibleTimestamp Reason = "implausible-timestamp" // a time, but not one that can be true
 	InvalidFieldName     Reason = "invalid-field-name"    // the target cannot hold a field of this name
+	InvalidItemKey       Reason = "invalid-item-key"      // what identifies the document is not the key that its attributes give
 	InvalidUserID        Reason = "invalid-user-id"       // no snowflake
 	InvalidUTF8          Reason = "invalid-utf8"          // no text
 	NotACounter          Reason = "not-a-counter"         // not a finite number of zero or more, or a reserved name
 	NotATimestamp        Reason = "not-a-timestamp"       // not a time
 	NotText              Reason = "not-text"              // the target's layout holds texts alone
-	NumberOutOfRange     Reason = "number-out-of-range"   // an integer beyond int64, or a number beyond float64
+	NumberOutOfRange     Reason = "number-out-of-range"   // beyond what the target's numbers hold
 	RefusedByTarget      Reason = "refused-by-target"     // the target's own refusal
 	StaleAPIKey          Reason = "stale-api-key"         // authenticates, but another key is the user's current one
 	TooDeep              Reason = "too-deep"              // nested deeper than MaxDepth

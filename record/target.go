@@ -36,7 +36,7 @@ func (d Document) Content(now time.Time) Content {
 	id := d.Identity()
 	c := Content{
 		Record:   Record{Kind: d.Kind, User: id.User, Name: id.Name},
-		Complete: id != (Identity{}) || !d.Kind.OfUsers(),
+		Complete: id != (Identity{}) || !d.Kind.Identified(),
 	}
 	return d.Kind.rules().content(c, d.Held, TimeBounds(d.Kind, id.User, now))
 }

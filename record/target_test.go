@@ -29,7 +29,7 @@ func genDocument(kind Kind) *rapid.Generator[Document] {
 }
 
 func genKind() *rapid.Generator[Kind] {
-	return rapid.Custom(func(t *rapid.T) Kind { return Kind(rapid.IntRange(0, KindCount-1).Draw(t, "kind")) })
+	return rapid.Custom(func(t *rapid.T) Kind { return Kind(rapid.IntRange(0, int(Remember)-1).Draw(t, "kind")) })
 }
 
 // documentOf returns r as a target holds it that was empty before.

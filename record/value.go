@@ -14,7 +14,7 @@ import (
 	"unicode/utf8"
 )
 
-// Value is nil, bool, int64, float64, string, [Array], [Object] or [Opaque].
+// Value is nil, bool, int64, float64, string, [Array], [Object] or [Opaque]; in a [Table] also [Decimal], [Binary] or [Set].
 type Value any
 
 // Array is an ordered list of values.
@@ -42,9 +42,12 @@ func Equal(a, b Value) bool {
 	case Opaque:
 		b, ok := b.(Opaque)
 		return ok && a.Type == b.Type && bytes.Equal(a.Data, b.Data)
+	case Set:
+		b, ok := b.(Set)
+		return ok && a.Type == b.Type && Equal(a.Members, b.Members)
 	default:
 		switch b := simplify(b).(type) {
-		case Array, Object, Opaque:
+		case Array, Object, Opaque, Set:
 			return false
 		default:
 			return a == b
@@ -52,9 +55,16 @@ func Equal(a, b Value) bool {
 	}
 }
 
-// simplify gives numbers of one meaning one form: a whole number within int64 is an int64, and every NaN is the same
-// text-free value, so that a value always equals itself.
+// simplify gives numbers of one meaning one form: a whole number within int64 is an int64, one that a float64 gives exactly
+// is that, and every NaN is the same text-free value, so that a value always equals itself.
 func simplify(v Value) Value {
+	if d, ok := v.(Decimal); ok {
+		f, exact := d.Float()
+		if !exact {
+			return d
+		}
+		v = f
+	}
 	f, ok := v.(float64)
 	if !ok {
 		return v
@@ -126,14 +136,15 @@ func hasJSON(v Value) bool {
 				return false
 			}
 		}
-	case Opaque:
+	case Opaque, Binary, Set:
 		return false
 	}
 	return true
 }
 
 // JSON returns v as JSON text, for people and for files that keep a value of the target. An Opaque becomes
-// {"$type": number, "$base64": text}; a number that JSON cannot hold becomes a string.
+// {"$type": number, "$base64": text}, a Binary {"$base64": text}, and a Set {"$set": type, "members": array}; a number that
+// JSON cannot hold becomes a string.
 func JSON(v Value) []byte { return appendJSON(nil, v, false) }
 
 // ExactJSON returns v as the JSON text that gives the same value again: a float64 that is a whole number keeps its point. It
@@ -186,6 +197,15 @@ func appendJSON(b []byte, v Value, exact bool) []byte {
 			b = appendJSON(b, v[name], exact)
 		}
 		return append(b, '}')
+	case Decimal:
+		return append(b, v...)
+	case Binary:
+		b = append(b, `{"$base64":"`...)
+		b = base64.StdEncoding.AppendEncode(b, []byte(v))
+		return append(b, `"}`...)
+	case Set:
+		b = append(b, `{"$set":"`+string(v.Type)+`","members":`...)
+		return append(appendJSON(b, v.Members, exact), '}')
 	case Opaque:
 		b = append(b, `{"$type":`...)
 		b = strconv.AppendInt(b, int64(v.Type), 10)

@@ -83,7 +83,7 @@ func (c *drillDown) documents(documents []record.Document) {
 func (c *drillDown) judge(s record.Document, bucket int, counts *Counts) {
 	id := s.Identity()
 	var e *expected
-	if id != (record.Identity{}) || !s.Kind.OfUsers() {
+	if id != (record.Identity{}) || !s.Kind.Identified() {
 		e = c.expected[s.Kind][id]
 	}
 	if e != nil && e.met && s.ID != "" && s.ID == e.id {

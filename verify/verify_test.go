@@ -76,7 +76,7 @@ func genTarget(items []record.Item) *rapid.Generator[[]record.Document] {
 func change(t *rapid.T, documents []record.Document) []record.Document {
 	if len(documents) == 0 || rapid.IntRange(0, 4).Draw(t, "new") == 0 {
 		n := rapid.IntRange(0, 12).Draw(t, "user")
-		it := genItem(record.Kind(rapid.IntRange(0, record.KindCount-1).Draw(t, "kind")), n).Draw(t, "like")
+		it := genItem(record.Kind(rapid.IntRange(0, int(record.Remember)-1).Draw(t, "kind")), n).Draw(t, "like")
 		if it.Record == nil {
 			return documents
 		}

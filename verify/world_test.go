@@ -52,7 +52,7 @@ func (h *fakeTarget) Read(ctx context.Context, kind record.Kind, yield func([]re
 func (h *fakeTarget) Count(_ context.Context, kind record.Kind) (int64, error) {
 	var n int64
 	for _, s := range h.documents {
-		if s.Kind == kind && (s.Identity() != (record.Identity{}) || !kind.OfUsers()) {
+		if s.Kind == kind && (s.Identity() != (record.Identity{}) || !kind.Identified()) {
 			n++
 		}
 	}
@@ -125,7 +125,7 @@ func key(n int) string { return fmt.Sprintf("lnyd_%032x", n) }
 func genItem(kind record.Kind, n int) *rapid.Generator[record.Item] {
 	return rapid.Custom(func(t *rapid.T) record.Item {
 		id := identity(n)
-		if !kind.OfUsers() {
+		if !kind.Identified() {
 			id = record.Identity{}
 		}
 		it := record.Item{Kind: kind}

@@ -52,7 +52,7 @@ func (f lineFlags) filter() (rejectsfile.Filter, error) {
 	}
 	var err error
 	if len(f.kinds) > 0 {
-		if asked.Kinds, err = record.ParseKinds(f.kinds); err != nil {
+		if asked.Kinds, err = record.ParseKinds(f.kinds, record.AllKinds|record.Tables()); err != nil {
 			return asked, exit.WrongUse("--kind: "+err.Error(), "such as --kind kv,last_seen")
 		}
 	}

@@ -230,7 +230,7 @@ func (f pairFlags) kinds() (record.Kinds, error) {
 		}
 		return only, nil
 	}
-	only, err := record.ParseKinds(f.only)
+	only, err := record.ParseKinds(f.only, record.AllKinds)
 	switch {
 	case err != nil:
 		return 0, exit.WrongUse("--only: "+err.Error(), "such as --only kv,last_seen")

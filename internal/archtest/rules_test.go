@@ -76,6 +76,7 @@ var rooms = []room{
 	{"store/rdb", []string{module + "record", module + "store/layout", rdbLib + "/..."}},
 	{"store/redis", []string{module + "internal/handshake", module + "internal/redact", module + "internal/retry", module + "record", module + "store/layout", redisLib + "/...", syncs + "/...", rates}},
 	{"store/mongo", []string{module + "internal/handshake", module + "internal/redact", module + "internal/retry", module + "record", mongoLib + "/...", syncs + "/..."}},
+	{"store/dynamo", []string{module + "internal/redact", module + "internal/retry", module + "record", "github.com/aws/...", syncs + "/...", rates}},
 	{"store/mem", []string{module + "record"}},
 	{"store/embedded", []string{ferretDB, flock}},
 	{"store/storetest/...", []string{"*", module + "store/storetest/..."}},

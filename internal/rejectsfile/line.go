@@ -106,7 +106,7 @@ func (l *Line) UnmarshalJSON(text []byte) error {
 	if err := json.Unmarshal(text, &in); err != nil {
 		return errors.New("no line of a rejects file")
 	}
-	kinds, err := record.ParseKinds([]string{in.Kind})
+	kinds, err := record.ParseKinds([]string{in.Kind}, record.AllKinds|record.Tables())
 	if err != nil || kinds == 0 {
 		return errors.New("kind: unknown")
 	}

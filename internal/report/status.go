@@ -89,7 +89,7 @@ func (s StatusReport) store(is func(name string) bool) *StoreStatus {
 // holds returns how many entries of users the store holds, about.
 func (s *StoreStatus) holds() (n int64) {
 	for _, c := range s.Counts {
-		if c.Kind.OfUsers() {
+		if c.Kind.Identified() {
 			n += c.Count
 		}
 	}

@@ -97,7 +97,7 @@ func decode(kind record.Kind, r record.Record, founds []layout.Found) (record.It
 func records(kind record.Kind) *rapid.Generator[record.Record] {
 	return rapid.Custom(func(t *rapid.T) record.Record {
 		r := record.Record{Kind: kind}
-		if kind.OfUsers() {
+		if kind.Identified() {
 			r.User = record.UserID(rapid.Uint64Range(94490510688792576, 1400000000000000000).Draw(t, "user"))
 		}
 		switch kind {

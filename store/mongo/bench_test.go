@@ -37,7 +37,7 @@ func BenchmarkDocuments(b *testing.B) {
 				mongo.DocumentOf(r.Kind, doc)
 			}
 		})
-		if r.Kind.OfUsers() {
+		if r.Kind.Identified() {
 			b.Run("deliver/"+r.Kind.String(), func(b *testing.B) {
 				b.ReportAllocs()
 				deliver, items := mongo.Deliverer(r.Kind, storetest.Now), []record.Item{}

@@ -136,7 +136,7 @@ func (s *Store) checkShardKey(ctx context.Context, name string) (sharded bool, e
 	}
 	collection, _ := record.ParseCollection(name)
 	kind, ok := collection.Kind()
-	if !ok || !kind.OfUsers() {
+	if !ok || !kind.Identified() {
 		return true, nil // there is no unique index
 	}
 	for _, field := range uniqueFields(kind) {

@@ -24,7 +24,7 @@ func checkPlainDigest(t interface{ Errorf(string, ...any) }, kind record.Kind, d
 func TestWhatLanyardctlWritesIsDigestedFromItsEncoding(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		r := storetest.Records().Draw(rt, "record")
-		if !r.Kind.OfUsers() {
+		if !r.Kind.Identified() {
 			return
 		}
 		mirrored := mongo.NewMirrored(r, storetest.Now)
@@ -117,7 +117,7 @@ func FuzzDigest(f *testing.F) {
 
 func TestDigestingAllocatesNothing(t *testing.T) {
 	for _, r := range oneOfEachKind() {
-		if !r.Kind.OfUsers() {
+		if !r.Kind.Identified() {
 			continue
 		}
 		doc, digest := mongo.NewMirrored(r, storetest.Now), mongo.Digester(r.Kind, storetest.Now)

@@ -74,7 +74,7 @@ func (s *Store) duplicates(ctx context.Context, u uniqueField, limit int) ([]bso
 	var values []bson.RawValue
 	for _, group := range groups {
 		v := lookup(group, "_id")
-		if text, _ := v.StringValueOK(); !u.kind.OfUsers() && text != globalType {
+		if text, _ := v.StringValueOK(); !u.kind.Identified() && text != globalType {
 			continue // a document of somebody else's
 		}
 		values = append(values, v)

@@ -78,7 +78,7 @@ func (s *Sink) inspect(ctx context.Context, kind record.Kind) error {
 			u.index, u.exists = unique, true
 			s.first = append(s.first, u)
 			continue
-		case inTheWay != "" && kind.OfUsers():
+		case inTheWay != "" && kind.Identified():
 			return &IndexError{Collection: collectionName(kind), Index: inTheWay, Field: field}
 		// A key that came to two users would let one act as the other until the load is over.
 		case empty && !u.secret() && !s.peculiar[collectionName(kind)].sharded:
@@ -89,7 +89,7 @@ func (s *Sink) inspect(ctx context.Context, kind record.Kind) error {
 			return err
 		}
 		s.first = append(s.first, u)
-		if !kind.OfUsers() {
+		if !kind.Identified() {
 			s.last = append(s.last, u) // without an index, the app's document may come at any time
 		}
 	}
@@ -189,7 +189,7 @@ func (s *Sink) makeIndex(ctx context.Context, u uniqueField, keep record.Archive
 		if err != nil && (ctx.Err() != nil || isAny(err, record.ErrUnavailable, ErrPermission, ErrIndexTime, ErrUnwritable)) {
 			return err
 		}
-		if err == nil && u.kind.OfUsers() {
+		if err == nil && u.kind.Identified() {
 			return nil
 		}
 		// Servers answer duplicates with different errors, so they are looked for whatever it is.

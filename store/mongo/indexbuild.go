@@ -61,7 +61,7 @@ const (
 )
 
 func (s *Sink) createIndex(ctx context.Context, u uniqueField) error {
-	if !u.kind.OfUsers() {
+	if !u.kind.Identified() {
 		return nil
 	}
 	documents, err := s.estimate(ctx, collectionName(u.kind))

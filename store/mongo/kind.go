@@ -67,7 +67,7 @@ var schemas = [...]schema{
 }
 
 // This does not compile where the last kind has no schema.
-var _ [record.KindCount]schema = schemas
+var _ [record.Remember]schema = schemas
 
 // schemaOf returns what is peculiar to a kind's documents. It panics for a number that is no kind.
 func schemaOf(kind record.Kind) schema {
@@ -82,7 +82,7 @@ func collectionName(kind record.Kind) string { return record.CollectionOf(kind).
 
 // marked reports whether new documents of the kind carry the digest of what lanyardctl wrote, where they are of a mirror
 // or not.
-func marked(kind record.Kind, mirror bool) bool { return !kind.Ordered() || mirror && kind.OfUsers() }
+func marked(kind record.Kind, mirror bool) bool { return !kind.Ordered() || mirror && kind.Identified() }
 
 // globalType marks the one document of a kind that is nobody's, and is its _id where lanyardctl inserts it.
 const globalType = "global"
@@ -91,7 +91,7 @@ const globalType = "global"
 // nobody's document there is no index.
 func uniqueFields(kind record.Kind) []string {
 	switch secret := schemaOf(kind).about().secret; {
-	case !kind.OfUsers():
+	case !kind.Identified():
 		return []string{"type"}
 	case secret != "":
 		return []string{"user_id", secret}
@@ -129,7 +129,7 @@ func appendNewDocument(dst []byte, r record.Record, now time.Time, mirror bool) 
 	i, doc := bsoncore.AppendDocumentStart(dst)
 	// Conversions of short texts to a string that nobody keeps take no allocation.
 	var scratch [32]byte
-	if r.Kind.OfUsers() {
+	if r.Kind.Identified() {
 		id := strconv.AppendUint(scratch[:0], uint64(r.User), 10)
 		doc = bsoncore.AppendStringElement(doc, "_id", string(id))
 		doc = bsoncore.AppendStringElement(doc, "user_id", string(id))
@@ -148,7 +148,7 @@ func appendNewDocument(dst []byte, r record.Record, now time.Time, mirror bool) 
 // insertedByUs reports whether lanyardctl inserted the document: its _id is the user id, or [globalType].
 func insertedByUs(kind record.Kind, doc bson.Raw) bool {
 	id, _ := lookup(doc, "_id").StringValueOK()
-	if !kind.OfUsers() {
+	if !kind.Identified() {
 		return id == globalType
 	}
 	user, ok := lookup(doc, "user_id").StringValueOK()
@@ -158,7 +158,7 @@ func insertedByUs(kind record.Kind, doc bson.Raw) bool {
 // documentOf returns what a document of the kind holds, and whose it is.
 func documentOf(kind record.Kind, doc bson.Raw) record.Document {
 	s := record.Document{Kind: kind, Collection: record.CollectionOf(kind)}
-	if kind.OfUsers() {
+	if kind.Identified() {
 		user, name, numeric := owner(doc)
 		s.User, s.Name, s.Numeric = user, record.NameOf(name), numeric
 	}

@@ -30,7 +30,7 @@ func (w *writing) decideOne(index int, f *found) decided {
 	if c.decision.Adopts {
 		c.patch = patch{guard: c.patch.guard}
 	}
-	if r.Kind.OfUsers() {
+	if r.Kind.Identified() {
 		c.patch.addMark(f.own, c.decision.Mark)
 	}
 	if c.decision.Adopts && !w.takes(c) {

@@ -14,7 +14,7 @@ import (
 func (s *Store) ReadUsers(
 	ctx context.Context, kind record.Kind, users []record.UserID, yield func([]record.Document) error,
 ) error {
-	if !kind.OfUsers() {
+	if !kind.Identified() {
 		return s.counters(ctx, kind, yield)
 	}
 	p := pages[record.Document]{yield: yield}

@@ -47,7 +47,7 @@ func (w *writing) readBack(ctx context.Context, indexes []int) (allFound, error)
 	}
 	m := newMatcher(w, indexes)
 	documents := w.dialect.bearing(ctx, m)
-	if !w.kind.OfUsers() {
+	if !w.kind.Identified() {
 		documents = w.documents(ctx, w.kind, countersFilter, nil)
 	}
 	for doc, err := range documents {
@@ -124,7 +124,7 @@ func (m *matcher) record(n int) *record.Record { return &m.w.batch[m.indexes[n]]
 // match enters a document where it bears on a record. Documents of others pass by.
 func (m *matcher) match(doc bson.Raw) {
 	doc = slices.Clone(doc)
-	if !m.w.kind.OfUsers() {
+	if !m.w.kind.Identified() {
 		for n := range m.found {
 			if isGlobal(doc) || m.found[n].own == nil {
 				m.found[n].own = doc

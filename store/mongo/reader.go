@@ -28,9 +28,9 @@ func (s *Store) Reader(o ReaderOptions) *Reader {
 // Read implements [record.TargetReader].
 func (h *Reader) Read(ctx context.Context, kind record.Kind, yield func([]record.Document) error) error {
 	switch {
-	case !kind.OfUsers() && len(h.users) > 0:
+	case !kind.Identified() && len(h.users) > 0:
 		return nil
-	case !kind.OfUsers() || len(h.users) > 0:
+	case !kind.Identified() || len(h.users) > 0:
 		return h.ReadUsers(ctx, kind, h.users, yield)
 	}
 	p := pages[record.Document]{yield: yield}
@@ -47,12 +47,12 @@ func (h *Reader) Read(ctx context.Context, kind record.Kind, yield func([]record
 
 // Count implements [record.TargetReader].
 func (h *Reader) Count(ctx context.Context, kind record.Kind) (int64, error) {
-	if !kind.OfUsers() && len(h.users) > 0 {
+	if !kind.Identified() && len(h.users) > 0 {
 		return 0, nil
 	}
 	field, filter := "user_id", bson.D{{Key: "user_id", Value: bson.D{{Key: "$type", Value: "string"}}}}
 	switch {
-	case !kind.OfUsers():
+	case !kind.Identified():
 		field, filter = "type", bson.D{{Key: "type", Value: globalType}}
 	case len(h.users) > 0:
 		filter = havingOne("user_id", texts(h.users))

@@ -123,7 +123,7 @@ type writing struct {
 
 func (w *writing) run(ctx context.Context, pending []int) error {
 	// A document that is nobody's may have any _id, so an insert would not meet it.
-	if w.kind.OfUsers() && !w.opts.DryRun && !w.findFirst[w.kind].Load() {
+	if w.kind.Identified() && !w.opts.DryRun && !w.findFirst[w.kind].Load() {
 		met, err := w.insert(ctx, pending, w.newDocument)
 		if err != nil {
 			return err

@@ -80,7 +80,7 @@ func (s *Store) Source(ctx context.Context, o SourceOptions) (*Source, error) {
 	if len(src.users) > 0 {
 		src.kinds = 0
 		for _, kind := range o.Kinds.List() {
-			if kind.OfUsers() {
+			if kind.Identified() {
 				src.kinds = src.kinds.With(kind)
 			}
 		}
@@ -133,7 +133,7 @@ func (s *Source) list(ctx context.Context) (list []*sourceCollection, err error)
 
 // inspect finds what may stand twice in a collection of users. Of some users that shows when they are read.
 func (s *Source) inspect(ctx context.Context, c *sourceCollection) error {
-	if !c.kind.OfUsers() {
+	if !c.kind.Identified() {
 		return nil
 	}
 	var there indexes
@@ -283,7 +283,7 @@ func (s *Source) Parts(ctx context.Context) ([]record.Part, error) {
 	}
 	var parts []record.Part
 	for _, c := range s.collections {
-		if !c.kind.OfUsers() {
+		if !c.kind.Identified() {
 			parts = append(parts, countersPart{s, c.kind})
 			continue
 		}

@@ -25,7 +25,7 @@ func (s *Source) ReadUsers(
 		})
 	}
 	for _, kind := range kinds.List() {
-		if !kind.OfUsers() {
+		if !kind.Identified() {
 			if page, err := s.counters(ctx, kind); err != nil {
 				return err
 			} else if err := yield(page); err != nil {

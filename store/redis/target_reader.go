@@ -42,7 +42,7 @@ func (h *Reader) Limits() record.Limits { return h.layouts.Limits(h.opts.AsJSON)
 // meanwhile may be missed.
 func (h *Reader) Read(ctx context.Context, kind record.Kind, yield func([]record.Document) error) error {
 	switch {
-	case !h.layouts.Kinds().Has(kind), !kind.OfUsers() && len(h.opts.Users) > 0:
+	case !h.layouts.Kinds().Has(kind), !kind.Identified() && len(h.opts.Users) > 0:
 		return ctx.Err()
 	case kind == record.APIKeys && len(h.opts.Users) > 0:
 		strays, err := h.store.strayAPIKeys(ctx)
@@ -50,7 +50,7 @@ func (h *Reader) Read(ctx context.Context, kind record.Kind, yield func([]record
 			return err
 		}
 		return h.readUsers(ctx, kind, h.opts.Users, strays, yield)
-	case !kind.OfUsers() || len(h.opts.Users) > 0:
+	case !kind.Identified() || len(h.opts.Users) > 0:
 		return h.ReadUsers(ctx, kind, h.opts.Users, yield)
 	}
 	source := h.store.Source(h.request(kind))

@@ -211,7 +211,7 @@ func outlines(t *testing.T, target DocumentsTarget) {
 			size += len(d.Raw)
 		}
 		for _, kind := range record.AllKinds.List() {
-			if kind.OfUsers() && record.CollectionOf(kind) == c {
+			if kind.Identified() && record.CollectionOf(kind) == c {
 				ofUsers(t, target, kind, got)
 			}
 		}

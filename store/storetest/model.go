@@ -134,8 +134,8 @@ func genCounters() *rapid.Generator[map[string]record.Value] {
 // Records generates records of all kinds and a few users that every target can hold.
 func Records() *rapid.Generator[record.Record] {
 	return rapid.Custom(func(t *rapid.T) record.Record {
-		r := record.Record{Kind: record.Kind(rapid.IntRange(0, record.KindCount-1).Draw(t, "kind"))}
-		if r.Kind.OfUsers() {
+		r := record.Record{Kind: record.Kind(rapid.IntRange(0, int(record.Remember)-1).Draw(t, "kind"))}
+		if r.Kind.Identified() {
 			r.User = genUser().Draw(t, "user")
 		}
 		switch r.Kind {

@@ -169,7 +169,7 @@ func foundAgain(t *testing.T, open Open, texts bool) {
 			if c := s.Content(Now); !c.Complete || c.Record.Digest() != r.Digest() {
 				rt.Errorf("%s of user %s has another digest, or is not plain (%v)", r.Kind, r.User, c.Complete)
 			}
-			if want := !r.Kind.Ordered() || o.Mirror && r.Kind.OfUsers(); s.Held.Unmodified != want {
+			if want := !r.Kind.Ordered() || o.Mirror && r.Kind.Identified(); s.Held.Unmodified != want {
 				rt.Errorf("%s of user %s is known as what was written: %v", r.Kind, r.User, !want)
 			}
 		}
