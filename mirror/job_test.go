@@ -39,7 +39,7 @@ func newLive() *live {
 
 func (l *live) clear() {
 	l.records = make(map[record.Kind]map[record.UserID]record.Record)
-	for k := range record.Kind(record.KindCount) {
+	for _, k := range record.AllKinds.List() {
 		l.records[k] = make(map[record.UserID]record.Record)
 	}
 }
@@ -245,7 +245,7 @@ func (w *world) compare(_ context.Context, each func(record.Difference)) (mirror
 			each(record.Difference{Kind: it.Kind, User: it.User(), Type: record.Different, Field: "x", HasField: true})
 		}
 	}
-	for kind := range record.Kind(record.KindCount) {
+	for _, kind := range record.AllKinds.List() {
 		for user := range w.target.All(kind) {
 			if held[kind][user] {
 				compared.Documents[kind]++

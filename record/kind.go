@@ -2,6 +2,7 @@ package record
 
 import (
 	"fmt"
+	"math/bits"
 	"strings"
 )
 
@@ -161,6 +162,12 @@ func (s Kinds) Has(k Kind) bool { return s&(1<<k) != 0 }
 
 // With returns the set and k.
 func (s Kinds) With(k Kind) Kinds { return s | 1<<k }
+
+// Len returns how many kinds are in the set.
+func (s Kinds) Len() int { return bits.OnesCount32(uint32(s)) }
+
+// Index returns the place of k, which is in the set, among the set's kinds in their order.
+func (s Kinds) Index(k Kind) int { return (s & (1<<k - 1)).Len() }
 
 // List returns the set's kinds in the order of reports.
 func (s Kinds) List() []Kind {

@@ -2,6 +2,7 @@ package verify
 
 import (
 	"math/bits"
+	"slices"
 	"sync"
 
 	"github.com/lanyardctl/lanyardctl/record"
@@ -36,23 +37,16 @@ func (n buckets) hash(hash uint64) int {
 // bucket sums up what one side has of some users. Sums are modular, so that a record that comes twice does not cancel
 // itself out, and neither order nor splitting matters.
 type bucket struct {
-	high, low uint64                   // sum of the digests, modulo 2^128
-	records   [record.KindCount]uint32 // how many there are
-	cost      int64                    // bytes that holding the records takes, about
+	high, low uint64 // sum of the digests, modulo 2^128
+	cost      int64  // bytes that holding the records takes, about
 }
 
-func (b *bucket) add(d record.Digest, kind record.Kind, cost int64) {
+func (b *bucket) add(d record.Digest, cost int64) {
 	high, low := splitDigest(d)
 	var carry uint64
 	b.low, carry = bits.Add64(b.low, low, 0)
 	b.high, _ = bits.Add64(b.high, high, carry)
-	b.records[kind]++
 	b.cost += cost
-}
-
-// same reports whether the two sides of a bucket hold the same records.
-func (b *bucket) same(o *bucket) bool {
-	return b.high == o.high && b.low == o.low && b.records == o.records
 }
 
 func splitDigest(d record.Digest) (high, low uint64) {
@@ -67,9 +61,25 @@ func splitDigest(d record.Digest) (high, low uint64) {
 type bucketSet struct {
 	mu      sync.Mutex
 	buckets []bucket
+	kinds   record.Kinds
+	records []uint32 // how many there are, by bucket and, in their order, kind
 }
 
-func newBucketSet(n buckets) *bucketSet { return &bucketSet{buckets: make([]bucket, n)} }
+func newBucketSet(n buckets, kinds record.Kinds) *bucketSet {
+	return &bucketSet{buckets: make([]bucket, n), kinds: kinds, records: make([]uint32, int(n)*kinds.Len())}
+}
+
+// recordsOf returns how many records a bucket has, by kind in their order.
+func (s *bucketSet) recordsOf(bucket int) []uint32 {
+	n := s.kinds.Len()
+	return s.records[bucket*n:][:n]
+}
+
+// same reports whether the two sides of a bucket hold the same records.
+func (s *bucketSet) same(o *bucketSet, bucket int) bool {
+	ours, theirs := &s.buckets[bucket], &o.buckets[bucket]
+	return ours.high == theirs.high && ours.low == theirs.low && slices.Equal(s.recordsOf(bucket), o.recordsOf(bucket))
+}
 
 // entry is what one record adds to a side.
 type entry struct {
@@ -85,7 +95,8 @@ func (s *bucketSet) add(entries []entry) {
 	defer s.mu.Unlock()
 	for _, e := range entries {
 		if e.isRecord {
-			s.buckets[e.bucket].add(e.digest, e.kind, e.cost)
+			s.buckets[e.bucket].add(e.digest, e.cost)
+			s.recordsOf(e.bucket)[s.kinds.Index(e.kind)]++
 		} else {
 			s.buckets[e.bucket].cost += e.cost
 		}

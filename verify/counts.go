@@ -13,8 +13,8 @@ import (
 func (j *Job) compareCounts(ctx context.Context) error {
 	var t *summary
 	err := j.pass(ctx, "counting", func() error {
-		t = newSummary(1)
-		var all figures
+		t = newSummary(1, j.opts.Kinds)
+		all := figures{of: j.opts.Kinds}
 		var mu sync.Mutex
 		group, ctx := errgroup.WithContext(ctx)
 		group.Go(func() error {
@@ -24,7 +24,7 @@ func (j *Job) compareCounts(ctx context.Context) error {
 				defer mu.Unlock()
 				for _, it := range p.Items {
 					if it.Record != nil {
-						all.kinds[it.Kind].Source++
+						all.counts(it.Kind).Source++
 					}
 				}
 			})
@@ -34,13 +34,13 @@ func (j *Job) compareCounts(ctx context.Context) error {
 				n, err := j.opts.Target.Count(ctx, kind)
 				mu.Lock()
 				defer mu.Unlock()
-				all.kinds[kind].Target = n
+				all.counts(kind).Target = n
 				return err
 			})
 		}
 		err := group.Wait()
-		for kind := range all.kinds {
-			c := &all.kinds[kind]
+		for i := range all.kinds {
+			c := &all.kinds[i]
 			c.Missing, c.Extra = max(0, c.Source-c.Target), max(0, c.Target-c.Source)
 		}
 		for _, rejects := range t.rejects {
@@ -53,9 +53,10 @@ func (j *Job) compareCounts(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for kind, c := range j.report.Kinds {
+	for _, kind := range j.opts.Kinds.List() {
+		c := j.report.Kinds[kind]
 		j.report.Total += c.Missing
-		if j.opts.Compare.Exact || record.Kind(kind).Admits() {
+		if j.opts.Compare.Exact || kind.Admits() {
 			j.report.Total += c.Extra
 		}
 	}

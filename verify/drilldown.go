@@ -33,7 +33,7 @@ func (j *Job) drillDown(ctx context.Context, list []int) (*drillDown, error) {
 		differ:  make(map[int]bool),
 	}
 	for _, b := range list {
-		c.wanted[b] = new(figures)
+		c.wanted[b] = &figures{of: j.opts.Kinds}
 	}
 	if err := j.readSource(ctx, c.page); err != nil {
 		return nil, err
@@ -74,7 +74,7 @@ func (c *drillDown) documents(documents []record.Document) {
 	for _, s := range documents {
 		b := c.buckets.document(s)
 		if wanted := c.wanted[b]; wanted != nil {
-			c.judge(s, b, &wanted.kinds[s.Kind])
+			c.judge(s, b, wanted.counts(s.Kind))
 		}
 	}
 }
@@ -157,7 +157,7 @@ func (c *drillDown) finish() {
 			}
 			name := id.Name.String()
 			b := c.buckets.of(id.User, name)
-			counts := &c.wanted[b].kinds[kind]
+			counts := c.wanted[b].counts(record.Kind(kind))
 			counts.Source++
 			switch {
 			case e.met:

@@ -2,20 +2,33 @@ package verify
 
 import (
 	"maps"
+	"slices"
 
 	"github.com/lanyardctl/lanyardctl/record"
 )
 
 // figures are what is known of some buckets.
 type figures struct {
-	kinds   [record.KindCount]Counts
+	of      record.Kinds
+	kinds   []Counts                // of these kinds, in their order; nil for zeros
 	reasons map[record.Reason]int64 // values that are rejected; nil for none
 	future  int64                   // of them, dates that lie in the future
 }
 
+// counts returns those of a kind.
+func (f *figures) counts(kind record.Kind) *Counts {
+	if f.kinds == nil {
+		f.kinds = make([]Counts, f.of.Len())
+	}
+	return &f.kinds[f.of.Index(kind)]
+}
+
 func (f *figures) add(o figures) {
-	for kind := range f.kinds {
-		f.kinds[kind].Add(o.kinds[kind])
+	f.of |= o.of // those of the run, or none yet
+	for i, kind := range o.of.List() {
+		if o.kinds != nil {
+			f.counts(kind).Add(o.kinds[i])
+		}
 	}
 	for reason, n := range o.reasons {
 		f.reject(reason, n)
@@ -25,7 +38,7 @@ func (f *figures) add(o figures) {
 
 // clone returns a copy that shares nothing with f.
 func (f figures) clone() figures {
-	f.reasons = maps.Clone(f.reasons)
+	f.kinds, f.reasons = slices.Clone(f.kinds), maps.Clone(f.reasons)
 	return f
 }
 
@@ -39,8 +52,8 @@ func (f *figures) reject(reason record.Reason, n int64) {
 // rejects counts what is rejected of an item.
 func (f *figures) rejects(it record.Item) {
 	if it.Record == nil {
-		f.kinds[it.Kind].Rejected++
-		f.kinds[it.Kind].Source++
+		f.counts(it.Kind).Rejected++
+		f.counts(it.Kind).Source++
 	}
 	for _, reject := range it.Rejects {
 		f.reject(reject.Reason, 1)

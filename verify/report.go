@@ -52,7 +52,10 @@ type Report struct {
 
 // take makes f the report's figures.
 func (r *Report) take(f figures) {
-	r.Kinds, r.Reasons, r.Future = f.kinds, f.reasons, f.future
+	r.Kinds, r.Reasons, r.Future = [record.KindCount]Counts{}, f.reasons, f.future
+	for i, counts := range f.kinds {
+		r.Kinds[f.of.List()[i]] = counts
+	}
 }
 
 // Rejects returns the number of values that are rejected.

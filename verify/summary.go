@@ -12,6 +12,7 @@ import (
 // summary is the first pass: both sides, summed up.
 type summary struct {
 	buckets        buckets
+	kinds          record.Kinds
 	source, target *bucketSet
 
 	mu      sync.Mutex
@@ -20,13 +21,13 @@ type summary struct {
 	noted   [record.KindCount]Counts // of documents: Mistyped and Numeric
 }
 
-func newSummary(n buckets) *summary {
-	return &summary{buckets: n, source: newBucketSet(n), target: newBucketSet(n), rejects: make(map[int]*figures)}
+func newSummary(n buckets, kinds record.Kinds) *summary {
+	return &summary{buckets: n, kinds: kinds, source: newBucketSet(n, kinds), target: newBucketSet(n, kinds), rejects: make(map[int]*figures)}
 }
 
 // summarize reads both sides at the same time. Also after an error the summary is what was read until then.
 func (j *Job) summarize(ctx context.Context) (*summary, error) {
-	t := newSummary(buckets(j.opts.Buckets))
+	t := newSummary(buckets(j.opts.Buckets), j.opts.Kinds)
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return j.readSource(ctx, t.page) })
 	group.Go(func() error { return j.readDigests(ctx, t.documents) })
@@ -58,7 +59,7 @@ func (t *summary) countRejects(p record.Page) {
 		}
 		b := t.buckets.item(it)
 		if t.rejects[b] == nil {
-			t.rejects[b] = new(figures)
+			t.rejects[b] = &figures{of: t.kinds}
 		}
 		t.rejects[b].rejects(it)
 	}
@@ -94,7 +95,7 @@ func (t *summary) documents(kind record.Kind, documents []record.DocumentDigest)
 func (t *summary) differing() []int {
 	var list []int
 	for b := range t.source.buckets {
-		if !t.source.buckets[b].same(&t.target.buckets[b]) {
+		if !t.source.same(t.target, b) {
 			list = append(list, b)
 		}
 	}
@@ -103,20 +104,20 @@ func (t *summary) differing() []int {
 
 // agreeing returns what is known from the buckets that do not differ.
 func (t *summary) agreeing() figures {
-	var f figures
+	f := figures{of: t.kinds}
 	for b := range t.source.buckets {
-		if !t.source.buckets[b].same(&t.target.buckets[b]) {
+		if !t.source.same(t.target, b) {
 			continue
 		}
-		for kind, n := range t.source.buckets[b].records {
-			f.kinds[kind].Add(Counts{Source: int64(n), Target: int64(n), Agreeing: int64(n)})
+		for i, n := range t.source.recordsOf(b) {
+			f.counts(t.kinds.List()[i]).Add(Counts{Source: int64(n), Target: int64(n), Agreeing: int64(n)})
 		}
 		if rejects := t.rejects[b]; rejects != nil {
 			f.add(*rejects)
 		}
 	}
-	for kind, counts := range t.noted {
-		f.kinds[kind].Add(counts)
+	for _, kind := range t.kinds.List() {
+		f.counts(kind).Add(t.noted[kind])
 	}
 	return f
 }

@@ -182,7 +182,7 @@ func genItems(most int) *rapid.Generator[[]record.Item] {
 	return rapid.Custom(func(t *rapid.T) []record.Item {
 		var items []record.Item
 		for n := range rapid.IntRange(0, most).Draw(t, "users") {
-			for kind := range record.Kind(record.KindCount) {
+			for _, kind := range record.AllKinds.List() {
 				if (kind != record.Metrics || n == 0) && rapid.IntRange(0, 3).Draw(t, "has") > 0 {
 					items = append(items, genItem(kind, n).Draw(t, "item "+strconv.Itoa(n)))
 				}

@@ -243,7 +243,7 @@ func TestThePrintedTableAddsUp(t *testing.T) {
 			}
 			rows++
 		}
-		if rows != record.KindCount+1 {
+		if rows != record.AllKinds.Len()+1 {
 			t.Fatalf("%d rows", rows)
 		}
 	})
