@@ -128,9 +128,9 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 	send(changesMetric, prometheus.CounterValue, float64(s.Changes))
 	send(waitingMetric, prometheus.GaugeValue, float64(s.Waiting))
 	send(lagMetric, prometheus.GaugeValue, s.Lag.Seconds())
-	for kind, counts := range s.Kinds {
-		for fate, n := range counts {
-			send(fatesMetric, prometheus.CounterValue, float64(n), record.Kind(kind).String(), mirror.Fate(fate).String())
+	for _, kind := range record.AllKinds.List() {
+		for fate, n := range s.Kinds[kind] {
+			send(fatesMetric, prometheus.CounterValue, float64(n), kind.String(), mirror.Fate(fate).String())
 		}
 	}
 	send(sessionsMetric, prometheus.CounterValue, float64(s.Sessions))
