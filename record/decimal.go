@@ -3,6 +3,7 @@ package record
 import (
 	"cmp"
 	"math/big"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -106,6 +107,38 @@ func (d Decimal) Float() (f float64, exact bool) {
 func DecimalOf(f float64) Value {
 	n, _ := ParseDecimal(strconv.FormatFloat(f, 'E', -1, 64))
 	return n
+}
+
+// DecimalDigits is how many digits a decimal of BSON holds (IEEE 754-2008, decimal128). A number of DynamoDB's has up to 38.
+const DecimalDigits = 34
+
+// hasLongDecimal reports whether the record holds a number of more than [DecimalDigits].
+func (r *Record) hasLongDecimal() bool {
+	for _, f := range r.Fields {
+		if longDecimal(f.Value) {
+			return true
+		}
+	}
+	return false
+}
+
+func longDecimal(v Value) bool {
+	switch v := v.(type) {
+	case Decimal:
+		_, digits, _ := v.Parts()
+		return len(digits) > DecimalDigits
+	case Array:
+		return slices.ContainsFunc(v, longDecimal)
+	case Set:
+		return longDecimal(v.Members)
+	case Object:
+		for _, e := range v {
+			if longDecimal(e) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // ratOf returns an int64 or a [Decimal].

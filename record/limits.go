@@ -150,6 +150,9 @@ func (l Limits) applyWhole(it Item) Item {
 		reason, detail = l.refusesRecord(r)
 	}
 	if reason == "" {
+		if l.Items == nil && r.hasLongDecimal() {
+			it.Notes = append(it.Notes, AsText)
+		}
 		return it
 	}
 	it.Rejects = append(it.Rejects, r.Rejects(reason, detail)...)
@@ -297,6 +300,15 @@ func (l Limits) refusesName(name string) (Reason, string) {
 	return "", ""
 }
 
+// isArray reports whether a document keeps the value as an array.
+func isArray(v Value) bool {
+	switch v.(type) {
+	case Array, Set:
+		return true
+	}
+	return false
+}
+
 func (l Limits) refusesValue(v Value) (Reason, string) {
 	switch v := v.(type) {
 	case Decimal:
@@ -307,7 +319,7 @@ func (l Limits) refusesValue(v Value) (Reason, string) {
 		return l.refusesValue(v.Members)
 	case Array:
 		for _, e := range v {
-			if _, nested := e.(Array); nested && l.NoNestedArray {
+			if l.NoNestedArray && isArray(e) {
 				return RefusedByTarget, l.Server + " refuses an array directly inside an array"
 			}
 			if reason, detail := l.refusesValue(e); reason != "" {

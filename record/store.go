@@ -57,6 +57,8 @@ const (
 	BothLayouts    Note = "both_layouts"    // a user with key-value pairs in both layouts
 	NumericUserID  Note = "numeric_user_id" // a target's document that the app cannot see
 	Collated       Note = "collated"        // a target's collection that compares text by a collation
+	AsText         Note = "as_text"         // a number of more digits than the target's decimals have, written as text
+	Incomplete     Note = "incomplete"      // an item without an attribute that the bot gives all of its table
 	AsJSON         Note = "as_json"         // a value that is no text, written as its JSON text where texts alone are held
 )
 

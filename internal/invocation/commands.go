@@ -12,6 +12,17 @@ const (
 	VerifyBack  = Verify + " mongo-to-redis"
 	Forget      = "forget"
 
+	MigrateTables     = "migrate dynamodb-to-mongo"
+	MigrateTablesBack = "migrate mongo-to-dynamodb"
+	VerifyTables      = Verify + " dynamodb-to-mongo"
+	VerifyTablesBack  = Verify + " mongo-to-dynamodb"
+	CreateTables      = "dynamodb create-tables"
+	ForgetTables      = "dynamodb forget"
+	RememberGet       = "remember get"
+	RememberSet       = "remember set"
+	RememberList      = "remember list"
+	RememberDelete    = "remember delete"
+
 	Sweep     = "sweep"
 	SweepList = Sweep + " list"
 	SweepShow = Sweep + " show"
@@ -52,5 +63,6 @@ var (
 	RetryFlags    = slices.Concat([]string{"redis", "on-conflict", "kv-prefer", "allow-empty", "allow-shrinking", "max-rate", "redis-replica"}, RedisTLSFlags, TargetFlags)
 	LayerFlags    = slices.Concat([]string{"redis", "app"}, RedisTLSFlags, TargetFlags)
 	PairFlags     = slices.Concat([]string{"redis", "only", "user", "on-conflict", "kv-prefer", "allow-empty", "allow-shrinking", "max-rate", "redis-replica"}, RedisTLSFlags, TargetFlags)
+	TableFlags    = slices.Concat([]string{"dynamodb", "tables", "table", "on-conflict", "allow-empty", "consistent", "max-rcu"}, TargetFlags)
 	BackFlags     = slices.Concat([]string{"redis", "layout", "as-json", "only", "user", "on-conflict", "allow-empty"}, RedisTLSFlags, TargetFlags)
 )

@@ -7,12 +7,15 @@ type Direction uint8
 
 // The directions.
 const (
-	ToMongo Direction = iota // from Redis
-	ToRedis                  // from MongoDB
+	ToMongo       Direction = iota // from Redis
+	ToRedis                        // from MongoDB
+	TablesToMongo                  // from DynamoDB
+	TablesBack                     // from MongoDB to DynamoDB
 )
 
 // words are what is said of a direction.
 type words struct {
+	reading, writing  bool     // MongoDB is the source, or the target
 	migrate, verify   string   // the commands
 	source, target    string   // the stores, for people
 	reads, holds      string   // what is read there, and what is there: "key", "document"
@@ -20,9 +23,28 @@ type words struct {
 }
 
 var wordsOf = [...]words{
-	ToMongo: {Migrate, Verify, "Redis", "MongoDB", "key", "document", PairFlags, []string{"only", "user", "on-conflict", "kv-prefer"}},
-	ToRedis: {MigrateBack, VerifyBack, "MongoDB", "Redis", "document", "entry", BackFlags, []string{"layout", "as-json", "only", "user", "on-conflict"}},
+	ToMongo:       {false, true, Migrate, Verify, "Redis", "MongoDB", "key", "document", PairFlags, []string{"only", "user", "on-conflict", "kv-prefer"}},
+	ToRedis:       {true, false, MigrateBack, VerifyBack, "MongoDB", "Redis", "document", "entry", BackFlags, []string{"layout", "as-json", "only", "user", "on-conflict"}},
+	TablesToMongo: {false, true, MigrateTables, VerifyTables, "DynamoDB", "MongoDB", "item", "document", TableFlags, []string{"tables", "table", "on-conflict"}},
+	TablesBack:    {true, false, MigrateTablesBack, VerifyTablesBack, "MongoDB", "DynamoDB", "document", "item", TableFlags, []string{"tables", "table", "on-conflict"}},
 }
+
+// OfTables reports whether tables of DynamoDB are copied, or compared. Else it is what Lanyard keeps.
+func (d Direction) OfTables() bool { return d == TablesToMongo || d == TablesBack }
+
+// App returns the name of whoever reads and writes what is copied, for people.
+func (d Direction) App() string {
+	if d.OfTables() {
+		return "the bot"
+	}
+	return "Lanyard"
+}
+
+// FromMongo reports whether MongoDB is the source.
+func (d Direction) FromMongo() bool { return wordsOf[d].reading }
+
+// IntoMongo reports whether MongoDB is the target.
+func (d Direction) IntoMongo() bool { return wordsOf[d].writing }
 
 // Migrate returns the command that copies.
 func (d Direction) Migrate() string { return wordsOf[d].migrate }

@@ -36,7 +36,7 @@ type span [2]int
 
 // schemes are those that are shown. Any other may be a piece of a password.
 var schemes = []string{
-	"redis", "rediss", "unix", "mongodb", "mongodb+srv", "rdb", "embedded", "file", "http", "https", "postgres", "postgresql", "mysql",
+	"redis", "rediss", "unix", "mongodb", "mongodb+srv", "dynamodb", "rdb", "embedded", "file", "http", "https", "postgres", "postgresql", "mysql",
 }
 
 var (

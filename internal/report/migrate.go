@@ -109,6 +109,8 @@ var noteTexts = map[record.Note]string{
 	record.NotJSON:        "a value of the fork that is not JSON was kept as text",
 	record.AsJSON:         "a value that is no text was written as JSON text, in upstream's layout",
 	record.SupersededNote: "a value that another one replaces; a migration keeps it in the superseded file",
+	record.AsText:         "a number of more digits than MongoDB's decimals hold was written as text, with its type beside",
+	record.Incomplete:     "an item lacks an attribute that the bot gives all items of its table",
 	record.Expiring:       "a key has a time to live in Redis; what was written has none",
 	record.BothLayouts:    "a user has key-value pairs in both layouts",
 	record.NumericUserID:  "a document in the target has a number as its user_id: Lanyard cannot see it; sweep --dedupe fixes that",
@@ -156,7 +158,7 @@ func (t *builder) earlier(n int64, file string) {
 
 // next says what to type now.
 func (t *builder) next(m Migration) {
-	r, cmd := m.Report, m.Again
+	r, cmd, app := m.Report, m.Again, m.Direction.App()
 	t.Line("")
 	switch {
 	case m.Retried != nil:
@@ -181,11 +183,11 @@ func (t *builder) next(m Migration) {
 		t.decide(m)
 		if r.Rejects() > undecided(r) {
 			switch {
-			case m.Direction == invocation.ToRedis:
+			case m.Direction != invocation.ToMongo:
 				if r.Reasons[record.NotText] > 0 {
 					t.command("Values that are no text go into upstream's layout as JSON text with --as-json:", cmd.Without("restart").With("as-json"))
 				}
-				t.command("Then correct in MongoDB what is worth it and run it again; it only writes what has changed:", cmd.Without("restart"))
+				t.command("Then correct in "+m.Direction.Source()+" what is worth it and run it again; it only writes what has changed:", cmd.Without("restart"))
 			case m.Still:
 				t.command("Then correct in Redis what is worth it, take a new dump and run it again; it only writes what has changed:",
 					cmd.Without("restart"))
@@ -201,8 +203,8 @@ func (t *builder) next(m Migration) {
 		case cmd.Narrowed():
 			t.Wrap("", limitedRemark)
 		case !m.Still:
-			t.command("Run it again at any time to catch up with what Lanyard writes meanwhile. Before you switch over, stop "+
-				"Lanyard's writes and run it a last time:", cmd.Without("restart"))
+			t.command("Run it again at any time to catch up with what "+app+" writes meanwhile. Before you switch over, stop "+
+				app+"'s writes and run it a last time:", cmd.Without("restart"))
 		}
 	}
 }

@@ -46,9 +46,9 @@ const namedUsers = 5
 func (p Preflight) Text(l ui.Style) string {
 	t := newBuilder(l)
 	t.Row("source", p.Source.URI)
-	t.Row("", placeText(p.Source.Facts, p.Database, p.Direction == invocation.ToRedis))
+	t.Row("", placeText(p.Source.Facts, p.Database, p.Direction.FromMongo()))
 	t.Row("target", p.Target.URI)
-	t.Row("", placeText(p.Target.Facts, p.Database, p.Direction == invocation.ToMongo))
+	t.Row("", placeText(p.Target.Facts, p.Database, p.Direction.IntoMongo()))
 	for _, line := range p.holds() {
 		t.Row("", line)
 	}
@@ -98,7 +98,10 @@ func (p Preflight) plan() string {
 	if p.Retried != nil {
 		return p.Verb + " again what was left out: " + p.Retried.text()
 	}
-	if len(p.Users) == 0 {
+	switch {
+	case p.Direction.OfTables():
+		return p.Verb + " the tables " + kinds
+	case len(p.Users) == 0:
 		return p.Verb + " " + kinds + " of all users"
 	}
 	return p.Verb + " " + kinds + " of these users alone: " + SomeUsers(p.Users)

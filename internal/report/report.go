@@ -41,14 +41,14 @@ type Run struct {
 
 // from and to say where the pair is. One side has a database, and the other may have a layout.
 func (p Pair) from() string {
-	return placeText(p.Source, p.Database, p.Direction == invocation.ToRedis)
+	return placeText(p.Source, p.Database, p.Direction.FromMongo())
 }
 
 func (p Pair) to() string {
 	if p.Layout != "" {
 		return p.Target + ", layout " + p.Layout
 	}
-	return placeText(p.Target, p.Database, p.Direction == invocation.ToMongo)
+	return placeText(p.Target, p.Database, p.Direction.IntoMongo())
 }
 
 func placeText(uri, database string, has bool) string {

@@ -30,6 +30,10 @@ func (t *builder) keys(p Pair, of string, s record.KeyCounts) {
 	switch {
 	case p.ByUser:
 		t.Line("%s of %s looked up, of which %s are there.", read, of, ui.Thousands(s.Lanyard))
+	case p.Direction.OfTables() && p.Err == nil:
+		t.Line("%s in the source.", read)
+	case p.Direction.OfTables():
+		t.Line("%s read until then.", read)
 	case p.Err == nil:
 		t.Line("%s in the source, of which %s are Lanyard's.", read, ui.Thousands(s.Lanyard))
 	default:
@@ -54,6 +58,7 @@ var reasonTexts = map[record.Reason]string{
 	record.DocumentTooLarge:     "larger than a document of the target may be",
 	record.ImplausibleTimestamp: "a time, but not one that can be true",
 	record.InvalidFieldName:     "the target cannot hold a field of this name",
+	record.InvalidItemKey:       "what identifies the item is not the key that its attributes give",
 	record.InvalidUserID:        "the key names no user",
 	record.InvalidUTF8:          "the value is not text",
 	record.NotACounter:          "not a finite number of zero or more, or a reserved name",
@@ -71,6 +76,15 @@ var reasonTexts = map[record.Reason]string{
 func reasonsIn(d invocation.Direction) map[record.Reason]string {
 	if d == invocation.ToMongo {
 		return reasonTexts
+	}
+	if d.OfTables() {
+		texts := maps.Clone(reasonTexts)
+		texts[record.DocumentTooLarge] = "larger than the target takes"
+		texts[record.InvalidFieldName] = "the target cannot hold an attribute of this name"
+		texts[record.NumberOutOfRange] = "a number that " + d.Target() + " cannot hold exactly"
+		texts[record.RefusedByTarget] = "the target cannot hold it"
+		texts[record.TooDeep] = "nested deeper than the target takes"
+		return texts
 	}
 	texts := maps.Clone(reasonTexts)
 	texts[record.ConflictReason] = "another value stands there that lanyardctl did not write, or MongoDB says it in two ways"

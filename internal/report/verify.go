@@ -130,10 +130,14 @@ func (v Verification) notes() []ui.Item {
 	add(total.Kept, "kept", fmt.Sprintf("the target keeps another value, as --on-conflict target says: what %s has is in no %s", v.Direction.Source(), v.Direction.TargetNoun()))
 	add(total.Mistyped, "mistyped", "the target says the right thing in a type that Lanyard cannot read; migrate fixes that")
 	add(total.Numeric, string(record.NumericUserID), noteTexts[record.NumericUserID])
+	apiKeys := ", except for API keys"
+	if v.Direction.OfTables() {
+		apiKeys = ""
+	}
 	switch {
 	case v.Report.Exact:
 	case v.Report.CountsOnly:
-		add(total.Extra, "extra", "the target has more "+v.held()+": that is fine, except for API keys (with --exact, all are differences)")
+		add(total.Extra, "extra", "the target has more "+v.held()+": that is fine"+apiKeys+" (with --exact, all are differences)")
 	default:
 		add(total.Extra, "extra", v.held()+" without a record in the source: that is fine, except for those that are listed as differences (with --exact, all are differences)")
 	}

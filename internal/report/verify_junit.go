@@ -6,7 +6,6 @@ import (
 	"io"
 	"strings"
 
-	"github.com/lanyardctl/lanyardctl/internal/invocation"
 	"github.com/lanyardctl/lanyardctl/internal/ui"
 	"github.com/lanyardctl/lanyardctl/record"
 )
@@ -167,7 +166,7 @@ func (v Verification) junitKind(kind record.Kind) []namedCase {
 	c := v.Report.Kinds[kind]
 	records, noun := ui.Plural(c.Source, "record"), v.Direction.TargetNoun()
 	article := "a"
-	if v.Direction == invocation.ToRedis {
+	if strings.ContainsAny(noun[:1], "aeiou") {
 		article = "an"
 	}
 	missing := namedCase{name: record.Missing.String()}

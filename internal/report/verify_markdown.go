@@ -6,7 +6,6 @@ import (
 	"strings"
 	"unicode"
 
-	"github.com/lanyardctl/lanyardctl/internal/invocation"
 	"github.com/lanyardctl/lanyardctl/internal/ui"
 )
 
@@ -19,7 +18,7 @@ func (v Verification) WriteMarkdown(w io.Writer) error {
 	line("")
 	line("**%s**", mdText(text))
 	line("")
-	line("From %s to %s.", v.mdPlace(v.Source, invocation.ToRedis), v.mdPlace(v.Target, invocation.ToMongo)+v.mdLayout())
+	line("From %s to %s.", v.mdPlace(v.Source, v.Direction.FromMongo()), v.mdPlace(v.Target, v.Direction.IntoMongo())+v.mdLayout())
 	line("")
 	if v.nothing() {
 		line("%s", nothingCompared)
@@ -47,9 +46,9 @@ func (v Verification) WriteMarkdown(w io.Writer) error {
 	return err
 }
 
-// mdPlace returns where one side is, with the database on the way on which that side has one.
-func (v Verification) mdPlace(uri string, on invocation.Direction) string {
-	if v.Direction != on {
+// mdPlace returns where one side is, with the database where that is MongoDB's.
+func (v Verification) mdPlace(uri string, mongo bool) string {
+	if !mongo {
 		return mdCode(uri)
 	}
 	return mdCode(uri) + ", database " + mdCode(v.Database)

@@ -52,6 +52,9 @@ func (v Verification) countsOnlyRemark() string {
 	if v.Direction == invocation.ToRedis {
 		side = "target"
 	}
+	if v.Direction.OfTables() {
+		return "Only numbers were compared, and no content."
+	}
 	return "Only numbers were compared, and no content. Redis may return a key twice while it is scanned, so the " + side + "'s numbers can be a little too high."
 }
 
@@ -67,21 +70,18 @@ func (t *builder) differences(v Verification) {
 	}
 	t.Line("")
 	t.Line("%s", t.Paint(ui.Bold, "Differences:"))
-	user := 0
+	user, kind := 0, len(record.MonitoringSince.String())
 	for _, d := range list {
-		user = max(user, ui.Columns(whose(d)))
+		user, kind = max(user, ui.Columns(whose(d))), max(kind, len(d.Kind.String()))
 	}
 	for _, d := range list {
 		name := whose(d)
-		t.Line("  %-9s  %-*s  %s%s  %s", d.Type, longestKind, d.Kind, name, strings.Repeat(" ", user-ui.Columns(name)), v.where(d))
+		t.Line("  %-9s  %-*s  %s%s  %s", d.Type, kind, d.Kind, name, strings.Repeat(" ", user-ui.Columns(name)), v.where(d))
 	}
 	if more := v.unlisted(); more > 0 {
 		t.Line("  … and %s more (--max-differences lists more)", ui.Thousands(more))
 	}
 }
-
-// longestKind is the length of the longest name of a kind.
-var longestKind = len(record.MonitoringSince.String())
 
 // nextAfterVerify says what to type now.
 func (t *builder) nextAfterVerify(v Verification) {
@@ -105,8 +105,11 @@ func (t *builder) nextAfterVerify(v Verification) {
 			if v.Direction == invocation.ToRedis {
 				second = ""
 			}
-			t.Wrap("", look+" at what only the target has. A migration removes nothing that somebody else wrote: an API key that "+
-				"lets somebody in"+second+": you decide whether to delete it.")
+			what := "an API key that lets somebody in" + second
+			if v.Direction.OfTables() {
+				what = "an item without a counterpart in the source"
+			}
+			t.Wrap("", look+" at what only the target has. A migration removes nothing that somebody else wrote: "+what+": you decide whether to delete it.")
 		}
 		t.command("Then verify again:", cmd)
 	case total.Mistyped > 0:
@@ -116,7 +119,7 @@ func (t *builder) nextAfterVerify(v Verification) {
 	case v.Report.CountsOnly:
 		t.command("Next: compare the contents as well:", cmd.Without("counts-only"))
 	default:
-		t.Wrap("", "Nothing is left to do. Before you switch over, stop Lanyard's writes, migrate and verify a last time.")
+		t.Wrap("", "Nothing is left to do. Before you switch over, stop "+v.Direction.App()+"'s writes, migrate and verify a last time.")
 	}
 	if cmd.Narrowed() && v.Err == nil {
 		t.Wrap("", limitedRemark)
