@@ -1,0 +1,202 @@
+package dynamo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"github.com/lanyardctl/lanyardctl/internal/redact"
+	"github.com/lanyardctl/lanyardctl/record"
+)
+
+// Errors of a [Store], each of which an [Error] or a [TableError] may wrap.
+var (
+	ErrConfiguration = errors.New("the configuration of AWS cannot be used")
+	ErrEndpoint      = errors.New("the endpoint cannot be used")
+	ErrCredentials   = errors.New("there are no AWS credentials that can be used")
+	ErrAuth          = errors.New("DynamoDB refuses the credentials")
+	ErrExpired       = errors.New("the AWS credentials have expired")
+	ErrPermission    = errors.New("DynamoDB does not let the user do this")
+	ErrNoTable       = errors.New("there is no such table")
+	ErrKeySchema     = errors.New("the table has another key")
+	ErrThrottled     = errors.New("DynamoDB throttles the requests") // it wraps [record.ErrUnavailable] where it is returned
+	ErrUnreachable   = errors.New("DynamoDB cannot be reached")      // so does it
+	ErrRequest       = errors.New("DynamoDB refuses the request")
+)
+
+// Error is the error of a request. It has no secret in its text.
+type Error struct {
+	Operation string // of DynamoDB: "Scan"
+	Table     string // empty where there is none, or several
+	Reason    error  // one of this package's errors, or [record.ErrUnavailable]; nil where the caller gave up
+
+	detail string
+	cause  error
+}
+
+func (e *Error) Error() string {
+	text := e.Operation
+	if e.Table != "" {
+		text += " of the table " + e.Table
+	}
+	if e.Reason != nil {
+		text += ": " + e.Reason.Error()
+	}
+	if e.detail != "" {
+		text += ": " + e.detail
+	}
+	return text
+}
+
+// Unwrap returns the reason, [record.ErrUnavailable] where the same request may succeed later, and the error of the SDK.
+func (e *Error) Unwrap() []error {
+	all := []error{e.cause}
+	if e.Reason != nil {
+		all = append(all, e.Reason)
+	}
+	if e.Reason == ErrThrottled || e.Reason == ErrUnreachable {
+		all = append(all, record.ErrUnavailable)
+	}
+	return all
+}
+
+// TableError tells what is wrong with tables, before anything is read or written.
+type TableError struct {
+	Reason error    // [ErrNoTable], [ErrKeySchema] or [ErrTableStatus]
+	Tables []string // names
+	Detail string   // for people
+}
+
+func (e *TableError) Error() string {
+	return fmt.Sprintf("%v: %s", e.Reason, e.Detail)
+}
+
+// Unwrap returns the reason.
+func (e *TableError) Unwrap() error { return e.Reason }
+
+// credentialsError is the error of the chain that has no credentials.
+type credentialsError struct{ cause error }
+
+func (e *credentialsError) Error() string {
+	return fmt.Sprintf("%v: %s", ErrCredentials, redact.HideText(e.cause.Error()))
+}
+func (e *credentialsError) Unwrap() []error { return []error{ErrCredentials, e.cause} }
+
+// reasonOf are the reasons by the code of DynamoDB's answer.
+var reasonOf = map[string]error{
+	"ExpiredToken":                 ErrExpired,
+	"ExpiredTokenException":        ErrExpired,
+	"RequestExpired":               ErrExpired,
+	"UnrecognizedClientException":  ErrAuth,
+	"InvalidSignatureException":    ErrAuth,
+	"IncompleteSignatureException": ErrAuth,
+	"SignatureDoesNotMatch":        ErrAuth,
+	"InvalidClientTokenId":         ErrAuth,
+
+	"MissingAuthenticationToken":             ErrAuth,
+	"MissingAuthenticationTokenException":    ErrAuth,
+	"AccessDenied":                           ErrPermission,
+	"AccessDeniedException":                  ErrPermission,
+	"OptInRequired":                          ErrPermission,
+	"ResourceNotFoundException":              ErrNoTable,
+	"TableNotFoundException":                 ErrNoTable,
+	"ProvisionedThroughputExceededException": ErrThrottled,
+	"RequestLimitExceeded":                   ErrThrottled,
+	"Throttling":                             ErrThrottled,
+	"ThrottlingException":                    ErrThrottled,
+	"LimitExceededException":                 ErrThrottled, // too many tables are made at once
+	"InternalServerError":                    record.ErrUnavailable,
+	"InternalFailure":                        record.ErrUnavailable,
+	"ServiceUnavailable":                     record.ErrUnavailable,
+	"RequestTimeout":                         record.ErrUnavailable,
+	"RequestTimeoutException":                record.ErrUnavailable,
+}
+
+// failed returns the error of a request.
+func failed(operation, table string, err error) error {
+	e := &Error{Operation: operation, Table: table, cause: err}
+	var (
+		answer   smithy.APIError
+		response *smithyhttp.ResponseError
+		own      *credentialsError
+		network  net.Error
+	)
+	switch {
+	case errors.As(err, &own):
+		e.Reason, e.detail = ErrCredentials, redact.HideText(own.cause.Error())
+	case errors.Is(err, context.Canceled):
+		e.detail = context.Canceled.Error()
+	case errors.As(err, &answer):
+		e.Reason = reasonOf[answer.ErrorCode()]
+		if e.Reason == nil && errors.As(err, &response) && response.HTTPStatusCode() >= 500 {
+			e.Reason = record.ErrUnavailable
+		}
+		if e.Reason == nil {
+			e.Reason = ErrRequest
+		}
+		e.detail = answer.ErrorCode()
+		if remark := remarkOf(operation, e.Reason, answer.ErrorMessage()); remark != "" {
+			e.detail += ": " + remark
+		}
+	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &network), errors.As(err, new(*smithyhttp.RequestSendError)), isCut(err):
+		e.Reason, e.detail = ErrUnreachable, networkText(err)
+	case errors.As(err, &response) && response.HTTPStatusCode() >= 500:
+		e.Reason, e.detail = record.ErrUnavailable, fmt.Sprintf("HTTP status %d", response.HTTPStatusCode())
+	default:
+		e.Reason, e.detail = ErrRequest, redact.HideText(err.Error())
+	}
+	return e
+}
+
+// action finds what DynamoDB does not let a user do.
+var action = regexp.MustCompile(`\bdynamodb:[A-Za-z*]+`)
+
+// writes are the operations whose refusal may quote an item.
+var writes = []string{"PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem"}
+
+// remarkOf returns what of DynamoDB's message may be shown: it may quote an item, or what was signed.
+func remarkOf(operation string, reason error, message string) string {
+	switch {
+	case reason == ErrPermission:
+		return action.FindString(message)
+	case reason != ErrRequest || slices.Contains(writes, operation):
+		return ""
+	}
+	return redact.HideText(message)
+}
+
+// refusedItem reports whether DynamoDB refuses the item that is written, whatever else there is, and its word for it.
+func refusedItem(err error) (code string, ok bool) {
+	var answer smithy.APIError
+	if !errors.As(err, &answer) {
+		return "", false
+	}
+	code = answer.ErrorCode()
+	return code, code == "ValidationException" || code == (*types.ItemCollectionSizeLimitExceededException)(nil).ErrorCode()
+}
+
+// networkText returns what kept a request from its answer, without the layers of the SDK.
+func networkText(err error) string {
+	var (
+		lookup *net.DNSError
+		dial   *net.OpError
+	)
+	switch {
+	case errors.As(err, &lookup):
+		return "no name server knows " + lookup.Name
+	case errors.As(err, &dial):
+		return dial.Error()
+	case errors.Is(err, context.DeadlineExceeded):
+		return "no answer in time"
+	}
+	text := err.Error()
+	return redact.HideText(text[strings.LastIndex(text, "exceeded maximum number of attempts")+1:])
+}
