@@ -130,7 +130,7 @@ func numbers(names ...string) (list []Attribute) {
 
 // botTables are the tables of the bot, as its Terraform files and its models describe them.
 var botTables = [...]Table{
-	Remember - Remember: {Name: "remember", Keys: []Attribute{server, {Name: "rem_key", Type: TextType}}, Attributes: texts("rem_value")},
+	Remember - Remember: {Name: "remember", Keys: []Attribute{server, {Name: "rem_key", Type: TextType}}, Attributes: texts(RememberedField)},
 	League - Remember: {
 		Name: "league", Keys: []Attribute{server, handle},
 		Attributes: slices.Concat(texts("summoner_name", "puuid", "created_at", "updated_at", "bot_can_at_me"), numbers("win_streak", "loss_streak"),
@@ -143,6 +143,9 @@ var botTables = [...]Table{
 	BotData - Remember:        {Name: "botdata", Keys: texts("key"), Attributes: texts("value", "updated_at")},
 	EFTItemTracker - Remember: {Name: "eftitemtracker", Keys: []Attribute{{Name: "server_id", Type: NumberType}, {Name: "item", Type: TextType}}, Attributes: texts("threshold", "channel", "handle")},
 }
+
+// RememberedField is the attribute of [Remember] that holds what is remembered.
+const RememberedField = "rem_value"
 
 // MaxOtherTables is how many tables [DefineTable] takes.
 const MaxOtherTables = 16

@@ -29,6 +29,7 @@ type pairFlags struct {
 
 	direction invocation.Direction
 	layoutFlags
+	tableFlags
 }
 
 // sourceFlags are those about what a source may be like, and become, and how gently it is read.
@@ -81,16 +82,24 @@ func (sourceFlags) alone(changed func(flag string) bool) error {
 
 // source returns the source and how to read it, and warnings.
 func (f pairFlags) source(p program, o targetOptions, flags *pflag.FlagSet) (location.SourceOptions, []string, error) {
-	if f.direction == invocation.ToRedis {
+	if f.direction.FromMongo() {
 		return f.mongoSource(p, o)
+	}
+	if f.direction == invocation.TablesToMongo {
+		source, err := f.dynamoSource(p, o)
+		return source, nil, err
 	}
 	return resolveSource(p, f.redis, f.redisTLS, f.sourceFlags, o, flags)
 }
 
 // target returns the target, and what does not depend on the source.
 func (f pairFlags) target(p program, now time.Time, flags *pflag.FlagSet, command string) (targetOptions, error) {
-	if f.direction == invocation.ToRedis {
+	switch f.direction {
+	case invocation.ToRedis:
 		return f.redisTarget(p, now, flags, command)
+	case invocation.TablesBack:
+		return f.dynamoTarget(p, now, flags, command)
+	case invocation.ToMongo, invocation.TablesToMongo:
 	}
 	return f.targetFlags.options(p, now, flags, command)
 }
@@ -205,6 +214,7 @@ func (f pairFlags) options(p program, now time.Time, flags *pflag.FlagSet, comma
 	if o.source, sourceWarnings, err = f.source(p, o.targetOptions, flags); err != nil {
 		return o, err
 	}
+	o.target.Kinds = o.only
 	o.source.Request = layout.Request{Kinds: o.only, Users: o.users, PreferUpstream: o.kvPrefer == preferUpstream, Now: o.now}
 	if targetErr != nil {
 		return o, targetErr
@@ -223,6 +233,9 @@ func oneOf(flag, value string, known ...string) error {
 
 // kinds returns what to read. The counters belong to no user.
 func (f pairFlags) kinds() (record.Kinds, error) {
+	if f.direction.OfTables() {
+		return f.tableFlags.kinds()
+	}
 	if len(f.only) == 0 {
 		only := record.AllKinds
 		if len(f.users) > 0 {
@@ -273,7 +286,7 @@ func (o pairOptions) preflight(verb string, source location.SourceFacts, target 
 
 // shownDatabase returns the name of the MongoDB's database, fit to be shown.
 func (o pairOptions) shownDatabase() string {
-	if o.direction == invocation.ToRedis {
+	if o.direction.FromMongo() {
 		return o.source.ShownDatabase()
 	}
 	return o.target.ShownDatabase()
@@ -281,7 +294,7 @@ func (o pairOptions) shownDatabase() string {
 
 // layoutRule says which layout wins, where that matters.
 func (o pairOptions) layoutRule() []string {
-	if o.direction == invocation.ToRedis || !o.only.Has(record.KV) {
+	if o.direction != invocation.ToMongo || !o.only.Has(record.KV) {
 		return nil
 	}
 	return []string{"where a user has key-value pairs in both layouts, the " + o.kvPrefer + " layout wins"}

@@ -55,9 +55,9 @@ type migrateFlags struct {
 }
 
 func newMigrate(p program) *cobra.Command {
-	return newGroup("migrate", "Move Lanyard's data from one database to another",
-		"Commands that move Lanyard's data from one database to another.\n\n"+exitStatus,
-		newMigrateRedisToMongo(p), newMigrateMongoToRedis(p))
+	return newGroup("migrate", "Move data from one database to another",
+		"Commands that move Lanyard's data, and the bot's, from one database to another.\n\n"+exitStatus,
+		newMigrateRedisToMongo(p), newMigrateMongoToRedis(p), newMigrateDynamoDBToMongo(p), newMigrateMongoToDynamoDB(p))
 }
 
 func newMigrateRedisToMongo(p program) *cobra.Command {
@@ -147,6 +147,9 @@ func runMigrate(ctx context.Context, o migrateOptions, s streams, checked error)
 
 // scope names every option that decides what the progress of an interrupted run means.
 func (o migrateOptions) scope() string {
+	if o.direction.OfTables() {
+		return fmt.Sprintf("tables=%s on-conflict=%s", tablesText(o.only), o.policy)
+	}
 	if o.direction == invocation.ToRedis {
 		return fmt.Sprintf("only=%s users=%s on-conflict=%s layout=%s as-json=%t", o.only, strings.Join(ui.Names(o.users), ","), o.policy, o.layoutName(), o.asJSON)
 	}
@@ -184,9 +187,14 @@ func (r *migrationRun) migrate(ctx context.Context, source location.Source, targ
 	if !o.dryRun && o.retried == nil { // a few records are retried from the start
 		opts.Checkpoints = target.Checkpoints()
 	}
-	if o.direction == invocation.ToRedis {
+	switch o.direction {
+	case invocation.ToRedis:
 		opts.To = rejectsfile.ToRedis
-	} else if len(o.users) == 0 && o.retried == nil { // a few records are looked up one by one
+	case invocation.TablesBack:
+		opts.To = rejectsfile.ToDynamoDB
+	case invocation.ToMongo, invocation.TablesToMongo:
+	}
+	if o.direction.IntoMongo() && len(o.users) == 0 && o.retried == nil { // a few records are looked up one by one
 		opts.Target, opts.Memory = target.Reader(nil), o.memory
 	}
 	job := migrate.New(opts)

@@ -135,7 +135,7 @@ func (r *syncRun) sink(ctx context.Context, dryRun bool) (mirror.Sink, []string,
 	if err != nil {
 		return nil, nil, err
 	}
-	return sink, warnings, nil
+	return sink.(mirror.Sink), warnings, nil // that of a MongoDB is one
 }
 
 // sessionRetryFor is how long a session tries what fails: it is opened anew then.

@@ -69,12 +69,16 @@ func newVerify(p program) *cobra.Command {
 		return cobra.NoArgs(cmd, args)
 	}
 	cmd.SuggestionsMinimumDistance = suggestionDistance
-	back := p
-	back.places = location.Back()
+	back, tables, tablesBack := p, p, p
+	back.places, tables.places, tablesBack.places = location.Back(), location.Tables(), location.TablesBack()
 	cmd.AddCommand(newVerifyOf(p, invocation.VerifyThere, invocation.ToMongo, &cobra.Command{
 		Use: "redis-to-mongo", Short: "The same as verify alone", Long: verifyLong, Example: strings.ReplaceAll(verifyExample, invocation.Verify, invocation.VerifyThere),
 	}), newVerifyOf(back, invocation.VerifyBack, invocation.ToRedis, &cobra.Command{
 		Use: "mongo-to-redis", Short: "Tell whether Redis holds all that MongoDB holds", Long: verifyBackLong, Example: verifyBackExample,
+	}), newVerifyOf(tables, invocation.VerifyTables, invocation.TablesToMongo, &cobra.Command{
+		Use: "dynamodb-to-mongo", Short: "Tell whether MongoDB holds all that tables of DynamoDB hold", Long: verifyTablesLong, Example: verifyTablesExample,
+	}), newVerifyOf(tablesBack, invocation.VerifyTablesBack, invocation.TablesBack, &cobra.Command{
+		Use: "mongo-to-dynamodb", Short: "Tell whether DynamoDB holds all that MongoDB holds", Long: verifyTablesBackLong, Example: verifyTablesBackExample,
 	}))
 	return cmd
 }
@@ -97,11 +101,16 @@ func newVerifyOf(p program, name string, direction invocation.Direction, cmd *co
 func (f *verifyFlags) bindAll(cmd *cobra.Command) {
 	const onConflict = "`who` wins, as for migrate: source, target, fail"
 	flags := cmd.Flags()
-	if f.direction == invocation.ToRedis {
+	switch {
+	case f.direction.OfTables():
+		f.bindTablePlaces(cmd, "compare with")
+		f.bindTables(cmd, "compare")
+		f.bindBackRules(cmd, onConflict)
+	case f.direction == invocation.ToRedis:
 		f.bindBackPlaces(cmd, "compare with")
 		f.bindParts(cmd, "compare")
 		f.bindBackRules(cmd, onConflict)
-	} else {
+	default:
 		f.bindPlaces(cmd, "compare with")
 		f.bindParts(cmd, "compare")
 		f.bindRules(cmd, onConflict)
@@ -115,9 +124,12 @@ func (f *verifyFlags) bindAll(cmd *cobra.Command) {
 	flags.Var(&f.memory, "memory", "`size` of what is compared one by one, about")
 	flags.StringArrayVar(&f.reports, "report", nil, "`file` for the report: .json, .xml (JUnit) or .md; can be repeated")
 	completeFiles(cmd, "report", "json", "xml", "md")
-	if f.direction == invocation.ToRedis {
+	switch {
+	case f.direction.OfTables():
+		f.bindTableRun(cmd, false)
+	case f.direction == invocation.ToRedis:
 		f.bindBackRun(cmd)
-	} else {
+	default:
 		f.bindRun(cmd)
 	}
 }
@@ -250,10 +262,11 @@ func (r *verifyRun) verify(ctx context.Context, source location.Source, target l
 // though it may not be the user's current one there.
 func (r *verifyRun) keysOf(ctx context.Context, target location.PairTarget) (map[record.UserID][]string, error) {
 	keys := make(map[record.UserID][]string)
-	if !r.only.Has(record.APIKeys) {
+	points, ok := target.(record.TargetPointReader)
+	if !ok || !r.only.Has(record.APIKeys) {
 		return nil, nil
 	}
-	err := target.ReadUsers(ctx, record.APIKeys, r.users, func(page []record.Document) error {
+	err := points.ReadUsers(ctx, record.APIKeys, r.users, func(page []record.Document) error {
 		for _, s := range page {
 			if s.Held.APIKey != "" {
 				keys[s.User] = append(keys[s.User], s.Held.APIKey)
@@ -329,7 +342,7 @@ func (r *verifyRun) foundNothing(result *verify.Report) error {
 	if total.Source > 0 || result.Rejects() > 0 {
 		return nil
 	}
-	if r.only|r.leftOut != record.AllKinds {
+	if r.direction.OfTables() || r.only|r.leftOut != record.AllKinds {
 		return exit.Failure(fmt.Errorf("the source has nothing of %s: is it the right database?", strings.Join(ui.Names(r.only.List()), ", ")), r.emptyHint(toCompare))
 	}
 	return nil

@@ -50,7 +50,7 @@ var rooms = []room{
 		module + "internal/exit", module + "internal/handshake", module + "internal/redact", module + "internal/retry", module + "internal/ui",
 		module + "record",
 		"github.com/dustin/go-humanize/english",
-		module + "store/discord", module + "store/embedded", module + "store/layout", module + "store/mongo", module + "store/rdb", module + "store/redis",
+		module + "store/discord", module + "store/dynamo", module + "store/embedded", module + "store/layout", module + "store/mongo", module + "store/rdb", module + "store/redis",
 	}},
 	{"internal/demo", []string{module + "store/embedded", mongoLib + "/..."}},
 	{"internal/golden", []string{"github.com/google/go-cmp/cmp"}},

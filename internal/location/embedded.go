@@ -27,6 +27,7 @@ var embeddedScheme = TargetScheme{
 	},
 	Open:      func(ctx context.Context, o TargetOptions) (PairTarget, error) { return openEmbedded(ctx, o) },
 	OpenWhole: openEmbedded,
+	OpenItems: openMongoItems(openEmbedded),
 	Explain:   explainMongo,
 }
 

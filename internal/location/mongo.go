@@ -21,11 +21,23 @@ var mongoScheme = TargetScheme{
 	},
 	Open:      func(ctx context.Context, o TargetOptions) (PairTarget, error) { return openMongoServer(ctx, o) },
 	OpenWhole: openMongoServer,
+	OpenItems: openMongoItems(openMongoServer),
 	Explain:   explainMongo,
 }
 
 func openMongoServer(ctx context.Context, o TargetOptions) (Target, error) {
 	return openMongo(ctx, o.URI, o, func(context.Context) error { return nil })
+}
+
+// openMongoItems opens a MongoDB for the collections to which tables were copied.
+func openMongoItems(open func(context.Context, TargetOptions) (Target, error)) func(context.Context, TargetOptions) (record.Items, func(context.Context) error, error) {
+	return func(ctx context.Context, o TargetOptions) (record.Items, func(context.Context) error, error) {
+		target, err := open(ctx, o)
+		if err != nil {
+			return nil, nil, err
+		}
+		return target.(mongoTarget).Store.Items(), target.Close, nil
+	}
 }
 
 const mongoForm = "mongodb://USER:PASSWORD@HOST:27017/?authSource=admin"
@@ -72,7 +84,7 @@ func (t mongoTarget) Facts() TargetFacts {
 }
 
 // Sink implements [Mergeable].
-func (t mongoTarget) Sink(ctx context.Context, o MergeOptions) (Sink, []string, error) {
+func (t mongoTarget) Sink(ctx context.Context, o MergeOptions) (record.Sink, []string, error) {
 	sink, err := t.Store.Sink(ctx, mongo.SinkOptions{Kinds: o.Kinds, Policy: o.Policy, Mirror: o.Mirror, DryRun: o.DryRun, Notify: o.Notify})
 	if err != nil {
 		return nil, nil, err
@@ -92,7 +104,7 @@ func (t mongoTarget) WriteHints() (workers, batchSize int) {
 	return hints.Workers, hints.BatchSize
 }
 
-// Reader implements [Readable].
+// Reader implements [Comparable].
 func (t mongoTarget) Reader(users []record.UserID) record.TargetReader {
 	return t.Store.Reader(mongo.ReaderOptions{Users: users})
 }

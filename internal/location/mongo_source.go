@@ -58,9 +58,13 @@ func (s mongoSource) Reading() record.Source { return s.Source }
 // Close implements [Source].
 func (s mongoSource) Close() error { return s.disconnect() }
 
-// findLanyard fails where the database holds nothing of Lanyard's.
-func (s mongoSource) findLanyard(ctx context.Context) error {
-	documents, err := s.Contents(ctx, record.AllKinds)
+// found implements [finder].
+func (s mongoSource) found(ctx context.Context) error {
+	kinds, whose := record.AllKinds, "Lanyard's"
+	if tables := s.at.Request.Kinds & record.Tables(); tables != 0 {
+		kinds, whose = tables, "these tables"
+	}
+	documents, err := s.Contents(ctx, kinds)
 	if err != nil {
 		return err
 	}
@@ -70,7 +74,7 @@ func (s mongoSource) findLanyard(ctx context.Context) error {
 		}
 	}
 	facts := s.Facts()
-	return exit.Failure(fmt.Errorf("%s holds nothing of Lanyard's: is it the right one?", facts.Where), facts.Others+"; --allow-empty continues without any document")
+	return exit.Failure(fmt.Errorf("%s holds nothing of %s: is it the right one?", facts.Where, whose), facts.Others+"; --allow-empty continues without any document")
 }
 
 // explainMongoSource gives an error of a MongoDB that is read its exit code and the next step.

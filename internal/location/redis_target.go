@@ -111,7 +111,7 @@ func (t redisTarget) Contents(context.Context, record.Kinds) (map[record.Kind]in
 }
 
 // Sink implements [Mergeable].
-func (t redisTarget) Sink(ctx context.Context, o MergeOptions) (Sink, []string, error) {
+func (t redisTarget) Sink(ctx context.Context, o MergeOptions) (record.Sink, []string, error) {
 	return t.Store.Sink(redis.SinkOptions{
 		Apps: t.layouts.Apps, AsJSON: t.layouts.AsJSON, Kinds: o.Kinds, Policy: o.Policy, DryRun: o.DryRun,
 	}), nil, nil
@@ -120,7 +120,7 @@ func (t redisTarget) Sink(ctx context.Context, o MergeOptions) (Sink, []string, 
 // WriteHints implements [Mergeable].
 func (redisTarget) WriteHints() (workers, batchSize int) { return 0, 0 }
 
-// Reader implements [Readable].
+// Reader implements [Comparable].
 func (t redisTarget) Reader(users []record.UserID) record.TargetReader {
 	return t.reader(users)
 }

@@ -61,6 +61,9 @@ type TargetScheme struct {
 	// OpenWhole opens the target for all that commands do with one. It is nil where they do no more than Open is for.
 	OpenWhole func(context.Context, TargetOptions) (Target, error)
 
+	// OpenItems opens the target for single items of tables. It is nil where there are none. Its errors are explained.
+	OpenItems func(context.Context, TargetOptions) (items record.Items, closeIt func(context.Context) error, err error)
+
 	Explain func(error, TargetOptions) error
 }
 
@@ -86,6 +89,36 @@ func Back() Registry {
 		Sources: []SourceScheme{mongoSourceScheme, embeddedSourceScheme}, sourceNamed: mongoSourceNamed,
 		Targets: []TargetScheme{redisTargetScheme, rdbTargetScheme}, targetNamed: redisTargetNamed,
 	}
+}
+
+// Tables returns all that this program opens from DynamoDB to MongoDB.
+func Tables() Registry {
+	return Registry{
+		Sources: []SourceScheme{dynamoSourceScheme}, sourceNamed: dynamoNamed,
+		Targets: []TargetScheme{mongoScheme, embeddedScheme}, targetNamed: mongoTargetNamed,
+	}
+}
+
+// TablesBack returns all that this program opens from MongoDB to DynamoDB.
+func TablesBack() Registry {
+	return Registry{
+		Sources: []SourceScheme{mongoSourceScheme, embeddedSourceScheme}, sourceNamed: mongoSourceNamed,
+		Targets: []TargetScheme{dynamoTargetScheme}, targetNamed: dynamoNamed,
+	}
+}
+
+// Items returns all that keeps tables of which single items are read and written; see [ResolveItems].
+func Items() Registry {
+	return Registry{Targets: []TargetScheme{dynamoTargetScheme, mongoScheme, embeddedScheme}}
+}
+
+// OpenItems opens the store at the location for single items of tables. Its errors know the exit code and the next step.
+func (r Registry) OpenItems(ctx context.Context, o TargetOptions) (items record.Items, closeIt func(context.Context) error, err error) {
+	t, err := r.target(o.Location)
+	if err != nil {
+		return nil, nil, err
+	}
+	return t.OpenItems(ctx, o)
 }
 
 // OpenSource opens the source at the location. Its errors know the exit code and the next step.

@@ -20,6 +20,7 @@ type SourceOptions struct {
 
 	RedisSettings
 	MongoSettings
+	DynamoSettings
 	Timeout, RetryFor time.Duration
 	AllowShrinking    bool
 	MaxRate           int  // of Redis: keys a second that are scanned at most; zero for any number
@@ -94,11 +95,41 @@ func Dates(s Source) record.DateSource { return layout.DateSource(s.Reading()) }
 // errFound ends a search.
 var errFound = errors.New("found")
 
+// finder is a source that knows a better way than to look at all keys.
+type finder interface {
+	// found fails where the source holds nothing of what is copied.
+	found(ctx context.Context) error
+}
+
+// holdsItems fails where the tables that are read hold no item.
+func holdsItems(ctx context.Context, source Source, reading record.Source) error {
+	parts, err := reading.Parts(ctx)
+	if err != nil {
+		return err
+	}
+	for _, part := range parts {
+		err := part.Read(ctx, "", func(p record.Page) error {
+			if p.Seen.Keys > 0 {
+				return errFound
+			}
+			return nil
+		})
+		if errors.Is(err, errFound) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+	facts := source.Facts()
+	return exit.Failure(fmt.Errorf("%s hold nothing: is it the right place?", facts.Where), facts.Others+"; --allow-empty continues without any item")
+}
+
 // FindLanyard reads until it meets a key of Lanyard's, most often on the first page, unless there is one of the named
 // users. It fails where there is none.
 func (r Registry) FindLanyard(ctx context.Context, source Source, o SourceOptions) error {
-	if m, ok := source.(mongoSource); ok {
-		return r.ExplainSource(m.findLanyard(ctx), o)
+	if finder, ok := source.(finder); ok {
+		return r.ExplainSource(finder.found(ctx), o)
 	}
 	reading := source.Reading
 	if users, ok := source.(ByUser); ok {

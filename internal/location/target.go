@@ -13,7 +13,9 @@ type TargetOptions struct {
 	Location
 	MongoSettings
 	RedisSettings
-	ReadOnly bool // nothing is written to it
+	DynamoSettings
+	Kinds    record.Kinds // of a DynamoDB: its tables
+	ReadOnly bool         // nothing is written to it
 
 	// Writes are the kinds of which [Registry.OpenMongoStore] makes sure that single documents can be written.
 	Writes record.Kinds
@@ -51,7 +53,7 @@ const (
 type PairTarget interface {
 	Described
 	Mergeable
-	Readable
+	Comparable
 
 	// Close ends the connections. Where ctx is cancelled it does not wait for a server that hangs.
 	Close(ctx context.Context) error
@@ -60,6 +62,7 @@ type PairTarget interface {
 // Target is an open target: all that the commands do with one. Each command asks for as much of it as it needs.
 type Target interface {
 	PairTarget
+	Readable
 	Sweepable
 	Persistent
 }
@@ -81,19 +84,13 @@ type TargetFacts struct {
 // Mergeable is a target that records are merged into.
 type Mergeable interface {
 	// Sink looks at the target, and returns warnings of what it holds.
-	Sink(ctx context.Context, o MergeOptions) (sink Sink, warnings []string, err error)
+	Sink(ctx context.Context, o MergeOptions) (sink record.Sink, warnings []string, err error)
 
 	Checkpoints() record.Checkpoints
 	Runs() record.Runs
 
 	// WriteHints returns how the target likes to be written to; zero for no liking.
 	WriteHints() (workers, batchSize int)
-}
-
-// Sink merges records, and deletes documents.
-type Sink interface {
-	record.Sink
-	record.Deleter
 }
 
 // MergeOptions say how records are merged.
@@ -105,13 +102,16 @@ type MergeOptions struct {
 	Notify func(message string)
 }
 
-// Readable is a target that is read back.
+// Comparable is a target that is read back.
+type Comparable interface {
+	// Reader returns what the target holds of the users; of all where none is named.
+	Reader(users []record.UserID) record.TargetReader
+}
+
+// Readable is a target of which single users are read back.
 type Readable interface {
 	record.TargetPointReader
 	record.APIKeyOwners
-
-	// Reader returns what the target holds of the users; of all where none is named.
-	Reader(users []record.UserID) record.TargetReader
 }
 
 // Sweepable is a target whose documents are read and changed one by one.

@@ -32,8 +32,11 @@ type Run struct {
 // Store is where a run writes. The zero value is MongoDB.
 type Store string
 
-// ToRedis is the store of the way back.
-const ToRedis Store = "redis"
+// The stores of the ways back.
+const (
+	ToRedis    Store = "redis"
+	ToDynamoDB Store = "dynamodb"
+)
 
 // Line is a line of a file. In a superseded file its reason is [record.SupersededReason].
 type Line struct {
