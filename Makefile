@@ -44,9 +44,10 @@ test test-mongo: export LANYARDCTL_TEST_BIN := $(CURDIR)/$(BIN)
 need-test: build
 	@scripts/need redis-server redis-server
 	@scripts/need "$$(go env CC)" gcc libc6-dev
+	@scripts/dynalite || test "$$CI" != true
 
 .PHONY: test
-test: need-test ## run all tests (installs redis-server if missing)
+test: need-test ## run all tests (installs redis-server and node if missing)
 	go test $(EMBEDDED_TESTS)
 	CGO_ENABLED=1 go test $(OTHER_TESTS)
 
