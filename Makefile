@@ -17,7 +17,7 @@ export CGO_ENABLED ?= 0
 SLIM := -tags noembedded
 
 # What ./... leaves out: Go does not look into a folder named testdata.
-SEED := ./testdata ./testdata/seed
+SEED := ./testdata ./testdata/seed ./testdata/dynamodb
 
 .DEFAULT_GOAL := help
 

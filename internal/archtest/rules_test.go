@@ -86,6 +86,7 @@ var rooms = []room{
 	{"bench/countingserver", []string{wireLib + "/...", mongoLib + "/..."}},
 	{"testdata", nil},
 	{"testdata/seed", []string{redisLib}},
+	{"testdata/dynamodb", []string{"github.com/aws/..."}},
 }
 
 // forbidden are the uses of the standard library that belong to cmd alone, by package. An empty list is the package as
@@ -111,6 +112,7 @@ var excused = map[string]string{
 	"internal/ui":          "it writes log lines for people",
 	"internal/descriptors": "it ends a process that cannot begin",
 	"testdata/seed":        "it is a command",
+	"testdata/dynamodb":    "it is a command",
 	"store/embedded":       "it gives FerretDB a logger that discards everything",
 }
 
