@@ -8,6 +8,9 @@ PREFIX ?= /usr/local
 # The port of make try's redis-server.
 PORT ?= 17777
 
+# The port of make try-dynamodb's dynalite.
+DYNAMODB_PORT ?= 17778
+
 # Without cgo the binary is static: it runs on any Linux, and in an image that holds nothing else. Only the race detector
 # needs cgo. CGO_ENABLED=1 builds one that finds names as the system does, such as those of mDNS.
 export CGO_ENABLED ?= 0
@@ -23,7 +26,7 @@ SEED := ./testdata ./testdata/seed ./testdata/dynamodb
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: build
 build: ## build bin/lanyardctl
@@ -123,6 +126,15 @@ try: ## start a redis-server with the bundled dump, for a real run (PORT=17777; 
 try-stop: ## stop it
 	@scripts/try stop
 
+.PHONY: try-dynamodb
+try-dynamodb: build ## migrate bundled items from a DynamoDB that runs here (DYNAMODB_PORT=17778; installs node if missing)
+	@scripts/dynalite
+	@scripts/try-dynamodb start "$(DYNAMODB_PORT)"
+
+.PHONY: try-dynamodb-stop
+try-dynamodb-stop: ## stop it
+	@scripts/try-dynamodb stop
+
 .PHONY: clean
-clean: try-stop ## remove what the other targets made
+clean: try-stop try-dynamodb-stop ## remove what the other targets made
 	rm -rf bin try
