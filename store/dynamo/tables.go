@@ -80,8 +80,7 @@ func (s *Store) look(ctx context.Context) error {
 		case err != nil:
 			return err
 		case len(t.Keys) > 0 && !slices.EqualFunc(t.Keys, info.Keys, sameKey):
-			return &TableError{ErrKeySchema, []string{t.Name}, fmt.Sprintf("%s has the key %s, the bot's table has %s",
-				t.Name, keysText(info.Keys), keysText(t.Keys))}
+			return otherKey(t, info.Keys)
 		case status == types.TableStatusCreating || status == types.TableStatusDeleting:
 			return &TableError{ErrTableStatus, []string{t.Name}, fmt.Sprintf("%s is %s in %s", t.Name, status, s.place())}
 		}
@@ -95,11 +94,10 @@ func (s *Store) look(ctx context.Context) error {
 
 // describe returns what DynamoDB says of the table.
 func (s *Store) describe(ctx context.Context, kind record.Kind, name string) (TableInfo, types.TableStatus, error) {
-	out, err := call(ctx, s, operation{name: "DescribeTable", table: name}, s.client.DescribeTable, &dynamodb.DescribeTableInput{TableName: &name})
+	t, err := s.describeTable(ctx, name)
 	if err != nil {
 		return TableInfo{}, "", err
 	}
-	t := out.Table
 	info := TableInfo{
 		Kind: kind, Name: name, Keys: keysOf(t),
 		Items: aws.ToInt64(t.ItemCount), Bytes: aws.ToInt64(t.TableSizeBytes), Billing: string(types.BillingModeProvisioned),
@@ -109,6 +107,14 @@ func (s *Store) describe(ctx context.Context, kind record.Kind, name string) (Ta
 		info.Billing = string(t.BillingModeSummary.BillingMode)
 	}
 	return info, t.TableStatus, nil
+}
+
+func (s *Store) describeTable(ctx context.Context, name string) (*types.TableDescription, error) {
+	out, err := call(ctx, s, operation{name: "DescribeTable", table: name}, s.client.DescribeTable, &dynamodb.DescribeTableInput{TableName: &name})
+	if err != nil {
+		return nil, err
+	}
+	return out.Table, nil
 }
 
 // keysOf returns the key of a table, the partition key first.
