@@ -135,12 +135,16 @@ func (l lineFile) each(yield func(rejectsfile.Line) error) error {
 	})
 }
 
-// refuseBack returns an error for a line of a run that did not write to MongoDB. Instead is what to do.
-func refuseBack(line rejectsfile.Line, instead string) error {
-	if line.Run.To == "" {
+// refuseOthers returns an error for a line of a run that was not from Redis to MongoDB. Instead is what to do where it wrote
+// to Redis, and of tables what to do.
+func refuseOthers(line rejectsfile.Line, instead, ofTables string) error {
+	switch line.Run.To {
+	case "":
 		return nil
+	case rejectsfile.ToRedis:
+		return exit.Failure(fmt.Errorf("line %d of the file is of a run that wrote to Redis, and this command writes to MongoDB", line.Number), instead)
 	}
-	return exit.Failure(fmt.Errorf("line %d of the file is of a run that wrote to Redis, and this command writes to MongoDB", line.Number), instead)
+	return exit.Failure(fmt.Errorf("line %d of the file is of a run that copied tables of DynamoDB, and this command knows what Lanyard keeps", line.Number), ofTables)
 }
 
 // check returns an error where the run's lines are of the other sort: of superseded values, or of rejects.

@@ -187,13 +187,7 @@ func (r *migrationRun) migrate(ctx context.Context, source location.Source, targ
 	if !o.dryRun && o.retried == nil { // a few records are retried from the start
 		opts.Checkpoints = target.Checkpoints()
 	}
-	switch o.direction {
-	case invocation.ToRedis:
-		opts.To = rejectsfile.ToRedis
-	case invocation.TablesBack:
-		opts.To = rejectsfile.ToDynamoDB
-	case invocation.ToMongo, invocation.TablesToMongo:
-	}
+	opts.To = writtenTo[o.direction]
 	if o.direction.IntoMongo() && len(o.users) == 0 && o.retried == nil { // a few records are looked up one by one
 		opts.Target, opts.Memory = target.Reader(nil), o.memory
 	}
@@ -209,6 +203,11 @@ func (r *migrationRun) migrate(ctx context.Context, source location.Source, targ
 	stop(err == nil)
 	r.warnOfSources(err)
 	return r.report(ctx, result, err, target.Runs())
+}
+
+// writtenTo is what a line of a run's files says of the store that the run wrote to.
+var writtenTo = map[invocation.Direction]rejectsfile.Store{
+	invocation.ToRedis: rejectsfile.ToRedis, invocation.TablesToMongo: rejectsfile.TablesToMongoDB, invocation.TablesBack: rejectsfile.ToDynamoDB,
 }
 
 func migrationProgress(s migrate.Snapshot, direction invocation.Direction) ui.Progress {

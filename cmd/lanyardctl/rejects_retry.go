@@ -108,8 +108,8 @@ func (l lineFile) selection() (*layout.Selection, report.Retried, error) {
 		wanted := asked.Has(line)
 		if wanted {
 			retried.Lines++
-			if err := refuseBack(line, "correct in MongoDB what is worth it, then copy these records again: lanyardctl "+invocation.MigrateBack+
-				" takes the kinds by --only and the users by --user"); err != nil {
+			if err := refuseOthers(line, "correct in MongoDB what is worth it, then copy these records again: lanyardctl "+invocation.MigrateBack+
+				" takes the kinds by --only and the users by --user", "correct the items, then run the same migrate command again: it writes what has changed"); err != nil {
 				return err
 			}
 		}

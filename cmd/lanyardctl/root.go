@@ -60,7 +60,7 @@ func newRoot(p program) *cobra.Command {
 
 		SuggestionsMinimumDistance: suggestionDistance,
 	}
-	root.AddCommand(newMigrate(p), newSync(p), newRejects(p), newSuperseded(p), newVerify(p), newForget(p), newSweep(p), newStatus(p), newGet(p), newKV(p), newAPIKey(p), newMetrics(p), newDemo(p), newEmbedded(p), newVersion(), newCompletion())
+	root.AddCommand(newMigrate(p), newSync(p), newRejects(p), newSuperseded(p), newVerify(p), newForget(p), newDynamoDB(p), newRemember(p), newSweep(p), newStatus(p), newGet(p), newKV(p), newAPIKey(p), newMetrics(p), newDemo(p), newEmbedded(p), newVersion(), newCompletion())
 	root.SetHelpCommand(newHelp())
 	root.InitDefaultHelpCmd()
 	fitHelp(root)

@@ -116,7 +116,8 @@ func (f restoreFlags) options(p program, now time.Time, flags *pflag.FlagSet, pa
 func (o *restoreOptions) read(file lineFile) error {
 	size := 0
 	err := file.each(func(line rejectsfile.Line) error {
-		if err := refuseBack(line, "write the value back with redis-cli (HSET or SET): lanyardctl "+invocation.SupersededShow+" --reveal shows it and its key"); err != nil {
+		if err := refuseOthers(line, "write the value back with redis-cli (HSET or SET): lanyardctl "+invocation.SupersededShow+" --reveal shows it and its key",
+			"write the value back by hand: lanyardctl "+invocation.SupersededShow+" --reveal shows it"); err != nil {
 			return err
 		}
 		if len(o.values) == restore.MaxValues {

@@ -32,10 +32,11 @@ type Run struct {
 // Store is where a run writes. The zero value is MongoDB.
 type Store string
 
-// The stores of the ways back.
+// The stores. That of a run from Redis to MongoDB is empty.
 const (
-	ToRedis    Store = "redis"
-	ToDynamoDB Store = "dynamodb"
+	ToRedis         Store = "redis"
+	ToDynamoDB      Store = "dynamodb"
+	TablesToMongoDB Store = "mongodb" // from DynamoDB
 )
 
 // Line is a line of a file. In a superseded file its reason is [record.SupersededReason].

@@ -179,6 +179,19 @@ func be(n int64) string {
 	return "are"
 }
 
+// directionOf returns the direction of a run that wrote to the store.
+func directionOf(to rejectsfile.Store) invocation.Direction {
+	switch to {
+	case rejectsfile.ToRedis:
+		return invocation.ToRedis
+	case rejectsfile.ToDynamoDB:
+		return invocation.TablesBack
+	case rejectsfile.TablesToMongoDB:
+		return invocation.TablesToMongo
+	}
+	return invocation.ToMongo
+}
+
 func runText(r rejectsfile.RunLines) string {
 	text := "run of an older version"
 	if r.ID != "" {
@@ -188,7 +201,7 @@ func runText(r rejectsfile.RunLines) string {
 		text += " of " + ClockTime(r.Time)
 	}
 	if r.To != "" {
-		text += ", which wrote to Redis"
+		text += ", which wrote to " + directionOf(r.To).Target()
 	}
 	return text
 }
@@ -258,7 +271,15 @@ func (l Lines) next(t *builder, total, shown, first int64, hidden bool) {
 		t.Wrap("", "API keys are shown as fingerprints; --reveal shows them as they are.")
 	}
 	file := " " + invocation.Quote(l.File)
+	direction := directionOf(l.Run.To)
 	switch back := l.Run.To != ""; {
+	case l.superseded() && direction.OfTables():
+		t.Wrap("", "A value is written back by hand: --reveal shows it, as the store that held it has it.")
+		return
+	case direction.OfTables():
+		t.command("Next: correct in "+direction.Source()+" what is worth it, then copy again; --tables names these tables alone:",
+			invocation.Invocation{Name: direction.Migrate()})
+		return
 	case l.superseded() && back:
 		t.Wrap("", "To write a value back into Redis, take redis-cli (HSET, SET): lanyardctl "+invocation.SupersededRestore+" writes to MongoDB alone.")
 		return

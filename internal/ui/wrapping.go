@@ -28,7 +28,7 @@ func Wrapped(text string, columns int) string {
 var commandStart = regexp.MustCompile("^[(\"'`]*(?:lanyardctl (?:-|(?:" + ownCommands + ")\\b)|redis-(?:cli|server|check-rdb)|docker|ACL|CONFIG|db\\.\\w+\\.\\w+\\()")
 
 // ownCommands are those of lanyardctl: what else follows the name is a sentence.
-const ownCommands = "apikey|completion|demo|embedded|forget|get|help|kv|metrics|migrate|rejects|status|superseded|sweep|sync|verify|version"
+const ownCommands = "apikey|completion|demo|dynamodb|embedded|forget|get|help|kv|metrics|migrate|rejects|remember|status|superseded|sweep|sync|verify|version"
 
 // pieces splits a text into what is not to be broken: words, and commands, so that they can be copied.
 func pieces(text string) []string {

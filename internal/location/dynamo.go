@@ -1,0 +1,318 @@
+package location
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"regexp"
+	"strings"
+
+	"github.com/lanyardctl/lanyardctl/internal/exit"
+	"github.com/lanyardctl/lanyardctl/internal/redact"
+	"github.com/lanyardctl/lanyardctl/internal/ui"
+	"github.com/lanyardctl/lanyardctl/record"
+	"github.com/lanyardctl/lanyardctl/store/dynamo"
+)
+
+// The variables that name a DynamoDB: AWS's own, and the bot's.
+const (
+	dynamoVariable     = "AWS_ENDPOINT_URL_DYNAMODB"
+	localstackVariable = "LOCALSTACK"
+)
+
+const (
+	dynamoForm = "dynamodb:, dynamodb://REGION, dynamodb://REGION?endpoint=URL or http://HOST:PORT"
+
+	// localstackEndpoint is where LocalStack listens, where the bot's variable only switches it on.
+	localstackEndpoint = "http://localhost:4566"
+)
+
+// DynamoSettings are how a DynamoDB is reached, and how much of its capacity is taken.
+type DynamoSettings struct {
+	Consistent     bool // reads see all that was written before them
+	MaxRCU, MaxWCU int  // capacity units a second; zero for any number
+}
+
+var dynamoScheme = Scheme{
+	Schemes: []string{"dynamodb", "http", "https"}, Forms: []string{"dynamodb:", "dynamodb://REGION", "http://", "https://"},
+	Check: func(at Location) error { _, err := dynamoPlaceOf(at); return err },
+	Awaited: func(at Location) string {
+		if p, err := dynamoPlaceOf(at); err == nil && p.endpoint != "" {
+			return "waiting for DynamoDB at " + p.endpoint
+		}
+		return "waiting for DynamoDB"
+	},
+}
+
+var dynamoSourceScheme = SourceScheme{Scheme: dynamoScheme, Open: openDynamoSource, Explain: explainDynamoSource}
+
+var dynamoTargetScheme = TargetScheme{
+	Scheme:    dynamoScheme,
+	Open:      func(ctx context.Context, o TargetOptions) (PairTarget, error) { return openDynamoTarget(ctx, o) },
+	OpenItems: openDynamoItems,
+	Explain:   explainDynamo,
+}
+
+// dynamoNamed returns the DynamoDB that the flag names, or else a variable.
+func dynamoNamed(flag string, env func(string) string) (Location, error) {
+	p := Location{URI: Tidied(flag), From: "--dynamodb"}
+	if p.URI == "" {
+		p = Location{URI: Tidied(env(dynamoVariable)), From: dynamoVariable}
+	}
+	if p.URI == "" {
+		if p = (Location{URI: Tidied(env(localstackVariable)), From: localstackVariable}); p.URI != "" && !strings.Contains(p.URI, ":") {
+			p.URI = localstackEndpoint
+		}
+	}
+	switch strings.ToLower(p.URI) {
+	case "":
+		return p, exit.WrongUse("no DynamoDB is named",
+			"give --dynamodb dynamodb: for the AWS account that your environment names, or --dynamodb http://HOST:PORT for another server")
+	case "dynamodb:":
+		p.URI += "//"
+	}
+	return p, nil
+}
+
+// ResolveItems returns the DynamoDB or the MongoDB whose tables are meant: what one of the two flags names, or else the
+// environment. It fails where that names both.
+func ResolveItems(r Registry, dynamodb, mongo string, env func(string) string) (Location, error) {
+	at, err := dynamoNamed(dynamodb, env)
+	other := mongoNamed(mongo, env)
+	switch {
+	case dynamodb != "" && mongo != "":
+		return at, exit.WrongUse("--dynamodb and --mongo name two places", "give one of them")
+	case dynamodb == "" && (mongo != "" || err != nil && other.URI != ""):
+		at, err = other, nil
+	case dynamodb == "" && err == nil && other.URI != "":
+		return at, exit.WrongUse(fmt.Sprintf("%s names a DynamoDB, and %s a MongoDB: which is meant?", at.From, other.From), "give --dynamodb URI or --mongo URI")
+	case err != nil:
+		return at, exit.WrongUse("neither a DynamoDB nor a MongoDB is named", "give --dynamodb URI or --mongo URI, or set "+dynamoVariable+" or "+mongoVariable)
+	}
+	t, err := r.target(at)
+	if err != nil {
+		return at, err
+	}
+	return at, t.Check(at)
+}
+
+// IsDynamo reports whether the location is that of a DynamoDB.
+func IsDynamo(at Location) bool {
+	_, err := schemeOf(at, []Scheme{dynamoScheme}, func(s Scheme) Scheme { return s })
+	return err == nil
+}
+
+// dynamoPlace is what the URI of a DynamoDB says.
+type dynamoPlace struct {
+	region, endpoint string // empty where the environment says it
+}
+
+var regionForm = regexp.MustCompile(`^[a-z]{2}(-[a-z0-9]+)+$`)
+
+func dynamoPlaceOf(at Location) (p dynamoPlace, err error) {
+	u, err := parseURI(at, dynamoForm)
+	if err != nil {
+		return p, err
+	}
+	wrong := func(what string) error { return exit.WrongUse(at.From+" "+what, "the forms are "+dynamoForm) }
+	switch {
+	case u.HasSecret() || u.User != "":
+		return p, exit.WrongUse(at.From+" holds a user or a password, which no DynamoDB takes",
+			"give credentials as AWS has them: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE, or a role")
+	case u.Scheme != "dynamodb":
+		if u.Hosts == "" || strings.HasPrefix(u.Hosts, ":") || strings.Trim(u.Path, "/") != "" || u.Query != "" {
+			return p, wrong("is no address of a server alone")
+		}
+		return dynamoPlace{endpoint: strings.TrimRight(at.URI, "/")}, nil
+	case strings.Trim(u.Path, "/") != "":
+		return p, wrong("names no region alone")
+	case u.Hosts != "" && !regionForm.MatchString(u.Hosts):
+		return p, exit.WrongUse(fmt.Sprintf("%s: %q is no region", at.From, u.Hosts), "a region is such as us-west-2; a server is named by http://HOST:PORT")
+	}
+	p.region = u.Hosts
+	query, _ := url.ParseQuery(u.Query)
+	for name, values := range query {
+		if name != "endpoint" || len(values) > 1 {
+			return p, wrong("has a parameter that is none")
+		}
+		inner, err := dynamoPlaceOf(Location{URI: values[0], From: "the endpoint in " + at.From})
+		if err != nil {
+			return p, err
+		}
+		if inner.endpoint == "" {
+			return p, wrong("has an endpoint that is no http:// or https:// address")
+		}
+		p.endpoint = inner.endpoint
+	}
+	return p, nil
+}
+
+// dynamo returns how a DynamoDB is opened. The AWS library itself reads the variables that name no location.
+func (o TargetOptions) dynamo() (dynamo.Options, error) {
+	p, err := dynamoPlaceOf(o.Location)
+	return dynamo.Options{
+		Region: p.region, Endpoint: p.endpoint, Tables: o.Kinds, Consistent: o.Consistent, MaxRCU: o.MaxRCU, MaxWCU: o.MaxWCU,
+		Timeout: o.Timeout, RetryFor: o.RetryFor, Notify: o.Notify,
+	}, err
+}
+
+// OpenDynamo opens the DynamoDB at the location for what is done to it beside copying. Its errors are explained.
+func OpenDynamo(ctx context.Context, o TargetOptions) (*dynamo.Store, error) {
+	options, err := o.dynamo()
+	if err != nil {
+		return nil, err
+	}
+	store, err := dynamo.Open(ctx, options)
+	if err != nil {
+		return nil, explainDynamo(err, o)
+	}
+	return store, nil
+}
+
+func openDynamoItems(ctx context.Context, o TargetOptions) (record.Items, func(context.Context) error, error) {
+	store, err := OpenDynamo(ctx, o)
+	if err != nil {
+		return nil, nil, err
+	}
+	return store.Items(), func(context.Context) error { return store.Close() }, nil
+}
+
+// CreateTables makes tables of the DynamoDB at the location. Its errors are explained.
+func CreateTables(ctx context.Context, o TargetOptions, c dynamo.CreateOptions) ([]dynamo.CreatedTable, error) {
+	options, err := o.dynamo()
+	if err != nil {
+		return nil, err
+	}
+	made, err := dynamo.CreateTables(ctx, options, c)
+	if err != nil {
+		err = Explained(err, "run the same command again, which makes what is left", explainDynamo(err, o))
+	}
+	return made, err
+}
+
+// dynamoSource is an open DynamoDB that is read.
+type dynamoSource struct {
+	store *dynamo.Store
+	at    SourceOptions
+}
+
+func openDynamoSource(ctx context.Context, o SourceOptions) (Source, error) {
+	store, err := OpenDynamo(ctx, o.asDynamo())
+	if err != nil {
+		return nil, err
+	}
+	return dynamoSource{store, o}, nil
+}
+
+// asDynamo returns how the DynamoDB is opened.
+func (o SourceOptions) asDynamo() TargetOptions {
+	return TargetOptions{
+		Location: o.Location, DynamoSettings: o.DynamoSettings, Kinds: o.Request.Kinds, ReadOnly: true, Timeout: o.Timeout, RetryFor: o.RetryFor, Notify: o.Notify,
+	}
+}
+
+// Facts implements [Source].
+func (s dynamoSource) Facts() SourceFacts {
+	return SourceFacts{
+		Is: describeDynamo(s.store.Info()), Where: "the tables " + s.at.Request.Kinds.String(), Others: "--tables and --dynamodb name others",
+	}
+}
+
+// Reading implements [Source].
+func (s dynamoSource) Reading() record.Source { return s.store.Source(dynamo.SourceOptions{}) }
+
+// Remarks implements [Source].
+func (dynamoSource) Remarks() []string { return nil }
+
+// Close implements [Source].
+func (s dynamoSource) Close() error { return s.store.Close() }
+
+// found fails where the tables hold no item.
+func (s dynamoSource) found(ctx context.Context) error {
+	return holdsItems(ctx, s, s.store.Source(dynamo.SourceOptions{}))
+}
+
+// dynamoTarget is an open DynamoDB that is written to, or compared with.
+type dynamoTarget struct {
+	*dynamo.Store
+	kinds record.Kinds
+}
+
+func openDynamoTarget(ctx context.Context, o TargetOptions) (PairTarget, error) {
+	store, err := OpenDynamo(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	return dynamoTarget{store, o.Kinds}, nil
+}
+
+// Facts implements [Described].
+func (t dynamoTarget) Facts() TargetFacts { return TargetFacts{Is: describeDynamo(t.Info())} }
+
+// Sink implements [Mergeable].
+func (t dynamoTarget) Sink(_ context.Context, o MergeOptions) (record.Sink, []string, error) {
+	return t.Store.Sink(dynamo.SinkOptions{Policy: o.Policy, DryRun: o.DryRun}), nil, nil
+}
+
+// Checkpoints implements [Mergeable].
+func (t dynamoTarget) Checkpoints() record.Checkpoints { return t.Store.Checkpoints() }
+
+// Runs implements [Mergeable].
+func (t dynamoTarget) Runs() record.Runs { return t.Store.Runs() }
+
+// WriteHints implements [Mergeable].
+func (dynamoTarget) WriteHints() (workers, batchSize int) { return 0, 0 }
+
+// Reader implements [Comparable].
+func (t dynamoTarget) Reader([]record.UserID) record.TargetReader { return t.Store.Reader() }
+
+// Close implements [PairTarget].
+func (t dynamoTarget) Close(context.Context) error { return t.Store.Close() }
+
+// describeDynamo says what the server is: "DynamoDB in us-west-2, 8 tables, about 1,234 items".
+func describeDynamo(i dynamo.Info) string {
+	where := "in " + i.Region
+	if i.Endpoint != "" {
+		where = "at " + redact.HideURI(i.Endpoint) + ", " + i.Region
+	}
+	var items int64
+	for _, t := range i.Tables {
+		items += t.Items
+	}
+	return fmt.Sprintf("DynamoDB %s, %s, about %s", where, ui.Plural(int64(len(i.Tables)), "table"), ui.Plural(items, "item"))
+}
+
+func explainDynamoSource(err error, o SourceOptions) error { return explainDynamo(err, o.asDynamo()) }
+
+// explainDynamo gives an error of a DynamoDB its exit code and the next step.
+func explainDynamo(err error, o TargetOptions) error {
+	from := o.From
+	var table *dynamo.TableError
+	again := "run the same command again: it goes on where it stopped"
+	switch {
+	case errors.Is(err, dynamo.ErrCredentials):
+		return exit.Failure(err, "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or log in (aws sso login); another server is named by --dynamodb http://HOST:PORT")
+	case errors.Is(err, dynamo.ErrExpired):
+		return exit.Failure(err, "take new credentials, and "+again)
+	case errors.Is(err, dynamo.ErrAuth):
+		return exit.Failure(err, "check the credentials, and whether they are of the account and the region that "+from+" means")
+	case errors.Is(err, dynamo.ErrPermission):
+		return exit.Failure(err, "let the user or the role do it (docs/dynamodb.md lists all actions that are needed), and "+again)
+	case errors.As(err, &table) && errors.Is(err, dynamo.ErrNoTable):
+		return exit.Failure(err, "are the region and the account right? --tables leaves tables out; lanyardctl dynamodb create-tables makes those of the bot")
+	case errors.Is(err, dynamo.ErrKeySchema):
+		return exit.Failure(err, "is it the bot's table? Another table of that name is copied under another name by --table alone")
+	case errors.Is(err, dynamo.ErrNoTable):
+		return exit.Failure(err, "was the table deleted meanwhile? See to it that it is there, then run the same command again")
+	case errors.Is(err, dynamo.ErrConfiguration), errors.Is(err, dynamo.ErrEndpoint):
+		return exit.Failure(err, "check "+from+", and AWS's own files and variables")
+	case errors.Is(err, dynamo.ErrThrottled):
+		return exit.Failure(err, "the tables' capacity is used up: --max-rcu and --max-wcu leave some to the bot, --retry-for waits longer; "+again)
+	case errors.Is(err, dynamo.ErrUnreachable):
+		return exit.Failure(err, fmt.Sprintf("is the server running, and is %s right? (waited at most %s; --timeout waits longer)", from, o.Timeout))
+	case errors.Is(err, record.ErrUnavailable):
+		return exit.Failure(err, "run the same command again once the server answers")
+	}
+	return err
+}

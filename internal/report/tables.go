@@ -1,0 +1,128 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/lanyardctl/lanyardctl/internal/exit"
+	"github.com/lanyardctl/lanyardctl/internal/invocation"
+	"github.com/lanyardctl/lanyardctl/internal/ui"
+	"github.com/lanyardctl/lanyardctl/record"
+)
+
+// CreatedTables is what became of tables that were to be made.
+type CreatedTables struct {
+	Run
+	DryRun bool
+	Tables []CreatedTable
+}
+
+// CreatedTable is what became of one of them.
+type CreatedTable struct {
+	Table                record.Table
+	Existed              bool
+	Recovery, Encryption string // "enabled", "on", "off" or "unsupported"
+}
+
+// Text returns c for people.
+func (c CreatedTables) Text(l ui.Style) string {
+	t := newBuilder(l)
+	title, made := l.Paint(ui.Green, "The tables are there."), "made"
+	switch {
+	case c.Err != nil:
+		title = l.Paint(ui.Red, "Failed: ") + ui.Indented(c.Err.Error())
+	case c.DryRun:
+		title, made = l.Paint(ui.Green, "Dry run: nothing was made."), "would be made"
+	}
+	t.Line("%s", title)
+	t.Line("  in  %s", c.Target)
+	if len(c.Tables) > 0 {
+		t.Line("")
+		table := ui.Table{Head: []string{"table", "is", "key", "recovery", "encryption"}, Folds: true}
+		for _, made1 := range c.Tables {
+			is := made
+			if made1.Existed {
+				is = "there already"
+			}
+			table.Rows = append(table.Rows, []string{made1.Table.Name, is, KeyText(made1.Table.Keys), made1.Recovery, made1.Encryption})
+		}
+		t.Table(table)
+	}
+	t.warnings(c.Warnings)
+	if c.DryRun && c.Err == nil {
+		t.Line("")
+		t.command("Next: make them, with the same command without --dry-run:", c.Again.Without("dry-run"))
+	}
+	return t.String()
+}
+
+// KeyText returns the key of a table, for people: "discord_server_id N, rem_key S".
+func KeyText(keys []record.Attribute) string {
+	var list []string
+	for _, key := range keys {
+		list = append(list, fmt.Sprintf("%s %s", key.Name, key.Type))
+	}
+	return strings.Join(list, ", ")
+}
+
+// WriteJSON writes c as one JSON object.
+func (c CreatedTables) WriteJSON(w io.Writer) error {
+	tables := []object{}
+	for _, t := range c.Tables {
+		keys := []object{}
+		for _, key := range t.Table.Keys {
+			keys = append(keys, object{{"name", key.Name}, {"type", string(key.Type)}})
+		}
+		tables = append(tables, object{
+			{"table", t.Table.Name}, {"existed", t.Existed}, {"key", keys}, {"billing", "PAY_PER_REQUEST"},
+			{"point_in_time_recovery", t.Recovery}, {"server_side_encryption", t.Encryption},
+		})
+	}
+	return c.write(w, invocation.CreateTables, object{{"dry_run", c.DryRun}, {"tables", tables}})
+}
+
+// ForgottenTable is what lanyardctl removed of its own in a DynamoDB.
+type ForgottenTable struct {
+	Run
+	DryRun bool
+	Table  string
+	Rows   int64 // that it held
+}
+
+// Text returns f for people.
+func (f ForgottenTable) Text(l ui.Style) string {
+	t := newBuilder(l)
+	title := fmt.Sprintf("Removed the table %s, with %s. The bot's tables are as they were.", f.Table, ui.Plural(f.Rows, "item"))
+	switch {
+	case f.Err != nil:
+		title = l.Paint(ui.Red, "Failed: ") + ui.Indented(f.Err.Error())
+	case f.Rows == 0:
+		title = "lanyardctl keeps nothing of its own there."
+	case f.DryRun:
+		title = fmt.Sprintf("Dry run: nothing was removed. It would be the table %s, with %s.", f.Table, ui.Plural(f.Rows, "item"))
+	}
+	t.Wrap("", title)
+	t.Line("  in  %s", f.Target)
+	t.warnings(f.Warnings)
+	if f.DryRun && f.Rows > 0 {
+		t.Line("")
+		t.command("Next: remove it, with the same command without --dry-run:", f.Again.Without("dry-run"))
+	}
+	return t.String()
+}
+
+// WriteJSON writes f as one JSON object.
+func (f ForgottenTable) WriteJSON(w io.Writer) error {
+	return f.write(w, invocation.ForgetTables, object{{"dry_run", f.DryRun}, {"table", f.Table}, {"items", f.Rows}})
+}
+
+// write writes the report of a command as one JSON object.
+func (f Run) write(w io.Writer, command string, told object) error {
+	out := append(object{{"command", command}, {"target", f.Target}}, told...)
+	out = append(out, object{{"warnings", append([]string{}, f.Warnings...)}, {"ok", f.Exit == exit.Done}}...)
+	if text := errorText(f.Err); text != "" {
+		out = append(out, member{"error", text})
+	}
+	return writeWhole(w, out)
+}
