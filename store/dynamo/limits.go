@@ -26,17 +26,15 @@ const (
 
 // Limits returns what DynamoDB can hold.
 func (s *Store) Limits() record.Limits {
-	return record.Limits{Server: "DynamoDB", Named: true, Items: itemRule{s.Keys}}
+	return record.Limits{Server: "DynamoDB", Named: true, Items: itemRule{s}}
 }
 
 // itemRule says which items DynamoDB can hold.
-type itemRule struct {
-	keys func(record.Kind) []record.Attribute
-}
+type itemRule struct{ store *Store }
 
 // Refuses implements [record.ItemRule].
 func (l itemRule) Refuses(r *record.Record) (field string, reason record.Reason, detail string) {
-	keys := l.keys(r.Kind)
+	keys := l.store.Keys(r.Kind)
 	if field, detail := refusesKey(keys, r); detail != "" {
 		return field, record.InvalidItemKey, detail
 	}
