@@ -20,16 +20,19 @@ func (h Reader) Read(ctx context.Context, kind record.Kind, yield func([]record.
 		for _, it := range items {
 			documents = append(documents, h.documentOf(kind, it))
 		}
+		if err := h.mark(ctx, documents); err != nil {
+			return err
+		}
 		return yield(documents)
 	})
 }
 
 // ReadDigests implements [record.DigestReader].
 func (h Reader) ReadDigests(ctx context.Context, kind record.Kind, now time.Time, yield func([]record.DocumentDigest) error) error {
-	return h.each(ctx, kind, func(items []item) error {
-		digests := make([]record.DocumentDigest, 0, len(items))
-		for _, it := range items {
-			digests = append(digests, h.documentOf(kind, it).Digest(now))
+	return h.Read(ctx, kind, func(documents []record.Document) error {
+		digests := make([]record.DocumentDigest, 0, len(documents))
+		for _, d := range documents {
+			digests = append(digests, d.Digest(now))
 		}
 		return yield(digests)
 	})

@@ -1,0 +1,7 @@
+package dynamo
+
+// For tests of what stands in tables.
+var (
+	AttributeOf = attributeOf
+	ValueOf     = valueOf
+)
