@@ -15,6 +15,8 @@ import (
 
 func TestConformance(t *testing.T) { storetest.Run(t, storetest.Mem) }
 
+func TestConformanceOfTables(t *testing.T) { storetest.RunTables(t, storetest.MemTables) }
+
 func TestStraysAreDeliveredWithTheOthers(t *testing.T) {
 	ctx := context.Background()
 	store := mem.New(mem.Options{})

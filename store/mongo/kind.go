@@ -82,7 +82,9 @@ func collectionName(kind record.Kind) string { return record.CollectionOf(kind).
 
 // marked reports whether new documents of the kind carry the digest of what lanyardctl wrote, where they are of a mirror
 // or not.
-func marked(kind record.Kind, mirror bool) bool { return !kind.Ordered() || mirror && kind.Identified() }
+func marked(kind record.Kind, mirror bool) bool {
+	return !kind.Ordered() || mirror && kind.Identified()
+}
 
 // globalType marks the one document of a kind that is nobody's, and is its _id where lanyardctl inserts it.
 const globalType = "global"

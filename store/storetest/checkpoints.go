@@ -9,9 +9,10 @@ import (
 	"github.com/lanyardctl/lanyardctl/record"
 )
 
-func checkpoints(t *testing.T, open Open) {
+// checkpoints needs an empty target, which can hold r.
+func checkpoints(t *testing.T, target Target, r record.Record) {
 	ctx := context.Background()
-	target := open(t, Options{Now: clock})
+	collection := record.CollectionOf(r.Kind).String()
 	store := target.Checkpoints
 	c := record.Checkpoint{
 		ID: "run", Scope: "scope", Owner: me, Heartbeat: Now, Target: map[string]string{"kv": "1"}, RejectsFile: "/tmp/r",
@@ -62,21 +63,21 @@ func checkpoints(t *testing.T, open Open) {
 		t.Errorf("found %d checkpoints after removal", len(found))
 	}
 
-	write(t, target, []record.Record{seen(alice, 1700000000000)})
+	write(t, target, []record.Record{r})
 	was, err := store.Target(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if was["last_seen"] == "" {
+	if was[collection] == "" {
 		t.Fatalf("the target's identity does not name its collection: %v", was)
 	}
 	target.Drop()
-	write(t, target, []record.Record{seen(alice, 1700000000000)})
+	write(t, target, []record.Record{r})
 	now, err := store.Target(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if now["last_seen"] == was["last_seen"] {
+	if now[collection] == was[collection] {
 		t.Error("a collection that was dropped and made anew has its old identity")
 	}
 }

@@ -52,7 +52,7 @@ func checkReadBack(t failer, target Target) {
 		seen := int64(0)
 		want, got := make(map[record.UserID]record.Held), make(map[record.UserID]record.Held)
 		for user, d := range all {
-			want[user] = heldIn(d, kind, user)
+			want[user] = heldIn(d, kind, record.Identity{User: user})
 			if !d.Hidden {
 				seen++
 			}
@@ -76,7 +76,12 @@ func checkReadBack(t failer, target Target) {
 // CheckDigests compares the digests that a target delivers with what the documents say that it delivers.
 func CheckDigests(t failer, h record.TargetReader) {
 	t.Helper()
-	for _, kind := range record.AllKinds.List() {
+	checkDigests(t, h, record.AllKinds)
+}
+
+func checkDigests(t failer, h record.TargetReader, kinds record.Kinds) {
+	t.Helper()
+	for _, kind := range kinds.List() {
 		want, got := make(map[record.DocumentDigest]int), make(map[record.DocumentDigest]int)
 		err := h.Read(context.Background(), kind, func(page []record.Document) error {
 			for _, d := range page {
@@ -106,14 +111,14 @@ func CheckDigests(t failer, h record.TargetReader) {
 }
 
 // heldIn returns what a document holds.
-func heldIn(d mem.Document, kind record.Kind, user record.UserID) record.Held {
-	content := record.Record{Kind: kind, User: user, APIKey: d.APIKey, Fields: make(map[string]record.Field)}
+func heldIn(d mem.Document, kind record.Kind, id record.Identity) record.Held {
+	content := record.Record{Kind: kind, User: id.User, Name: id.Name, APIKey: d.APIKey, Fields: make(map[string]record.Field)}
 	for name, v := range d.Fields {
 		content.Fields[name] = record.Field{Value: v}
 	}
 	unmodified := record.Unmodified(content, d.Mark)
 	if kind.Shape() == record.TimeShape {
-		unmodified = record.UnmodifiedTime(kind, user, d.Times, d.Mark)
+		unmodified = record.UnmodifiedTime(kind, id.User, d.Times, d.Mark)
 	}
 	return record.Held{
 		Found: true, Unmodified: unmodified,
@@ -209,21 +214,26 @@ func readingStops(t *testing.T, open Open) {
 		batch = append(batch, seen(alice+i, 1700000000000))
 	}
 	write(t, target, batch)
+	readerStops(t, target.Reader, record.LastSeen)
+	checkReadBack(t, target)
+}
+
+func readerStops(t *testing.T, h record.TargetReader, kind record.Kind) {
+	t.Helper()
 	firstIsEnough(t, func(yield func([]record.Document) error) error {
-		return target.Reader.Read(context.Background(), record.LastSeen, yield)
+		return h.Read(context.Background(), kind, yield)
 	})
 	firstIsEnough(t, func(yield func([]record.DocumentDigest) error) error {
-		return target.Reader.ReadDigests(context.Background(), record.LastSeen, Now, yield)
+		return h.ReadDigests(context.Background(), kind, Now, yield)
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	err := target.Reader.Read(ctx, record.LastSeen, func([]record.Document) error { return fmt.Errorf("called") })
+	err := h.Read(ctx, kind, func([]record.Document) error { return fmt.Errorf("called") })
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("after the context was cancelled: %v", err)
 	}
-	err = target.Reader.ReadDigests(ctx, record.LastSeen, Now, func([]record.DocumentDigest) error { return fmt.Errorf("called") })
+	err = h.ReadDigests(ctx, kind, Now, func([]record.DocumentDigest) error { return fmt.Errorf("called") })
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("after the context was cancelled: %v", err)
 	}
-	checkReadBack(t, target)
 }

@@ -274,7 +274,7 @@ func rules(t *testing.T, open Open, all []rule) {
 				t.Errorf("the last write superseded %d values, want %d: %v", len(last.Superseded), r.lost, last.Superseded)
 			}
 			got := target.All(r.kind)[r.user]
-			if is := heldIn(got, r.kind, r.user).Unmodified; r.mirror && is != r.marked {
+			if is := heldIn(got, r.kind, record.Identity{User: r.user}).Unmodified; r.mirror && is != r.marked {
 				t.Errorf("the document is known as what lanyardctl wrote: %v", is)
 			}
 			if created := r.before[r.kind][r.user].CreatedAt; r.keepsCreated && !got.CreatedAt.Equal(created) {

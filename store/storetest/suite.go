@@ -89,7 +89,9 @@ func run(t *testing.T, open Open, texts bool) {
 		rules(t, open, slices.DeleteFunc(append(rulesOfNoKey(), allRules...), func(r rule) bool { return texts && !r.textual() }))
 	})
 	t.Run("as in memory", func(t *testing.T) { asInMemory(t, open, texts) })
-	t.Run("checkpoints", func(t *testing.T) { checkpoints(t, open) })
+	t.Run("checkpoints", func(t *testing.T) {
+		checkpoints(t, open(t, Options{Now: clock}), seen(alice, 1700000000000))
+	})
 	t.Run("dry run", func(t *testing.T) { dryRun(t, open) })
 	t.Run("an empty target holds nothing", func(t *testing.T) { emptyTarget(t, open) })
 	t.Run("reading back stops", func(t *testing.T) { readingStops(t, open) })
