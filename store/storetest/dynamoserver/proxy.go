@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // Fault is what a [Proxy] does with a request.
@@ -44,7 +45,8 @@ var messages = map[Fault]string{
 
 // Call is a request that a [Proxy] was sent.
 type Call struct {
-	N         int    // of the proxy, from 0
+	N         int // of the proxy, from 0
+	At        time.Time
 	Operation string // "Scan"
 	Body      []byte // as sent, JSON
 	Fault     Fault
@@ -97,7 +99,7 @@ func (p *Proxy) Calls() []Call {
 func (p *Proxy) begin(operation string, body []byte) Call {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	c := Call{N: len(p.calls), Operation: operation, Body: body}
+	c := Call{N: len(p.calls), At: time.Now(), Operation: operation, Body: body}
 	if p.decide != nil {
 		c.Fault = p.decide(c)
 	}
