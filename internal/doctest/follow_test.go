@@ -25,7 +25,7 @@ import (
 // repository is the module's folder, from this one.
 const repository = "../.."
 
-// ports are that of make try, and others, in the pages. A test takes free ones.
+// ports are that of make try, that of make try-dynamodb, and another, in the pages. A test takes free ones.
 var ports = []string{"17777", "17778", "17779"}
 
 // host is the name of the machine, in the pages.
@@ -66,9 +66,11 @@ func follow(t *testing.T, p *page, path string) {
 	t.Cleanup(cancel)
 	clone := copyRepository(t)
 	t.Cleanup(func() {
-		stop := exec.Command(filepath.Join(clone, "scripts", "try"), "stop")
-		if out, err := stop.CombinedOutput(); err != nil {
-			t.Errorf("scripts/try stop: %v\n%s", err, out)
+		for _, script := range []string{"try", "try-dynamodb"} {
+			stop := exec.Command(filepath.Join(clone, "scripts", script), "stop")
+			if out, err := stop.CombinedOutput(); err != nil {
+				t.Errorf("scripts/%s stop: %v\n%s", script, err, out)
+			}
 		}
 	})
 	var toFree, fromFree []string // for replacers
@@ -76,7 +78,7 @@ func follow(t *testing.T, p *page, path string) {
 		free := fmt.Sprint(redisserver.FreePort(t))
 		toFree, fromFree = append(toFree, port, free), append(fromFree, free, port)
 	}
-	shell := open(t, ctx, clone, append(goVariables(t), "PATH="+path, "HOME="+t.TempDir(), "PORT="+toFree[1],
+	shell := open(t, ctx, clone, append(goVariables(t), "PATH="+path, "HOME="+t.TempDir(), "PORT="+toFree[1], "DYNAMODB_PORT="+toFree[3],
 		"TERM=xterm-256color", "LC_ALL=C.UTF-8", "TZ=UTC", "CGO_ENABLED=0"))
 	outputs := make(map[int]string)
 	ids := make(map[string]string) // the real ones, by those of the page
