@@ -187,7 +187,7 @@ func (r *migrationRun) migrate(ctx context.Context, source location.Source, targ
 	if !o.dryRun && o.retried == nil { // a few records are retried from the start
 		opts.Checkpoints = target.Checkpoints()
 	}
-	opts.To = writtenTo[o.direction]
+	opts.To = storeWritten[o.direction]
 	if o.direction.IntoMongo() && len(o.users) == 0 && o.retried == nil { // a few records are looked up one by one
 		opts.Target, opts.Memory = target.Reader(nil), o.memory
 	}
@@ -205,8 +205,8 @@ func (r *migrationRun) migrate(ctx context.Context, source location.Source, targ
 	return r.report(ctx, result, err, target.Runs())
 }
 
-// writtenTo is what a line of a run's files says of the store that the run wrote to.
-var writtenTo = map[invocation.Direction]rejectsfile.Store{
+// storeWritten is what a line of a run's files says of the store that the run wrote to.
+var storeWritten = map[invocation.Direction]rejectsfile.Store{
 	invocation.ToRedis: rejectsfile.ToRedis, invocation.TablesToMongo: rejectsfile.TablesToMongoDB, invocation.TablesBack: rejectsfile.ToDynamoDB,
 }
 

@@ -31,7 +31,7 @@ Exit status
 // rememberCommand is one of the commands about what the bot remembers.
 type rememberCommand struct {
 	name string // as it is called: "remember get"
-	work func(ctx context.Context, r *rememberRun, args []string) error
+	work func(r *rememberRun, ctx context.Context, args []string) error
 }
 
 // rememberRun is one run of such a command.
@@ -90,7 +90,7 @@ func (c rememberCommand) bind(p program, cmd *cobra.Command) *cobra.Command {
 		}
 		o.target.Kinds = record.Kinds(0).With(record.Remember)
 		r := &rememberRun{targetRun: newTargetRun(o, s, ui.NewSanitizer(o.target.URI)), server: server}
-		return r.do(cmd.Context(), err, func(ctx context.Context) error { return c.work(ctx, r, args[1:]) })
+		return r.do(cmd.Context(), err, func(ctx context.Context) error { return c.work(r, ctx, args[1:]) })
 	}
 	flags := cmd.Flags()
 	flags.SortFlags = false
