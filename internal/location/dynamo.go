@@ -22,7 +22,7 @@ const (
 )
 
 const (
-	dynamoForm = "dynamodb:, dynamodb://REGION, dynamodb://REGION?endpoint=URL or http://HOST:PORT"
+	dynamoForm = "dynamodb:, dynamodb://us-west-2, dynamodb://us-west-2?endpoint=http://localhost:8000 or http://localhost:8000"
 
 	// localstackEndpoint is where LocalStack listens, where the bot's variable only switches it on.
 	localstackEndpoint = "http://localhost:4566"
@@ -68,7 +68,7 @@ func dynamoNamed(flag string, env func(string) string) (Location, error) {
 	switch strings.ToLower(p.URI) {
 	case "":
 		return p, exit.WrongUse("no DynamoDB is named",
-			"give --dynamodb dynamodb: for the AWS account that your environment names, or --dynamodb http://HOST:PORT for another server")
+			"give --dynamodb dynamodb: for the AWS account that your environment names, or --dynamodb http://localhost:8000 for another server")
 	case "dynamodb:":
 		p.URI += "//"
 	}
@@ -128,7 +128,7 @@ func dynamoPlaceOf(at Location) (p dynamoPlace, err error) {
 	case strings.Trim(u.Path, "/") != "":
 		return p, wrong("names no region alone")
 	case u.Hosts != "" && !regionForm.MatchString(u.Hosts):
-		return p, exit.WrongUse(fmt.Sprintf("%s: %q is no region", at.From, u.Hosts), "a region is such as us-west-2; a server is named by http://HOST:PORT")
+		return p, exit.WrongUse(fmt.Sprintf("%s: %q is no region", at.From, u.Hosts), "a region is such as us-west-2; a server is named by http://localhost:8000")
 	}
 	p.region = u.Hosts
 	query, _ := url.ParseQuery(u.Query)
@@ -292,7 +292,7 @@ func explainDynamo(err error, o TargetOptions) error {
 	again := "run the same command again: it goes on where it stopped"
 	switch {
 	case errors.Is(err, dynamo.ErrCredentials):
-		return exit.Failure(err, "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or log in (aws sso login); another server is named by --dynamodb http://HOST:PORT")
+		return exit.Failure(err, "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or log in (aws sso login); another server is named by --dynamodb http://localhost:8000")
 	case errors.Is(err, dynamo.ErrExpired):
 		return exit.Failure(err, "take new credentials, and "+again)
 	case errors.Is(err, dynamo.ErrAuth):
