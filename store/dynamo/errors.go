@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"regexp"
 	"slices"
 	"strings"
@@ -135,21 +136,18 @@ func failed(operation, table string, err error) error {
 	case errors.Is(err, context.Canceled):
 		e.detail = context.Canceled.Error()
 	case errors.As(err, &answer):
-		e.Reason = reasonOf[answer.ErrorCode()]
-		if e.Reason == nil && errors.As(err, &response) && response.HTTPStatusCode() >= 500 {
-			e.Reason = record.ErrUnavailable
+		e.Reason, e.detail = reasonOf[answer.ErrorCode()], answer.ErrorCode()
+		if e.Reason == nil && errors.As(err, &response) && response.HTTPStatusCode() >= http.StatusInternalServerError {
+			e.Reason, e.detail = record.ErrUnavailable, fmt.Sprintf("HTTP status %d", response.HTTPStatusCode())
 		}
 		if e.Reason == nil {
 			e.Reason = ErrRequest
 		}
-		e.detail = answer.ErrorCode()
 		if remark := remarkOf(operation, e.Reason, answer.ErrorMessage()); remark != "" {
 			e.detail += ": " + remark
 		}
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &network), errors.As(err, new(*smithyhttp.RequestSendError)), isCut(err):
 		e.Reason, e.detail = ErrUnreachable, networkText(err)
-	case errors.As(err, &response) && response.HTTPStatusCode() >= 500:
-		e.Reason, e.detail = record.ErrUnavailable, fmt.Sprintf("HTTP status %d", response.HTTPStatusCode())
 	default:
 		e.Reason, e.detail = ErrRequest, redact.HideText(err.Error())
 	}

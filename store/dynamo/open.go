@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/feature/ec2/imds"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/smithy-go/logging"
 
 	"github.com/lanyardctl/lanyardctl/internal/redact"
 	"github.com/lanyardctl/lanyardctl/internal/retry"
@@ -106,6 +107,9 @@ func connect(ctx context.Context, o Options) (*Store, error) {
 		s.client = s.newClient(cfg)
 	}
 	if _, err := s.client.Options().Credentials.Retrieve(ctx); err != nil {
+		if _, told := errors.AsType[*credentialsError](err); !told && !errors.Is(err, context.Canceled) {
+			err = &credentialsError{err} // they were not found in time
+		}
 		return nil, err
 	}
 	return s, nil
@@ -120,7 +124,7 @@ func (s *Store) configuration(ctx context.Context, more ...func(*config.LoadOpti
 	client := awshttp.NewBuildableClient().WithTimeout(s.opts.Timeout).WithTransportOptions(func(t *http.Transport) {
 		t.MaxIdleConnsPerHost = idleConnections
 	})
-	cfg, err := config.LoadDefaultConfig(ctx, append(more, config.WithHTTPClient(client))...)
+	cfg, err := config.LoadDefaultConfig(ctx, append(more, config.WithHTTPClient(client), config.WithLogger(logging.Nop{}))...)
 	if err != nil {
 		return cfg, fmt.Errorf("%w: %s", ErrConfiguration, redact.HideText(err.Error()))
 	}

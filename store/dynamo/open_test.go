@@ -1,0 +1,166 @@
+package dynamo
+
+import (
+	"errors"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/lanyardctl/lanyardctl/record"
+	"github.com/lanyardctl/lanyardctl/store/storetest/dynamoserver"
+)
+
+func TestOpen(t *testing.T) {
+	t.Parallel()
+	server := serve(t, kinds(record.Remember, record.Play))
+	s := openAt(t, server.URI, kinds(record.Remember, record.Play))
+	info := s.Info()
+	if info.Endpoint != server.URI || info.Region == "" || len(info.Tables) != 2 {
+		t.Fatalf("%+v", info)
+	}
+	remember := info.Tables[0]
+	if keysText(remember.Keys) != "discord_server_id (N), rem_key (S)" || remember.Billing != "PAY_PER_REQUEST" ||
+		remember.ID == "" || remember.ARN == "" || remember.Created.IsZero() {
+		t.Errorf("%+v", remember)
+	}
+	if keys := s.Keys(record.Play); keysText(keys) != "discord_server_id (N)" {
+		t.Errorf("keys of play: %s", keysText(keys))
+	}
+	contents, err := s.Contents(t.Context(), kinds(record.Play))
+	if _, has := contents[record.Play]; err != nil || !has {
+		t.Errorf("contents %v: %v", contents, err)
+	}
+}
+
+func TestOpenLearnsTheKeyOfAnotherTable(t *testing.T) {
+	t.Parallel()
+	server := dynamoserver.New(t)
+	kind, err := record.DefineTable("ratings", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server.Create(t, record.Table{Name: "ratings", Keys: []record.Attribute{{Name: "at", Type: record.BinaryType}, {Name: "n", Type: record.NumberType}}})
+	if keys := openAt(t, server.URI, kinds(kind)).Keys(kind); keysText(keys) != "at (B), n (N)" {
+		t.Errorf("keys: %s", keysText(keys))
+	}
+}
+
+func TestOpenTellsWhatIsWrong(t *testing.T) {
+	t.Parallel()
+	server := dynamoserver.New(t)
+	server.Create(t, record.Table{Name: "play", Keys: []record.Attribute{{Name: "discord_server_id", Type: record.TextType}}})
+	proxy := dynamoserver.NewProxy(t, server)
+	closed, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = closed.Close()
+	for name, c := range map[string]struct {
+		endpoint string
+		fault    dynamoserver.Fault
+		tables   record.Kinds
+		want     error
+		says     string
+	}{
+		"tables that are not there": {proxy.URI, "", kinds(record.Remember, record.BotData), ErrNoTable, "remember, botdata in DynamoDB at " + proxy.URI},
+		"another key":               {proxy.URI, "", kinds(record.Play), ErrKeySchema, "play has the key discord_server_id (S), and not discord_server_id (N)"},
+		"expired":                   {proxy.URI, dynamoserver.Expired, kinds(record.Play), ErrExpired, "DescribeTable of the table play"},
+		"not permitted":             {proxy.URI, dynamoserver.Denied, kinds(record.Play), ErrPermission, "DescribeTable of the table play"},
+		"unavailable":               {proxy.URI, dynamoserver.Unavailable, kinds(record.Play), record.ErrUnavailable, "HTTP"},
+		"nobody there":              {"http://" + closed.Addr().String(), "", kinds(record.Play), ErrUnreachable, "connection refused"},
+		"no URL":                    {"127.0.0.1:8000", "", kinds(record.Play), ErrEndpoint, ""},
+		"another protocol":          {"redis://u:hunter2@127.0.0.1", "", kinds(record.Play), ErrEndpoint, ""},
+		"a password":                {"http://u:hunter2@127.0.0.1", "", kinds(record.Play), ErrEndpoint, ""},
+	} {
+		proxy.Decide(func(dynamoserver.Call) dynamoserver.Fault { return c.fault })
+		begun := time.Now()
+		_, err := Open(t.Context(), Options{Endpoint: c.endpoint, Tables: c.tables})
+		if !errors.Is(err, c.want) || !strings.Contains(err.Error(), c.says) || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%s: %v", name, err)
+		}
+		if unavailable := errors.Is(err, record.ErrUnavailable); unavailable != (c.want == ErrUnreachable || c.want == record.ErrUnavailable) {
+			t.Errorf("%s is unavailable: %v", name, unavailable)
+		}
+		if took := time.Since(begun); took > DefaultTimeout {
+			t.Errorf("%s took %s", name, took)
+		}
+	}
+}
+
+// noCredentials has the process without any, and the metadata service of a machine answered by handle. It returns how often
+// that was asked.
+func noCredentials(t *testing.T, handle http.HandlerFunc) *atomic.Int64 {
+	t.Helper()
+	var asked atomic.Int64
+	metadata := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked.Add(1)
+		handle(w, r)
+	}))
+	t.Cleanup(metadata.Close)
+	for _, name := range []string{
+		"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_EC2_METADATA_DISABLED",
+		"AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+	} {
+		t.Setenv(name, "") // restored afterwards
+		_ = os.Unsetenv(name)
+	}
+	t.Setenv("AWS_CONFIG_FILE", os.DevNull)
+	t.Setenv("AWS_SHARED_CREDENTIALS_FILE", os.DevNull)
+	t.Setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", metadata.URL)
+	return &asked
+}
+
+func TestAServerOnThisMachineNeedsNoCredentials(t *testing.T) {
+	server := serve(t, kinds(record.Play))
+	asked := noCredentials(t, http.NotFound)
+	s := openAt(t, server.URI, kinds(record.Play))
+	if n := asked.Load(); n != 0 || s.Info().Region != DefaultRegion {
+		t.Errorf("the metadata service was asked %d times, the region is %s", n, s.Info().Region)
+	}
+	t.Setenv("AWS_ENDPOINT_URL_DYNAMODB", server.URI)
+	if s := openAt(t, "", kinds(record.Play)); asked.Load() != 0 || s.Info().Endpoint != server.URI {
+		t.Errorf("by the environment: asked %d times, %+v", asked.Load(), s.Info())
+	}
+}
+
+func TestThereAreNoCredentials(t *testing.T) {
+	for name, handle := range map[string]http.HandlerFunc{
+		"the metadata service has none": http.NotFound,
+		"it is silent":                  func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			asked := noCredentials(t, handle)
+			begun := time.Now()
+			const timeout = 3 * time.Second
+			_, err := Open(t.Context(), Options{Tables: kinds(record.Play), Timeout: timeout})
+			if !errors.Is(err, ErrCredentials) || errors.Is(err, record.ErrUnavailable) || asked.Load() == 0 {
+				t.Errorf("asked %d times: %v", asked.Load(), err)
+			}
+			if took := time.Since(begun); took > timeout+2*time.Second {
+				t.Errorf("it took %s", took)
+			}
+		})
+	}
+}
+
+func TestSecretsAreInNoError(t *testing.T) {
+	noCredentials(t, http.NotFound)
+	for name, value := range map[string]string{"AWS_ACCESS_KEY_ID": "AKIDHUNTER2", "AWS_SECRET_ACCESS_KEY": "secrethunter2", "AWS_SESSION_TOKEN": "tokenhunter2"} {
+		t.Setenv(name, value)
+	}
+	quoting := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(http.StatusBadRequest)
+		_, _ = w.Write([]byte(`{"__type":"com.amazon.coral.service#InvalidSignatureException","message":"The Canonical String was x-amz-security-token:` +
+			r.Header.Get("X-Amz-Security-Token") + ` ` + r.Header.Get("Authorization") + `"}`))
+	}))
+	defer quoting.Close()
+	_, err := Open(t.Context(), Options{Endpoint: quoting.URL, Tables: kinds(record.Play)})
+	if !errors.Is(err, ErrAuth) || strings.Contains(strings.ToLower(err.Error()), "hunter2") {
+		t.Errorf("%v", err)
+	}
+}
