@@ -107,7 +107,11 @@ func connect(ctx context.Context, o Options) (*Store, error) {
 		s.client = s.newClient(cfg)
 	}
 	if _, err := s.client.Options().Credentials.Retrieve(ctx); err != nil {
-		if _, told := errors.AsType[*credentialsError](err); !told && !errors.Is(err, context.Canceled) {
+		own, told := errors.AsType[*credentialsError](err)
+		switch {
+		case told:
+			err = own // in place of the several layers around it
+		case !errors.Is(err, context.Canceled):
 			err = &credentialsError{err} // they were not found in time
 		}
 		return nil, err
