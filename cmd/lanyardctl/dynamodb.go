@@ -17,8 +17,8 @@ import (
 const createTablesLong = `Make the eight tables of the bot (GrantBirki/errbot) in a DynamoDB, as its Terraform
 files do: paid for by the request, with point-in-time recovery and server-side
 encryption where the server has them. A table that is there stays as it is, but that
-its recovery is switched on. The command waits until the tables are ready, and can be
-run again at any time.
+its recovery is switched on. The command can be run again at any time: recovery is
+switched on once a table is ready, which --wait waits for.
 
 ` + "Environment\n" + dynamoEnvironment + plainEnvironment + `
 ` + exitStatus
@@ -49,8 +49,7 @@ func newDynamoDB(p program) *cobra.Command {
 type dynamoFlags struct {
 	targetFlags
 	tableFlags
-	dryRun bool
-	wait   time.Duration
+	dryRun, wait bool
 }
 
 // bind adds the flags that all such commands have. Does is what is not done in a dry run: "make".
@@ -80,17 +79,13 @@ func newCreateTables(p program) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			s := p.of(cmd)
 			o, err := f.options(s.program, cmd, invocation.CreateTables)
-			if err == nil && f.wait <= 0 {
-				err = exit.WrongUse("--wait: "+f.wait.String()+" is not a time to wait", "give a duration such as 5m")
-			}
-			return runCreateTables(cmd.Context(), o, dynamo.CreateOptions{DryRun: f.dryRun, Wait: f.wait}, s, err)
+			return runCreateTables(cmd.Context(), o, dynamo.CreateOptions{DryRun: f.dryRun, NoWait: !f.wait}, s, err)
 		},
 	}
 	f.bind(cmd, "make")
 	cmd.Flags().StringSliceVar(&f.tables, "tables", nil, "`names` of the tables to make, with commas between (default all)")
 	completeTables(cmd)
-	cmd.Flags().Var(durationOf(&f.wait, dynamo.DefaultWait), "wait", "how long to wait until a table is ready")
-	cmd.Flags().Lookup("wait").NoOptDefVal = dynamo.DefaultWait.String()
+	cmd.Flags().BoolVar(&f.wait, "wait", false, "wait until the tables are ready, for 5 minutes each at most")
 	f.bindTimeout(cmd)
 	f.outputFlags.bind(cmd)
 	return cmd

@@ -128,6 +128,20 @@ var hostileLines = map[string][]string{
 		"--mongo embedded:$MISSING/x --redis $REDIS --layout fork --rejects $NEW",
 		"! --layout $H", "! --redis rdb:$H", "! --only $H", "! --user $H", "! --on-conflict $H", "! --batch-size $H", "! --workers $H", "! $H",
 	},
+	"migrate dynamodb-to-mongo": {
+		"1 --dynamodb http://127.0.0.1:1 --timeout 300ms --database $FULL --rejects $NEW", "! --dynamodb $H", "! --dynamodb http://h?$H", "! --dynamodb http://127.0.0.1:1 --tables $H",
+		"! --dynamodb http://127.0.0.1:1 --table $H", "! --dynamodb http://127.0.0.1:1 --table $H=x", "! --dynamodb http://127.0.0.1:1 --table xyz=$H",
+		"! --on-conflict $H", "! --max-rcu $H", "! $H",
+	},
+	"migrate mongo-to-dynamodb": {"1 --dynamodb http://127.0.0.1:1 --timeout 300ms --database $EMPTY --rejects $NEW", "! --dynamodb $H", "! --max-wcu $H", "! $H"},
+	"dynamodb":                  {"! $H"},
+	"dynamodb create-tables":    {"1 --dynamodb http://127.0.0.1:1 --timeout 300ms", "! --dynamodb http://127.0.0.1:1 --tables $H", "! $H"},
+	"dynamodb forget":           {"1 --dynamodb http://127.0.0.1:1 --timeout 300ms", "! --dynamodb $H", "! $H"},
+	"remember":                  {"! $H"},
+	"remember get":              {"1 $U $H --dynamodb http://127.0.0.1:1 --timeout 300ms", "1 $U $H --database $EMPTY", "! $H x"},
+	"remember set":              {"1 $U $NAME $H --dynamodb http://127.0.0.1:1 --timeout 300ms", "! $H x y"},
+	"remember list":             {"$U --database $EMPTY", "1 $U --mongo $LYING --retry-for 300ms", "! $H"},
+	"remember delete":           {"1 $U $H --database $EMPTY", "! $H x"},
 	"sync": { // without --until-caught-up it ends with a signal alone
 		"4 --until-caught-up --redis $REDIS --database $FULL --timeout 2m --rejects $NEW",
 		"--until-caught-up --redis $REDIS --mongo $LYING --timeout 300ms --retry-for 300ms --rejects $NEW",
@@ -158,6 +172,8 @@ var hostileLines = map[string][]string{
 	"verify redis-to-mongo": {
 		"4 --redis $REDIS --database $FULL --recheck 0 --report $NEW.md --report $NEW.xml --report $NEW.json --max-differences 1000", "! $H",
 	},
+	"verify dynamodb-to-mongo": {"1 --dynamodb http://127.0.0.1:1 --timeout 300ms --database $FULL", "! --dynamodb $H", "! --table $H", "! $H"},
+	"verify mongo-to-dynamodb": {"1 --dynamodb http://127.0.0.1:1 --timeout 300ms --database $EMPTY", "! --dynamodb $H", "! $H"},
 	"verify mongo-to-redis": {
 		"--database $FULL --redis $REDIS --layout both --recheck 0 --exact --report $NEW.md --report $NEW.xml --report $NEW.json --max-differences 1000",
 		"MONGODB_DATABASE=$DATABASE --mongo $ANY --redis $REDIS --layout upstream --as-json --recheck 0",

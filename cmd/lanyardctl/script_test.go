@@ -37,6 +37,7 @@ import (
 	mongostore "github.com/lanyardctl/lanyardctl/store/mongo"
 	"github.com/lanyardctl/lanyardctl/store/storetest/certs"
 	"github.com/lanyardctl/lanyardctl/store/storetest/discordserver"
+	"github.com/lanyardctl/lanyardctl/store/storetest/dynamoserver"
 	"github.com/lanyardctl/lanyardctl/store/storetest/ferretdb"
 	"github.com/lanyardctl/lanyardctl/store/storetest/mongoserver"
 	"github.com/lanyardctl/lanyardctl/store/storetest/redisserver"
@@ -60,6 +61,7 @@ import (
 //	                                        file as it is at each request, and with an error while there is none
 //	mongo                                   makes a database, of which $MONGODB_URI and $MONGODB_DATABASE tell lanyardctl, and
 //	                                        $REFUSES what its server refuses: "names-arrays", "dollars" or "nothing"
+//	dynamodb                                starts a DynamoDB without tables, with $DYNAMODB as its URL
 //	ferretdb                                starts a FerretDB whatever server is tested, with $FERRETDB as its address
 //	listening                               sets $LISTEN to an address at which nobody listens yet
 //	tells PATH REGEXP                       waits until what is answered at $LISTEN fits
@@ -100,7 +102,7 @@ func TestScripts(t *testing.T) {
 			return os.Geteuid() == 0, nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"redis": startRedis, "certs": makeCertificates, "tlsredis": startTLSRedis, "tlsmongo": startTLSMongo, "seed": seedRedis, "redisdo": doRedis, "listen": listenToRedis, "heard": printHeard, "newkey": rotateKey, "lanyard": startLanyard, "mongo": makeDatabase, "listening": nameAddress, "tells": awaitAnswer, "ferretdb": startFerretDB, "insert": insertDocuments,
+			"redis": startRedis, "certs": makeCertificates, "tlsredis": startTLSRedis, "tlsmongo": startTLSMongo, "seed": seedRedis, "dynamodb": startDynamoDB, "redisdo": doRedis, "listen": listenToRedis, "heard": printHeard, "newkey": rotateKey, "lanyard": startLanyard, "mongo": makeDatabase, "listening": nameAddress, "tells": awaitAnswer, "ferretdb": startFerretDB, "insert": insertDocuments,
 			"set": setFields, "delete": deleteDocuments, "remove": removeDocument, "count": countDocuments, "discord": startDiscord, "lease": takeLease,
 			"documents": printDocuments, "exits": runAndCheckExit, "clean": cleanOutput,
 			"rejects": countReasons, "sweepid": keepSweepID,
@@ -191,6 +193,10 @@ func startTLSMongo(ts *testscript.TestScript, neg bool, args []string) {
 	u, err := url.Parse(ferretdb.Start(t).URI)
 	ts.Check(err)
 	ts.Setenv("TLS_MONGO", certs.Front(t, u.Host, serverCertificate(ts, args[0]), &tls.Config{}))
+}
+
+func startDynamoDB(ts *testscript.TestScript, neg bool, args []string) {
+	ts.Setenv("DYNAMODB", dynamoserver.New(ts.Value(theTest{}).(testing.TB)).URI)
 }
 
 func seedRedis(ts *testscript.TestScript, neg bool, args []string) {

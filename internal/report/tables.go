@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/lanyardctl/lanyardctl/internal/exit"
@@ -22,8 +23,11 @@ type CreatedTables struct {
 type CreatedTable struct {
 	Table                record.Table
 	Existed              bool
-	Recovery, Encryption string // "enabled", "on", "off" or "unsupported"
+	Recovery, Encryption string // "enabled", "on", "off", "unsupported" or "pending"
 }
+
+// pending is what a table gets as soon as it is ready.
+const pending = "pending"
 
 // Text returns c for people.
 func (c CreatedTables) Text(l ui.Style) string {
@@ -50,6 +54,10 @@ func (c CreatedTables) Text(l ui.Style) string {
 		t.Table(table)
 	}
 	t.warnings(c.Warnings)
+	if slices.ContainsFunc(c.Tables, func(t CreatedTable) bool { return t.Recovery == pending }) {
+		t.Line("")
+		t.command("Next: once the tables are ready, complete what is pending:", c.Again.Without("wait").With("wait"))
+	}
 	if c.DryRun && c.Err == nil {
 		t.Line("")
 		t.command("Next: make them, with the same command without --dry-run:", c.Again.Without("dry-run"))

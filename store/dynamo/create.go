@@ -1,6 +1,7 @@
 package dynamo
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,6 +22,9 @@ type CreateOptions struct {
 
 	// Wait is how long a table may take until it is ready; [DefaultWait] where zero.
 	Wait time.Duration
+
+	// NoWait leaves tables as they are that are not ready at once: what is missing of them, a later call adds.
+	NoWait bool
 }
 
 // DefaultWait is how long a table may take until it is ready. Mostly it takes some seconds.
@@ -35,6 +39,7 @@ const (
 	FeatureEnabled     Feature = "enabled"     // it has it now; in a dry run, it would
 	FeatureOff         Feature = "off"         // a table that was there has not, and it is left so
 	FeatureUnsupported Feature = "unsupported" // the server has no such thing
+	FeaturePending     Feature = "pending"     // the table is not ready for it yet
 )
 
 // CreatedTable is what became of a table.
@@ -137,7 +142,20 @@ func (s *Store) complete(ctx context.Context, c *CreatedTable, o CreateOptions) 
 		c.Recovery, c.Encryption = FeatureEnabled, FeatureEnabled
 		return nil
 	}
-	if !o.DryRun {
+	switch {
+	case o.NoWait && !o.DryRun:
+		t, err := s.describeTable(ctx, c.Table.Name)
+		if err != nil && !errors.Is(err, ErrNoTable) {
+			return err
+		}
+		if err != nil || t.TableStatus != types.TableStatusActive {
+			c.Recovery, c.Encryption = FeaturePending, cmp.Or(c.Encryption, FeaturePending)
+			return nil
+		}
+		if !c.Existed {
+			c.Encryption = encryptionOf(t, FeatureEnabled)
+		}
+	case !o.DryRun:
 		if err := s.await(ctx, c, o.Wait); err != nil {
 			return err
 		}
