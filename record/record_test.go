@@ -204,7 +204,7 @@ func TestDigestsAreStable(t *testing.T) {
 func TestLimitsTakeOutWhatCannotBeHeld(t *testing.T) {
 	limits := Limits{Server: "Test", MaxDocument: 400, NoDots: true, NoDollars: true, NoNestedArray: true}
 	fields := map[string]Value{
-		"good": "x", "a\x00b": "x", "a.b": "x", "$a": "x", "nested": Object{"a.b": int64(1)}, "deep": Array{Object{"$x": nil}}, "arrays": Array{Array{}},
+		"good": "x", "a\x00b": "x", "a.b": "x", "$a": "x", "nested": Object{"a.b": int64(1)}, "deep": Array{Object{"$x": nil}}, "arrays": Array{Array{}}, "sets": Array{Set{Type: TextSetType}},
 	}
 	r := Record{Kind: KV, User: user, Fields: make(map[string]Field)}
 	for name, v := range fields {
@@ -216,7 +216,7 @@ func TestLimitsTakeOutWhatCannotBeHeld(t *testing.T) {
 	}
 	for _, reject := range it.Rejects {
 		want := InvalidFieldName
-		if reject.Field == "arrays" {
+		if reject.Field == "arrays" || reject.Field == "sets" {
 			want = RefusedByTarget
 		}
 		if reject.Reason != want || reject.Value.Data != reject.Field {
