@@ -74,9 +74,10 @@ func MemTables(_ testing.TB, o TableOptions) TableTarget {
 
 // RunTables runs the suite of tables on a target. What the target's limits refuse is not written to it.
 func RunTables(t *testing.T, open OpenTables) {
-	t.Run("rules", func(t *testing.T) { tableRules(t, open) })
-	t.Run("as in memory", func(t *testing.T) { tablesAsInMemory(t, open) })
-	t.Run("what was written is found again", func(t *testing.T) { itemsFoundAgain(t, open) })
+	limits := open(t, TableOptions{Now: clock}).Sink.Limits()
+	t.Run("rules", func(t *testing.T) { tableRules(t, open, limits) })
+	t.Run("as in memory", func(t *testing.T) { tablesAsInMemory(t, open, limits) })
+	t.Run("what was written is found again", func(t *testing.T) { itemsFoundAgain(t, open, limits) })
 	t.Run("checkpoints", func(t *testing.T) {
 		checkpoints(t, open(t, TableOptions{Now: clock}).plain(), reminder(values{"rem_value": "tomorrow"}))
 	})
@@ -104,11 +105,9 @@ func (t TableTarget) plain() Target {
 	return Target{Sink: t.Sink, Checkpoints: t.Checkpoints, Reader: t.Reader, Drop: t.Drop}
 }
 
-// holds reports whether the target can hold all of the items.
-func (t TableTarget) holds(items ...record.Record) bool {
-	return !slices.ContainsFunc(items, func(r record.Record) bool {
-		return t.Sink.Limits().Apply(record.Item{Kind: r.Kind, Record: &r}).Record == nil
-	})
+// heldBy returns what reports whether a target of the limits can hold an item.
+func heldBy(limits record.Limits) func(record.Record) bool {
+	return func(r record.Record) bool { return limits.Apply(record.Item{Kind: r.Kind, Record: &r}).Record != nil }
 }
 
 // Item returns the record of an item of one of the bot's tables. It panics where attributes of its key are missing.
@@ -310,24 +309,22 @@ func isDecimal(v record.Value) bool {
 	return is
 }
 
-func tableRules(t *testing.T, open OpenTables) {
+func tableRules(t *testing.T, open OpenTables, limits record.Limits) {
 	for _, r := range allTableRules {
 		t.Run(r.name, func(t *testing.T) {
+			for _, attributes := range append(slices.Clone(r.writes), r.before) {
+				if !heldBy(limits)(reminder(attributes)) {
+					t.Skip("the target cannot hold it")
+				}
+			}
 			name := reminder(nil).Name
 			o := TableOptions{Policy: r.policy, Now: clock}
 			if r.before != nil {
 				o.Before = func(put func(record.Kind, record.Name, mem.Document)) {
-					if open(t, TableOptions{Now: clock}).holds(reminder(r.before)) {
-						put(record.Remember, name, asPut(reminder(r.before)))
-					}
+					put(record.Remember, name, asPut(reminder(r.before)))
 				}
 			}
 			target := open(t, o)
-			for _, attributes := range append(slices.Clone(r.writes), r.before) {
-				if !target.holds(reminder(attributes)) {
-					t.Skip("the target cannot hold it")
-				}
-			}
 			var last written
 			for i, attributes := range r.writes {
 				last = write(t, target.plain(), []record.Record{reminder(attributes)})
@@ -425,25 +422,23 @@ func tableDryRun(t *testing.T, open OpenTables) {
 }
 
 // tablesAsInMemory does random things to the target and to one in memory, and compares answers and contents after each.
-func tablesAsInMemory(t *testing.T, open OpenTables) {
-	items := Items(TestedTables.List()...)
+func tablesAsInMemory(t *testing.T, open OpenTables, limits record.Limits) {
+	items := Items(TestedTables.List()...).Filter(heldBy(limits))
 	rapid.Check(t, func(rt *rapid.T) {
 		o := TableOptions{
 			Policy: rapid.SampledFrom([]record.Policy{record.FailOnConflict, record.PreferSource, record.PreferTarget}).Draw(rt, "policy"), Now: clock,
 		}
-		limits := open(t, o)
-		before := rapid.SliceOfN(items.Filter(func(r record.Record) bool { return limits.holds(r) }), 0, 6).Draw(rt, "before")
+		before := rapid.SliceOfN(items, 0, 6).Draw(rt, "before")
 		o.Before = func(put func(record.Kind, record.Name, mem.Document)) {
 			for _, r := range before {
 				put(r.Kind, r.Name, asPut(r))
 			}
 		}
 		model, target := MemTables(t, o), open(t, o)
-		held := items.Filter(func(r record.Record) bool { return target.holds(r) })
 		states := make(marks)
 		for step := range rapid.IntRange(1, 4).Draw(rt, "steps") {
 			if rapid.Bool().Draw(rt, "somebody else") {
-				r := held.Draw(rt, "put")
+				r := items.Draw(rt, "put")
 				d := asPut(r)
 				if target.MarksBeside || rapid.Bool().Draw(rt, "in place") {
 					d.Mark = model.All(r.Kind)[r.Name].Mark
@@ -456,7 +451,7 @@ func tablesAsInMemory(t *testing.T, open OpenTables) {
 				checkItems(rt, model, target)
 				continue
 			}
-			batch := rapid.SliceOfN(held, 1, 8).Draw(rt, "batch")
+			batch := rapid.SliceOfN(items, 1, 8).Draw(rt, "batch")
 			want := write(t, model.plain(), batch)
 			if target.MarksBeside && states.recur(model) {
 				return
@@ -493,11 +488,11 @@ func (m marks) recur(model TableTarget) (recurs bool) {
 }
 
 // itemsFoundAgain writes random items into an empty target: what stands there then is exactly what was written.
-func itemsFoundAgain(t *testing.T, open OpenTables) {
+func itemsFoundAgain(t *testing.T, open OpenTables, limits record.Limits) {
+	items := Items(TestedTables.List()...).Filter(heldBy(limits))
 	rapid.Check(t, func(rt *rapid.T) {
 		target, want := open(t, TableOptions{Now: clock}), MemTables(t, TableOptions{Now: clock})
-		held := Items(TestedTables.List()...).Filter(func(r record.Record) bool { return target.holds(r) })
-		batch := rapid.SliceOfNDistinct(held, 1, 12, func(r record.Record) string { return fmt.Sprintf("%s %q", r.Kind, r.Name) }).Draw(rt, "batch")
+		batch := rapid.SliceOfNDistinct(items, 1, 12, itemText).Draw(rt, "batch")
 		if d := difference(write(t, want.plain(), batch), write(t, target.plain(), batch)); d != "" {
 			rt.Fatalf("answers differ from those in memory (-memory +target):\n%s", d)
 		}

@@ -31,10 +31,7 @@ func RunTableSource(t *testing.T, open func(t testing.TB) TableSource) {
 	t.Run("random items", func(t *testing.T) {
 		rapid.Check(t, func(rt *rapid.T) {
 			s := open(t)
-			held := Items(TestedTables.List()...).Filter(func(r record.Record) bool {
-				return s.Limits.Apply(record.Item{Kind: r.Kind, Record: &r}).Record != nil
-			})
-			items := rapid.SliceOfNDistinct(held, 1, 12, itemText).Draw(rt, "items")
+			items := rapid.SliceOfNDistinct(Items(TestedTables.List()...).Filter(heldBy(s.Limits)), 1, 12, itemText).Draw(rt, "items")
 			s.Put(items)
 			checkDelivered(rt, s, items)
 		})
