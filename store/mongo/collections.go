@@ -134,9 +134,9 @@ func (s *Store) checkShardKey(ctx context.Context, name string) (sharded bool, e
 	case err != nil:
 		return false, s.wrap("read the shard key of "+namespace, err)
 	}
-	collection, _ := record.ParseCollection(name)
+	collection, ours := record.ParseCollection(name)
 	kind, ok := collection.Kind()
-	if !ok || !kind.Identified() {
+	if !ours || !ok || !kind.Identified() {
 		return true, nil // there is no unique index
 	}
 	for _, field := range uniqueFields(kind) {

@@ -86,11 +86,11 @@ type dialect interface {
 
 // recognise chooses the dialect of a server, by what it answers to buildInfo.
 func (s *Store) recognise(build bson.Raw) error {
-	s.limits = record.Limits{MaxDocument: record.DefaultMaxDocument}
+	s.limits = record.Limits{MaxDocument: record.DefaultMaxDocument, Named: true}
 	if version, ok := ferretDBVersion(build); ok {
 		s.dialect = &ferretDB{sortedBytes: sortedBytes}
 		s.info.Server, s.info.Version = "FerretDB", version
-		s.limits.NoDots, s.limits.NoDollars, s.limits.NoNestedArray = true, true, true
+		s.limits.NoDots, s.limits.NoDollars, s.limits.NoNestedArray, s.limits.NoDecimals = true, true, true, true
 	} else {
 		s.dialect = mongoDB{}
 		s.info.Server = "MongoDB"

@@ -18,7 +18,7 @@ func (h *Reader) ReadDigests(
 	ctx context.Context, kind record.Kind, now time.Time, yield func([]record.DocumentDigest) error,
 ) error {
 	page := make([]record.DocumentDigest, 0, pageLength)
-	if !kind.Identified() {
+	if !ofUsers(kind) {
 		return h.Read(ctx, kind, func(documents []record.Document) error {
 			page = page[:0]
 			for _, doc := range documents {
@@ -52,7 +52,7 @@ func (h *Reader) ReadDigests(
 
 // Estimate implements [record.DigestReader].
 func (h *Reader) Estimate(ctx context.Context, kind record.Kind) (int64, error) {
-	if !kind.Identified() && len(h.users) > 0 {
+	if !ofUsers(kind) && len(h.users) > 0 {
 		return 0, nil
 	}
 	n, err := h.estimate(ctx, collectionName(kind))

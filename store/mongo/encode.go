@@ -7,19 +7,34 @@ import (
 	"github.com/lanyardctl/lanyardctl/record"
 )
 
-// markField is the field of [record.WrittenField] that is the mark: the digest of what lanyardctl wrote.
-const markField = "digest"
+// Fields of [record.WrittenField]: the mark, which is the digest of what lanyardctl wrote, and the types that BSON has not.
+const (
+	markField  = "digest"
+	typesField = "types"
+)
 
 // appendMark appends the field that tells what lanyardctl wrote.
-func appendMark(doc []byte, digest string) []byte {
+func appendMark(doc []byte, digest string, types ...noted) []byte {
 	i, doc := bsoncore.AppendDocumentElementStart(doc, record.WrittenField)
-	doc = bsoncore.AppendStringElement(doc, markField, digest)
-	return finish(doc, i)
+	return finish(appendMarkFields(doc, digest, types), i)
 }
 
-func mark(digest string) []byte {
+func mark(digest string, types ...noted) []byte {
 	i, doc := bsoncore.AppendDocumentStart(nil)
-	doc = bsoncore.AppendStringElement(doc, markField, digest)
+	return finish(appendMarkFields(doc, digest, types), i)
+}
+
+func appendMarkFields(doc []byte, digest string, types []noted) []byte {
+	if digest != "" {
+		doc = bsoncore.AppendStringElement(doc, markField, digest)
+	}
+	if len(types) == 0 {
+		return doc
+	}
+	i, doc := bsoncore.AppendArrayElementStart(doc, typesField)
+	for n, t := range types {
+		doc = t.appendElement(doc, elementName(n))
+	}
 	return finish(doc, i)
 }
 
@@ -32,7 +47,8 @@ func finish(doc []byte, i int32) []byte {
 	return doc
 }
 
-// appendElement appends a named value.
+// appendElement appends a named value. Of a [record.Set], and of a [record.Decimal] that no Decimal128 holds, the type goes
+// beside; see [noted].
 func appendElement(doc []byte, name string, v record.Value) []byte {
 	switch v := v.(type) {
 	case bool:
@@ -51,6 +67,16 @@ func appendElement(doc []byte, name string, v record.Value) []byte {
 		return finish(doc, i)
 	case record.Object:
 		return appendObject(doc, name, v)
+	case record.Decimal:
+		if d, ok := decimal128(v); ok {
+			high, low := d.GetBytes()
+			return bsoncore.AppendDecimal128Element(doc, name, high, low)
+		}
+		return bsoncore.AppendStringElement(doc, name, string(v))
+	case record.Binary:
+		return bsoncore.AppendBinaryElement(doc, name, bson.TypeBinaryGeneric, []byte(v))
+	case record.Set:
+		return appendElement(doc, name, v.Members)
 	case record.Opaque:
 		return bsoncore.AppendValueElement(doc, name, bsoncore.Value{Type: bsoncore.Type(v.Type), Data: v.Data})
 	}

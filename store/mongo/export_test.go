@@ -69,7 +69,7 @@ func (d *asMongoDB) guard(identity, conditions bson.D) bson.D {
 // the guards and lookups that are for MongoDB run against a server, too.
 func (s *Store) AsMongoDB() {
 	s.dialect = &asMongoDB{server: s.dialect}
-	s.limits.NoDots, s.limits.NoDollars, s.limits.NoNestedArray = true, true, true
+	s.limits.NoDots, s.limits.NoDollars, s.limits.NoNestedArray, s.limits.NoDecimals = true, true, true, true
 }
 
 // likeMongoDB treats a server as MongoDB, but for what it says of collations.

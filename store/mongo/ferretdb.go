@@ -110,7 +110,11 @@ func (*ferretDB) estimate(ctx context.Context, c *mongo.Collection) (int64, erro
 
 // count takes about as long as reading the collection.
 func (*ferretDB) count(ctx context.Context, s *Store, collection, field string, filter bson.D) (n int64, err error) {
-	for _, err := range s.stream(ctx, collection, query{filter: filter, projection: bson.D{{Key: "_id", Value: 0}, {Key: field, Value: 1}}}) {
+	projection := bson.D{{Key: field, Value: 1}}
+	if field != "_id" {
+		projection = append(projection, bson.E{Key: "_id", Value: 0})
+	}
+	for _, err := range s.stream(ctx, collection, query{filter: filter, projection: projection}) {
 		if err != nil {
 			return 0, err
 		}
@@ -161,15 +165,18 @@ func (*ferretDB) withIDs(ctx context.Context, s *Store, collection string, ids b
 // many or that leaves a question.
 func (f *ferretDB) bearing(ctx context.Context, m *matcher) iter.Seq2[bson.Raw, error] {
 	everything := m.w.documents(ctx, m.w.kind, nil, nil)
-	if len(m.byUser) > scanWorth {
+	if len(m.byID) > scanWorth {
 		return everything
 	}
 	return func(yield func(bson.Raw, error) bool) {
-		for user, i := range m.byUser {
-			doc, err := m.w.documentByID(ctx, collectionName(m.w.kind), user)
+		for id, i := range m.byID {
+			doc, err := m.w.documentByID(ctx, collectionName(m.w.kind), id)
 			if err == nil && !m.settles(i, doc) {
 				everything(yield)
 				return
+			}
+			if doc == nil && err == nil {
+				continue // an item of a table, which has no other _id
 			}
 			if !yield(doc, err) || err != nil {
 				return
@@ -375,9 +382,13 @@ func (*ferretDB) exclusive(ctx context.Context, s *Store, name string) (unlock f
 // Somebody else's write between reading and writing the same document is lost.
 func (*ferretDB) guard(identity, _ bson.D) bson.D { return identity }
 
-// update replaces the whole document to change key-value pairs: $set has no effect where nothing but nested names change.
+// update replaces the whole document to change key-value pairs, and nested values of items: $set has no effect where nothing but
+// nested names change.
 func (f *ferretDB) update(s *Store, filter bson.D, doc bson.Raw, set, unset bson.D) mongo.WriteModel {
-	if !slices.ContainsFunc(set, func(e bson.E) bool { return e.Key == "kv" }) {
+	if !slices.ContainsFunc(set, func(e bson.E) bool {
+		v, _ := e.Value.(bson.RawValue)
+		return e.Key == "kv" || v.Type == bson.TypeEmbeddedDocument || v.Type == bson.TypeArray
+	}) {
 		return f.mongoDB.update(s, filter, doc, set, unset)
 	}
 	changed := make(map[string]bool)

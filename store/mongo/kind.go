@@ -66,11 +66,14 @@ var schemas = [...]schema{
 	record.Metrics:         metrics,
 }
 
-// This does not compile where the last kind has no schema.
+// This does not compile where the last kind of Lanyard's has no schema.
 var _ [record.Remember]schema = schemas
 
 // schemaOf returns what is peculiar to a kind's documents. It panics for a number that is no kind.
 func schemaOf(kind record.Kind) schema {
+	if kind.Named() {
+		return &itemSchema{traits{kind: kind, whole: true}}
+	}
 	if int(kind) >= len(schemas) || schemas[kind] == nil {
 		panic("mongo: " + kind.String() + " has no schema")
 	}
@@ -86,13 +89,18 @@ func marked(kind record.Kind, mirror bool) bool {
 	return !kind.Ordered() || mirror && kind.Identified()
 }
 
+// ofUsers reports whether the kind's documents are of users, by their user_id.
+func ofUsers(kind record.Kind) bool { return kind.Identified() && !kind.Named() }
+
 // globalType marks the one document of a kind that is nobody's, and is its _id where lanyardctl inserts it.
 const globalType = "global"
 
-// uniqueFields returns the fields in which no value may stand in two documents of the kind's collection. For that of
-// nobody's document there is no index.
+// uniqueFields returns the fields, beside _id, in which no value may stand in two documents of the kind's collection. For that
+// of nobody's document there is no index.
 func uniqueFields(kind record.Kind) []string {
 	switch secret := schemaOf(kind).about().secret; {
+	case kind.Named():
+		return nil
 	case !kind.Identified():
 		return []string{"type"}
 	case secret != "":
@@ -126,23 +134,28 @@ func projection(kind record.Kind) bson.D {
 	return append(fields, bson.E{Key: record.WrittenField, Value: 1})
 }
 
-// appendNewDocument appends r as a new document of its collection. Its _id is the user id, or [globalType].
+// appendNewDocument appends r as a new document of its collection. Its _id is the user id, the name, or [globalType].
 func appendNewDocument(dst []byte, r record.Record, now time.Time, mirror bool) []byte {
 	i, doc := bsoncore.AppendDocumentStart(dst)
 	// Conversions of short texts to a string that nobody keeps take no allocation.
 	var scratch [32]byte
-	if r.Kind.Identified() {
+	var types []noted
+	switch {
+	case r.Kind.Named():
+		doc = bsoncore.AppendStringElement(doc, "_id", r.Name.String())
+		types = typesOfRecord(r)
+	case r.Kind.Identified():
 		id := strconv.AppendUint(scratch[:0], uint64(r.User), 10)
 		doc = bsoncore.AppendStringElement(doc, "_id", string(id))
 		doc = bsoncore.AppendStringElement(doc, "user_id", string(id))
-	} else {
+	default:
 		doc = bsoncore.AppendStringElement(doc, "_id", globalType)
 		doc = bsoncore.AppendStringElement(doc, "type", globalType)
 	}
 	doc = schemaOf(r.Kind).appendContent(doc, r, now)
 	if marked(r.Kind, mirror) {
 		digest := r.Digest()
-		doc = appendMark(doc, string(hex.AppendEncode(scratch[:0], digest[:])))
+		doc = appendMark(doc, string(hex.AppendEncode(scratch[:0], digest[:])), types...)
 	}
 	return finish(doc, i)
 }
@@ -160,7 +173,10 @@ func insertedByUs(kind record.Kind, doc bson.Raw) bool {
 // documentOf returns what a document of the kind holds, and whose it is.
 func documentOf(kind record.Kind, doc bson.Raw) record.Document {
 	s := record.Document{Kind: kind, Collection: record.CollectionOf(kind)}
-	if kind.Identified() {
+	switch {
+	case kind.Named():
+		s.Name, s.Named = nameOf(doc)
+	case kind.Identified():
 		user, name, numeric := owner(doc)
 		s.User, s.Name, s.Numeric = user, record.NameOf(name), numeric
 	}
@@ -172,19 +188,22 @@ func documentOf(kind record.Kind, doc bson.Raw) record.Document {
 type patch struct {
 	set, unset bson.D
 	guard      bson.D
-	grows      int    // bytes of BSON, where that may be many
-	refused    string // why a server cannot do it; empty where it can
+	types      []noted // of the document as it becomes
+	grows      int     // bytes of BSON, where that may be many
+	refused    string  // why a server cannot do it; empty where it can
 }
 
 // addMark adds to the patch of a document what becomes of its mark.
 func (p *patch) addMark(doc bson.Raw, digest string) {
-	stands := lookup(doc, record.WrittenField).Type != 0
+	was := lookup(doc, record.WrittenField)
+	stands := was.Type != 0
 	switch {
-	case digest != "":
-		m := bson.Raw(mark(digest))
+	case digest != "" || len(p.types) > 0:
+		m := bson.Raw(mark(digest, p.types...))
 		p.set = append(p.set, bson.E{Key: record.WrittenField, Value: m})
+		p.grows += len(m) - len(was.Value)
 		if !stands {
-			p.grows += len(record.WrittenField) + len(m) + 2 // the type, and the end of the name
+			p.grows += len(record.WrittenField) + 2 // the type, and the end of the name
 		}
 	case stands:
 		p.unset = append(p.unset, bson.E{Key: record.WrittenField, Value: ""})

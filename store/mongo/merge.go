@@ -28,7 +28,7 @@ func (w *writing) decideOne(index int, f *found) decided {
 	}
 	c.patch = schemaOf(r.Kind).patch(f.own, c.decision, w.limits, w.now)
 	if c.decision.Adopts {
-		c.patch = patch{guard: c.patch.guard}
+		c.patch = patch{guard: c.patch.guard, types: c.patch.types}
 	}
 	if r.Kind.Identified() {
 		c.patch.addMark(f.own, c.decision.Mark)

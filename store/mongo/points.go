@@ -14,7 +14,10 @@ import (
 func (s *Store) ReadUsers(
 	ctx context.Context, kind record.Kind, users []record.UserID, yield func([]record.Document) error,
 ) error {
-	if !kind.Identified() {
+	switch {
+	case kind.Named():
+		return nil
+	case !kind.Identified():
 		return s.counters(ctx, kind, yield)
 	}
 	p := pages[record.Document]{yield: yield}

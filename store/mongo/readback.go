@@ -14,7 +14,7 @@ import (
 
 // found is what the target has that bears on one record. Documents are nil where there is none.
 type found struct {
-	own      bson.Raw // the user's document of the kind
+	own      bson.Raw // the document of the record's identity
 	holder   bson.Raw // another document than own with the record's API key
 	holderID string   // its user_id, as text
 
@@ -66,18 +66,18 @@ type matcher struct {
 	indexes []int  // of the records, in the batch
 	secret  string // the field of a user's secret; empty where there is none
 	found   allFound
-	byUser  map[string]int
+	byID    map[string]int   // by the identity's text
 	byKey   map[string][]int // by the record's secret
 }
 
 func newMatcher(w *writing, indexes []int) *matcher {
 	m := &matcher{
 		w: w, indexes: indexes, secret: schemaOf(w.kind).about().secret,
-		found: make(allFound, len(indexes)), byUser: make(map[string]int, len(indexes)), byKey: make(map[string][]int),
+		found: make(allFound, len(indexes)), byID: make(map[string]int, len(indexes)), byKey: make(map[string][]int),
 	}
 	for n, i := range indexes {
 		r := &w.batch[i]
-		m.byUser[r.User.String()] = n
+		m.byID[r.Identity().String()] = n
 		if m.secret != "" {
 			m.byKey[r.APIKey] = append(m.byKey[r.APIKey], n)
 		}
@@ -85,13 +85,16 @@ func newMatcher(w *writing, indexes []int) *matcher {
 	return m
 }
 
-// filter finds the documents by their users, and where somebody else's may bear on a record, by that: a lone $in is a third
-// cheaper.
+// filter finds the documents by their users or names, and where somebody else's may bear on a record, by that: a lone $in is a
+// third cheaper.
 func (m *matcher) filter() bson.D {
-	users := bson.D{{Key: "$in", Value: sortedNames(m.byUser)}}
-	filters := bson.A{bson.D{{Key: "user_id", Value: users}}}
+	ids := bson.D{{Key: "$in", Value: sortedNames(m.byID)}}
+	if m.w.kind.Named() {
+		return bson.D{{Key: "_id", Value: ids}}
+	}
+	filters := bson.A{bson.D{{Key: "user_id", Value: ids}}}
 	if m.w.byID {
-		filters = append(filters, bson.D{{Key: "_id", Value: users}})
+		filters = append(filters, bson.D{{Key: "_id", Value: ids}})
 	}
 	if len(m.byKey) > 0 {
 		filters = append(filters, bson.D{{Key: m.secret, Value: bson.D{{Key: "$in", Value: sortedNames(m.byKey)}}}})
@@ -105,6 +108,9 @@ func (m *matcher) filter() bson.D {
 // settles reports whether the document, which may be nil, leaves no question about a record: no other bears on it.
 func (m *matcher) settles(n int, doc bson.Raw) bool {
 	r := m.record(n)
+	if m.w.kind.Named() {
+		return true
+	}
 	user, _ := lookup(doc, "user_id").StringValueOK()
 	key, _ := lookup(doc, m.secret).StringValueOK()
 	return user == r.User.String() && (m.secret == "" || key == r.APIKey)
@@ -132,12 +138,19 @@ func (m *matcher) match(doc bson.Raw) {
 		}
 		return
 	}
+	if m.w.kind.Named() {
+		name, _ := lookup(doc, "_id").StringValueOK()
+		if n, ok := m.byID[name]; ok {
+			m.found[n].own = doc
+		}
+		return
+	}
 	user, text := lookup(doc, "user_id").StringValueOK()
-	if n, ok := m.byUser[user]; ok {
+	if n, ok := m.byID[user]; ok {
 		m.found[n].own = doc
 	}
 	if id, ok := lookup(doc, "_id").StringValueOK(); ok && id != user {
-		if n, ok := m.byUser[id]; ok {
+		if n, ok := m.byID[id]; ok {
 			m.found[n].idTaken = true
 		}
 	}

@@ -10,7 +10,8 @@ import (
 
 // ReaderOptions says what to read back.
 type ReaderOptions struct {
-	// Users are the only ones to read; none means all. With users the counters, which are nobody's, are left out.
+	// Users are the only ones to read; none means all. With users the counters, which are nobody's, and items of tables are left
+	// out.
 	Users []record.UserID
 }
 
@@ -28,7 +29,7 @@ func (s *Store) Reader(o ReaderOptions) *Reader {
 // Read implements [record.TargetReader].
 func (h *Reader) Read(ctx context.Context, kind record.Kind, yield func([]record.Document) error) error {
 	switch {
-	case !kind.Identified() && len(h.users) > 0:
+	case !ofUsers(kind) && len(h.users) > 0:
 		return nil
 	case !kind.Identified() || len(h.users) > 0:
 		return h.ReadUsers(ctx, kind, h.users, yield)
@@ -47,11 +48,13 @@ func (h *Reader) Read(ctx context.Context, kind record.Kind, yield func([]record
 
 // Count implements [record.TargetReader].
 func (h *Reader) Count(ctx context.Context, kind record.Kind) (int64, error) {
-	if !kind.Identified() && len(h.users) > 0 {
+	if !ofUsers(kind) && len(h.users) > 0 {
 		return 0, nil
 	}
 	field, filter := "user_id", bson.D{{Key: "user_id", Value: bson.D{{Key: "$type", Value: "string"}}}}
 	switch {
+	case kind.Named():
+		field, filter = "_id", bson.D{{Key: "_id", Value: bson.D{{Key: "$type", Value: "string"}}}}
 	case !kind.Identified():
 		field, filter = "type", bson.D{{Key: "type", Value: globalType}}
 	case len(h.users) > 0:

@@ -139,7 +139,7 @@ func (w *writing) run(ctx context.Context, pending []int) error {
 			}
 			return w.wrap("merge into "+collectionName(w.kind), fmt.Errorf("%w: %d documents are changed by somebody else faster than they can be merged", record.ErrUnavailable, len(pending)))
 		}
-		now, later := w.oncePerUser(pending)
+		now, later := w.oncePerIdentity(pending)
 		again, err := w.merge(ctx, now)
 		if err != nil {
 			return err
@@ -179,15 +179,15 @@ func (w *writing) refuseMet(pending []int) (others []int) {
 	return others
 }
 
-// oncePerUser splits off the records whose user is there before: a source may repeat a key, and each decision must know
+// oncePerIdentity splits off the records whose identity is there before: a source may repeat a key, and each decision must know
 // the one before it.
-func (w *writing) oncePerUser(pending []int) (now, later []int) {
-	seen := make(map[record.UserID]bool, len(pending))
+func (w *writing) oncePerIdentity(pending []int) (now, later []int) {
+	seen := make(map[record.Identity]bool, len(pending))
 	for _, i := range pending {
-		if user := w.batch[i].User; seen[user] {
+		if id := w.batch[i].Identity(); seen[id] {
 			later = append(later, i)
 		} else {
-			seen[user] = true
+			seen[id] = true
 			now = append(now, i)
 		}
 	}

@@ -21,8 +21,8 @@ import (
 type SourceOptions struct {
 	Kinds record.Kinds
 
-	// Users are the only ones to read, by point reads; none means all. With users the counters, which are nobody's, are
-	// left out.
+	// Users are the only ones to read, by point reads; none means all. With users the counters, which are nobody's, and items
+	// of tables are left out.
 	Users []record.UserID
 
 	Now time.Time // decides which times are plausible; the time of the call where zero
@@ -80,7 +80,7 @@ func (s *Store) Source(ctx context.Context, o SourceOptions) (*Source, error) {
 	if len(src.users) > 0 {
 		src.kinds = 0
 		for _, kind := range o.Kinds.List() {
-			if kind.Identified() {
+			if ofUsers(kind) {
 				src.kinds = src.kinds.With(kind)
 			}
 		}
@@ -110,8 +110,10 @@ func distinctUsers(users []record.UserID) []record.UserID {
 // list returns those of the kinds' collections that exist, in the order of the kinds.
 func (s *Source) list(ctx context.Context) (list []*sourceCollection, err error) {
 	var names []string
+	kinds := make(map[string]record.Kind)
 	for _, kind := range s.kinds.List() {
 		names = append(names, collectionName(kind))
+		kinds[collectionName(kind)] = kind
 	}
 	var infos []collectionInfo
 	err = s.retry.Do(ctx, func() (err error) {
@@ -119,11 +121,9 @@ func (s *Source) list(ctx context.Context) (list []*sourceCollection, err error)
 		return err
 	})
 	for _, info := range infos {
-		collection, _ := record.ParseCollection(info.Name)
-		kind, _ := collection.Kind()
 		plain := info.Type == "" || info.Type == "collection"
 		list = append(list, &sourceCollection{
-			kind: kind, uuid: hex.EncodeToString(info.Info.UUID.Data), indexed: plain,
+			kind: kinds[info.Name], uuid: hex.EncodeToString(info.Info.UUID.Data), indexed: plain,
 			ordered: plain && s.store.dialect.ordersByID(), collated: !info.Options.Collation.comparesBytes(),
 		})
 	}
@@ -133,7 +133,7 @@ func (s *Source) list(ctx context.Context) (list []*sourceCollection, err error)
 
 // inspect finds what may stand twice in a collection of users. Of some users that shows when they are read.
 func (s *Source) inspect(ctx context.Context, c *sourceCollection) error {
-	if !c.kind.Identified() {
+	if !ofUsers(c.kind) {
 		return nil
 	}
 	var there indexes

@@ -11,7 +11,7 @@ import (
 // itemOrigin is where items come from.
 type itemOrigin struct {
 	user   record.UserID
-	key    string // of [record.Origin]: "COLLECTION/USER"
+	key    string // of [record.Origin]: "COLLECTION/USER" or "COLLECTION/NAME"
 	now    time.Time
 	shared map[string]bool // API keys that several users have
 }
@@ -33,9 +33,13 @@ func (o itemOrigin) reject(kind record.Kind, v any, reason record.Reason, detail
 	return record.Reject{Key: o.key, Kind: kind, User: o.user, Reason: reason, Detail: detail, Value: record.Raw(o.of(v).Raw)}
 }
 
-// appendItems appends the items of a document, and reports whether it is some user's. One whose user has others is left to
+// appendItems appends the items of a document, and reports whether it is some user's, or a name's. One whose user has others is left to
 // [Source.Deferred].
 func (s *Source) appendItems(items []record.Item, c *sourceCollection, doc bson.Raw) (more []record.Item, known bool) {
+	if c.kind.Named() {
+		name, known := nameOf(doc)
+		return schemaOf(c.kind).appendItems(items, s.origin(c.kind, 0, name.String()), doc), known
+	}
 	text, _ := lookup(doc, "user_id").StringValueOK()
 	user, ok := record.ParseUserID(text)
 	switch {

@@ -23,7 +23,8 @@ type idRange struct {
 const largeCollection = 50_000
 
 // fences divide the _ids that lanyardctl gives, which are the texts of user ids, in the order of bytes: from "10" to "14"
-// begin those of accounts made since 2022, and from "2" to "9" older ones. They never change: a position is one in a range.
+// begin those of accounts made since 2022, and from "2" to "9" older ones. So do the names of most tables' items, by the id of a
+// server. They never change: a position is one in a range.
 var fences = [...]string{"11", "12", "2", "4", "6", "8"}
 
 // ranges returns the ranges in which the collection is read side by side.
@@ -48,7 +49,7 @@ func idFence(v any) bson.RawValue {
 	return bson.RawValue{Type: t, Value: data}
 }
 
-// collectionPart is a range of a collection of users' documents. Its positions are the last _id read, as an ID is. Where
+// collectionPart is a range of a collection of documents of users, or of items. Its positions are the last _id read, as an ID is. Where
 // the server has no order of _ids, there are none, and it is read as a whole.
 type collectionPart struct {
 	source     *Source

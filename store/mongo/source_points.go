@@ -12,7 +12,8 @@ import (
 	"github.com/lanyardctl/lanyardctl/record"
 )
 
-// ReadUsers implements [record.PointReader]. It does not find documents whose user_id is a number.
+// ReadUsers implements [record.PointReader]. It does not find documents whose user_id is a number. Items
+// of tables are no user's.
 func (s *Source) ReadUsers(
 	ctx context.Context, kinds record.Kinds, users []record.UserID, yield func(record.Page) error,
 ) error {
@@ -25,6 +26,9 @@ func (s *Source) ReadUsers(
 		})
 	}
 	for _, kind := range kinds.List() {
+		if kind.Named() {
+			continue
+		}
 		if !kind.Identified() {
 			if page, err := s.counters(ctx, kind); err != nil {
 				return err

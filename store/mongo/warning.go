@@ -22,7 +22,7 @@ type Warning struct {
 func (s *Store) NumericUsers(ctx context.Context, kinds record.Kinds) ([]Warning, error) {
 	var warnings []Warning
 	for _, kind := range kinds.List() {
-		if !kind.Identified() {
+		if !ofUsers(kind) {
 			continue
 		}
 		warning, err := s.numericUsers(ctx, kind)
