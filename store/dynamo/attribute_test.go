@@ -88,8 +88,8 @@ func TestAServerGivesBackWhatItWasGiven(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		v := attributes(2).Draw(t, "value")
 		a, _ := attributeOf(v)
-		key := item{"key": textOf("k")}
-		if _, err := client.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: &table, Item: item{"key": textOf("k"), "value": a}}); err != nil {
+		key := item{"key": attrS("k")}
+		if _, err := client.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: &table, Item: item{"key": attrS("k"), "value": a}}); err != nil {
 			t.Fatalf("put %s: %v", appendWire(nil, a), err)
 		}
 		out, err := client.GetItem(t.Context(), &dynamodb.GetItemInput{TableName: &table, Key: key})
@@ -108,12 +108,12 @@ func TestANumberHasOneValueWhateverItsText(t *testing.T) {
 		"-0": int64(0), "0.0": int64(0), "1.50": record.Decimal("1.5"), "1E2": int64(100), "00012": int64(12),
 		"9223372036854775807": int64(9223372036854775807), "9223372036854775808": record.Decimal("9223372036854775808"),
 	} {
-		if got, err := valueOf(numberOfText(text)); err != nil || got != want {
+		if got, err := valueOf(attrN(text)); err != nil || got != want {
 			t.Errorf("%s became %v: %v", text, got, err)
 		}
 	}
 	for _, text := range []string{"", "x", "1e", "NaN", "Infinity", "1E999999999"} {
-		if v, err := valueOf(numberOfText(text)); err == nil || text != "" && strings.Contains(err.Error(), text) {
+		if v, err := valueOf(attrN(text)); err == nil || text != "" && strings.Contains(err.Error(), text) {
 			t.Errorf("%q became %v: %v", text, v, err)
 		}
 	}
@@ -122,7 +122,7 @@ func TestANumberHasOneValueWhateverItsText(t *testing.T) {
 func TestWire(t *testing.T) {
 	t.Parallel()
 	a := &types.AttributeValueMemberM{Value: item{
-		"t": textOf("a\"\n<ü"), "n": numberOfText("1.50"), "b": &types.AttributeValueMemberB{Value: []byte{0, 255}},
+		"t": attrS("a\"\n<ü"), "n": attrN("1.50"), "b": &types.AttributeValueMemberB{Value: []byte{0, 255}},
 		"l":  &types.AttributeValueMemberL{Value: []types.AttributeValue{&types.AttributeValueMemberBOOL{}, &types.AttributeValueMemberNULL{Value: true}}},
 		"ss": &types.AttributeValueMemberSS{Value: []string{"b", "a"}}, "ns": &types.AttributeValueMemberNS{Value: []string{"1"}},
 		"bs": &types.AttributeValueMemberBS{Value: [][]byte{{1}}}, "e": &types.AttributeValueMemberM{}, "x": &types.UnknownUnionMember{Tag: "Z"},
@@ -144,7 +144,7 @@ func TestWire(t *testing.T) {
 func FuzzNumber(f *testing.F) {
 	f.Add("81384788765712384")
 	f.Fuzz(func(t *testing.T, text string) {
-		v, err := valueOf(numberOfText(text))
+		v, err := valueOf(attrN(text))
 		if err != nil {
 			return
 		}

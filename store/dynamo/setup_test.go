@@ -77,8 +77,8 @@ func put(t testing.TB, client *dynamodb.Client, table string, items ...item) {
 	}
 }
 
-func textOf(s string) types.AttributeValue       { return &types.AttributeValueMemberS{Value: s} }
-func numberOfText(s string) types.AttributeValue { return &types.AttributeValueMemberN{Value: s} }
+func attrS(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
+func attrN(s string) types.AttributeValue { return &types.AttributeValueMemberN{Value: s} }
 
 // reminders returns so many items of the table remember, of about so many bytes each.
 func reminders(n, bytes int) (items []item) {
@@ -88,7 +88,7 @@ func reminders(n, bytes int) (items []item) {
 	}
 	for i := range n {
 		items = append(items, item{
-			"discord_server_id": numberOfText(fmt.Sprint(81384788765712384 + i)), "rem_key": textOf(fmt.Sprintf("key/%d", i)), "rem_value": textOf(string(value)),
+			"discord_server_id": attrN(fmt.Sprint(81384788765712384 + i)), "rem_key": attrS(fmt.Sprintf("key/%d", i)), "rem_value": attrS(string(value)),
 		})
 	}
 	return items
