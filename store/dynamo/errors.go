@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/url"
 	"regexp"
 	"slices"
-	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/smithy-go"
@@ -186,6 +186,7 @@ func networkText(err error) string {
 	var (
 		lookup *net.DNSError
 		dial   *net.OpError
+		sent   *url.Error
 	)
 	switch {
 	case errors.As(err, &lookup):
@@ -194,7 +195,10 @@ func networkText(err error) string {
 		return dial.Error()
 	case errors.Is(err, context.DeadlineExceeded):
 		return "no answer in time"
+	case isCut(err):
+		return "the connection was cut"
+	case errors.As(err, &sent):
+		err = sent.Err
 	}
-	text := err.Error()
-	return redact.HideText(text[strings.LastIndex(text, "exceeded maximum number of attempts")+1:])
+	return redact.HideText(err.Error())
 }

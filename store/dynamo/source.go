@@ -172,7 +172,7 @@ type scan struct {
 	segment, segments int
 	count             bool // items are counted, and not delivered
 
-	average int // bytes of an item, as far as is known
+	average int // bytes of an item; zero where that is not known
 	limit   int // items of the last page that was asked for
 }
 
@@ -200,9 +200,9 @@ func (s *scan) ask(ctx context.Context, start item) (*dynamodb.ScanOutput, error
 	}
 	bytes := maxPage
 	if budget, held := s.store.pageBytes(); held {
-		bytes = min(budget, maxPage)
-		s.limit = s.nextLimit(bytes)
+		s.limit = s.nextLimit(min(budget, maxPage))
 		in.Limit = aws.Int32(int32(s.limit))
+		bytes = min(s.limit*s.average, maxPage)
 	}
 	op := operation{name: "Scan", table: s.table.Name, pace: s.store.reads, units: s.store.readUnits(bytes)}
 	out, err := call(ctx, s.store, op, s.store.client.Scan, in)
@@ -225,8 +225,8 @@ func (s *Store) pageBytes() (bytes int, held bool) {
 // nextLimit returns how many items are of so many bytes. It grows slowly, as the next items may be larger than the last.
 func (s *scan) nextLimit(bytes int) int {
 	const growth, most = 4, 10_000
-	average := cmp.Or(s.average, s.tableAverage(), maxItem)
-	limit := min(max(bytes/average, 1), most)
+	s.average = cmp.Or(s.average, s.tableAverage())
+	limit := min(max(bytes/cmp.Or(s.average, maxItem), 1), most)
 	if s.limit > 0 {
 		limit = min(limit, growth*s.limit)
 	}
