@@ -280,7 +280,11 @@ func describeDynamo(i dynamo.Info) string {
 	for _, t := range i.Tables {
 		items += t.Items
 	}
-	return fmt.Sprintf("DynamoDB %s, %s, about %s", where, ui.Plural(int64(len(i.Tables)), "table"), ui.Plural(items, "item"))
+	text := fmt.Sprintf("DynamoDB %s, %s", where, ui.Plural(int64(len(i.Tables)), "table"))
+	if items > 0 { // new ones are counted after some hours
+		text += ", about " + ui.Plural(items, "item")
+	}
+	return text
 }
 
 func explainDynamoSource(err error, o SourceOptions) error { return explainDynamo(err, o.asDynamo()) }

@@ -85,6 +85,14 @@ func (f Run) clock() string {
 	return "Dates were judged by " + ClockTime(f.Now) + ", this machine's clock."
 }
 
+// clock is that of a pair: items of tables have no dates that are judged.
+func (p Pair) clock() string {
+	if p.Direction.OfTables() {
+		return "As of " + ClockTime(p.Now) + ", by this machine's clock."
+	}
+	return p.Run.clock()
+}
+
 // ClockTime returns the time as people are told it, in UTC.
 func ClockTime(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 MST") }
 
