@@ -110,8 +110,11 @@ func (e *expression) condition() *string {
 	return &text
 }
 
-// update returns the update's text.
+// update returns the update's text; nil where nothing changes.
 func (e *expression) update() *string {
+	if len(e.sets)+len(e.removes) == 0 {
+		return nil
+	}
 	var text string
 	if len(e.sets) > 0 {
 		text = "SET " + strings.Join(e.sets, ",")
@@ -124,7 +127,8 @@ func (e *expression) update() *string {
 
 // fits reports whether DynamoDB takes the expression.
 func (e *expression) fits() bool {
-	return e.operators <= mostOperators && len(*e.condition()) <= mostExpression && len(*e.update()) <= mostExpression
+	update := e.update()
+	return e.operators <= mostOperators && len(*e.condition()) <= mostExpression && (update == nil || len(*update) <= mostExpression)
 }
 
 // change is what becomes of one attribute. Nil is none.

@@ -81,7 +81,7 @@ func (o *ownTable) create(ctx context.Context) error {
 func (o *ownTable) rows(ctx context.Context, ids []string) (map[string]item, error) {
 	keys := make([]item, len(ids))
 	for i, id := range ids {
-		keys[i] = item{ownID: textOf(id)}
+		keys[i] = item{ownID: asText(id)}
 	}
 	items, err := o.getItems(ctx, OwnTable, keys)
 	if err != nil && !errors.Is(err, ErrNoTable) {
@@ -109,7 +109,7 @@ func (o *ownTable) put(ctx context.Context, row item, e *expression) (bool, erro
 
 // remove deletes a row where the condition holds, which may be nil.
 func (o *ownTable) remove(ctx context.Context, id string, e *expression) error {
-	in := &dynamodb.DeleteItemInput{TableName: new(OwnTable), Key: item{ownID: textOf(id)}, ReturnConsumedCapacity: types.ReturnConsumedCapacityTotal}
+	in := &dynamodb.DeleteItemInput{TableName: new(OwnTable), Key: item{ownID: asText(id)}, ReturnConsumedCapacity: types.ReturnConsumedCapacityTotal}
 	if e != nil {
 		in.ConditionExpression, in.ExpressionAttributeNames, in.ExpressionAttributeValues = e.condition(), e.names, e.values
 	}
@@ -135,7 +135,7 @@ func (o *ownTable) list(ctx context.Context, list, name string, add bool) error 
 	}
 	update := verb + e.name(ownNames) + " " + e.value(&types.AttributeValueMemberSS{Value: []string{name}})
 	_, err := call(ctx, o.Store, operation{name: "UpdateItem", table: OwnTable, pace: o.writes, units: 1}, o.client.UpdateItem, &dynamodb.UpdateItemInput{
-		TableName: new(OwnTable), Key: item{ownID: textOf(list)}, UpdateExpression: &update,
+		TableName: new(OwnTable), Key: item{ownID: asText(list)}, UpdateExpression: &update,
 		ExpressionAttributeNames: e.names, ExpressionAttributeValues: e.values, ReturnConsumedCapacity: types.ReturnConsumedCapacityTotal,
 	})
 	if !add && errors.Is(err, ErrNoTable) {
@@ -169,7 +169,7 @@ func met(err error) (bool, error) {
 	return err == nil, err
 }
 
-func textOf(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
+func asText(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
 
 // text returns an attribute that is text.
 func text(it item, name string) string {

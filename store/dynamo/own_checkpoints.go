@@ -72,9 +72,9 @@ func (c Checkpoints) Save(ctx context.Context, r record.Checkpoint, from record.
 	// A request that is made again finds what it wrote.
 	e := newExpression()
 	run := e.name(ownRun)
-	e.demand("attribute_not_exists(" + run + ") OR " + run + "=" + e.value(textOf(from.Run)) + " OR " + run + "=" + e.value(textOf(r.Owner.Run)))
+	e.demand("attribute_not_exists(" + run + ") OR " + run + "=" + e.value(asText(from.Run)) + " OR " + run + "=" + e.value(asText(r.Owner.Run)))
 	return c.own.put(ctx, item{
-		ownID: textOf(checkpointPrefix + r.ID), ownScope: textOf(r.Scope), ownRun: textOf(r.Owner.Run), ownContent: textOf(string(content)),
+		ownID: asText(checkpointPrefix + r.ID), ownScope: asText(r.Scope), ownRun: asText(r.Owner.Run), ownContent: asText(string(content)),
 	}, e)
 }
 
@@ -151,7 +151,7 @@ func (r Runs) SaveRun(ctx context.Context, e record.EndedRun) error {
 	if err := r.own.list(ctx, runList, e.Command, true); err != nil {
 		return err
 	}
-	_, err = r.own.put(ctx, item{ownID: textOf(runPrefix + e.Command), ownContent: textOf(string(content))}, nil)
+	_, err = r.own.put(ctx, item{ownID: asText(runPrefix + e.Command), ownContent: asText(string(content))}, nil)
 	return err
 }
 

@@ -46,7 +46,7 @@ func (o *ownTable) remember(ctx context.Context, digests []string, by string) er
 	}
 	rows := make([]item, len(digests))
 	for i, digest := range digests {
-		rows[i] = item{ownID: textOf(digestID(digest)), ownBy: textOf(by)}
+		rows[i] = item{ownID: asText(digestID(digest)), ownBy: asText(by)}
 	}
 	return o.putItems(ctx, OwnTable, rows)
 }
@@ -54,7 +54,7 @@ func (o *ownTable) remember(ctx context.Context, digests []string, by string) er
 // forget removes a digest, unless somebody wrote it again.
 func (o *ownTable) forget(ctx context.Context, digest, by string) error {
 	e := newExpression()
-	e.still(ownBy, textOf(by))
+	e.still(ownBy, asText(by))
 	return o.remove(ctx, digestID(digest), e)
 }
 

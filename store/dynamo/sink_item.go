@@ -253,15 +253,20 @@ func (w *writing) carryOut(ctx context.Context, d decided) (done bool, err error
 // write makes a request to write a record, whose condition tells whether the item is what it was, and reports whether it was
 // carried out.
 func (w *writing) write(i int, request func(attempts func(*dynamodb.Options)) error) (done bool, err error) {
+	done, maybe, err := once(request)
+	w.sent[i] = w.sent[i] || maybe
+	return done, err
+}
+
+// once makes a request with a condition, and reports whether it was carried out: certainly, or, where the condition was not
+// met, maybe by an attempt whose answer was lost.
+func once(request func(attempts func(*dynamodb.Options)) error) (done, maybe bool, err error) {
 	attempts := 0
 	done, err = met(request(counting(&attempts)))
-	if !done && err == nil && attempts > 1 {
-		w.sent[i] = true // an attempt whose answer was lost may be what the condition met
-	}
 	if _, conflict := errors.AsType[*types.TransactionConflictException](err); conflict {
-		return false, nil
+		err = nil
 	}
-	return done, err
+	return done, !done && err == nil && attempts > 1, err
 }
 
 // counting counts how often a request is sent.

@@ -11,7 +11,7 @@ import (
 )
 
 func TestTarget(t *testing.T) {
-	credentialsOfTests(t)
+	t.Parallel()
 	server := dynamoserver.New(t)
 	client := server.Client(t)
 	storetest.RunTables(t, func(t testing.TB, o storetest.TableOptions) storetest.TableTarget {

@@ -161,10 +161,18 @@ func (s *Store) Contents(ctx context.Context, kinds record.Kinds) (map[record.Ki
 	return contents, nil
 }
 
-// Estimate returns about how many items the kind's table holds.
+// Estimate returns about how many items the kind's table holds. Of one that held nothing when DynamoDB counted last, that is
+// at least whether it holds something.
 func (s *Store) Estimate(ctx context.Context, kind record.Kind) (int64, error) {
 	info, _, err := s.describe(ctx, kind, s.tables[kind].Name)
-	return info.Items, err
+	if err != nil || info.Items > 0 {
+		return info.Items, err
+	}
+	empty, err := s.isEmpty(ctx, info.Name)
+	if err != nil || empty {
+		return 0, err
+	}
+	return 1, nil
 }
 
 // Close ends the connections.

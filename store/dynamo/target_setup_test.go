@@ -2,12 +2,15 @@ package dynamo_test
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/lanyardctl/lanyardctl/record"
 	"github.com/lanyardctl/lanyardctl/store/dynamo"
@@ -22,16 +25,6 @@ type target struct {
 	t      testing.TB
 	server *dynamoserver.Server
 	client *dynamodb.Client
-}
-
-// credentialsFor gives the test credentials; it cannot run in parallel to others.
-func credentialsOfTests(t *testing.T) {
-	t.Helper()
-	for name, value := range map[string]string{
-		"AWS_ACCESS_KEY_ID": dynamoserver.AccessKeyID, "AWS_SECRET_ACCESS_KEY": dynamoserver.SecretAccessKey, "AWS_EC2_METADATA_DISABLED": "true",
-	} {
-		t.Setenv(name, value)
-	}
 }
 
 // empty gives the server new tables of the suites, and nothing of lanyardctl's.
@@ -143,4 +136,73 @@ func (g *target) all(kind record.Kind) map[record.Name]mem.Document {
 		all[name] = d
 	}
 	return all
+}
+
+// reminder returns a record of an item with the key and the attributes besides.
+func reminder(server int64, key string, attributes map[string]record.Value) record.Record {
+	all := map[string]record.Value{"discord_server_id": server, "rem_key": key}
+	maps.Copy(all, attributes)
+	return storetest.Item(record.Remember, all)
+}
+
+type values = map[string]record.Value
+
+// said returns a reminder of a text.
+func said(server int64, key, text string) record.Record {
+	return reminder(server, key, values{"rem_value": text})
+}
+
+// write merges a batch, and returns the outcomes and the values that gave way.
+func write(t testing.TB, sink record.Sink, batch ...record.Record) (outcomes []record.Outcome, superseded []record.Superseded) {
+	t.Helper()
+	outcomes, err := sink.Write(context.Background(), batch, func(values []record.Superseded) error {
+		superseded = append(superseded, values...)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return outcomes, superseded
+}
+
+// columns counts the outcomes.
+func columns(outcomes []record.Outcome) map[record.Status]int {
+	counts := make(map[record.Status]int)
+	for _, o := range outcomes {
+		counts[o.Status]++
+	}
+	return counts
+}
+
+// is checks that the table's items of the server are the records, and nothing else.
+func (g *target) is(server int64, want ...record.Record) {
+	g.t.Helper()
+	texts := func(all []record.Record) map[string]string {
+		by := make(map[string]string)
+		for _, r := range all {
+			for name, f := range r.Fields {
+				by[r.Name.String()+" "+name] = string(record.JSON(f.Value))
+			}
+		}
+		return by
+	}
+	var there []record.Record
+	for name, d := range g.all(record.Remember) {
+		if d.Fields["discord_server_id"] != server {
+			continue
+		}
+		r := record.Record{Kind: record.Remember, Name: name, Fields: make(map[string]record.Field)}
+		for name, v := range d.Fields {
+			r.Fields[name] = record.Field{Value: v}
+		}
+		there = append(there, r)
+	}
+	if d := cmp.Diff(texts(want), texts(there)); d != "" {
+		g.t.Errorf("items (-want +there):\n%s", d)
+	}
+}
+
+// isWrite reports whether a request changes something.
+func isWrite(c dynamoserver.Call) bool {
+	return slices.Contains([]string{"PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "CreateTable"}, c.Operation)
 }
