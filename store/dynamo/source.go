@@ -68,7 +68,7 @@ func (s *source) Parts(context.Context) ([]record.Part, error) {
 func (s *source) Total(ctx context.Context) (int64, error) {
 	var total int64
 	for _, t := range s.tables {
-		n, err := s.store.Estimate(ctx, t.Kind)
+		n, err := s.store.counted(ctx, t.Kind)
 		if err != nil {
 			return 0, err
 		}

@@ -164,15 +164,21 @@ func (s *Store) Contents(ctx context.Context, kinds record.Kinds) (map[record.Ki
 // Estimate returns about how many items the kind's table holds. Of one that held nothing when DynamoDB counted last, that is
 // at least whether it holds something.
 func (s *Store) Estimate(ctx context.Context, kind record.Kind) (int64, error) {
-	info, _, err := s.describe(ctx, kind, s.tables[kind].Name)
-	if err != nil || info.Items > 0 {
-		return info.Items, err
+	n, err := s.counted(ctx, kind)
+	if err != nil || n > 0 {
+		return n, err
 	}
-	empty, err := s.isEmpty(ctx, info.Name)
+	empty, err := s.isEmpty(ctx, s.tables[kind].Name)
 	if err != nil || empty {
 		return 0, err
 	}
 	return 1, nil
+}
+
+// counted returns how many items the kind's table held when DynamoDB counted them last.
+func (s *Store) counted(ctx context.Context, kind record.Kind) (int64, error) {
+	info, _, err := s.describe(ctx, kind, s.tables[kind].Name)
+	return info.Items, err
 }
 
 // Close ends the connections.
