@@ -45,6 +45,14 @@ func TestEveryKindHasItsRules(t *testing.T) {
 	}
 }
 
+func TestAnUnknownKindIsNoTables(t *testing.T) {
+	for _, kind := range []Kind{Kind(KindCount), Kind(KindCount - 1), KV} {
+		if table, ok := kind.Table(); ok {
+			t.Errorf("%s is of %+v", kind, table)
+		}
+	}
+}
+
 func TestAnUnknownKindPanics(t *testing.T) {
 	unknown := Kind(KindCount)
 	r := Record{Kind: unknown, User: user}

@@ -169,11 +169,12 @@ func DefineTable(name, collection string) (Kind, error) {
 	return 0, fmt.Errorf("at most %d tables beside the bot's can be named", MaxOtherTables)
 }
 
-// Table returns the table whose items are the kind's records. It reports false for a kind that is no table's.
+// Table returns the table whose items are the kind's records. It reports false for a kind that is no table's, and for a number
+// that is no kind.
 func (k Kind) Table() (Table, bool) {
-	r, _ := k.known()
+	r, known := k.known()
 	t, ok := r.(*tableKind)
-	if !ok {
+	if !known || !ok {
 		return Table{}, false
 	}
 	return t.table, true
