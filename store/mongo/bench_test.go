@@ -68,7 +68,7 @@ func changed(r record.Record) record.Record {
 	switch r.Kind {
 	case record.APIKeys:
 		r.APIKey = "another"
-	case record.KV, record.Metrics:
+	case record.KV, record.Metrics, record.Sparkle:
 		fields := make(map[string]record.Field, len(r.Fields))
 		for name := range r.Fields {
 			fields[name] = record.Field{Value: int64(1)}

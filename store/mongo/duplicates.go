@@ -223,7 +223,7 @@ func (s *Sink) mergeInto(ctx context.Context, r record.Record, doc bson.Raw, kee
 // fromDocument returns what a document that lanyardctl inserted holds as a record.
 func (s *Sink) fromDocument(kind record.Kind, doc bson.Raw) (record.Record, error) {
 	stands := documentOf(kind, doc)
-	r := record.Record{Kind: kind, User: stands.User}
+	r := record.Record{Kind: kind, User: stands.User, Name: stands.Name}
 	err := schemaOf(kind).restore(&r, stands.Held, s.opts.Now())
 	return r, err
 }

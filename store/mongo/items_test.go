@@ -229,3 +229,13 @@ func (f *fixture) tableSource() storetest.TableSource {
 		return source
 	}}
 }
+
+func TestItems(t *testing.T) {
+	t.Parallel()
+	for name, uri := range map[string]string{"a server for tests": mongoserver.URI(t), "with MongoDB's guards": guardedServer(t)} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			storetest.RunItems(t, func(t testing.TB) record.Items { return newFixture(t, uri).store.Items() })
+		})
+	}
+}

@@ -71,7 +71,7 @@ var _ [record.Remember]schema = schemas
 
 // schemaOf returns what is peculiar to a kind's documents. It panics for a number that is no kind.
 func schemaOf(kind record.Kind) schema {
-	if kind.Named() {
+	if _, table := kind.Table(); table {
 		return &itemSchema{traits{kind: kind, whole: true}}
 	}
 	if int(kind) >= len(schemas) || schemas[kind] == nil {

@@ -1,5 +1,0 @@
-package mongo
-
-import "github.com/lanyardctl/lanyardctl/record"
-
-func (s *Store) Items() record.Items { return nil }
