@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -67,24 +68,28 @@ func (s *Store) tell(err error, wait, left time.Duration) {
 // isCut reports whether an answer ended too early.
 func isCut(err error) bool { return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) }
 
-// How often the SDK makes a request before the store waits for the server, and how long it waits then at most.
-const (
-	attempts    = 3
-	mostBackoff = 2 * time.Second
-)
+// attempts is how often the SDK makes a request before the store waits for the server.
+const attempts = 3
+
+// backoff returns how long the SDK waits after the attempt, from 1, at random. Its own wait of a second where a request was
+// throttled is for services whose requests take longer than DynamoDB's.
+func backoff(attempt int, _ error) (time.Duration, error) {
+	const first = 50 * time.Millisecond
+	return rand.N(first << min(attempt, attempts)), nil
+}
 
 // newRetryer returns the SDK's adaptive mode, in which requests become fewer while the server throttles.
 func newRetryer() aws.Retryer {
 	return awsretry.NewAdaptiveMode(func(o *awsretry.AdaptiveModeOptions) {
 		o.Throttles = []awsretry.IsErrorThrottle{&calm{inner: o.Throttles}}
 		o.StandardOptions = append(o.StandardOptions, func(o *awsretry.StandardOptions) {
-			o.MaxAttempts, o.MaxBackoff, o.RateLimiter = attempts, mostBackoff, ratelimit.None
+			o.MaxAttempts, o.Backoff, o.RateLimiter = attempts, awsretry.BackoffDelayerFunc(backoff), ratelimit.None
 		})
 	})
 }
 
-// calm has one throttled request in a while slow the others down. The adaptive mode lets them come half as often for every
-// three, down to one in two seconds, even where the server throttles a few of them however slowly they come.
+// calm has one throttled request in a while slow the others down. Else the adaptive mode comes down to one request in two
+// seconds where the server throttles some of them however slowly they come.
 type calm struct {
 	inner awsretry.IsErrorThrottles
 
@@ -92,8 +97,8 @@ type calm struct {
 	last time.Time
 }
 
-// slowerEvery is how often requests become fewer. In that time the mode comes back to some hundred requests a second.
-const slowerEvery = 5 * time.Second
+// slowerEvery is how often requests become fewer. In that time the mode comes back to some thousand requests a second.
+const slowerEvery = 10 * time.Second
 
 // IsErrorThrottle implements the SDK's interface.
 func (c *calm) IsErrorThrottle(err error) aws.Ternary {

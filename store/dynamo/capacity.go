@@ -19,7 +19,7 @@ type pace struct {
 
 	mu      sync.Mutex
 	limiter *rate.Limiter // of halves of a unit, in which DynamoDB counts
-	credit  int           // of those that were waited for and not taken
+	credit  int           // of those that were waited for and not taken, of a quarter of a second at most
 }
 
 // newPace returns the pace of the capacity units a second; nil for zero.
@@ -78,7 +78,7 @@ func (p *pace) settle(thought, taken float64) {
 func (p *pace) charge(n int) (wait time.Duration) {
 	burst := p.limiter.Burst()
 	used := min(n, p.credit) // negative for what is given back
-	p.credit = min(p.credit-used, burst)
+	p.credit = min(p.credit-used, max(1, int(p.limiter.Limit()/4)))
 	now := p.now()
 	for n -= used; n > 0; n -= burst {
 		wait = p.limiter.ReserveN(now, min(n, burst)).DelayFrom(now)

@@ -37,7 +37,7 @@ func TestThePaceIsHeld(t *testing.T) {
 		begun, taken := c.now, 0.0
 		for c.now.Sub(begun) < 10*time.Second {
 			cost := rapid.Float64Range(0.01, 0.25).Draw(t, "cost") * float64(units)
-			thought := cost * rapid.SampledFrom([]float64{0, 0.5, 1, 2}).Draw(t, "thought")
+			thought := cost * rapid.SampledFrom([]float64{0, 0.5, 1, 1.5}).Draw(t, "thought")
 			if err := p.take(context.Background(), thought); err != nil {
 				t.Fatal(err)
 			}
@@ -68,6 +68,19 @@ func TestAPaceThatIsNone(t *testing.T) {
 	cancel(stop)
 	if err := slow.take(ctx, 1000); err != stop {
 		t.Errorf("a wait that is cancelled: %v", err)
+	}
+}
+
+// TestWhatWasWaitedForInVainIsNoReserve has a request take far less than it was thought to: the next ones come no faster.
+func TestWhatWasWaitedForInVainIsNoReserve(t *testing.T) {
+	t.Parallel()
+	p, c := paceAt(10)
+	_ = p.take(t.Context(), 100)
+	p.settle(100, 0.5)
+	begun := c.now
+	_ = p.take(t.Context(), 50)
+	if took := c.now.Sub(begun); took < 4600*time.Millisecond {
+		t.Errorf("50 units of 10 a second took %s", took)
 	}
 }
 

@@ -97,8 +97,11 @@ func refusesName(name string) (record.Reason, string) {
 
 // refusesValue judges a value that stands in as many lists and maps as depth says.
 func refusesValue(v record.Value, depth int) (record.Reason, string) {
-	if depth > maxDepth {
-		return record.TooDeep, fmt.Sprintf("nested deeper than %d", maxDepth)
+	switch v.(type) {
+	case record.Array, record.Object:
+		if depth == maxDepth {
+			return record.TooDeep, fmt.Sprintf("nested deeper than %d", maxDepth)
+		}
 	}
 	switch v := v.(type) {
 	case string:
@@ -118,18 +121,12 @@ func refusesValue(v record.Value, depth int) (record.Reason, string) {
 		}
 		return refusesMembers(v.Members)
 	case record.Array:
-		if depth == maxDepth {
-			return refusesValue(nil, depth+1)
-		}
 		for _, e := range v {
 			if reason, detail := refusesValue(e, depth+1); reason != "" {
 				return reason, detail
 			}
 		}
 	case record.Object:
-		if depth == maxDepth {
-			return refusesValue(nil, depth+1)
-		}
 		for name, e := range v {
 			if !utf8.ValidString(name) {
 				return record.InvalidUTF8, "a name in the value is not valid UTF-8"
