@@ -1,6 +1,7 @@
 package dynamo
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"github.com/lanyardctl/lanyardctl/internal/retry"
 	"github.com/lanyardctl/lanyardctl/record"
 )
 
@@ -54,9 +56,12 @@ func (o *ownTable) ensure(ctx context.Context) error {
 }
 
 func (o *ownTable) make(ctx context.Context) error {
-	_, err := o.describeTable(ctx, OwnTable)
-	if errors.Is(err, ErrNoTable) {
+	table, err := o.describeTable(ctx, OwnTable)
+	switch {
+	case errors.Is(err, ErrNoTable):
 		err = o.create(ctx)
+	case err == nil && table.TableStatus == types.TableStatusDeleting:
+		err = &TableError{ErrTableStatus, []string{OwnTable}, OwnTable + " is being deleted in " + o.place()}
 	}
 	if err != nil {
 		return err
@@ -209,5 +214,15 @@ func (s *Store) Forget(ctx context.Context, dryRun bool) (rows int64, err error)
 		return rows, nil
 	}
 	_, err = call(ctx, s, operation{name: "DeleteTable", table: OwnTable}, s.client.DeleteTable, &dynamodb.DeleteTableInput{TableName: new(OwnTable)})
-	return rows, err
+	if err != nil {
+		return rows, err
+	}
+	unfinished := func(err error) bool { return errors.Is(err, ErrTableStatus) }
+	return rows, retry.Policy{For: DefaultWait, Temporary: unfinished}.Do(ctx, func() error {
+		_, err := s.describeTable(ctx, OwnTable)
+		if errors.Is(err, ErrNoTable) {
+			return nil
+		}
+		return cmp.Or(err, error(&TableError{ErrTableStatus, []string{OwnTable}, OwnTable + " is being deleted in " + s.place()}))
+	})
 }

@@ -155,7 +155,7 @@ func TestAThrottledTargetIsExact(t *testing.T) {
 		}
 		return dynamoserver.None
 	})
-	const n = 200
+	const n = 60
 	for _, text := range []string{"1", "2"} {
 		var batch []record.Record
 		for i := range n {

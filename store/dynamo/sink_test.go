@@ -1,7 +1,12 @@
 package dynamo_test
 
 import (
+	"errors"
+	"fmt"
 	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/lanyardctl/lanyardctl/record"
 	"github.com/lanyardctl/lanyardctl/store/dynamo"
@@ -33,4 +38,96 @@ func TestTarget(t *testing.T) {
 			},
 		}
 	})
+}
+
+func TestRecordsOfOneItemAreMergedOneAfterTheOther(t *testing.T) {
+	t.Parallel()
+	g := newTarget(t)
+	var batch []record.Record
+	for i := range 30 {
+		batch = append(batch, said(1, "meeting", fmt.Sprint(i)))
+	}
+	outcomes, superseded := write(t, g.Sink(dynamo.SinkOptions{}), batch...)
+	if got := columns(outcomes); got[record.Inserted] != 1 || got[record.Updated] != 29 || len(superseded) != 29 {
+		t.Errorf("%v, %d superseded", got, len(superseded))
+	}
+	g.is(1, batch[29])
+}
+
+func TestADoubleIsTheNumberThatPeopleReadInIt(t *testing.T) {
+	t.Parallel()
+	g := newTarget(t)
+	double := reminder(1, "meeting", values{"a": 0.1, "b": 7.0, "list": record.Array{1e300 * 0, 1.5, record.Object{"deep": 0.3}}})
+	exact := reminder(1, "meeting", values{"a": record.Decimal("0.1"), "b": int64(7), "list": record.Array{int64(0), record.Decimal("1.5"), record.Object{"deep": record.Decimal("0.3")}}})
+	sink := g.Sink(dynamo.SinkOptions{})
+	for n, want := range []record.Status{record.Inserted, record.Unchanged} {
+		if got := first(write(t, sink, double)); got[0].Status != want {
+			t.Errorf("write %d is counted in column %d", n, got[0].Status)
+		}
+		g.is(1, exact)
+	}
+	if got := first(write(t, sink, exact)); got[0].Status != record.Unchanged {
+		t.Errorf("the exact numbers are counted in column %d", got[0].Status)
+	}
+	if got := first(write(t, sink, reminder(1, "meeting", values{"a": 0.2}))); got[0].Status != record.Updated {
+		t.Errorf("lanyardctl's own item is counted in column %d", got[0].Status)
+	}
+}
+
+func TestAnItemThatTheServerRefusesIsRejectedAlone(t *testing.T) {
+	t.Parallel()
+	g := newTarget(t)
+	indexed(t, g)
+	bad := reminder(1, "bad", values{"rem_value": int64(7)})
+	write(t, g.Sink(dynamo.SinkOptions{}), said(1, "worse", "1"))
+	worse := reminder(1, "worse", values{"rem_value": int64(7)})
+	misnamed := said(1, "another", "tomorrow")
+	misnamed.Name = said(1, "key", "").Name
+	empty := said(1, "", "tomorrow")
+	outcomes, _ := write(t, g.Sink(dynamo.SinkOptions{}), bad, said(1, "good", "tomorrow"), worse, misnamed, said(1, "better", "tomorrow"), empty)
+	reasons := []record.Reason{record.RefusedByTarget, "", record.RefusedByTarget, record.InvalidItemKey, "", record.RefusedByTarget}
+	for i, o := range outcomes {
+		switch {
+		case reasons[i] == "" && o.Status != record.Inserted:
+			t.Errorf("record %d is counted in column %d", i, o.Status)
+		case reasons[i] != "" && (o.Status != record.Rejected || len(o.Rejects) == 0 || o.Rejects[0].Reason != reasons[i]):
+			t.Errorf("record %d: %+v", i, o)
+		}
+	}
+	g.is(1, said(1, "good", "tomorrow"), said(1, "worse", "1"), said(1, "better", "tomorrow"))
+}
+
+func TestAServerThatRefusesEverythingIsToBlame(t *testing.T) {
+	t.Parallel()
+	g := newTarget(t)
+	indexed(t, g)
+	var batch []record.Record
+	for i := range 10 {
+		batch = append(batch, reminder(1, fmt.Sprint(i), values{"rem_value": int64(7)}))
+	}
+	if _, err := g.Sink(dynamo.SinkOptions{}).Write(t.Context(), batch, nil); !errors.Is(err, dynamo.ErrRequest) {
+		t.Errorf("%v", err)
+	}
+}
+
+// indexed gives the table remember an index of texts by rem_value.
+func indexed(t *testing.T, g *target) {
+	t.Helper()
+	drop(t, g.client, true)
+	name := func(s string) *string { return &s }
+	_, err := g.client.CreateTable(t.Context(), &dynamodb.CreateTableInput{
+		TableName: name("remember"), BillingMode: types.BillingModePayPerRequest,
+		KeySchema: []types.KeySchemaElement{{AttributeName: name("discord_server_id"), KeyType: types.KeyTypeHash}, {AttributeName: name("rem_key"), KeyType: types.KeyTypeRange}},
+		AttributeDefinitions: []types.AttributeDefinition{
+			{AttributeName: name("discord_server_id"), AttributeType: types.ScalarAttributeTypeN}, {AttributeName: name("rem_key"), AttributeType: types.ScalarAttributeTypeS},
+			{AttributeName: name("rem_value"), AttributeType: types.ScalarAttributeTypeS},
+		},
+		GlobalSecondaryIndexes: []types.GlobalSecondaryIndex{{
+			IndexName: name("by_value"), KeySchema: []types.KeySchemaElement{{AttributeName: name("rem_value"), KeyType: types.KeyTypeHash}},
+			Projection: &types.Projection{ProjectionType: types.ProjectionTypeAll},
+		}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 }
