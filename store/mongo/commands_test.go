@@ -205,6 +205,32 @@ func TestWhatIsSentToMongoDB(t *testing.T) {
 	}
 	section("change counters")
 
+	text, tags := record.Field{Value: "x"}, record.Field{Value: record.Set{Type: record.TextSetType, Members: record.Array{"a"}}}
+	stands := storetest.Item(record.BotData, values{"key": "stands", "value": "x"})
+	f.insert("botdata", bson.D{{Key: "_id", Value: "stands"}, {Key: "key", Value: "stands"}, {Key: "value", Value: "theirs"}, {Key: "old", Value: 1}})
+	tables := record.Kinds(0).With(record.BotData)
+	sink, err = f.store.Sink(ctx, mongo.SinkOptions{Kinds: tables, Policy: record.PreferSource, Now: func() time.Time { return storetest.Now }})
+	must(err)
+	must(sink.Begin(ctx, keep))
+	section("a sink for a table")
+	f.write(sink, &keeper{}, record.Record{Kind: record.BotData, Name: record.NameOf("new"), Fields: map[string]record.Field{"key": text, "tags": tags}}, stands)
+	must(sink.Finish(ctx, keep))
+	section("write items")
+	h := f.store.Reader(mongo.ReaderOptions{})
+	must(h.ReadDigests(ctx, record.BotData, storetest.Now, func([]record.DocumentDigest) error { return nil }))
+	_, err = h.Count(ctx, record.BotData)
+	must(err)
+	section("read items back and count")
+	src = f.source(mongo.SourceOptions{Kinds: tables})
+	parts, err = src.Parts(ctx)
+	must(err)
+	must(parts[0].Read(ctx, "", (&delivery{}).take))
+	section("a source of a table")
+	_, err = f.store.Items().Item(ctx, record.BotData, values{"key": "stands"})
+	must(err)
+	must(f.store.Items().Partition(ctx, record.Remember, int64(7), func([]record.Record) error { return nil }))
+	section("find items")
+
 	j := f.store.Journal()
 	owner := record.Owner{Host: "h", PID: 1, Run: "r"}
 	change := record.Change{Sweep: "s", Seq: 1, User: dave, Collection: c, Action: record.ActionCreated, To: 5, Steps: []record.Step{{Collection: c, ID: id, After: before}}}

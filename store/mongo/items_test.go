@@ -2,8 +2,11 @@ package mongo_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"reflect"
 	"testing"
+	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
@@ -12,6 +15,7 @@ import (
 	"github.com/lanyardctl/lanyardctl/store/mem"
 	"github.com/lanyardctl/lanyardctl/store/mongo"
 	"github.com/lanyardctl/lanyardctl/store/storetest"
+	"github.com/lanyardctl/lanyardctl/store/storetest/ferretdb"
 	"github.com/lanyardctl/lanyardctl/store/storetest/mongoserver"
 )
 
@@ -237,5 +241,235 @@ func TestItems(t *testing.T) {
 			t.Parallel()
 			storetest.RunItems(t, func(t testing.TB) record.Items { return newFixture(t, uri).store.Items() })
 		})
+	}
+}
+
+// TestDecimalsAreRejectedByFerretDB: exactly those items whose numbers no int64 holds.
+func TestDecimalsAreRejectedByFerretDB(t *testing.T) {
+	t.Parallel()
+	limits := newFixture(t, ferretdb.Start(t).URI).store.Limits()
+	for v, want := range map[record.Value]record.Reason{
+		int64(1) << 62: "", "0.1": "", record.Decimal("0.1"): record.NumberOutOfRange, record.Decimal("1E-130"): record.NumberOutOfRange,
+	} {
+		for _, held := range []record.Value{v, record.Object{"in": v}, record.Array{v}} {
+			r := storetest.Item(record.BotData, values{"key": "a", "value": held, "other": "x"})
+			it := limits.Apply(record.Item{Kind: r.Kind, Record: &r})
+			switch {
+			case want == "" && (it.Record == nil || len(it.Rejects) > 0):
+				t.Errorf("%v is rejected: %+v", held, it.Rejects)
+			case want != "" && (it.Record != nil || len(it.Rejects) != len(r.Fields) || it.Rejects[0].Reason != want):
+				t.Errorf("%v is no reject of the whole item: %+v", held, it)
+			}
+		}
+	}
+}
+
+// TestTypesBeside reads documents as somebody may have left them.
+func TestTypesBeside(t *testing.T) {
+	const digits = "12345678901234567890123456789012345678"
+	note := func(t string, path ...any) bson.D {
+		return bson.D{{Key: "path", Value: bson.A(path)}, {Key: "type", Value: t}}
+	}
+	decimal := func(s string) bson.Decimal128 {
+		d, err := bson.ParseDecimal128(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d
+	}
+	set := func(t record.AttributeType, members ...record.Value) record.Set {
+		s, _ := record.NewSet(t, members)
+		return s
+	}
+	for _, tc := range []struct {
+		rule   string
+		stands any
+		notes  bson.A
+		want   record.Value
+	}{
+		{"a number is exact, whatever its BSON type", bson.A{int32(7), int64(7), decimal("7.0"), decimal("-0"), decimal("1E2"), decimal("0.10"), 0.5}, nil,
+			record.Array{int64(7), int64(7), int64(7), int64(0), int64(100), record.Decimal("0.1"), 0.5}},
+		{"what is no number is opaque", decimal("NaN"), nil, record.Opaque{Type: byte(bson.TypeDecimal128), Data: make([]byte, 16)}},
+		{"binary of another subtype is opaque", bson.Binary{Subtype: 4, Data: make([]byte, 16)}, nil, record.Opaque{Type: byte(bson.TypeBinary)}},
+		{"a set is in order, whatever the array's", bson.A{"b", "a"}, bson.A{note("SS", "v")}, set(record.TextSetType, "a", "b")},
+		{"a set that somebody emptied is empty", bson.A{}, bson.A{note("NS", "v")}, record.Set{Type: record.NumberSetType, Members: record.Array{}}},
+		{"a set with another type in it is an array", bson.A{"b", int64(1)}, bson.A{note("SS", "v")}, record.Array{"b", int64(1)}},
+		{"a set with a member twice is an array", bson.A{int64(1), decimal("1")}, bson.A{note("NS", "v")}, record.Array{int64(1), int64(1)}},
+		{"what is no array is no set", "a", bson.A{note("SS", "v")}, "a"},
+		{"digits are a number where they stand for one", digits, bson.A{note("N", "v")}, record.Decimal(digits)},
+		{"digits are text else", digits, nil, digits},
+		{"other text than lanyardctl's is no number", "7", bson.A{note("N", "v")}, "7"},
+		{"nor is one that a Decimal128 holds", "0.5", bson.A{note("N", "v")}, "0.5"},
+		{"nor is text", "tomorrow", bson.A{note("N", "v")}, "tomorrow"},
+		{"a type is of its path alone", bson.D{{Key: "a", Value: bson.A{bson.A{"x"}, bson.A{"x"}}}, {Key: "0", Value: bson.A{"x"}}},
+			bson.A{note("SS", "v", "a", int32(1)), note("SS", "v", "a"), note("SS", "w"), note("SS", "v", int32(0)), note("SS", "v", "b", "c")},
+			record.Object{"a": record.Array{record.Array{"x"}, set(record.TextSetType, "x")}, "0": record.Array{"x"}}},
+		{"notes that are none do no harm", "a", bson.A{"x", bson.D{}, note("N"), bson.D{{Key: "path", Value: "v"}}, note("L", "v"), note("", "v")}, "a"},
+		{"a list that is noted as a list is a list", bson.A{}, bson.A{note("L", "v")}, record.Array{}},
+	} {
+		doc := encoded(t, bson.D{{Key: "_id", Value: "a"}, {Key: "v", Value: tc.stands}, {Key: "lanyardctl", Value: bson.D{{Key: "types", Value: tc.notes}}}})
+		got := mongo.DocumentOf(record.BotData, doc).Held.Fields["v"]
+		if want, ok := tc.want.(record.Opaque); ok {
+			if o, _ := got.(record.Opaque); o.Type != want.Type {
+				t.Errorf("%s: %#v", tc.rule, got)
+			}
+			continue
+		}
+		if !reflect.DeepEqual(got, tc.want) {
+			t.Errorf("%s: %#v, want %#v", tc.rule, got, tc.want)
+		}
+	}
+	for _, beside := range []any{"x", bson.A{}, bson.D{{Key: "types", Value: "x"}}} {
+		doc := encoded(t, bson.D{{Key: "_id", Value: "a"}, {Key: "v", Value: int64(1)}, {Key: "lanyardctl", Value: beside}})
+		if h := mongo.DocumentOf(record.BotData, doc).Held; h.Unmodified || !reflect.DeepEqual(h.Fields, map[string]record.Value{"v": int64(1)}) {
+			t.Errorf("beside %v: %+v", beside, h)
+		}
+	}
+}
+
+// TestDocumentsThatAreNoItems: what is not understood is a reject, with all that the document holds.
+func TestDocumentsThatAreNoItems(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, mongoserver.URI(t))
+	named := func(id any, server any, key string) bson.D {
+		return bson.D{{Key: "_id", Value: id}, {Key: "discord_server_id", Value: server}, {Key: "rem_key", Value: key}}
+	}
+	id := bson.NewObjectID()
+	for _, doc := range []bson.D{
+		named("7/a%2Fb", int64(7), "a/b"),
+		named("7/a", int64(8), "a"), named("9/a", "9", "a"), {{Key: "_id", Value: "10/a"}, {Key: "rem_key", Value: "a"}}, {{Key: "_id", Value: "11/a"}},
+		named(id, int64(12), "a"), named(int32(7), int64(13), "a"),
+	} {
+		f.insert("remember", doc)
+	}
+	items := make(map[string]record.Item)
+	page := deliver(t, f.source(mongo.SourceOptions{Kinds: record.Kinds(0).With(record.Remember)}))
+	for _, it := range page.items {
+		key := ""
+		if it.Record != nil {
+			key = it.Record.Fields["rem_key"].Origin.Key
+		}
+		for _, r := range it.Rejects {
+			if key = r.Key; r.Reason != record.InvalidItemKey || r.Detail == "" || !r.Value.Present || r.Kind != record.Remember {
+				t.Errorf("%+v", r)
+			}
+		}
+		items[key] = it
+	}
+	for key, want := range map[string]int{
+		"remember/7/a%2Fb": 0, "remember/7/a": 2, "remember/9/a": 2, "remember/10/a": 1, "remember/11/a": 1,
+		"remember/" + string(record.JSON(record.Opaque{Type: byte(bson.TypeObjectID), Data: id[:]})): 2, "remember/7": 2,
+	} {
+		it, ok := items[key]
+		if !ok || len(it.Rejects) != want || (it.Record == nil) != (want > 0) {
+			t.Errorf("%s is delivered %v, as %+v", key, ok, it)
+		}
+	}
+	if len(items) != 7 || page.seen.Keys != 7 || page.seen.Lanyard != 5 {
+		t.Errorf("%d items, %+v", len(items), page.seen)
+	}
+	// Nobody takes a document for an item that its _id does not name, and none is written over.
+	h := f.store.Reader(mongo.ReaderOptions{})
+	storetest.CheckDigestsOf(t, h, storetest.TestedTables)
+	named7 := 0
+	err := h.Read(t.Context(), record.Remember, func(documents []record.Document) error {
+		for _, d := range documents {
+			if d.Named != (d.Identity() != record.Identity{}) || d.Name == (record.Name{}) {
+				t.Errorf("%+v", d)
+			}
+			if d.Named {
+				named7++
+			}
+		}
+		return nil
+	})
+	if n, countErr := h.Count(t.Context(), record.Remember); err != nil || countErr != nil || n != 5 || named7 != 5 {
+		t.Errorf("%d named, counted as %d: %v %v", named7, n, err, countErr)
+	}
+}
+
+// TestGuardsOfItems changes an item between the moment in which it is read and the one in which it is written.
+func TestGuardsOfItems(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, guardedServer(t))
+	item := func(attributes values) record.Record {
+		attributes["key"] = "a"
+		return storetest.Item(record.BotData, attributes)
+	}
+	put := func(attributes values) {
+		r := item(attributes)
+		d := mem.Document{Fields: make(map[string]record.Value)}
+		for name, f := range r.Fields {
+			d.Fields[name] = f.Value
+		}
+		f.putItem(r.Kind, r.Name, d)
+	}
+	put(values{"value": "x"})
+	sink := f.tables(storetest.TableOptions{Policy: record.PreferSource, Now: func() time.Time { return storetest.Now }}).Sink
+	changed := false
+	outcomes, err := sink.Write(t.Context(), []record.Record{item(values{"value": "y"})}, func([]record.Superseded) error {
+		if !changed {
+			changed = true
+			put(values{"value": "x", "other": "app"}) // not what the decision is about, but of the item
+		}
+		return nil
+	})
+	if err != nil || !changed || outcomes[0].Status != record.Updated {
+		t.Fatalf("changed %v, %+v: %v", changed, outcomes, err)
+	}
+	got := f.items(record.BotData)[record.NameOf("a")]
+	if want := (values{"key": "a", "value": "y", "other": "app"}); !reflect.DeepEqual(got.Fields, want) || got.Mark != "" {
+		t.Errorf("%+v, want %v", got, want)
+	}
+}
+
+// orders is a table that is none of the bot's. The process knows it from the start, whichever tests run.
+var orders = func() record.Kind {
+	kind, err := record.DefineTable("Orders", "orders_2026")
+	if err != nil {
+		panic(err)
+	}
+	return kind
+}()
+
+// TestOtherTables copies a table whose key nobody knows here.
+func TestOtherTables(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, mongoserver.URI(t))
+	kind := orders
+	r := record.Record{Kind: kind, Name: record.NameOf("81384788765712384"), Fields: map[string]record.Field{"user_id": {Value: int64(7)}, "type": {Value: "global"}}}
+	sink := f.sink(record.Kinds(0).With(kind))
+	for _, want := range []record.Status{record.Inserted, record.Unchanged} {
+		if o := f.write(sink, &keeper{}, r); o[0].Status != want {
+			t.Errorf("%+v, want column %d", o[0], want)
+		}
+	}
+	if documents := f.documents("orders_2026"); len(documents) != 1 || documents[0]["_id"] != "81384788765712384" || documents[0]["user_id"] != int64(7) {
+		t.Errorf("%v", documents)
+	}
+	page := deliver(t, f.source(mongo.SourceOptions{Kinds: record.Kinds(0).With(kind)}))
+	if len(page.items) != 1 || page.items[0].Record == nil || page.items[0].Record.Digest() != r.Digest() {
+		t.Errorf("%+v", page.items)
+	}
+	if _, err := f.store.Items().Item(t.Context(), kind, values{"id": "x"}); err == nil {
+		t.Error("an item was looked for by a key that nobody knows")
+	}
+	target, err := f.store.Checkpoints().Target(t.Context())
+	if _, named := target["orders_2026"]; !named || err != nil {
+		t.Errorf("%v: %v", target, err)
+	}
+	// Of users, nothing is an item's.
+	users := []record.UserID{81384788765712384, 7}
+	h := f.store.Reader(mongo.ReaderOptions{Users: users})
+	none := func(documents []record.Document) error {
+		t.Errorf("%+v", documents)
+		return nil
+	}
+	n, countErr := h.Count(t.Context(), kind)
+	if err := errors.Join(countErr, h.Read(t.Context(), kind, none), f.store.ReadUsers(t.Context(), kind, users, none)); err != nil || n != 0 {
+		t.Errorf("%d counted: %v", n, err)
+	}
+	if page := deliver(t, f.source(mongo.SourceOptions{Kinds: record.Kinds(0).With(kind), Users: users})); len(page.items) > 0 {
+		t.Errorf("%+v", page.items)
 	}
 }

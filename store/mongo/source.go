@@ -109,7 +109,7 @@ func distinctUsers(users []record.UserID) []record.UserID {
 
 // list returns those of the kinds' collections that exist, in the order of the kinds.
 func (s *Source) list(ctx context.Context) (list []*sourceCollection, err error) {
-	var names []string
+	names := []string{}
 	kinds := make(map[string]record.Kind)
 	for _, kind := range s.kinds.List() {
 		names = append(names, collectionName(kind))

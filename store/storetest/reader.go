@@ -73,13 +73,14 @@ func checkReadBack(t failer, target Target) {
 	}
 }
 
-// CheckDigests compares the digests that a target delivers with what the documents say that it delivers.
+// CheckDigests compares the digests that a target delivers of Lanyard's kinds with what the documents say that it delivers.
 func CheckDigests(t failer, h record.TargetReader) {
 	t.Helper()
-	checkDigests(t, h, record.AllKinds)
+	CheckDigestsOf(t, h, record.AllKinds)
 }
 
-func checkDigests(t failer, h record.TargetReader, kinds record.Kinds) {
+// CheckDigestsOf is [CheckDigests] of other kinds.
+func CheckDigestsOf(t failer, h record.TargetReader, kinds record.Kinds) {
 	t.Helper()
 	for _, kind := range kinds.List() {
 		want, got := make(map[record.DocumentDigest]int), make(map[record.DocumentDigest]int)

@@ -355,7 +355,7 @@ func tableRules(t *testing.T, open OpenTables, limits record.Limits) {
 // checkItems compares a target and what it delivers with what it should hold.
 func checkItems(t failer, want, target TableTarget) {
 	t.Helper()
-	checkDigests(t, target.Reader, TestedTables)
+	CheckDigestsOf(t, target.Reader, TestedTables)
 	for _, kind := range TestedTables.List() {
 		all := want.All(kind)
 		if d := cmp.Diff(itemLines(want, kind, !target.MarksBeside), itemLines(target, kind, !target.MarksBeside)); d != "" {
