@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/x/bsonx/bsoncore"
 
 	"github.com/lanyardctl/lanyardctl/record"
 )
@@ -94,8 +95,7 @@ func (s items) Partition(ctx context.Context, kind record.Kind, partition record
 	return p.flush()
 }
 
-// Replace implements [record.Items]. The document is marked as what lanyardctl wrote, so that it follows the source when that
-// is migrated again.
+// Replace implements [record.Items]. The document carries no digest: what a person wrote does not give way to a migration.
 func (s items) Replace(ctx context.Context, before, after *record.Record) (done bool, err error) {
 	r := after
 	if after == nil {
@@ -119,7 +119,7 @@ func (s items) Replace(ctx context.Context, before, after *record.Record) (done 
 		step.ID, step.Before = idOf(doc), doc
 	}
 	if after != nil {
-		step.After = appendNewDocument(nil, *after, time.Now(), false)
+		step.After = writtenByHand(*after)
 		step.ID = idOf(step.After)
 	}
 	results, err := s.Documents().Apply(ctx, []record.Step{step})
@@ -136,4 +136,15 @@ func (s items) Replace(ctx context.Context, before, after *record.Record) (done 
 	case record.StepModified, record.StepDuplicate:
 	}
 	return false, nil
+}
+
+// writtenByHand returns the document of an item that somebody writes on purpose.
+func writtenByHand(r record.Record) bson.Raw {
+	i, doc := bsoncore.AppendDocumentStart(nil)
+	doc = bsoncore.AppendStringElement(doc, "_id", r.Name.String())
+	doc = schemaOf(r.Kind).appendContent(doc, r, time.Time{})
+	if types := typesOfRecord(r); len(types) > 0 {
+		doc = appendMark(doc, "", types...)
+	}
+	return finish(doc, i)
 }
