@@ -2,6 +2,7 @@ package dynamo
 
 import (
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -10,6 +11,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/aws/smithy-go"
 
 	"github.com/lanyardctl/lanyardctl/record"
 	"github.com/lanyardctl/lanyardctl/store/storetest/dynamoserver"
@@ -89,6 +92,49 @@ func TestOpenTellsWhatIsWrong(t *testing.T) {
 		if took := time.Since(begun); took > DefaultTimeout {
 			t.Errorf("%s took %s", name, took)
 		}
+	}
+}
+
+func TestATableThatIsNotReady(t *testing.T) {
+	t.Parallel()
+	for _, status := range []string{"CREATING", "DELETING"} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = io.WriteString(w, `{"Table":{"TableName":"play","TableStatus":"`+status+`","KeySchema":[{"AttributeName":"discord_server_id","KeyType":"HASH"}],`+
+				`"AttributeDefinitions":[{"AttributeName":"discord_server_id","AttributeType":"N"}]}}`)
+		}))
+		_, err := Open(t.Context(), Options{Endpoint: server.URL, Tables: kinds(record.Play)})
+		server.Close()
+		if !errors.Is(err, ErrTableStatus) || !strings.Contains(err.Error(), "play is "+status) {
+			t.Errorf("%s: %v", status, err)
+		}
+	}
+}
+
+func TestASilentServerIsNotWaitedForToBeOpened(t *testing.T) {
+	t.Parallel()
+	silent, err := net.Listen("tcp", "127.0.0.1:0") // the kernel takes connections, and nobody answers
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	begun := time.Now()
+	_, err = Open(t.Context(), Options{Endpoint: "http://" + silent.Addr().String(), Tables: kinds(record.Play), Timeout: time.Second})
+	if took := time.Since(begun); !errors.Is(err, ErrUnreachable) || !strings.HasSuffix(err.Error(), "no answer in time") || took > 10*time.Second {
+		t.Errorf("after %s: %v", took, err)
+	}
+}
+
+func TestTheActionThatIsNotPermittedIsNamed(t *testing.T) {
+	t.Parallel()
+	denied := &smithy.GenericAPIError{
+		Code: "AccessDeniedException", Message: "User: arn:aws:iam::1:user/u is not authorized to perform: dynamodb:Scan on resource: arn:aws:dynamodb:x",
+	}
+	if got := failed("Scan", "play", denied).Error(); got != "Scan of the table play: DynamoDB does not let the user do this: AccessDeniedException: dynamodb:Scan" {
+		t.Error(got)
+	}
+	refused := &smithy.GenericAPIError{Code: "ValidationException", Message: "an item of theirs"}
+	if got := failed("PutItem", "play", refused).Error(); strings.Contains(got, "theirs") {
+		t.Error(got)
 	}
 }
 

@@ -279,6 +279,21 @@ func TestAReaderThatIsStopped(t *testing.T) {
 	}
 }
 
+func TestConsistentReads(t *testing.T) {
+	t.Parallel()
+	server := serve(t, kinds(record.Remember))
+	proxy := dynamoserver.NewProxy(t, server)
+	put(t, server.Client(t), "remember", reminders(20, 1000)...)
+	for _, consistent := range []bool{false, true} {
+		s := openAt(t, proxy.URI, kinds(record.Remember), func(o *Options) { o.Consistent = consistent })
+		readAll(t, s.Source(SourceOptions{}))
+		last := proxy.Calls()[len(proxy.Calls())-1]
+		if last.Operation != "Scan" || strings.Contains(string(last.Body), `"ConsistentRead":true`) != consistent {
+			t.Errorf("%s %s", last.Operation, last.Body)
+		}
+	}
+}
+
 func TestReader(t *testing.T) {
 	t.Parallel()
 	server := serve(t, kinds(record.Remember))
