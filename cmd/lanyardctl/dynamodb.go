@@ -11,7 +11,6 @@ import (
 	"github.com/lanyardctl/lanyardctl/internal/location"
 	"github.com/lanyardctl/lanyardctl/internal/report"
 	"github.com/lanyardctl/lanyardctl/internal/ui"
-	"github.com/lanyardctl/lanyardctl/store/dynamo"
 )
 
 const createTablesLong = `Make the eight tables of the bot (GrantBirki/errbot) in a DynamoDB, as its Terraform
@@ -79,7 +78,7 @@ func newCreateTables(p program) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			s := p.of(cmd)
 			o, err := f.options(s.program, cmd, invocation.CreateTables)
-			return runCreateTables(cmd.Context(), o, dynamo.CreateOptions{DryRun: f.dryRun, NoWait: !f.wait}, s, err)
+			return runCreateTables(cmd.Context(), o, location.CreateOptions{DryRun: f.dryRun, NoWait: !f.wait}, s, err)
 		},
 	}
 	f.bind(cmd, "make")
@@ -92,7 +91,7 @@ func newCreateTables(p program) *cobra.Command {
 }
 
 // runCreateTables makes the tables and reports, unless the check of the options failed.
-func runCreateTables(ctx context.Context, o targetOptions, c dynamo.CreateOptions, s streams, checked error) error {
+func runCreateTables(ctx context.Context, o targetOptions, c location.CreateOptions, s streams, checked error) error {
 	if exit.CodeOf(checked) == exit.Usage {
 		return checked
 	}
@@ -159,10 +158,10 @@ func runForgetTables(ctx context.Context, o targetOptions, dryRun bool, s stream
 			return location.Explained(err, "run the same command again", r.explainTarget(err))
 		}
 		r.began = true
-		return r.tell(nil, report.ForgottenTable{Run: r.facts(nil), DryRun: dryRun, Table: dynamo.OwnTable, Rows: rows})
+		return r.tell(nil, report.ForgottenTable{Run: r.facts(nil), DryRun: dryRun, Table: location.OwnTable, Rows: rows})
 	}
 	return r.run(ctx, checked, work, func(ended *exit.Error) report.Report {
-		told := report.ForgottenTable{Run: r.facts(ended.Err), DryRun: dryRun, Table: dynamo.OwnTable}
+		told := report.ForgottenTable{Run: r.facts(ended.Err), DryRun: dryRun, Table: location.OwnTable}
 		told.Exit = ended.Code
 		return told
 	})

@@ -136,7 +136,7 @@ var hostileLines = map[string][]string{
 	"migrate mongo-to-dynamodb": {"1 --dynamodb http://127.0.0.1:1 --timeout 300ms --database $EMPTY --rejects $NEW", "! --dynamodb $H", "! --max-wcu $H", "! $H"},
 	"dynamodb":                  {"! $H"},
 	"dynamodb create-tables":    {"1 --dynamodb http://127.0.0.1:1 --timeout 300ms", "! --dynamodb http://127.0.0.1:1 --tables $H", "! $H"},
-	"dynamodb forget":           {"1 --dynamodb http://127.0.0.1:1 --timeout 300ms", "! --dynamodb $H", "! $H"},
+	"dynamodb forget":           {"1 --dynamodb http://127.0.0.1:1 --timeout 300ms", "! --dynamodb $H", "! --output $H", "! $H"},
 	"remember":                  {"! $H"},
 	"remember get":              {"1 $U $H --dynamodb http://127.0.0.1:1 --timeout 300ms", "1 $U $H --database $EMPTY", "! $H x"},
 	"remember set":              {"1 $U $NAME $H --dynamodb http://127.0.0.1:1 --timeout 300ms", "! $H x y"},
@@ -173,7 +173,7 @@ var hostileLines = map[string][]string{
 		"4 --redis $REDIS --database $FULL --recheck 0 --report $NEW.md --report $NEW.xml --report $NEW.json --max-differences 1000", "! $H",
 	},
 	"verify dynamodb-to-mongo": {"1 --dynamodb http://127.0.0.1:1 --timeout 300ms --database $FULL", "! --dynamodb $H", "! --table $H", "! $H"},
-	"verify mongo-to-dynamodb": {"1 --dynamodb http://127.0.0.1:1 --timeout 300ms --database $EMPTY", "! --dynamodb $H", "! $H"},
+	"verify mongo-to-dynamodb": {"1 --dynamodb http://127.0.0.1:1 --timeout 300ms --database $EMPTY", "! --dynamodb http://127.0.0.1:1 --table $H", "! $H"},
 	"verify mongo-to-redis": {
 		"--database $FULL --redis $REDIS --layout both --recheck 0 --exact --report $NEW.md --report $NEW.xml --report $NEW.json --max-differences 1000",
 		"MONGODB_DATABASE=$DATABASE --mongo $ANY --redis $REDIS --layout upstream --as-json --recheck 0",

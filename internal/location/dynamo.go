@@ -178,8 +178,14 @@ func openDynamoItems(ctx context.Context, o TargetOptions) (record.Items, func(c
 	return store.Items(), func(context.Context) error { return store.Close() }, nil
 }
 
+// CreateOptions say how tables are made.
+type CreateOptions = dynamo.CreateOptions
+
+// OwnTable is the table of a DynamoDB in which lanyardctl keeps what is its own.
+const OwnTable = dynamo.OwnTable
+
 // CreateTables makes tables of the DynamoDB at the location. Its errors are explained.
-func CreateTables(ctx context.Context, o TargetOptions, c dynamo.CreateOptions) ([]dynamo.CreatedTable, error) {
+func CreateTables(ctx context.Context, o TargetOptions, c CreateOptions) ([]dynamo.CreatedTable, error) {
 	options, err := o.dynamo()
 	if err != nil {
 		return nil, err

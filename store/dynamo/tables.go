@@ -66,6 +66,11 @@ func (s *Store) Keys(kind record.Kind) []record.Attribute { return s.tables[kind
 // look learns what the tables are.
 func (s *Store) look(ctx context.Context) error {
 	s.tables = make(map[record.Kind]TableInfo)
+	if s.opts.Tables == 0 { // whether there is a server that lets one in
+		if _, err := s.describeTable(ctx, OwnTable); err != nil && !errors.Is(err, ErrNoTable) {
+			return err
+		}
+	}
 	var missing []string
 	for _, kind := range s.opts.Tables.List() {
 		t, ok := kind.Table()
