@@ -89,7 +89,9 @@ func (e *expression) is(path string, v types.AttributeValue) {
 }
 
 func (e *expression) container(path, kind string, members int) {
-	e.demand("attribute_type(" + path + "," + e.value(&types.AttributeValueMemberS{Value: kind}) + ")")
+	if members == 0 { // else the paths of the members tell
+		e.demand("attribute_type(" + path + "," + e.value(&types.AttributeValueMemberS{Value: kind}) + ")")
+	}
 	e.demand("size(" + path + ")=" + e.value(&types.AttributeValueMemberN{Value: strconv.Itoa(members)}))
 	e.operators++
 }
@@ -138,13 +140,15 @@ type change struct {
 }
 
 // stepsOf returns the updates that make the changes of an item that has the partition key, each on the condition that the
-// attributes that it changes are what was read. It is one, unless there are more changes than DynamoDB takes at once.
-func stepsOf(partition string, changes []change) (steps []*expression, ends []int) {
+// attributes that it changes are what was read. It is one, unless there are more changes than DynamoDB takes at once; ends are
+// how many changes are made by then. A list or a map that is too large to be compared member by member is compared as a whole,
+// unless memberwise is true, for a server that has no such limits.
+func stepsOf(partition string, changes []change, memberwise bool) (steps []*expression, ends []int) {
 	for at := 0; at < len(changes); {
 		end := at + 1
-		step := stepOf(partition, changes[at:end])
+		step := stepOf(partition, changes[at:end], memberwise)
 		for ; end < len(changes); end++ {
-			more := stepOf(partition, changes[at:end+1])
+			more := stepOf(partition, changes[at:end+1], memberwise)
 			if !more.fits() {
 				break
 			}
@@ -156,7 +160,7 @@ func stepsOf(partition string, changes []change) (steps []*expression, ends []in
 	return steps, ends
 }
 
-func stepOf(partition string, changes []change) *expression {
+func stepOf(partition string, changes []change, memberwise bool) *expression {
 	build := func(still func(e *expression, c change)) *expression {
 		e := newExpression()
 		e.present(partition)
@@ -167,7 +171,7 @@ func stepOf(partition string, changes []change) *expression {
 		return e
 	}
 	e := build(func(e *expression, c change) { e.still(c.name, c.was) })
-	if len(changes) == 1 && !e.fits() { // a large list or map, which DynamoDB itself can compare as a whole
+	if len(changes) == 1 && !memberwise && !e.fits() {
 		e = build(func(e *expression, c change) { e.is(e.name(c.name), c.was) })
 	}
 	return e

@@ -54,7 +54,7 @@ const (
 
 // Write implements [record.Sink].
 func (k *Sink) Write(ctx context.Context, batch []record.Record, keep record.ArchiveFunc) ([]record.Outcome, error) {
-	w := &writing{Sink: k, batch: make([]record.Record, len(batch)), outcomes: make([]record.Outcome, len(batch)), sent: make([]bool, len(batch)), keep: keep}
+	w := &writing{Sink: k, batch: make([]record.Record, len(batch)), outcomes: make([]record.Outcome, len(batch)), sent: make([]bool, len(batch)), tried: make([]string, len(batch)), keep: keep}
 	byKind := make(map[record.Kind][]int)
 	for i := range batch {
 		if _, known := k.tables[batch[i].Kind]; !known {
@@ -85,6 +85,9 @@ type writing struct {
 
 	// sent tells of a record that an earlier round may have written it, or a part of it.
 	sent []bool
+
+	// tried is the digest of the item that a record was last to change.
+	tried []string
 }
 
 // take enters a record. It reports false where the record is a reject.

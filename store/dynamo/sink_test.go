@@ -131,3 +131,19 @@ func indexed(t *testing.T, g *target) {
 		t.Fatal(err)
 	}
 }
+
+func TestALargeListIsChanged(t *testing.T) {
+	t.Parallel()
+	g := newTarget(t)
+	list := func(n int) record.Value {
+		var a record.Array
+		for i := range n {
+			a = append(a, record.Object{"n": int64(i)})
+		}
+		return a
+	}
+	for _, n := range []int{1000, 1001} {
+		write(t, g.Sink(dynamo.SinkOptions{}), reminder(1, "meeting", values{"list": list(n)}))
+		g.is(1, reminder(1, "meeting", values{"list": list(n)}))
+	}
+}
