@@ -17,8 +17,7 @@ const (
 	mostPuts = 25
 )
 
-// getItems returns those of the items that are there, in no order, as they are now. No key stands twice. An item comes after
-// seen was told of those before it.
+// getItems returns those of the items that are there, in no order, as they are now. No key stands twice.
 func (s *Store) getItems(ctx context.Context, table string, keys []item) (items []item, err error) {
 	op := operation{name: "BatchGetItem", table: table, pace: s.reads}
 	for some := range slices.Chunk(keys, mostGets) {

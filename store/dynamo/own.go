@@ -48,11 +48,18 @@ func (o *ownTable) ensure(ctx context.Context) error {
 		return nil
 	}
 	err := o.make(ctx)
-	if errors.Is(err, ErrPermission) {
-		return fmt.Errorf("%w; lanyardctl keeps in the table %s which items it wrote and how far it came: allow all of dynamodb:DescribeTable, CreateTable, GetItem, BatchGetItem, PutItem, BatchWriteItem, UpdateItem and DeleteItem on it, or have somebody make it, with the partition key %s of the type %s, and allow the others", err, OwnTable, ownID, record.TextType)
-	}
 	o.made = err == nil
-	return err
+	return explained(err)
+}
+
+// explained adds to an error what DynamoDB has to allow.
+func explained(err error) error {
+	if !errors.Is(err, ErrPermission) {
+		return err
+	}
+	return fmt.Errorf("%w; lanyardctl keeps in the table %s which items it wrote and how far it came: allow dynamodb:DescribeTable, CreateTable, BatchGetItem, "+
+		"BatchWriteItem, PutItem, UpdateItem and DeleteItem on it, or have somebody make it, with the partition key %s of the type %s, and allow the others",
+		err, OwnTable, ownID, record.TextType)
 }
 
 func (o *ownTable) make(ctx context.Context) error {
@@ -90,7 +97,7 @@ func (o *ownTable) rows(ctx context.Context, ids []string) (map[string]item, err
 	}
 	items, err := o.getItems(ctx, OwnTable, keys)
 	if err != nil && !errors.Is(err, ErrNoTable) {
-		return nil, err
+		return nil, explained(err)
 	}
 	rows := make(map[string]item, len(items))
 	for _, it := range items {

@@ -54,7 +54,10 @@ const (
 
 // Write implements [record.Sink].
 func (k *Sink) Write(ctx context.Context, batch []record.Record, keep record.ArchiveFunc) ([]record.Outcome, error) {
-	w := &writing{Sink: k, batch: make([]record.Record, len(batch)), outcomes: make([]record.Outcome, len(batch)), sent: make([]bool, len(batch)), tried: make([]string, len(batch)), keep: keep}
+	w := &writing{
+		Sink: k, keep: keep, batch: make([]record.Record, len(batch)), outcomes: make([]record.Outcome, len(batch)),
+		sent: make([]bool, len(batch)), tried: make([]string, len(batch)),
+	}
 	byKind := make(map[record.Kind][]int)
 	for i := range batch {
 		if _, known := k.tables[batch[i].Kind]; !known {

@@ -231,7 +231,8 @@ func (w *writing) carryOut(ctx context.Context, d decided) (done bool, err error
 		e := newExpression()
 		e.absent(table.Keys[0].Name)
 		return w.write(d.index, func(attempts func(*dynamodb.Options)) error {
-			_, err := call(ctx, w.Store, operation{name: "PutItem", table: table.Name, pace: w.writes, units: writeUnits(itemSize(w.batch[d.index].Fields))}, with(w.client.PutItem, attempts), &dynamodb.PutItemInput{
+			op := operation{name: "PutItem", table: table.Name, pace: w.writes, units: writeUnits(itemSize(w.batch[d.index].Fields))}
+			_, err := call(ctx, w.Store, op, with(w.client.PutItem, attempts), &dynamodb.PutItemInput{
 				TableName: &table.Name, Item: d.whole, ConditionExpression: e.condition(), ExpressionAttributeNames: e.names,
 				ReturnConsumedCapacity: types.ReturnConsumedCapacityTotal,
 			})
@@ -240,7 +241,8 @@ func (w *writing) carryOut(ctx context.Context, d decided) (done bool, err error
 	}
 	for _, e := range d.steps {
 		done, err = w.write(d.index, func(attempts func(*dynamodb.Options)) error {
-			_, err := call(ctx, w.Store, operation{name: "UpdateItem", table: table.Name, pace: w.writes, units: writeUnits(itemSize(d.found.fields))}, with(w.client.UpdateItem, attempts), &dynamodb.UpdateItemInput{
+			op := operation{name: "UpdateItem", table: table.Name, pace: w.writes, units: writeUnits(itemSize(d.found.fields))}
+			_, err := call(ctx, w.Store, op, with(w.client.UpdateItem, attempts), &dynamodb.UpdateItemInput{
 				TableName: &table.Name, Key: d.key, ConditionExpression: e.condition(), UpdateExpression: e.update(),
 				ExpressionAttributeNames: e.names, ExpressionAttributeValues: e.values,
 				ReturnConsumedCapacity: types.ReturnConsumedCapacityTotal,
@@ -279,7 +281,9 @@ func once(request func(attempts func(*dynamodb.Options)) error) (done, maybe boo
 
 // counting counts how often a request is sent.
 func counting(n *int) func(*dynamodb.Options) {
-	count := middleware.FinalizeMiddlewareFunc("CountAttempts", func(ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler) (middleware.FinalizeOutput, middleware.Metadata, error) {
+	count := middleware.FinalizeMiddlewareFunc("CountAttempts", func(
+		ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler,
+	) (middleware.FinalizeOutput, middleware.Metadata, error) {
 		*n++
 		return next.HandleFinalize(ctx, in)
 	})
@@ -287,7 +291,9 @@ func counting(n *int) func(*dynamodb.Options) {
 }
 
 // with returns the request with one more option.
-func with[I, O any](request func(context.Context, *I, ...func(*dynamodb.Options)) (*O, error), option func(*dynamodb.Options)) func(context.Context, *I, ...func(*dynamodb.Options)) (*O, error) {
+func with[I, O any](
+	request func(context.Context, *I, ...func(*dynamodb.Options)) (*O, error), option func(*dynamodb.Options),
+) func(context.Context, *I, ...func(*dynamodb.Options)) (*O, error) {
 	return func(ctx context.Context, in *I, options ...func(*dynamodb.Options)) (*O, error) {
 		return request(ctx, in, append(options, option)...)
 	}
