@@ -388,38 +388,28 @@ func TestDocumentsThatAreNoItems(t *testing.T) {
 	}
 }
 
-// TestGuardsOfItems changes an item between the moment in which it is read and the one in which it is written.
+// TestGuardsOfItems changes an item between the moment in which it is read and the one in which it is written: in another
+// attribute than those that are written, but an item is decided about as a whole.
 func TestGuardsOfItems(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, guardedServer(t))
-	item := func(attributes values) record.Record {
-		attributes["key"] = "a"
-		return storetest.Item(record.BotData, attributes)
+	item := func(value string) record.Record {
+		return storetest.Item(record.BotData, values{"key": "a", "value": value})
 	}
-	put := func(attributes values) {
-		r := item(attributes)
-		d := mem.Document{Fields: make(map[string]record.Value)}
-		for name, f := range r.Fields {
-			d.Fields[name] = f.Value
-		}
-		f.putItem(r.Kind, r.Name, d)
-	}
-	put(values{"value": "x"})
-	sink := f.tables(storetest.TableOptions{Policy: record.PreferSource, Now: func() time.Time { return storetest.Now }}).Sink
+	sink := f.tables(storetest.TableOptions{Now: func() time.Time { return storetest.Now }}).Sink
+	f.write(sink, &keeper{}, item("x"))
+	theirs := mem.Document{Fields: values{"key": "a", "value": "x", "other": "theirs"}, Mark: item("x").Digest().String()}
 	changed := false
-	outcomes, err := sink.Write(t.Context(), []record.Record{item(values{"value": "y"})}, func([]record.Superseded) error {
-		if !changed {
-			changed = true
-			put(values{"value": "x", "other": "app"}) // not what the decision is about, but of the item
-		}
+	outcomes, err := sink.Write(t.Context(), []record.Record{item("y")}, func([]record.Superseded) error {
+		changed = true
+		f.putItem(record.BotData, record.NameOf("a"), theirs)
 		return nil
 	})
-	if err != nil || !changed || outcomes[0].Status != record.Updated {
+	if err != nil || !changed || outcomes[0].Status != record.Conflicted {
 		t.Fatalf("changed %v, %+v: %v", changed, outcomes, err)
 	}
-	got := f.items(record.BotData)[record.NameOf("a")]
-	if want := (values{"key": "a", "value": "y", "other": "app"}); !reflect.DeepEqual(got.Fields, want) || got.Mark != "" {
-		t.Errorf("%+v, want %v", got, want)
+	if got := f.items(record.BotData)[record.NameOf("a")]; !reflect.DeepEqual(got, theirs) {
+		t.Errorf("%+v, want %+v", got, theirs)
 	}
 }
 
