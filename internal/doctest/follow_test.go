@@ -212,7 +212,7 @@ var masks = []struct {
 	{regexp.MustCompile(`on \S+ \(process \d+\), by lanyardctl .*`), "on HOST (process N), by lanyardctl VERSION"},
 	{regexp.MustCompile(`host +options`), "host options"},
 	{regexp.MustCompile(`Redis \d+\.\d+\.\d+`), "Redis N"},
-	{regexp.MustCompile(`[\d,]+ (key|record|entr|document|member)(s|y|ies)?/s`), "N ${1}s/s"},
+	{regexp.MustCompile(`[\d,]+ (key|record|entr|document|member|item)(s|y|ies)?/s`), "N ${1}s/s"},
 	{regexp.MustCompile(`\d[\d.,]* (ms|s)\b`), "N s"},
 	{regexp.MustCompile(`\[\d+m?s\]`), "[N]"},
 	{regexp.MustCompile(`process \d+`), "process N"},
