@@ -130,7 +130,7 @@ func numbers(names ...string) (list []Attribute) {
 
 // botTables are the tables of the bot, as its Terraform files and its models describe them.
 var botTables = [...]Table{
-	Remember - Remember: {Name: "remember", Keys: []Attribute{server, {Name: "rem_key", Type: TextType}}, Attributes: texts(RememberedField)},
+	0: {Name: "remember", Keys: []Attribute{server, {Name: "rem_key", Type: TextType}}, Attributes: texts(RememberedField)},
 	League - Remember: {
 		Name: "league", Keys: []Attribute{server, handle},
 		Attributes: slices.Concat(texts("summoner_name", "puuid", "created_at", "updated_at", "bot_can_at_me"), numbers("win_streak", "loss_streak"),
