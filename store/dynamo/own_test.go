@@ -165,3 +165,20 @@ func TestTheOwnTableIsPaidForByTheRequest(t *testing.T) {
 		t.Errorf("%+v, %v", out.Table, err)
 	}
 }
+
+func TestADigestThatAnotherWritesAgainStays(t *testing.T) {
+	t.Parallel()
+	g := newTarget(t)
+	proxy := dynamoserver.NewProxy(t, g.server)
+	write(t, g.Sink(dynamo.SinkOptions{}), said(1, "meeting", "1"))
+	proxy.Decide(changing("DeleteItem", "digest/", func() { // the item is 2 already, and the digest of 1 is about to go
+		if got := first(write(t, g.Sink(dynamo.SinkOptions{}), said(1, "meeting", "1"))); got[0].Status != record.Updated {
+			t.Errorf("changed back: %+v", got[0])
+		}
+	}))
+	write(t, openAt(t, proxy.URI).Sink(dynamo.SinkOptions{}), said(1, "meeting", "2"))
+	g.is(1, said(1, "meeting", "1"))
+	if got := first(write(t, g.Sink(dynamo.SinkOptions{}), said(1, "meeting", "3"))); got[0].Status != record.Updated {
+		t.Errorf("changed again: %+v", got[0])
+	}
+}

@@ -283,3 +283,25 @@ func TestTwoSinksAtOnce(t *testing.T) {
 }
 
 func first(outcomes []record.Outcome, _ []record.Superseded) []record.Outcome { return outcomes }
+
+func TestWhatTheServerLeavesOfABatchIsAskedForAgain(t *testing.T) {
+	t.Parallel()
+	g := newTarget(t)
+	proxy := dynamoserver.NewProxy(t, g.server)
+	sink := openAt(t, proxy.URI).Sink(dynamo.SinkOptions{})
+	proxy.Decide(func(dynamoserver.Call) dynamoserver.Fault { return dynamoserver.Half })
+	const n = 60
+	for i, text := range []string{"1", "2", "3"} {
+		var batch []record.Record
+		for i := range n {
+			batch = append(batch, said(1, fmt.Sprint(i), text))
+		}
+		want := record.Updated
+		if i == 0 {
+			want = record.Inserted
+		}
+		if got := columns(first(write(t, sink, batch...))); got[want] != n {
+			t.Errorf("write %s: %v", text, got)
+		}
+	}
+}
