@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -128,6 +129,10 @@ func indexed(t *testing.T, g *target) {
 		}},
 	})
 	if err != nil {
+		t.Fatal(err)
+	}
+	waiter := dynamodb.NewTableExistsWaiter(g.client, func(o *dynamodb.TableExistsWaiterOptions) { o.MinDelay, o.MaxDelay = time.Millisecond, time.Second })
+	if err := waiter.Wait(t.Context(), &dynamodb.DescribeTableInput{TableName: name("remember")}, time.Minute); err != nil {
 		t.Fatal(err)
 	}
 }
