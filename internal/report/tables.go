@@ -37,7 +37,7 @@ func (c CreatedTables) Text(l ui.Style) string {
 	case c.Err != nil:
 		title = l.Paint(ui.Red, "Failed: ") + ui.Indented(c.Err.Error())
 	case c.DryRun:
-		title, made = l.Paint(ui.Green, "Dry run: nothing was made."), "would be made"
+		title, made = l.Paint(ui.Green, "Dry run: nothing was made."), "missing"
 	}
 	t.Line("%s", title)
 	t.Line("  in  %s", c.Target)
@@ -47,9 +47,16 @@ func (c CreatedTables) Text(l ui.Style) string {
 		for _, made1 := range c.Tables {
 			is := made
 			if made1.Existed {
-				is = "there already"
+				is = "there"
 			}
-			table.Rows = append(table.Rows, []string{made1.Table.Name, is, KeyText(made1.Table.Keys), made1.Recovery, made1.Encryption})
+			var keys []string
+			for _, key := range made1.Table.Keys {
+				keys = append(keys, key.Name)
+			}
+			shown := strings.NewReplacer("unsupported", "none") // so that 80 columns are enough
+			table.Rows = append(table.Rows, []string{
+				made1.Table.Name, is, strings.Join(keys, ", "), shown.Replace(made1.Recovery), shown.Replace(made1.Encryption),
+			})
 		}
 		t.Table(table)
 	}
@@ -63,15 +70,6 @@ func (c CreatedTables) Text(l ui.Style) string {
 		t.command("Next: make them, with the same command without --dry-run:", c.Again.Without("dry-run"))
 	}
 	return t.String()
-}
-
-// KeyText returns the key of a table, for people: "discord_server_id N, rem_key S".
-func KeyText(keys []record.Attribute) string {
-	var list []string
-	for _, key := range keys {
-		list = append(list, fmt.Sprintf("%s %s", key.Name, key.Type))
-	}
-	return strings.Join(list, ", ")
 }
 
 // WriteJSON writes c as one JSON object.
