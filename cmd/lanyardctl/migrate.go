@@ -32,7 +32,9 @@ written goes to the rejects file, byte for byte, with the reason.
 The kinds are api_keys, kv, last_seen, monitoring_since and metrics. The report
 alone goes to standard output.
 
-` + environmentHelp + `
+` + environmentHelp + migrateExit
+
+const migrateExit = `
 Exit status
   0    done
   1    error

@@ -24,13 +24,7 @@ rejected, or with --as-json written as JSON text.
 What was written is known again by its digests, in lanyardctl:* keys of that Redis,
 which Lanyard never reads. lanyardctl forget removes them.
 
-` + backEnvironmentHelp + `
-Exit status
-  0    done
-  1    error
-  2    the command was called in a wrong way
-  3    done, with rejects or undecided conflicts
-  130  interrupted; the same command resumes`
+` + backEnvironmentHelp + migrateExit
 
 const migrateBackExample = `  lanyardctl migrate mongo-to-redis --mongo embedded:./try --redis redis://localhost:6379 --layout fork
   lanyardctl migrate mongo-to-redis --layout upstream --as-json --dry-run

@@ -45,14 +45,6 @@ const migrateTablesBackExample = `  lanyardctl migrate mongo-to-dynamodb --mongo
   lanyardctl migrate mongo-to-dynamodb --dynamodb dynamodb: --tables remember --dry-run
   lanyardctl migrate mongo-to-dynamodb --dynamodb dynamodb: --max-wcu 20`
 
-const migrateExit = `
-Exit status
-  0    done
-  1    error
-  2    the command was called in a wrong way
-  3    done, with rejects or undecided conflicts
-  130  interrupted; the same command resumes`
-
 func newMigrateDynamoDBToMongo(p program) *cobra.Command {
 	p.places = location.Tables()
 	return newMigrateTables(p, invocation.TablesToMongo, &cobra.Command{

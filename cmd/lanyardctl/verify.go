@@ -32,7 +32,9 @@ after a pause (--recheck, --recheck-delay). The report alone goes to standard
 output; --report writes it to a file as well, as its name ends: .json, .xml
 (JUnit) or .md.
 
-` + environmentHelp + `
+` + environmentHelp + verifyExit
+
+const verifyExit = `
 Exit status
   0    the target holds everything
   1    error

@@ -12,14 +12,7 @@ keys are in. Give it, and --as-json, as for migrate. The report alone goes to
 standard output; --report writes it to a file as well, as its name ends: .json, .xml
 (JUnit) or .md.
 
-` + backEnvironmentHelp + `
-Exit status
-  0    the target holds everything
-  1    error
-  2    the command was called in a wrong way
-  3    the target holds everything that can be written; some values cannot
-  4    differences found
-  130  interrupted; the report is not a result`
+` + backEnvironmentHelp + verifyExit
 
 const verifyBackExample = `  lanyardctl verify mongo-to-redis --mongo embedded:./try --redis redis://localhost:6379
   lanyardctl verify mongo-to-redis --layout both --report verify.md

@@ -27,12 +27,3 @@ difference names the table, the item and the attribute, never a value.
 
 const verifyTablesBackExample = `  lanyardctl verify mongo-to-dynamodb --mongo embedded:./try --dynamodb http://localhost:8000
   lanyardctl verify mongo-to-dynamodb --dynamodb dynamodb: --tables remember --exact`
-
-const verifyExit = `
-Exit status
-  0    the target holds everything
-  1    error
-  2    the command was called in a wrong way
-  3    the target holds everything that can be written; some values cannot
-  4    differences found
-  130  interrupted; the report is not a result`
