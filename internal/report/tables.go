@@ -38,30 +38,32 @@ func (c CreatedTables) Text(l ui.Style) string {
 		title = l.Paint(ui.Red, "Failed: ") + ui.Indented(c.Err.Error())
 	case c.DryRun:
 		title, made = l.Paint(ui.Green, "Dry run: nothing was made."), "missing"
+	case c.isPending():
+		title = l.Paint(ui.Yellow, "The tables are made, and not ready yet.")
 	}
 	t.Line("%s", title)
 	t.Line("  in  %s", c.Target)
 	if len(c.Tables) > 0 {
 		t.Line("")
 		table := ui.Table{Head: []string{"table", "is", "key", "recovery", "encryption"}, Folds: true}
-		for _, made1 := range c.Tables {
+		for _, created := range c.Tables {
 			is := made
-			if made1.Existed {
+			if created.Existed {
 				is = "there"
 			}
 			var keys []string
-			for _, key := range made1.Table.Keys {
+			for _, key := range created.Table.Keys {
 				keys = append(keys, key.Name)
 			}
 			shown := strings.NewReplacer("unsupported", "none") // so that 80 columns are enough
 			table.Rows = append(table.Rows, []string{
-				made1.Table.Name, is, strings.Join(keys, ", "), shown.Replace(made1.Recovery), shown.Replace(made1.Encryption),
+				created.Table.Name, is, strings.Join(keys, ", "), shown.Replace(created.Recovery), shown.Replace(created.Encryption),
 			})
 		}
 		t.Table(table)
 	}
 	t.warnings(c.Warnings)
-	if slices.ContainsFunc(c.Tables, func(t CreatedTable) bool { return t.Recovery == pending }) {
+	if c.isPending() {
 		t.Line("")
 		t.command("Next: once the tables are ready, complete what is pending:", c.Again.Without("wait").With("wait"))
 	}
@@ -70,6 +72,10 @@ func (c CreatedTables) Text(l ui.Style) string {
 		t.command("Next: make them, with the same command without --dry-run:", c.Again.Without("dry-run"))
 	}
 	return t.String()
+}
+
+func (c CreatedTables) isPending() bool {
+	return slices.ContainsFunc(c.Tables, func(t CreatedTable) bool { return t.Recovery == pending })
 }
 
 // WriteJSON writes c as one JSON object.
