@@ -45,15 +45,6 @@ var dynamoScheme = Scheme{
 	},
 }
 
-var dynamoSourceScheme = SourceScheme{Scheme: dynamoScheme, Open: openDynamoSource, Explain: explainDynamoSource}
-
-var dynamoTargetScheme = TargetScheme{
-	Scheme:    dynamoScheme,
-	Open:      func(ctx context.Context, o TargetOptions) (PairTarget, error) { return openDynamoTarget(ctx, o) },
-	OpenItems: openDynamoItems,
-	Explain:   explainDynamo,
-}
-
 // dynamoNamed returns the DynamoDB that the flag names, or else a variable.
 func dynamoNamed(flag string, env func(string) string) (Location, error) {
 	p := Location{URI: Tidied(flag), From: "--dynamodb"}
@@ -73,34 +64,6 @@ func dynamoNamed(flag string, env func(string) string) (Location, error) {
 		p.URI += "//"
 	}
 	return p, nil
-}
-
-// ResolveItems returns the DynamoDB or the MongoDB whose tables are meant: what one of the two flags names, or else the
-// environment. It fails where that names both.
-func ResolveItems(r Registry, dynamodb, mongo string, env func(string) string) (Location, error) {
-	at, err := dynamoNamed(dynamodb, env)
-	other := mongoNamed(mongo, env)
-	switch {
-	case dynamodb != "" && mongo != "":
-		return at, exit.WrongUse("--dynamodb and --mongo name two places", "give one of them")
-	case dynamodb == "" && (mongo != "" || err != nil && other.URI != ""):
-		at, err = other, nil
-	case dynamodb == "" && err == nil && other.URI != "":
-		return at, exit.WrongUse(fmt.Sprintf("%s names a DynamoDB, and %s a MongoDB: which is meant?", at.From, other.From), "give --dynamodb URI or --mongo URI")
-	case err != nil:
-		return at, exit.WrongUse("neither a DynamoDB nor a MongoDB is named", "give --dynamodb URI or --mongo URI, or set "+dynamoVariable+" or "+mongoVariable)
-	}
-	t, err := r.target(at)
-	if err != nil {
-		return at, err
-	}
-	return at, t.Check(at)
-}
-
-// IsDynamo reports whether the location is that of a DynamoDB.
-func IsDynamo(at Location) bool {
-	_, err := schemeOf(at, []Scheme{dynamoScheme}, func(s Scheme) Scheme { return s })
-	return err == nil
 }
 
 // dynamoPlace is what the URI of a DynamoDB says.
@@ -170,14 +133,6 @@ func OpenDynamo(ctx context.Context, o TargetOptions) (*dynamo.Store, error) {
 	return store, nil
 }
 
-func openDynamoItems(ctx context.Context, o TargetOptions) (record.Items, func(context.Context) error, error) {
-	store, err := OpenDynamo(ctx, o)
-	if err != nil {
-		return nil, nil, err
-	}
-	return store.Items(), func(context.Context) error { return store.Close() }, nil
-}
-
 // CreateOptions say how tables are made.
 type CreateOptions = dynamo.CreateOptions
 
@@ -197,85 +152,6 @@ func CreateTables(ctx context.Context, o TargetOptions, c CreateOptions) ([]dyna
 	return made, err
 }
 
-// dynamoSource is an open DynamoDB that is read.
-type dynamoSource struct {
-	store *dynamo.Store
-	at    SourceOptions
-}
-
-func openDynamoSource(ctx context.Context, o SourceOptions) (Source, error) {
-	store, err := OpenDynamo(ctx, o.asDynamo())
-	if err != nil {
-		return nil, err
-	}
-	return dynamoSource{store, o}, nil
-}
-
-// asDynamo returns how the DynamoDB is opened.
-func (o SourceOptions) asDynamo() TargetOptions {
-	return TargetOptions{
-		Location: o.Location, DynamoSettings: o.DynamoSettings, Kinds: o.Request.Kinds, ReadOnly: true, Timeout: o.Timeout, RetryFor: o.RetryFor, Notify: o.Notify,
-	}
-}
-
-// Facts implements [Source].
-func (s dynamoSource) Facts() SourceFacts {
-	return SourceFacts{
-		Is: describeDynamo(s.store.Info()), Where: "the tables " + s.at.Request.Kinds.String(), Others: "--tables and --dynamodb name others",
-	}
-}
-
-// Reading implements [Source].
-func (s dynamoSource) Reading() record.Source { return s.store.Source(dynamo.SourceOptions{}) }
-
-// Remarks implements [Source].
-func (dynamoSource) Remarks() []string { return nil }
-
-// Close implements [Source].
-func (s dynamoSource) Close() error { return s.store.Close() }
-
-// found fails where the tables hold no item.
-func (s dynamoSource) found(ctx context.Context) error {
-	return holdsItems(ctx, s, s.store.Source(dynamo.SourceOptions{}))
-}
-
-// dynamoTarget is an open DynamoDB that is written to, or compared with.
-type dynamoTarget struct {
-	*dynamo.Store
-	kinds record.Kinds
-}
-
-func openDynamoTarget(ctx context.Context, o TargetOptions) (PairTarget, error) {
-	store, err := OpenDynamo(ctx, o)
-	if err != nil {
-		return nil, err
-	}
-	return dynamoTarget{store, o.Kinds}, nil
-}
-
-// Facts implements [Described].
-func (t dynamoTarget) Facts() TargetFacts { return TargetFacts{Is: describeDynamo(t.Info())} }
-
-// Sink implements [Mergeable].
-func (t dynamoTarget) Sink(_ context.Context, o MergeOptions) (record.Sink, []string, error) {
-	return t.Store.Sink(dynamo.SinkOptions{Policy: o.Policy, DryRun: o.DryRun}), nil, nil
-}
-
-// Checkpoints implements [Mergeable].
-func (t dynamoTarget) Checkpoints() record.Checkpoints { return t.Store.Checkpoints() }
-
-// Runs implements [Mergeable].
-func (t dynamoTarget) Runs() record.Runs { return t.Store.Runs() }
-
-// WriteHints implements [Mergeable].
-func (dynamoTarget) WriteHints() (workers, batchSize int) { return 0, 0 }
-
-// Reader implements [Comparable].
-func (t dynamoTarget) Reader([]record.UserID) record.TargetReader { return t.Store.Reader() }
-
-// Close implements [PairTarget].
-func (t dynamoTarget) Close(context.Context) error { return t.Store.Close() }
-
 // describeDynamo says what the server is: "DynamoDB in us-west-2, 8 tables, about 1,234 items".
 func describeDynamo(i dynamo.Info) string {
 	where := "in " + i.Region
@@ -292,8 +168,6 @@ func describeDynamo(i dynamo.Info) string {
 	}
 	return text
 }
-
-func explainDynamoSource(err error, o SourceOptions) error { return explainDynamo(err, o.asDynamo()) }
 
 // explainDynamo gives an error of a DynamoDB its exit code and the next step.
 func explainDynamo(err error, o TargetOptions) error {

@@ -1,0 +1,54 @@
+package location
+
+import (
+	"context"
+
+	"github.com/lanyardctl/lanyardctl/record"
+	"github.com/lanyardctl/lanyardctl/store/dynamo"
+)
+
+var dynamoSourceScheme = SourceScheme{Scheme: dynamoScheme, Open: openDynamoSource, Explain: explainDynamoSource}
+
+// dynamoSource is an open DynamoDB that is read.
+type dynamoSource struct {
+	store *dynamo.Store
+	at    SourceOptions
+}
+
+func openDynamoSource(ctx context.Context, o SourceOptions) (Source, error) {
+	store, err := OpenDynamo(ctx, o.asDynamo())
+	if err != nil {
+		return nil, err
+	}
+	return dynamoSource{store, o}, nil
+}
+
+// asDynamo returns how the DynamoDB is opened.
+func (o SourceOptions) asDynamo() TargetOptions {
+	return TargetOptions{
+		Location: o.Location, DynamoSettings: o.DynamoSettings, Kinds: o.Request.Kinds, ReadOnly: true, Timeout: o.Timeout, RetryFor: o.RetryFor, Notify: o.Notify,
+	}
+}
+
+// Facts implements [Source].
+func (s dynamoSource) Facts() SourceFacts {
+	return SourceFacts{
+		Is: describeDynamo(s.store.Info()), Where: "the tables " + s.at.Request.Kinds.String(), Others: "--tables and --dynamodb name others",
+	}
+}
+
+// Reading implements [Source].
+func (s dynamoSource) Reading() record.Source { return s.store.Source(dynamo.SourceOptions{}) }
+
+// Remarks implements [Source].
+func (dynamoSource) Remarks() []string { return nil }
+
+// Close implements [Source].
+func (s dynamoSource) Close() error { return s.store.Close() }
+
+// found fails where the tables hold no item.
+func (s dynamoSource) found(ctx context.Context) error {
+	return holdsItems(ctx, s, s.store.Source(dynamo.SourceOptions{}))
+}
+
+func explainDynamoSource(err error, o SourceOptions) error { return explainDynamo(err, o.asDynamo()) }
