@@ -39,7 +39,7 @@ install: build ## install it in PREFIX=/usr/local, below DESTDIR
 
 # The arguments of the two runs of go test.
 EMBEDDED_TESTS := ./store/embedded
-OTHER_TESTS := -timeout 20m -race $(SLIM) ./... $(SEED)
+OTHER_TESTS := -timeout 30m -race $(SLIM) ./... $(SEED)
 
 test test-mongo: export LANYARDCTL_TEST_BIN := $(CURDIR)/$(BIN)
 
