@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -103,6 +104,26 @@ func base64Of(text string) string {
 	return base64.StdEncoding.EncodeToString([]byte(text))
 }
 
+// tableForm is what DynamoDB takes for the name of a table.
+var tableForm = regexp.MustCompile(`^[A-Za-z0-9_.-]{3,255}$`)
+
+// kindOf returns the kind of a line. A table that is none of the bot's is known from the first line on that names it.
+func kindOf(name string, to Store) (record.Kind, error) {
+	ofTables := to == ToDynamoDB || to == TablesToMongoDB
+	known := record.AllKinds | record.Tables()
+	if ofTables {
+		known = record.Tables()
+	}
+	kinds, err := record.ParseKinds([]string{name}, known)
+	switch {
+	case err == nil:
+		return kinds.List()[0], nil
+	case ofTables && tableForm.MatchString(name):
+		return record.DefineTable(name, "")
+	}
+	return 0, err
+}
+
 // UnmarshalJSON reads what [Line.MarshalJSON] writes. A name that identifies a record is read as the key. Its errors
 // show nothing of the line.
 func (l *Line) UnmarshalJSON(text []byte) error {
@@ -110,8 +131,8 @@ func (l *Line) UnmarshalJSON(text []byte) error {
 	if err := json.Unmarshal(text, &in); err != nil {
 		return errors.New("no line of a rejects file")
 	}
-	kinds, err := record.ParseKinds([]string{in.Kind}, record.AllKinds|record.Tables())
-	if err != nil || kinds == 0 {
+	kind, err := kindOf(in.Kind, in.To)
+	if err != nil {
 		return errors.New("kind: unknown")
 	}
 	if in.Reason == "" {
@@ -119,7 +140,7 @@ func (l *Line) UnmarshalJSON(text []byte) error {
 	}
 	*l = Line{Run: Run{ID: in.Run, To: in.To}}
 	l.Reject = record.Reject{
-		Key: in.Key, Kind: kinds.List()[0], Reason: in.Reason, Detail: in.Detail,
+		Key: in.Key, Kind: kind, Reason: in.Reason, Detail: in.Detail,
 		Value: record.Bytes{Type: in.Type, Size: in.Size, Form: in.Form},
 	}
 	if in.Time != "" {

@@ -97,3 +97,23 @@ func FuzzReading(f *testing.F) {
 		}
 	})
 }
+
+func TestALineOfAnyTableIsReadWhereNobodyDefinedIt(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"orders.2026", "last_connected"} { // also where it has the name of a kind of Lanyard's
+		var l Line
+		text := `{"key":"` + name + `/a","kind":"` + name + `","user_id":null,"reason":"too-deep","to":"mongodb"}`
+		if err := json.Unmarshal([]byte(text), &l); err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if table, ok := l.Kind.Table(); !ok || table.Name != name {
+			t.Errorf("%s is read as the table %q: %v", name, table.Name, ok)
+		}
+	}
+	for _, line := range []string{`{"key":"a","kind":"orders.2027","reason":"too-deep"}`, `{"key":"a","kind":"no table\u001b","reason":"too-deep","to":"mongodb"}`} {
+		if err := json.Unmarshal([]byte(line), new(Line)); err == nil {
+			t.Errorf("%s is a line", line)
+		}
+	}
+}
