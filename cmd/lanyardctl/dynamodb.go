@@ -105,7 +105,7 @@ func runCreateTables(ctx context.Context, o targetOptions, c location.CreateOpti
 		arrived()
 		for _, t := range made {
 			told.Tables = append(told.Tables, report.CreatedTable{
-				Table: t.Table, Existed: t.Existed, Recovery: string(t.Recovery), Encryption: string(t.Encryption),
+				Table: t.Table, Existed: t.Existed, Billing: t.Billing, Recovery: string(t.Recovery), Encryption: string(t.Encryption),
 			})
 		}
 		if err != nil {

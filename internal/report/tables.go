@@ -23,6 +23,7 @@ type CreatedTables struct {
 type CreatedTable struct {
 	Table                record.Table
 	Existed              bool
+	Billing              string // "PAY_PER_REQUEST" or "PROVISIONED"
 	Recovery, Encryption string // "enabled", "on", "off", "unsupported" or "pending"
 }
 
@@ -87,7 +88,7 @@ func (c CreatedTables) WriteJSON(w io.Writer) error {
 			keys = append(keys, object{{"name", key.Name}, {"type", string(key.Type)}})
 		}
 		tables = append(tables, object{
-			{"table", t.Table.Name}, {"existed", t.Existed}, {"key", keys}, {"billing", "PAY_PER_REQUEST"},
+			{"table", t.Table.Name}, {"existed", t.Existed}, {"key", keys}, {"billing", t.Billing},
 			{"point_in_time_recovery", t.Recovery}, {"server_side_encryption", t.Encryption},
 		})
 	}

@@ -46,7 +46,8 @@ const (
 type CreatedTable struct {
 	Kind    record.Kind
 	Table   record.Table
-	Existed bool // else it was made, or would be in a dry run
+	Existed bool   // else it was made, or would be in a dry run
+	Billing string // "PAY_PER_REQUEST", or "PROVISIONED" for one that was there
 
 	Recovery   Feature // to any point in time
 	Encryption Feature // at rest, by a key of the AWS account's in place of one of DynamoDB's; unknown in a dry run where empty
@@ -92,7 +93,7 @@ func (s *Store) lookBefore(ctx context.Context) ([]CreatedTable, error) {
 		if len(t.Keys) == 0 {
 			return nil, &TableError{ErrKeySchema, []string{t.Name}, "nothing says what key " + t.Name + " is to have"}
 		}
-		created := CreatedTable{Kind: kind, Table: t}
+		created := CreatedTable{Kind: kind, Table: t, Billing: string(types.BillingModePayPerRequest)}
 		out, err := s.describeTable(ctx, t.Name)
 		switch {
 		case errors.Is(err, ErrNoTable):
@@ -102,7 +103,7 @@ func (s *Store) lookBefore(ctx context.Context) ([]CreatedTable, error) {
 			if keys := keysOf(out); !slices.EqualFunc(t.Keys, keys, sameKey) {
 				return nil, otherKey(t, keys)
 			}
-			created.Existed, created.Encryption = true, encryptionOf(out, FeatureOn)
+			created.Existed, created.Billing, created.Encryption = true, billingOf(out), encryptionOf(out, FeatureOn)
 		}
 		tables = append(tables, created)
 	}

@@ -11,6 +11,9 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
 	"github.com/lanyardctl/lanyardctl/record"
 	"github.com/lanyardctl/lanyardctl/store/storetest/dynamoserver"
 )
@@ -58,6 +61,33 @@ func TestCreateTables(t *testing.T) {
 	for _, c := range tables {
 		if c.Recovery != FeatureUnsupported || c.Encryption != FeatureOff {
 			t.Errorf("%+v", c)
+		}
+	}
+}
+
+func TestATableThatWasThereIsPaidForAsBefore(t *testing.T) {
+	t.Parallel()
+	server := serve(t, kinds(record.Loud))
+	key := &types.KeySchemaElement{AttributeName: new("discord_server_id"), KeyType: types.KeyTypeHash}
+	_, err := openAt(t, server.URI, kinds(record.Loud)).client.CreateTable(t.Context(), &dynamodb.CreateTableInput{
+		TableName: new("play"), KeySchema: []types.KeySchemaElement{*key},
+		AttributeDefinitions:  []types.AttributeDefinition{{AttributeName: key.AttributeName, AttributeType: types.ScalarAttributeTypeN}},
+		ProvisionedThroughput: &types.ProvisionedThroughput{ReadCapacityUnits: new(int64(5)), WriteCapacityUnits: new(int64(5))},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tables, err := CreateTables(t.Context(), Options{Endpoint: server.URI, Tables: kinds(record.Loud, record.Play, record.TTS)}, CreateOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range tables {
+		want := "PAY_PER_REQUEST"
+		if c.Kind == record.Play {
+			want = "PROVISIONED"
+		}
+		if c.Billing != want {
+			t.Errorf("%s is paid for by %s, want %s", c.Kind, c.Billing, want)
 		}
 	}
 }

@@ -105,13 +105,18 @@ func (s *Store) describe(ctx context.Context, kind record.Kind, name string) (Ta
 	}
 	info := TableInfo{
 		Kind: kind, Name: name, Keys: keysOf(t),
-		Items: aws.ToInt64(t.ItemCount), Bytes: aws.ToInt64(t.TableSizeBytes), Billing: string(types.BillingModeProvisioned),
+		Items: aws.ToInt64(t.ItemCount), Bytes: aws.ToInt64(t.TableSizeBytes), Billing: billingOf(t),
 		ARN: aws.ToString(t.TableArn), ID: aws.ToString(t.TableId), Created: aws.ToTime(t.CreationDateTime),
 	}
-	if t.BillingModeSummary != nil {
-		info.Billing = string(t.BillingModeSummary.BillingMode)
-	}
 	return info, t.TableStatus, nil
+}
+
+// billingOf returns how a table is paid for. AWS tells it of those alone that are or were paid for by the request.
+func billingOf(t *types.TableDescription) string {
+	if t.BillingModeSummary == nil {
+		return string(types.BillingModeProvisioned)
+	}
+	return string(t.BillingModeSummary.BillingMode)
 }
 
 func (s *Store) describeTable(ctx context.Context, name string) (*types.TableDescription, error) {
