@@ -614,6 +614,42 @@ func TestThrottledTablesAreCopiedExactly(t *testing.T) {
 	}
 }
 
+// TestARunThatEndsInTheMiddleTellsWhatItWrote has the credentials expire once three quarters are written.
+func TestARunThatEndsInTheMiddleTellsWhatItWrote(t *testing.T) {
+	t.Parallel()
+	w := newTablesWorld(t, 2400, false)
+	maps.DeleteFunc(w.held, func(table string, _ []dynamoserver.Item) bool { return table != "remember" })
+	source, target, mongo, dir := w.server(t), emptyTables(t), countingDatabase(t), t.TempDir()
+	want := w.contents()
+	runTables(t, dir, source.URI, mongo, exit.Done, "migrate", "dynamodb-to-mongo", "--tables", "remember")
+	proxy := dynamoserver.NewProxy(t, target)
+	written := 0
+	proxy.Decide(func(c dynamoserver.Call) dynamoserver.Fault {
+		if c.Operation == "PutItem" {
+			written++
+		}
+		if written > len(want)*3/4 {
+			return dynamoserver.Expired
+		}
+		return dynamoserver.None
+	})
+	count := func(r tablesRun) (inserted, all int64) {
+		for _, c := range r.Kinds {
+			inserted, all = inserted+c.Inserted, all+c.Inserted+c.Unchanged
+		}
+		return inserted, all
+	}
+	begun, _ := count(runTables(t, dir, proxy.URI, mongo, exit.Failed, "migrate", "mongo-to-dynamodb", "--tables", "remember", "--workers", "2"))
+	proxy.Decide(nil)
+	if items := int64(len(want)); begun < items/4 || begun > items*3/4 {
+		t.Errorf("%d of %d items are told to be inserted until the credentials expired", begun, items)
+	}
+	if _, all := count(runTables(t, dir, proxy.URI, mongo, exit.Done, "migrate", "mongo-to-dynamodb", "--tables", "remember")); all != int64(len(want)) {
+		t.Errorf("%d of %d items after it was resumed", all, len(want))
+	}
+	same(t, want, target)
+}
+
 // TestARunKeepsToTheCapacityThatItIsGiven holds both rates to within a tenth.
 func TestARunKeepsToTheCapacityThatItIsGiven(t *testing.T) {
 	t.Parallel()

@@ -42,8 +42,9 @@ func (t dynamoTarget) Checkpoints() record.Checkpoints { return t.Store.Checkpoi
 // Runs implements [Mergeable].
 func (t dynamoTarget) Runs() record.Runs { return t.Store.Runs() }
 
-// WriteHints implements [Mergeable].
-func (dynamoTarget) WriteHints() (workers, batchSize int) { return 0, 0 }
+// WriteHints implements [Mergeable]: a batch is what one request reads. Larger ones are no faster, and where the capacity is
+// held one of thousands takes minutes, in which a run comes to nothing that it can resume from.
+func (dynamoTarget) WriteHints() (workers, batchSize int) { return 0, dynamo.BatchSize }
 
 // Reader implements [Comparable].
 func (t dynamoTarget) Reader([]record.UserID) record.TargetReader { return t.Store.Reader() }

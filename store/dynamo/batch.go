@@ -11,16 +11,16 @@ import (
 	"github.com/lanyardctl/lanyardctl/internal/retry"
 )
 
-// How many items one request reads and writes.
-const (
-	mostGets = 100
-	mostPuts = 25
-)
+// BatchSize is how many items one request reads.
+const BatchSize = 100
+
+// mostPuts is how many items one request writes.
+const mostPuts = 25
 
 // getItems returns those of the items that are there, in no order, as they are now. No key stands twice.
 func (s *Store) getItems(ctx context.Context, table string, keys []item) (items []item, err error) {
 	op := operation{name: "BatchGetItem", table: table, pace: s.reads}
-	for some := range slices.Chunk(keys, mostGets) {
+	for some := range slices.Chunk(keys, BatchSize) {
 		err := s.inPieces(ctx, op, len(some), func() (left int, err error) {
 			op.units = float64(len(some))
 			out, err := call(ctx, s, op, s.client.BatchGetItem, &dynamodb.BatchGetItemInput{
