@@ -176,9 +176,9 @@ func TestWhatIsExpectedFollowsTheLimits(t *testing.T) {
 		limits  record.Limits
 		held    []string
 	}{
-		{"names-arrays", record.Limits{Server: "FerretDB", MaxDocument: 1, NoDots: true, NoDollars: true, NoNestedArray: true}, nil},
-		{"dollars", record.Limits{Server: "MongoDB 4.4.6", MaxDocument: 1, NoDollars: true}, []string{"arrays", "dotted.name", "inside dotted"}},
-		{"nothing", record.Limits{Server: "MongoDB 5.0.7", MaxDocument: 1}, []string{"$dollar", "$dollar.dotted", "arrays", "dotted.name", "inside dollar", "inside dotted"}},
+		{"names-arrays", record.Limits{Server: "FerretDB", MaxDocument: 1, Named: true, NoDots: true, NoDollars: true, NoNestedArray: true, NoDecimals: true}, nil},
+		{"dollars", record.Limits{Server: "MongoDB 4.4.6", MaxDocument: 1, Named: true, NoDollars: true}, []string{"arrays", "dotted.name", "inside dotted"}},
+		{"nothing", record.Limits{Server: "MongoDB 5.0.7", MaxDocument: 1, Named: true}, []string{"$dollar", "$dollar.dotted", "arrays", "dotted.name", "inside dollar", "inside dotted"}},
 	} {
 		client := goredis.NewClient(&goredis.Options{})
 		defer client.Close()

@@ -214,6 +214,7 @@ var masks = []struct {
 	{regexp.MustCompile(`Redis \d+\.\d+\.\d+`), "Redis N"},
 	{regexp.MustCompile(`[\d,]+ (key|record|entr|document|member|item)(s|y|ies)?/s`), "N ${1}s/s"},
 	{regexp.MustCompile(`\d[\d.,]* (ms|s)\b`), "N s"},
+	{regexp.MustCompile(`(Of that time it waited|Reading the source took) [^.]*\.\n`), ""}, // said of slow runs alone
 	{regexp.MustCompile(`\[\d+m?s\]`), "[N]"},
 	{regexp.MustCompile(`process \d+`), "process N"},
 	{regexp.MustCompile(`\d+ waiting, lag \d\S*;`), "N waiting, lag N;"},
