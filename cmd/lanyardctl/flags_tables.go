@@ -104,8 +104,9 @@ func otherTable(text string) (record.Kind, error) {
 	if !found {
 		return 0, exit.WrongUse(fmt.Sprintf("--table: %q names no collection", text), hint)
 	}
-	if _, err := record.ParseKinds([]string{name}, record.BotTables); err == nil {
-		return 0, exit.WrongUse(fmt.Sprintf("--table: %s is one of the bot's tables", name), "give --tables "+name)
+	if _, err := record.ParseKinds([]string{name}, record.BotTables); err == nil && collection == name {
+		return 0, exit.WrongUse(fmt.Sprintf("--table: %s is one of the bot's tables", name),
+			fmt.Sprintf("give --tables %s; where it is another table of that name, give another collection", name))
 	}
 	lanyards, isLanyards := record.ParseCollection(collection)
 	switch {

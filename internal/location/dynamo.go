@@ -186,7 +186,7 @@ func explainDynamo(err error, o TargetOptions) error {
 	case errors.As(err, &table) && errors.Is(err, dynamo.ErrNoTable):
 		return exit.Failure(err, "are the region and the account right? --tables leaves tables out; lanyardctl dynamodb create-tables makes those of the bot")
 	case errors.Is(err, dynamo.ErrKeySchema):
-		return exit.Failure(err, "is the account right? A table of the bot's name that is not the bot's is left out by --tables")
+		return exit.Failure(err, "is it the bot's table? Another table of that name is copied by --table NAME=COLLECTION, into a collection of another name")
 	case errors.Is(err, dynamo.ErrNoTable):
 		return exit.Failure(err, "was the table deleted meanwhile? See to it that it is there, then run the same command again")
 	case errors.Is(err, dynamo.ErrConfiguration), errors.Is(err, dynamo.ErrEndpoint):
