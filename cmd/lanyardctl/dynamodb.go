@@ -31,7 +31,7 @@ wrote, and the progress of its runs. The bot's tables stay as they are.
 
 Do it once the tables are the bot's for good. The price: the next migration takes what
 lanyardctl wrote there for somebody else's. Where MongoDB holds another value by then
-that is a conflict, and no update. Let no migration run meanwhile.
+that is a conflict, and no update. While a migration runs it is refused.
 
 ` + "Environment\n" + dynamoEnvironment + plainEnvironment + `
 ` + exitStatus
@@ -153,6 +153,12 @@ func runForgetTables(ctx context.Context, o targetOptions, dryRun bool, s stream
 			return err
 		}
 		defer func() { r.closed("the DynamoDB", store.Close()) }()
+		if !dryRun {
+			unfinished, err := store.Checkpoints().All(ctx)
+			if err := r.refuseBesideRuns(unfinished, err, "this DynamoDB"); err != nil {
+				return err
+			}
+		}
 		rows, err := store.Forget(ctx, dryRun)
 		if err != nil {
 			return location.Explained(err, "run the same command again", r.explainTarget(err))

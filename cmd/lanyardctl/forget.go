@@ -14,6 +14,7 @@ import (
 	"github.com/lanyardctl/lanyardctl/internal/location"
 	"github.com/lanyardctl/lanyardctl/internal/report"
 	"github.com/lanyardctl/lanyardctl/internal/ui"
+	"github.com/lanyardctl/lanyardctl/record"
 )
 
 const forgetLong = `Remove what lanyardctl keeps of its own in a Redis, in the lanyardctl:* keys that
@@ -93,7 +94,8 @@ func runForget(ctx context.Context, o targetOptions, dryRun bool, s streams, che
 		defer closeTarget()
 		layered := target.(location.Layered) // as every Redis is
 		if !dryRun {
-			if err := r.refuseBesideRuns(ctx, layered); err != nil {
+			unfinished, err := layered.Unfinished(ctx)
+			if err := r.refuseBesideRuns(unfinished, err, "this Redis"); err != nil {
 				return err
 			}
 		}
@@ -113,15 +115,14 @@ func runForget(ctx context.Context, o targetOptions, dryRun bool, s streams, che
 	})
 }
 
-// refuseBesideRuns fails where a migration is at work in the target.
-func (r *targetRun) refuseBesideRuns(ctx context.Context, target location.Layered) error {
-	unfinished, err := target.Unfinished(ctx)
+// refuseBesideRuns fails where a migration is at work among the unfinished ones, unless they could not be read.
+func (r *targetRun) refuseBesideRuns(unfinished []record.Checkpoint, err error, where string) error {
 	if err != nil {
 		return location.Explained(err, "run the same command again", r.explainTarget(err))
 	}
 	for _, c := range unfinished {
 		if lease.Alive(c.Owner, c.Heartbeat, lease.Self(), r.on.now) {
-			return exit.Failure(fmt.Errorf("a migration into this Redis is at work (host %s, process %d)", ui.ShownWord(c.Owner.Host), c.Owner.PID),
+			return exit.Failure(fmt.Errorf("a migration into %s is at work (host %s, process %d)", where, ui.ShownWord(c.Owner.Host), c.Owner.PID),
 				"let it end, or stop it, then run the same command again")
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -34,21 +35,24 @@ const checkpointPrefix = "checkpoint/"
 
 // Find implements [record.Checkpoints].
 func (c Checkpoints) Find(ctx context.Context, scope string) ([]record.Checkpoint, error) {
+	all, err := c.All(ctx)
+	return slices.DeleteFunc(all, func(r record.Checkpoint) bool { return r.Scope != scope }), err
+}
+
+// All returns the checkpoints of all scopes, in no order.
+func (c Checkpoints) All(ctx context.Context) ([]record.Checkpoint, error) {
 	rows, err := c.own.listed(ctx, checkpointList, checkpointPrefix)
 	if err != nil {
 		return nil, err
 	}
 	var found []record.Checkpoint
 	for _, row := range rows {
-		if text(row, ownScope) != scope {
-			continue
-		}
 		var s storedCheckpoint
 		if err := decodeRow(row, &s); err != nil {
 			return nil, err
 		}
 		found = append(found, record.Checkpoint{
-			ID: s.ID, Scope: scope, Owner: s.Owner, Heartbeat: s.Heartbeat, Target: s.Target,
+			ID: s.ID, Scope: text(row, ownScope), Owner: s.Owner, Heartbeat: s.Heartbeat, Target: s.Target,
 			RejectsFile: s.RejectsFile, Positions: s.Positions, State: s.State,
 		})
 	}
