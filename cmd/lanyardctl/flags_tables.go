@@ -112,6 +112,8 @@ func otherTable(text string) (record.Kind, error) {
 	switch {
 	case !tableForm.MatchString(name):
 		return 0, exit.WrongUse(fmt.Sprintf("--table: %q is no name of a table", name), "3 to 255 letters, digits, _, - and points; "+hint)
+	case name == location.OwnTable:
+		return 0, exit.WrongUse("--table: the table "+name+" is lanyardctl's own", "name another")
 	case !collectionForm.MatchString(collection) || strings.HasPrefix(collection, "system."):
 		return 0, exit.WrongUse(fmt.Sprintf("--table: %q is no name of a collection", collection), "letters, digits, _, - and points, and no digit first; "+hint)
 	case isLanyards:
