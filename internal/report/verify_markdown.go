@@ -71,7 +71,11 @@ func (v Verification) mdDifferences(b *strings.Builder) {
 		fmt.Fprintf(b, "%s, not listed (`--max-differences`).\n", ui.Plural(v.Report.Total, "difference"))
 		return
 	}
-	fmt.Fprint(b, "| type | kind | user | field |\n|---|---|---|---|\n")
+	owner := "user"
+	if v.Direction.OfTables() {
+		owner = "item"
+	}
+	fmt.Fprintf(b, "| type | kind | %s | field |\n|---|---|---|---|\n", owner)
 	for _, d := range v.Report.Differences {
 		field := mdText(v.where(d))
 		if d.HasField {

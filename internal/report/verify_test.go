@@ -180,6 +180,20 @@ func TestNoReportObeysOrShowsWhatUsersWrote(t *testing.T) {
 	}
 }
 
+func TestAReportOfTablesNamesItems(t *testing.T) {
+	v := foundDifferences()
+	for direction, want := range map[invocation.Direction]string{v.Direction: "| kind | user |", invocation.TablesToMongo: "| kind | item |", invocation.TablesBack: "| kind | item |"} {
+		v.Direction = direction
+		var b bytes.Buffer
+		if err := v.WriteMarkdown(&b); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("%s: %s is missing", direction.Verify(), want)
+		}
+	}
+}
+
 // cellsOf returns the cells of a Markdown table's row as GitHub cuts them.
 func cellsOf(row string) []string {
 	row = strings.TrimSuffix(strings.TrimPrefix(row, "| "), " |")
