@@ -286,7 +286,7 @@ type tablesRun struct {
 	Total       int `json:"differences_total"`
 	Differences []struct {
 		Kind, Type string
-		Name       string `json:"user_id"`
+		Name       string `json:"key"`
 		Field      *string
 	}
 }

@@ -82,7 +82,7 @@ func (f tableFlags) kinds() (record.Kinds, error) {
 			return 0, exit.WrongUse("--tables: "+text, "another table is copied by --table NAME=COLLECTION")
 		}
 	}
-	for _, text := range f.table {
+	for _, text := range slices.Sorted(slices.Values(f.table)) { // in whichever order they are named, a run resumes
 		kind, err := otherTable(text)
 		if err != nil {
 			return 0, err

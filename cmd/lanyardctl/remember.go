@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -102,10 +103,13 @@ func (c rememberCommand) bind(p program, cmd *cobra.Command) *cobra.Command {
 	return cmd
 }
 
+// mostDigits is how many digits a number of DynamoDB's has.
+const mostDigits = 38
+
 // serverOf returns the partition key of a server's items.
 func serverOf(text string) (record.Value, error) {
-	if v, ok := record.ParseDecimal(text); ok {
-		if id, whole := v.(int64); whole && id > 0 {
+	if digits := strings.Trim(text, "0123456789") == "" && !strings.HasPrefix(text, "0"); digits && len(text) <= mostDigits {
+		if id, ok := record.ParseDecimal(text); ok {
 			return id, nil
 		}
 	}
@@ -157,8 +161,12 @@ func (r *rememberRun) get(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
+	value, there := item.Fields[record.RememberedField]
+	if !there {
+		return exit.Failure(fmt.Errorf("the item under %s has no %s", ui.QuotedName(args[0]), record.RememberedField), "remember set writes one")
+	}
 	r.began = true
-	text, isText := item.Fields[record.RememberedField].Value.(string)
+	text, isText := value.Value.(string)
 	if _, terminal := ui.TerminalWidth(r.streams.out); r.shows.output == outputJSON || terminal || !isText {
 		return r.tell(nil, r.remembered(*item))
 	}

@@ -44,10 +44,12 @@ type readingJSON struct {
 	CPU    int64 `json:"cpu_ms"` // of this process, on all cores together
 }
 
-// differenceJSON is one difference. A whole record has no field, and the counters have no user.
+// differenceJSON is one difference. A whole record has no field, the counters have no user, and a table's items have a key in
+// place of one.
 type differenceJSON struct {
 	Kind    record.Kind           `json:"kind"`
 	UserID  *string               `json:"user_id"`
+	Key     string                `json:"key,omitempty"`
 	Numeric bool                  `json:"user_id_is_number,omitempty"` // where it should be text
 	Field   *string               `json:"field"`
 	Type    record.DifferenceType `json:"type"`
@@ -71,9 +73,12 @@ func (v Verification) WriteJSON(w io.Writer) error {
 	}
 	for _, d := range r.Differences {
 		shown := differenceJSON{Kind: d.Kind, UserID: orNull(d.Name), Numeric: d.Numeric, Type: d.Type}
-		if d.User != 0 {
+		switch {
+		case d.User != 0:
 			id := d.User.String()
 			shown.UserID = &id
+		case d.Kind.Named():
+			shown.UserID, shown.Key = nil, d.Name
 		}
 		if d.HasField {
 			shown.Field = &d.Field

@@ -75,6 +75,10 @@ func (e *expression) same(path string, was types.AttributeValue) {
 			e.same(path+"["+strconv.Itoa(i)+"]", v)
 		}
 	case *types.AttributeValueMemberM:
+		if _, nameless := was.Value[""]; nameless { // to which no path leads
+			e.is(path, was)
+			return
+		}
 		e.container(path, "M", len(was.Value))
 		for _, name := range slices.Sorted(maps.Keys(was.Value)) {
 			e.same(path+"."+e.name(name), was.Value[name])
