@@ -153,7 +153,7 @@ func wholeUser(v bson.RawValue) (record.UserID, bool) {
 		return record.WholeUserID(value(v))
 	}
 	digits, exponent, err := v.Decimal128().BigInt()
-	if err != nil || exponent < -decimalDigits || exponent > decimalDigits {
+	if err != nil || exponent < -record.DecimalDigits || exponent > record.DecimalDigits {
 		return 0, false
 	}
 	scale := new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(max(exponent, -exponent))), nil)
@@ -165,9 +165,6 @@ func wholeUser(v bson.RawValue) (record.UserID, bool) {
 	}
 	return record.UserID(digits.Uint64()), rest.Sign() == 0 && digits.Sign() > 0 && digits.IsUint64()
 }
-
-// decimalDigits is how many digits a Decimal128 has.
-const decimalDigits = 34
 
 // content returns all that a whole document holds.
 func content(c record.Collection, user record.UserID, doc bson.Raw) record.Held {

@@ -197,7 +197,7 @@ func attribute(v bson.RawValue, t *types) record.Value {
 func decimal128(d record.Decimal) (bson.Decimal128, bool) {
 	negative, digits, exponent := d.Parts()
 	n, ok := new(big.Int).SetString(digits, 10)
-	if !ok || len(digits) > decimalDigits {
+	if !ok || len(digits) > record.DecimalDigits {
 		return bson.Decimal128{}, false
 	}
 	if negative {
