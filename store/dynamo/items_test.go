@@ -8,49 +8,34 @@ import (
 
 	"github.com/lanyardctl/lanyardctl/record"
 	"github.com/lanyardctl/lanyardctl/store/dynamo"
+	"github.com/lanyardctl/lanyardctl/store/storetest"
 	"github.com/lanyardctl/lanyardctl/store/storetest/dynamoserver"
 )
 
-func TestItems(t *testing.T) {
+func TestConformanceOfItems(t *testing.T) {
+	t.Parallel()
+	storetest.RunItems(t, func(t testing.TB) record.Items { return newTarget(t).Items() })
+}
+
+func TestAnItemOfAnotherListIsNotReplaced(t *testing.T) {
 	t.Parallel()
 	g := newTarget(t)
 	items := g.Items()
-	key := values{"discord_server_id": int64(1), "rem_key": "meeting"}
-	holds := func(want *record.Record) {
-		t.Helper()
-		got, err := items.Item(t.Context(), record.Remember, key)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if (got == nil) != (want == nil) || got != nil && got.Digest() != want.Digest() {
-			t.Errorf("there is %+v, want %+v", got, want)
-		}
-	}
 	replace := func(before, after *record.Record, want bool) {
 		t.Helper()
 		if done, err := items.Replace(t.Context(), before, after); err != nil || done != want {
 			t.Errorf("replaced: %v, %v", done, err)
 		}
 	}
-	one, two := said(1, "meeting", "tomorrow"), reminder(1, "meeting", values{"rem_value": "today", "list": record.Array{"x", record.Object{"a": 0.5}}})
-	holds(nil)
-	replace(&one, &two, false)
-	replace(&one, nil, false)
-	replace(nil, &one, true)
-	holds(&one)
-	replace(nil, &two, false)
-	replace(&one, &two, true)
-	holds(&two)
-	replace(&one, &two, false)
-	replace(&one, nil, false)
-	three := reminder(1, "meeting", values{"list": record.Array{"x", record.Object{"a": record.Decimal("0.5")}}})
-	replace(&three, nil, false)
-	replace(&two, &two, true)
-	replace(&two, &three, true)
-	holds(&three)
-	replace(&two, nil, false)
-	replace(&three, nil, true)
-	holds(nil)
+	half := reminder(1, "meeting", values{"rem_value": "today", "list": record.Array{"x", record.Object{"a": 0.5}}})
+	exact := reminder(1, "meeting", values{"list": record.Array{"x", record.Object{"a": record.Decimal("0.5")}}})
+	replace(nil, &half, true)
+	replace(&exact, nil, false)
+	replace(&half, &half, true)
+	replace(&half, &exact, true)
+	g.is(1, exact)
+	replace(&half, nil, false)
+	replace(&exact, nil, true)
 }
 
 func TestAnItemWithAnotherAttributeIsNotReplaced(t *testing.T) {
