@@ -41,7 +41,7 @@ func (f *lineFlags) bindReason(cmd *cobra.Command, does string) {
 	completeValues(cmd, "reason", report.Reasons()...)
 }
 
-// filter checks the flags.
+// filter checks the flags, all but that of the kinds, of which the file itself tells: see openLines.
 func (f lineFlags) filter() (rejectsfile.Filter, error) {
 	asked := rejectsfile.Filter{Fields: f.fields}
 	for _, reason := range f.reasons {
@@ -51,11 +51,6 @@ func (f lineFlags) filter() (rejectsfile.Filter, error) {
 		asked.Reasons = append(asked.Reasons, record.Reason(reason))
 	}
 	var err error
-	if len(f.kinds) > 0 {
-		if asked.Kinds, err = record.ParseKinds(f.kinds, record.AllKinds|record.Tables()); err != nil {
-			return asked, exit.WrongUse("--kind: "+err.Error(), "such as --kind kv,last_seen")
-		}
-	}
 	if asked.Users, err = parseUsers(f.users); err != nil {
 		return asked, err
 	}
@@ -87,8 +82,9 @@ type lineFile struct {
 	ofAnyRun bool // lines are named by their numbers in the file
 }
 
-// openLines opens the file, of superseded values or of rejects. Its errors know the next step.
-func openLines(path, run string, superseded bool, asked rejectsfile.Filter) (lineFile, error) {
+// openLines opens the file, of superseded values or of rejects. The kinds of the flags may be tables that only the file names.
+// Its errors know the next step.
+func openLines(path string, f lineFlags, superseded bool, asked rejectsfile.Filter) (lineFile, error) {
 	file, err := rejectsfile.Open(path)
 	if err != nil {
 		hint := "name a rejects file, or a superseded file, as lanyardctl migrate writes them"
@@ -97,11 +93,16 @@ func openLines(path, run string, superseded bool, asked rejectsfile.Filter) (lin
 		}
 		return lineFile{}, exit.Failure(err, hint)
 	}
-	l := lineFile{File: file, asked: asked, ofAnyRun: run == "" && len(asked.Numbers) > 0}
-	if len(file.Runs) == 0 && run == "" {
+	if len(f.kinds) > 0 {
+		if asked.Kinds, err = record.ParseKinds(f.kinds, record.AllKinds|record.Tables()); err != nil {
+			return lineFile{}, errors.Join(exit.WrongUse("--kind: "+err.Error(), "such as --kind kv,last_seen"), file.Close())
+		}
+	}
+	l := lineFile{File: file, asked: asked, ofAnyRun: f.run == "" && len(asked.Numbers) > 0}
+	if len(file.Runs) == 0 && f.run == "" {
 		return l, nil // an empty file
 	}
-	if l.run, err = file.Run(run); err != nil {
+	if l.run, err = file.Run(f.run); err != nil {
 		return l, errors.Join(exit.Failure(fmt.Errorf("--run: %w", err), "the file holds the runs "+ui.Shortened(l.runIDs())), file.Close())
 	}
 	if err := l.check(superseded); err != nil {

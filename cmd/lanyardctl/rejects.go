@@ -78,7 +78,7 @@ func newShowLines(p program, name string, cmd *cobra.Command) *cobra.Command {
 			return err
 		}
 		s, lines := p.of(cmd), report.Lines{Command: name, File: args[0], Most: most, Reveal: reveal}
-		file, err := openLines(args[0], f.run, name == invocation.SupersededShow, asked)
+		file, err := openLines(args[0], f, name == invocation.SupersededShow, asked)
 		if err != nil {
 			if lines.Err, lines.Each = err, noLines; output == outputJSON {
 				err = exit.Alongside(err, lines.WriteJSON(s.out))

@@ -75,7 +75,7 @@ func (f retryFlags) options(p program, now time.Time, flags *pflag.FlagSet, path
 	if exit.CodeOf(optionsErr) == exit.Usage {
 		return o, optionsErr
 	}
-	file, err := openLines(path, f.lines.run, false, asked)
+	file, err := openLines(path, f.lines, false, asked)
 	if err != nil {
 		return o, err
 	}

@@ -91,7 +91,7 @@ func (f restoreFlags) options(p program, now time.Time, flags *pflag.FlagSet, pa
 	if err != nil {
 		return o, err
 	}
-	if asked.All() {
+	if asked.All() && len(f.lines.kinds) == 0 {
 		return o, exit.WrongUse("no value is named", "name them with --line, or with --user, --kind and --field; see which there are: "+
 			invocation.Invocation{Name: invocation.SupersededShow + " " + invocation.Quote(path)}.String())
 	}
@@ -99,7 +99,7 @@ func (f restoreFlags) options(p program, now time.Time, flags *pflag.FlagSet, pa
 		return o, err
 	}
 	o.target.ReadOnly = f.dryRun
-	file, err := openLines(path, f.lines.run, true, asked)
+	file, err := openLines(path, f.lines, true, asked)
 	if err != nil {
 		return o, err
 	}

@@ -277,7 +277,7 @@ func (l Lines) next(t *builder, total, shown, first int64, hidden bool) {
 		t.Wrap("", "A value is written back by hand: --reveal shows it, as the store that held it has it.")
 		return
 	case direction.OfTables():
-		t.command("Next: correct in "+direction.Source()+" what is worth it, then copy again; --tables names these tables alone:",
+		t.command("Next: correct in "+direction.Source()+" what is worth it, then copy again; --tables and --table name these tables alone:",
 			invocation.Invocation{Name: direction.Migrate()})
 		return
 	case l.superseded() && back:
