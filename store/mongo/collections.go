@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
@@ -73,7 +74,8 @@ func (s *Store) checkAll(ctx context.Context, collections []record.Collection, u
 	s.peculiar = make(map[string]peculiarity)
 	var warnings []Warning
 	for _, info := range list {
-		sharded, err := s.checkWritable(ctx, info, unique)
+		collection := collections[slices.Index(names, info.Name)]
+		sharded, err := s.checkWritable(ctx, info, collection, unique)
 		if err != nil {
 			return nil, err
 		}
@@ -94,8 +96,10 @@ type peculiarity struct {
 
 // checkWritable refuses collections to which the server refuses writes of some sorts, or in which, where capped, it drops
 // what was written before.
-func (s *Store) checkWritable(ctx context.Context, info collectionInfo, unique bool) (sharded bool, err error) {
+func (s *Store) checkWritable(ctx context.Context, info collectionInfo, collection record.Collection, unique bool) (sharded bool, err error) {
 	e := &UnwritableError{Database: s.db.Name(), Collection: info.Name}
+	kind, _ := collection.Kind()
+	by := info.Options.Collation
 	switch {
 	case info.Type == "view":
 		e.Why = fmt.Sprintf("is a view on %s", info.Options.ViewOn)
@@ -107,16 +111,21 @@ func (s *Store) checkWritable(ctx context.Context, info collectionInfo, unique b
 		e.Why = "is capped: what does not fit drops the oldest documents"
 		e.Remedy = fmt.Sprintf("make a plain collection of it: db.%[1]s.aggregate([{$out: \"%[1]s_plain\"}]); db.%[1]s.drop(); "+
 			"db.%[1]s_plain.renameCollection(%[1]q)", info.Name)
+	case kind.Named() && !by.comparesBytes():
+		// The index on _id, which there cannot be a second one of, takes names for one that are not the same bytes, and finds none.
+		e.Why = fmt.Sprintf("compares text by a collation (%s, strength %d), and items have names that are told apart by their bytes", by.Locale, by.Strength)
+		e.Remedy = "drop it where it is empty, or copy the table into another collection with --table NAME=COLLECTION"
 	case unique && s.router:
-		return s.checkShardKey(ctx, info.Name)
+		return s.checkShardKey(ctx, info.Name, collection)
 	default:
 		return false, nil
 	}
 	return false, e
 }
 
-// checkShardKey refuses a collection whose shard key is not where its unique indexes begin: the server can make no others.
-func (s *Store) checkShardKey(ctx context.Context, name string) (sharded bool, err error) {
+// checkShardKey refuses a collection whose shard key is not where its unique indexes begin: the server can make no others. Each
+// shard has an index on _id of its own, so that the shard key of a table's collection must be of what makes the _id.
+func (s *Store) checkShardKey(ctx context.Context, name string, collection record.Collection) (sharded bool, err error) {
 	var meta struct {
 		Key          bson.D `bson:"key"`
 		Dropped      bool   `bson:"dropped"`      // before 5.0
@@ -134,9 +143,11 @@ func (s *Store) checkShardKey(ctx context.Context, name string) (sharded bool, e
 	case err != nil:
 		return false, s.wrap("read the shard key of "+namespace, err)
 	}
-	collection, ours := record.ParseCollection(name)
 	kind, ok := collection.Kind()
-	if !ours || !ok || !kind.Identified() {
+	if ok && kind.Named() {
+		return true, s.checkItemsShardKey(kind, meta.Key)
+	}
+	if !ok || !kind.Identified() {
 		return true, nil // there is no unique index
 	}
 	for _, field := range uniqueFields(kind) {
@@ -146,6 +157,22 @@ func (s *Store) checkShardKey(ctx context.Context, name string) (sharded bool, e
 		return true, s.badShardKey(kind, meta.Key, field)
 	}
 	return true, nil
+}
+
+// checkItemsShardKey refuses a shard key by which two shards could have an item each of one name.
+func (s *Store) checkItemsShardKey(kind record.Kind, key bson.D) error {
+	table, _ := kind.Table()
+	for _, e := range key {
+		if e.Key == "_id" || slices.ContainsFunc(table.Keys, func(a record.Attribute) bool { return a.Name == e.Key }) {
+			continue
+		}
+		return &UnwritableError{
+			Database: s.db.Name(), Collection: table.Collection,
+			Why:    fmt.Sprintf("is sharded by %s, so that two shards could hold one item each", shardKey(key)),
+			Remedy: `shard it by {_id: "hashed"} (sh.reshardCollection, MongoDB 5.0 and later)`,
+		}
+	}
+	return nil
 }
 
 // badShardKey is the error of a collection that is sharded so that the field cannot be unique. The key may be unknown.

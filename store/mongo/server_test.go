@@ -319,17 +319,57 @@ func cursorOf(namespace string, documents ...bson.D) bson.D {
 	}
 }
 
+// shardedBy is a hook for a collection that is sharded.
+func shardedBy(name string, key bson.D, more ...bson.E) mongoproxy.Hook {
+	plain := collectionAs(name, "collection", bson.D{})
+	return func(ctx context.Context, c mongoproxy.Command) bson.D {
+		if c.Name == "find" && c.Database == "config" {
+			return cursorOf("config.collections", append(bson.D{{Key: "key", Value: key}}, more...))
+		}
+		return plain(ctx, c)
+	}
+}
+
+// TestCollectionsThatCannotHoldItems: an item's name is unique by the index on _id alone.
+func TestCollectionsThatCannotHoldItems(t *testing.T) {
+	t.Parallel()
+	sharded := func(fields ...string) mongoproxy.Options {
+		var key bson.D
+		for _, field := range fields {
+			key = append(key, bson.E{Key: field, Value: int32(1)})
+		}
+		return mongoproxy.Options{Router: true, Hook: shardedBy("remember", key)}
+	}
+	collated := func(locale string) mongoproxy.Options {
+		by := bson.D{{Key: "locale", Value: locale}, {Key: "strength", Value: int32(2)}}
+		return mongoproxy.Options{Hook: collectionAs("remember", "collection", bson.D{{Key: "collation", Value: by}})}
+	}
+	for name, c := range map[string]struct {
+		opts mongoproxy.Options
+		why  string // empty where it can
+	}{
+		"by the name":            {sharded("_id"), ""},
+		"by the partition":       {sharded("discord_server_id"), ""},
+		"by the key":             {sharded("rem_key", "discord_server_id"), ""},
+		"by an attribute":        {sharded("rem_value"), "is sharded by {rem_value: 1}, so that two shards"},
+		"by the key and another": {sharded("discord_server_id", "region"), "is sharded by {discord_server_id: 1, region: 1}"},
+		"collated":               {collated("en"), "compares text by a collation (en, strength 2)"},
+		"by bytes":               {collated("simple"), ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			proxy, open, _ := shownAs(t, c.opts)
+			_, err := open(proxy.URI).store.Sink(context.Background(), mongo.SinkOptions{Kinds: record.BotTables, DryRun: true})
+			if c.why == "" && err != nil || c.why != "" && (!errors.Is(err, mongo.ErrUnwritable) || !strings.Contains(err.Error(), ".remember "+c.why)) {
+				t.Errorf("%v, want %q", err, c.why)
+			}
+		})
+	}
+}
+
 func TestCollectionsThatCannotBeWrittenTo(t *testing.T) {
 	t.Parallel()
-	sharded := func(key bson.D, more ...bson.E) mongoproxy.Hook {
-		plain := collectionAs("kv", "collection", bson.D{})
-		return func(ctx context.Context, c mongoproxy.Command) bson.D {
-			if c.Name == "find" && c.Database == "config" {
-				return cursorOf("config.collections", append(bson.D{{Key: "key", Value: key}}, more...))
-			}
-			return plain(ctx, c)
-		}
-	}
+	sharded := func(key bson.D, more ...bson.E) mongoproxy.Hook { return shardedBy("kv", key, more...) }
 	for name, c := range map[string]struct {
 		opts        mongoproxy.Options
 		why, remedy string // empty where it can
