@@ -103,8 +103,12 @@ func (d Decimal) Float() (f float64, exact bool) {
 	return r.Float64()
 }
 
-// DecimalOf returns the number that people read in f, which is finite: the shortest one that f is the nearest float64 of.
+// DecimalOf returns the number that people mean by f, which is finite: f itself where it is a whole number within int64, such as
+// an id that somebody typed; else the shortest one that f is the nearest float64 of, such as 0.1.
 func DecimalOf(f float64) Value {
+	if n, whole := wholeNumber(f); whole {
+		return n
+	}
 	n, _ := ParseDecimal(strconv.FormatFloat(f, 'E', -1, 64))
 	return n
 }

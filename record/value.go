@@ -14,7 +14,8 @@ import (
 	"unicode/utf8"
 )
 
-// Value is nil, bool, int64, float64, string, [Array], [Object] or [Opaque]; in a [Table] also [Decimal], [Binary] or [Set].
+// Value is nil, bool, int64, float64, string, [Array], [Object] or [Opaque]; in a [Table] also [Decimal], [Binary] or [Set], and
+// float64 only where that is not finite.
 type Value any
 
 // Array is an ordered list of values.

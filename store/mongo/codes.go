@@ -147,6 +147,9 @@ var codes = map[int32]code{
 	13436: {"NotPrimaryOrSecondary", transient},
 	14031: {"OutOfDiskSpace", fatal},
 	16755: {"Location16755", aboutDocument}, // no geometry, where an index wants one
+	16766: {"Location16766", aboutDocument}, // an array, where an index is hashed
+	17261: {"Location17261", aboutDocument}, // no text for a language, where an index is of texts
+	17262: {"Location17262", aboutDocument}, // no language
 	17280: {"KeyTooLong", aboutDocument},
 	17419: {"Location17419", aboutDocument}, // it would grow too large
 	17420: {"Location17420", aboutDocument},

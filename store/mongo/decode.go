@@ -96,17 +96,31 @@ func markOf(doc bson.Raw) string {
 	return m
 }
 
-// repeatedName returns the name of a field that the document, or its key-value pairs, hold more than once: whoever reads
-// it takes the first or the last, and a change would drop the other. It reports false where there is none.
+// repeatedName returns the name of a field that the document, or a value in it, holds more than once: whoever reads it takes
+// the first or the last, and a change would drop the other. It reports false where there is none.
 func repeatedName(doc bson.Raw) (name string, repeated bool) {
-	pairs, _ := lookup(doc, "kv").DocumentOK()
-	for _, fields := range []bson.Raw{doc, pairs} {
-		seen := make(map[string]bool)
-		for _, e := range elementsOf(fields) {
-			if name := e.Key(); seen[name] {
+	seen := make(map[string]bool)
+	for _, e := range elementsOf(doc) {
+		if name := e.Key(); seen[name] {
+			return name, true
+		}
+		seen[e.Key()] = true
+		if name, repeated = repeatedNameIn(e.Value()); repeated {
+			return name, true
+		}
+	}
+	return "", false
+}
+
+func repeatedNameIn(v bson.RawValue) (name string, repeated bool) {
+	switch v.Type {
+	case bson.TypeEmbeddedDocument:
+		return repeatedName(v.Document())
+	case bson.TypeArray:
+		for _, e := range elementsOf(bson.Raw(v.Array())) {
+			if name, repeated = repeatedNameIn(e.Value()); repeated {
 				return name, true
 			}
-			seen[e.Key()] = true
 		}
 	}
 	return "", false

@@ -1,6 +1,7 @@
 package mongo
 
 import (
+	"math"
 	"math/big"
 	"slices"
 	"time"
@@ -150,10 +151,19 @@ func attributesOf(doc bson.Raw) map[string]record.Value {
 // attribute returns a value of an item. What stands beside of its type counts where the value fits it.
 func attribute(v bson.RawValue, t *types) record.Value {
 	switch v.Type {
+	case bson.TypeDouble:
+		if f := v.Double(); !math.IsNaN(f) && !math.IsInf(f, 0) {
+			return record.DecimalOf(f)
+		}
 	case bson.TypeDecimal128:
-		if n, ok := record.ParseDecimal(v.Decimal128().String()); ok {
+		d := v.Decimal128()
+		if n, ok := record.ParseDecimal(d.String()); ok {
 			return n
 		}
+		if sign := d.IsInf(); sign != 0 {
+			return math.Inf(sign)
+		}
+		return math.NaN()
 	case bson.TypeBinary:
 		if subtype, data := v.Binary(); subtype == bson.TypeBinaryGeneric {
 			return record.Binary(data)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"reflect"
 	"testing"
 	"time"
@@ -288,8 +289,11 @@ func TestTypesBeside(t *testing.T) {
 		want   record.Value
 	}{
 		{"a number is exact, whatever its BSON type", bson.A{int32(7), int64(7), decimal("7.0"), decimal("-0"), decimal("1E2"), decimal("0.10"), 0.5}, nil,
-			record.Array{int64(7), int64(7), int64(7), int64(0), int64(100), record.Decimal("0.1"), 0.5}},
-		{"what is no number is opaque", decimal("NaN"), nil, record.Opaque{Type: byte(bson.TypeDecimal128), Data: make([]byte, 16)}},
+			record.Array{int64(7), int64(7), int64(7), int64(0), int64(100), record.Decimal("0.1"), record.Decimal("0.5")}},
+		{"a double is what somebody typed", bson.A{81384788765712384.0, 0.1, math.Copysign(0, -1), 1e300, 0x1p63},
+			nil, record.Array{int64(81384788765712384), record.Decimal("0.1"), int64(0), record.Decimal("1E300"), record.Decimal("9223372036854776000")}},
+		{"a double of a set is a number of it", bson.A{int64(3), 2.5}, bson.A{note("NS", "v")}, set(record.NumberSetType, int64(3), record.Decimal("2.5"))},
+		{"what is not finite is a float", bson.A{math.Inf(-1), decimal("Infinity"), decimal("-Infinity")}, nil, record.Array{math.Inf(-1), math.Inf(1), math.Inf(-1)}},
 		{"binary of another subtype is opaque", bson.Binary{Subtype: 4, Data: make([]byte, 16)}, nil, record.Opaque{Type: byte(bson.TypeBinary)}},
 		{"a set is in order, whatever the array's", bson.A{"b", "a"}, bson.A{note("SS", "v")}, set(record.TextSetType, "a", "b")},
 		{"a set that somebody emptied is empty", bson.A{}, bson.A{note("NS", "v")}, record.Set{Type: record.NumberSetType, Members: record.Array{}}},

@@ -75,6 +75,7 @@ func TestAFieldThatStandsTwiceIsNamed(t *testing.T) {
 		"":      {{Key: "a", Value: bson.D{{Key: "b", Value: 1}}}, {Key: "b", Value: 1}, {Key: "kv", Value: bson.D{{Key: "a", Value: 1}}}},
 		"since": {{Key: "since", Value: 1}, {Key: "x", Value: 1}, {Key: "since", Value: 1}},
 		"x":     {{Key: "kv", Value: bson.D{{Key: "x", Value: 1}, {Key: "x", Value: 1}}}},
+		"y":     {{Key: "list", Value: bson.A{1, bson.A{bson.D{{Key: "y", Value: 1}, {Key: "y", Value: 2}}}}}},
 	} {
 		if got, repeated := mongo.RepeatedName(encoded(t, doc)); got != want || repeated != (want != "") {
 			t.Errorf("%v: %q, want %q", doc, got, want)
