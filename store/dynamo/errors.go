@@ -1,6 +1,7 @@
 package dynamo
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -129,7 +130,11 @@ func failed(operation, table string, err error) error {
 		response *smithyhttp.ResponseError
 		own      *credentialsError
 		network  net.Error
+		broken   string // what is wrong with the server, where it tells
 	)
+	if errors.As(err, &response) && response.HTTPStatusCode() >= http.StatusInternalServerError {
+		broken = fmt.Sprintf("HTTP status %d", response.HTTPStatusCode())
+	}
 	switch {
 	case errors.As(err, &own):
 		e.Reason, e.detail = ErrCredentials, redact.HideText(own.cause.Error())
@@ -137,8 +142,8 @@ func failed(operation, table string, err error) error {
 		e.detail = context.Canceled.Error()
 	case errors.As(err, &answer):
 		e.Reason, e.detail = reasonOf[answer.ErrorCode()], answer.ErrorCode()
-		if e.Reason == nil && errors.As(err, &response) && response.HTTPStatusCode() >= http.StatusInternalServerError {
-			e.Reason, e.detail = record.ErrUnavailable, fmt.Sprintf("HTTP status %d", response.HTTPStatusCode())
+		if e.Reason == nil && (broken != "" || answer.ErrorFault() == smithy.FaultServer) {
+			e.Reason, e.detail = record.ErrUnavailable, cmp.Or(broken, "the server failed")
 		}
 		if e.Reason == nil {
 			e.Reason = ErrRequest
@@ -146,6 +151,8 @@ func failed(operation, table string, err error) error {
 		if remark := remarkOf(operation, e.Reason, answer.ErrorMessage()); remark != "" {
 			e.detail += ": " + remark
 		}
+	case broken != "": // with the page of a load balancer
+		e.Reason, e.detail = record.ErrUnavailable, broken
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &network), errors.As(err, new(*smithyhttp.RequestSendError)), isCut(err):
 		e.Reason, e.detail = ErrUnreachable, networkText(err)
 	default:

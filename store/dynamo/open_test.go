@@ -75,6 +75,7 @@ func TestOpenTellsWhatIsWrong(t *testing.T) {
 		"expired":                   {proxy.URI, dynamoserver.Expired, kinds(record.Play), ErrExpired, "DescribeTable of the table play"},
 		"not permitted":             {proxy.URI, dynamoserver.Denied, kinds(record.Play), ErrPermission, "DescribeTable of the table play"},
 		"unavailable":               {proxy.URI, dynamoserver.Unavailable, kinds(record.Play), record.ErrUnavailable, "HTTP"},
+		"a page for people":         {proxy.URI, dynamoserver.Page, kinds(record.Play), record.ErrUnavailable, "HTTP status 502"},
 		"nobody there":              {"http://" + closed.Addr().String(), "", kinds(record.Play), ErrUnreachable, "connection refused"},
 		"no URL":                    {"127.0.0.1:8000", "", kinds(record.Play), ErrEndpoint, ""},
 		"another protocol":          {"redis://u:hunter2@127.0.0.1", "", kinds(record.Play), ErrEndpoint, ""},

@@ -19,7 +19,7 @@ import (
 // Fault is what a [Proxy] does with a request.
 type Fault string
 
-// The faults. All but the last four are what DynamoDB answers, by its type there, without carrying the request out.
+// The faults. All but the last five are what DynamoDB answers, by its type there, without carrying the request out.
 const (
 	None       Fault = ""
 	Throttled  Fault = "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException"
@@ -29,6 +29,7 @@ const (
 	Denied     Fault = "com.amazon.coral.service#AccessDeniedException"
 
 	Unavailable Fault = "503"        // for a moment
+	Page        Fault = "502"        // a load balancer answers with a page for people
 	CutBefore   Fault = "cut before" // the connection ends without an answer, and nothing is carried out
 	CutAfter    Fault = "cut after"  // the request is carried out, and the connection ends without an answer
 	Half        Fault = "half"       // of a batch, half is carried out, and the rest returned as unprocessed; another request passes
@@ -121,6 +122,11 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler)
 	case Unavailable:
 		w.WriteHeader(http.StatusServiceUnavailable)
+		return
+	case Page:
+		w.Header().Set("Content-Type", "text/html")
+		w.WriteHeader(http.StatusBadGateway)
+		_, _ = io.WriteString(w, "<html><body>Bad Gateway</body></html>")
 		return
 	case Half:
 		body, c.Body = halves(body)
