@@ -5,12 +5,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/http"
 	"net/url"
 	"regexp"
 	"slices"
 
+	"github.com/aws/aws-sdk-go-v2/credentials/processcreds"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
@@ -88,9 +90,21 @@ func (e *TableError) Unwrap() error { return e.Reason }
 type credentialsError struct{ cause error }
 
 func (e *credentialsError) Error() string {
-	return fmt.Sprintf("%v: %s", ErrCredentials, redact.HideText(e.cause.Error()))
+	return fmt.Sprintf("%v: %s", ErrCredentials, e.text())
 }
 func (e *credentialsError) Unwrap() []error { return []error{ErrCredentials, e.cause} }
+
+// text returns why there are none. The SDK's own text may quote what a process printed, and so do servers with what was signed.
+func (e *credentialsError) text() string {
+	var answer smithy.APIError
+	switch {
+	case errors.As(e.cause, new(*processcreds.ProviderError)):
+		return "the credential_process of the profile failed"
+	case errors.As(e.cause, &answer) && reasonOf[answer.ErrorCode()] != nil:
+		return failed("", "", e.cause).detail
+	}
+	return redact.HideText(e.cause.Error())
+}
 
 // reasonOf are the reasons by the code of DynamoDB's answer.
 var reasonOf = map[string]error{
@@ -123,7 +137,7 @@ var reasonOf = map[string]error{
 }
 
 // failed returns the error of a request.
-func failed(operation, table string, err error) error {
+func failed(operation, table string, err error) *Error {
 	e := &Error{Operation: operation, Table: table, cause: err}
 	var (
 		answer   smithy.APIError
@@ -136,10 +150,14 @@ func failed(operation, table string, err error) error {
 		broken = fmt.Sprintf("HTTP status %d", response.HTTPStatusCode())
 	}
 	switch {
-	case errors.As(err, &own):
-		e.Reason, e.detail = ErrCredentials, redact.HideText(own.cause.Error())
 	case errors.Is(err, context.Canceled):
 		e.detail = context.Canceled.Error()
+	case errors.As(err, &own):
+		e.Reason, e.detail = ErrCredentials, own.text()
+		why := failed("", "", own.cause)
+		if errors.Is(why, record.ErrUnavailable) && !errors.As(own.cause, new(*fs.PathError)) { // a file's error passes for one of the network
+			e.Reason, e.detail, e.cause = record.ErrUnavailable, "the credentials could not be refreshed: "+why.detail, own.cause
+		}
 	case errors.As(err, &answer):
 		e.Reason, e.detail = reasonOf[answer.ErrorCode()], answer.ErrorCode()
 		if e.Reason == nil && (broken != "" || answer.ErrorFault() == smithy.FaultServer) {

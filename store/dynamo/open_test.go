@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -208,6 +209,85 @@ func TestSecretsAreInNoError(t *testing.T) {
 	defer quoting.Close()
 	_, err := Open(t.Context(), Options{Endpoint: quoting.URL, Tables: kinds(record.Play)})
 	if !errors.Is(err, ErrAuth) || strings.Contains(strings.ToLower(err.Error()), "hunter2") {
+		t.Errorf("%v", err)
+	}
+}
+
+// profile has the process take its credentials by the profile, of a file with the lines.
+func profile(t *testing.T, name string, lines ...string) {
+	t.Helper()
+	noCredentials(t, http.NotFound)
+	file := filepath.Join(t.TempDir(), "config")
+	if err := os.WriteFile(file, []byte(strings.Join(lines, "\n")+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("AWS_CONFIG_FILE", file)
+	t.Setenv("AWS_PROFILE", name)
+}
+
+func TestWhatACredentialProcessPrintsIsShownInNoError(t *testing.T) {
+	script := filepath.Join(t.TempDir(), "credentials")
+	const banner = "#!/bin/sh\necho 'Welcome to the login of hunter2'\n" +
+		`echo '{"Version": 1, "AccessKeyId": "AKIDHUNTER2", "SecretAccessKey": "secrethunter2"}'` + "\n"
+	if err := os.WriteFile(script, []byte(banner), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"process", "role"} {
+		t.Run(name, func(t *testing.T) {
+			profile(t, name, "[profile process]", "credential_process = "+script,
+				"[profile role]", "role_arn = arn:aws:iam::000000000000:role/bot", "source_profile = process")
+			_, err := Open(t.Context(), Options{Tables: kinds(record.Play)})
+			if !errors.Is(err, ErrCredentials) || !strings.HasSuffix(err.Error(), ": the credential_process of the profile failed") {
+				t.Errorf("%v", err)
+			}
+			if again := failed("Scan", "play", err).Error(); strings.Contains(strings.ToLower(again), "hunter2") {
+				t.Error(again)
+			}
+		})
+	}
+}
+
+func TestCredentialsThatCannotBeRefreshedForAMomentAreWaitedFor(t *testing.T) {
+	server := serve(t, kinds(record.Play))
+	noCredentials(t, http.NotFound)
+	var failures, asked atomic.Int64
+	container := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		asked.Add(1)
+		if failures.Add(-1) >= 0 {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		_, _ = io.WriteString(w, `{"AccessKeyId":"AKIDEXAMPLE","SecretAccessKey":"example","Token":"example","Expiration":"`+
+			time.Now().Add(-time.Second).UTC().Format(time.RFC3339)+`"}`)
+	}))
+	defer container.Close()
+	t.Setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", container.URL)
+	told := make(chan string, 1)
+	s := openAt(t, server.URI, kinds(record.Play), func(o *Options) { o.Notify = func(message string) { told <- message } })
+	failures.Store(10) // more than the SDK tries for a request
+	if _, err := s.describeTable(t.Context(), "play"); err != nil {
+		t.Fatalf("asked %d times: %v", asked.Load(), err)
+	}
+	select {
+	case message := <-told:
+		if !strings.Contains(message, "server unavailable: the credentials could not be refreshed: the server failed") {
+			t.Error(message)
+		}
+	default:
+		t.Errorf("nobody was told of %d failures", asked.Load())
+	}
+	container.Close()
+	s.opts.RetryFor = time.Second
+	s.told.Store(time.Now().UnixNano())
+	if _, err := s.describeTable(t.Context(), "play"); !errors.Is(err, record.ErrGivenUp) || errors.Is(err, ErrCredentials) {
+		t.Errorf("nobody gives credentials: %v", err)
+	}
+}
+
+func TestAFileOfCredentialsThatIsNotThereIsNotWaitedFor(t *testing.T) {
+	t.Parallel()
+	_, missing := os.ReadFile(filepath.Join(t.TempDir(), "token"))
+	if err := failed("Scan", "play", &credentialsError{missing}); !errors.Is(err, ErrCredentials) || errors.Is(err, record.ErrUnavailable) {
 		t.Errorf("%v", err)
 	}
 }
