@@ -128,11 +128,12 @@ func (s *Store) configuration(ctx context.Context, more ...func(*config.LoadOpti
 	client := awshttp.NewBuildableClient().WithTimeout(s.opts.Timeout).WithTransportOptions(func(t *http.Transport) {
 		t.MaxIdleConnsPerHost = idleConnections
 	})
-	cfg, err := config.LoadDefaultConfig(ctx, append(more, config.WithHTTPClient(client), config.WithLogger(logging.Nop{}))...)
+	// With a region, also for those whom the SDK asks for credentials.
+	more = append(more, config.WithDefaultRegion(DefaultRegion), config.WithHTTPClient(client), config.WithLogger(logging.Nop{}))
+	cfg, err := config.LoadDefaultConfig(ctx, more...)
 	if err != nil {
 		return cfg, fmt.Errorf("%w: %s", ErrConfiguration, redact.HideText(err.Error()))
 	}
-	cfg.Region = cmp.Or(cfg.Region, DefaultRegion)
 	return cfg, nil
 }
 

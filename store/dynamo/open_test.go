@@ -247,6 +247,27 @@ func TestWhatACredentialProcessPrintsIsShownInNoError(t *testing.T) {
 	}
 }
 
+func TestARoleIsAskedForInTheDefaultRegion(t *testing.T) {
+	profile(t, "role", "[profile role]", "role_arn = arn:aws:iam::000000000000:role/bot", "source_profile = user",
+		"[profile user]", "aws_access_key_id = AKIDHUNTER2", "aws_secret_access_key = secrethunter2", "aws_session_token = tokenhunter2")
+	var signed atomic.Value
+	sts := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		signed.Store(r.Header.Get("Authorization"))
+		w.WriteHeader(http.StatusForbidden)
+		_, _ = io.WriteString(w, `<ErrorResponse><Error><Type>Sender</Type><Code>SignatureDoesNotMatch</Code><Message>The Canonical String was x-amz-security-token:`+
+			r.Header.Get("X-Amz-Security-Token")+`</Message></Error></ErrorResponse>`)
+	}))
+	defer sts.Close()
+	t.Setenv("AWS_ENDPOINT_URL_STS", sts.URL)
+	_, err := Open(t.Context(), Options{Tables: kinds(record.Play)})
+	if by, _ := signed.Load().(string); !strings.Contains(by, "/"+DefaultRegion+"/sts/") {
+		t.Errorf("signed by %s", by)
+	}
+	if !errors.Is(err, ErrCredentials) || !strings.HasSuffix(err.Error(), ": SignatureDoesNotMatch") {
+		t.Errorf("%v", err)
+	}
+}
+
 func TestCredentialsThatCannotBeRefreshedForAMomentAreWaitedFor(t *testing.T) {
 	server := serve(t, kinds(record.Play))
 	noCredentials(t, http.NotFound)
