@@ -128,7 +128,7 @@ var reasonOf = map[string]error{
 	"RequestLimitExceeded":                   ErrThrottled,
 	"Throttling":                             ErrThrottled,
 	"ThrottlingException":                    ErrThrottled,
-	"LimitExceededException":                 ErrThrottled, // too many tables are made at once
+	"LimitExceededException":                 ErrThrottled,
 	"InternalServerError":                    record.ErrUnavailable,
 	"InternalFailure":                        record.ErrUnavailable,
 	"ServiceUnavailable":                     record.ErrUnavailable,
@@ -166,7 +166,7 @@ func failed(operation, table string, err error) *Error {
 		if e.Reason == nil {
 			e.Reason = ErrRequest
 		}
-		if remark := remarkOf(operation, e.Reason, answer.ErrorMessage()); remark != "" {
+		if remark := remarkOf(operation, e.Reason, answer); remark != "" {
 			e.detail += ": " + remark
 		}
 	case broken != "": // with the page of a load balancer
@@ -179,31 +179,48 @@ func failed(operation, table string, err error) *Error {
 	return e
 }
 
-// action finds what DynamoDB does not let a user do.
-var action = regexp.MustCompile(`\bdynamodb:[A-Za-z*]+`)
+// action finds what AWS does not let a user do.
+var action = regexp.MustCompile(`\b(?:dynamodb|kms|sts):[A-Za-z*]+`)
+
+// harmless finds what of a refusal quotes nothing.
+var harmless = regexp.MustCompile(`(?i)Item size (?:to update )?has exceeded the maximum allowed size` +
+	`|Expression size has exceeded the maximum allowed size|The expression contains too many operators` +
+	`|Nesting Levels have exceeded supported limits|Attribute name is too large` +
+	`|Size of hashkey has exceeded the maximum size limit|Aggregated size of all range keys has exceeded the size limit` +
+	`|key attribute cannot contain an empty (?:string|binary) value` +
+	`|Attempting to store (?:more than 38 significant digits in a Number|a number with magnitude (?:larger|smaller) than supported range)`)
 
 // writes are the operations whose refusal may quote an item.
 var writes = []string{"PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem"}
 
 // remarkOf returns what of DynamoDB's message may be shown: it may quote an item, or what was signed.
-func remarkOf(operation string, reason error, message string) string {
+func remarkOf(operation string, reason error, answer smithy.APIError) string {
+	message := answer.ErrorMessage()
 	switch {
+	case operation == "CreateTable" && answer.ErrorCode() == (*types.LimitExceededException)(nil).ErrorCode():
+		return "too many tables are made at once, or the account has as many as it may have"
 	case reason == ErrPermission:
 		return action.FindString(message)
-	case reason != ErrRequest || slices.Contains(writes, operation):
+	case reason != ErrRequest:
 		return ""
+	case slices.Contains(writes, operation):
+		return harmless.FindString(message)
 	}
 	return redact.HideText(message)
 }
 
-// refusedItem reports whether DynamoDB refuses the item that is written, whatever else there is, and its word for it.
-func refusedItem(err error) (code string, ok bool) {
+// refusedItem reports whether DynamoDB refuses the item that is written, whatever else there is, and its words for it.
+func refusedItem(err error) (words string, ok bool) {
 	var answer smithy.APIError
 	if !errors.As(err, &answer) {
 		return "", false
 	}
-	code = answer.ErrorCode()
-	return code, code == "ValidationException" || code == (*types.ItemCollectionSizeLimitExceededException)(nil).ErrorCode()
+	words = answer.ErrorCode()
+	ok = words == "ValidationException" || words == (*types.ItemCollectionSizeLimitExceededException)(nil).ErrorCode()
+	if remark := harmless.FindString(answer.ErrorMessage()); remark != "" {
+		words += ": " + remark
+	}
+	return words, ok
 }
 
 // networkText returns what kept a request from its answer, without the layers of the SDK.

@@ -312,3 +312,28 @@ func TestAFileOfCredentialsThatIsNotThereIsNotWaitedFor(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+func TestWhatDynamoDBRefusesIsSaidWithoutValues(t *testing.T) {
+	t.Parallel()
+	for message, want := range map[string]string{
+		"1 validation error detected: Item size to update has exceeded the maximum allowed size":                      "ValidationException: Item size to update has exceeded the maximum allowed size",
+		"Invalid UpdateExpression: Expression size has exceeded the maximum allowed size; expression size: 5000":      "ValidationException: Expression size has exceeded the maximum allowed size",
+		"The AttributeValue for a key attribute cannot contain an empty string value. Key: theirs":                    "ValidationException: key attribute cannot contain an empty string value",
+		"One or more parameter values were invalid: Size of hashkey has exceeded the maximum size limit of2048 bytes": "ValidationException: Size of hashkey has exceeded the maximum size limit",
+		"Number overflow. Attempting to store a number with magnitude larger than supported range":                    "ValidationException: Attempting to store a number with magnitude larger than supported range",
+		"The parameter cannot be converted to a numeric value: theirs":                                                "ValidationException",
+	} {
+		err := failed("PutItem", "play", &smithy.GenericAPIError{Code: "ValidationException", Message: message})
+		if words, theirs := refusedItem(err); !theirs || words != want || !strings.HasSuffix(err.Error(), ": "+want) {
+			t.Errorf("%s: %s, %v", message, words, err)
+		}
+	}
+	full := &smithy.GenericAPIError{Code: "LimitExceededException", Message: "Subscriber limit exceeded"}
+	if err := failed("CreateTable", "play", full); !errors.Is(err, ErrThrottled) || !strings.HasSuffix(err.Error(), "as many as it may have") {
+		t.Errorf("%v", err)
+	}
+	denied := &smithy.GenericAPIError{Code: "AccessDeniedException", Message: "User: arn:aws:iam::1:user/u is not authorized to perform: kms:Decrypt on resource: arn:aws:kms:x"}
+	if err := failed("Scan", "play", denied); !strings.HasSuffix(err.Error(), "AccessDeniedException: kms:Decrypt") {
+		t.Errorf("%v", err)
+	}
+}

@@ -214,11 +214,11 @@ func (w *writing) merge(ctx context.Context, kind record.Kind, indexes []int) (a
 			done, err := w.carryOut(working, d)
 			mu.Lock()
 			defer mu.Unlock()
-			code, theirs := refusedItem(err)
+			words, theirs := refusedItem(err)
 			switch {
 			case theirs:
 				refused = append(refused, err)
-				w.reject(d.index, record.RefusedByTarget, "DynamoDB refused the item with "+code)
+				w.reject(d.index, record.RefusedByTarget, "DynamoDB refused the item with "+words)
 				return nil
 			case err == nil && !done:
 				again = append(again, d.index)

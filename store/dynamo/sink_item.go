@@ -195,9 +195,9 @@ func (w *writing) readSome(ctx context.Context, kind record.Kind, indexes []int,
 		byName[w.batch[i].Name] = i
 	}
 	items, err := w.getItems(ctx, table.Name, keys)
-	if code, theirs := refusedItem(err); theirs {
+	if words, theirs := refusedItem(err); theirs {
 		if len(indexes) == 1 {
-			w.reject(indexes[0], record.RefusedByTarget, "DynamoDB refused the item's key with "+code)
+			w.reject(indexes[0], record.RefusedByTarget, "DynamoDB refused the item's key with "+words)
 			return []error{err}, nil
 		}
 		half := len(indexes) / 2
