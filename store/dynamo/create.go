@@ -38,6 +38,7 @@ const (
 	FeatureOn          Feature = "on"          // it had it
 	FeatureEnabled     Feature = "enabled"     // it has it now; in a dry run, it would
 	FeatureOff         Feature = "off"         // a table that was there has not, and it is left so
+	FeatureAWSOwned    Feature = "aws-owned"   // AWS encrypts each table; this one by a key of its own, which costs nothing
 	FeatureUnsupported Feature = "unsupported" // the server has no such thing
 	FeaturePending     Feature = "pending"     // the table is not ready for it yet
 )
@@ -50,7 +51,7 @@ type CreatedTable struct {
 	Billing string // "PAY_PER_REQUEST", or "PROVISIONED" for one that was there
 
 	Recovery   Feature // to any point in time
-	Encryption Feature // at rest, by a key of the AWS account's in place of one of DynamoDB's; unknown in a dry run where empty
+	Encryption Feature // at rest; on AWS, by a key in KMS, which costs, in place of one of DynamoDB's own
 }
 
 // CreateTables makes those of the tables of o that are not there, as the bot's Terraform does: paid for by the request, with
@@ -103,7 +104,7 @@ func (s *Store) lookBefore(ctx context.Context) ([]CreatedTable, error) {
 			if keys := keysOf(out); !slices.EqualFunc(t.Keys, keys, sameKey) {
 				return nil, otherKey(t, keys)
 			}
-			created.Existed, created.Billing, created.Encryption = true, billingOf(out), encryptionOf(out, FeatureOn)
+			created.Existed, created.Billing, created.Encryption = true, billingOf(out), s.encryptionOf(out, FeatureOn)
 		}
 		tables = append(tables, created)
 	}
@@ -127,7 +128,7 @@ func (s *Store) create(ctx context.Context, c *CreatedTable) error {
 	}
 	op := operation{name: "CreateTable", table: c.Table.Name}
 	_, err := call(ctx, s, op, s.client.CreateTable, in)
-	if hasCode(err, "ValidationException") && s.endpoint() != "" { // a server that knows no encryption
+	if hasCode(err, "ValidationException") && !s.isAWS() { // a server that knows no encryption
 		in.SSESpecification = nil
 		_, err = call(ctx, s, op, s.client.CreateTable, in)
 	}
@@ -154,7 +155,7 @@ func (s *Store) complete(ctx context.Context, c *CreatedTable, o CreateOptions) 
 			return nil
 		}
 		if !c.Existed {
-			c.Encryption = encryptionOf(t, FeatureEnabled)
+			c.Encryption = s.encryptionOf(t, FeatureEnabled)
 		}
 	case !o.DryRun:
 		if err := s.await(ctx, c, o.Wait); err != nil {
@@ -181,7 +182,7 @@ func (s *Store) await(ctx context.Context, c *CreatedTable, most time.Duration) 
 				return otherKey(c.Table, keys)
 			}
 			if !c.Existed {
-				c.Encryption = encryptionOf(t, FeatureEnabled)
+				c.Encryption = s.encryptionOf(t, FeatureEnabled)
 			}
 			return nil
 		case time.Now().After(end):
@@ -225,7 +226,7 @@ func (s *Store) enableRecovery(ctx context.Context, c *CreatedTable, dryRun bool
 
 // unsupported reports whether a server does not have an operation, as others than AWS's may not.
 func (s *Store) unsupported(err error) bool {
-	return hasCode(err, "UnknownOperationException") || hasCode(err, "ValidationException") && s.endpoint() != ""
+	return hasCode(err, "UnknownOperationException") || hasCode(err, "ValidationException") && !s.isAWS()
 }
 
 func hasCode(err error, code string) bool {
@@ -233,12 +234,14 @@ func hasCode(err error, code string) bool {
 	return ok && answer.ErrorCode() == code
 }
 
-// encryptionOf returns on where the table is encrypted, or is going to be. AWS tells of a table without it nothing, as do
-// servers that have none.
-func encryptionOf(t *types.TableDescription, on Feature) Feature {
+// encryptionOf returns on where the table is encrypted, on AWS by a key in KMS, or is going to be. Of another table AWS tells
+// nothing, as do servers that have no encryption.
+func (s *Store) encryptionOf(t *types.TableDescription, on Feature) Feature {
 	switch d := t.SSEDescription; {
 	case d != nil && (d.Status == types.SSEStatusEnabled || d.Status == types.SSEStatusEnabling || d.Status == types.SSEStatusUpdating):
 		return on
+	case s.isAWS():
+		return FeatureAWSOwned
 	case on == FeatureOn:
 		return FeatureOff
 	}

@@ -167,3 +167,21 @@ func TestRecoveryIsEnabled(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatIsAWS(t *testing.T) {
+	t.Parallel()
+	for endpoint, want := range map[string]bool{
+		"": true, "https://dynamodb-fips.us-east-1.amazonaws.com": true, "https://vpce-1-a.dynamodb.us-west-2.vpce.amazonaws.com": true,
+		"https://dynamodb.cn-north-1.amazonaws.com.cn": true, "https://dynamodb.us-west-2.api.aws:443/": true,
+		"http://localhost:4566": false, "http://amazonaws.com.example.org": false, "http://notamazonaws.com": false,
+	} {
+		s := &Store{client: dynamodb.New(dynamodb.Options{BaseEndpoint: &endpoint})}
+		if s.isAWS() != want {
+			t.Errorf("%s is AWS: %v", endpoint, !want)
+		}
+		encrypted := map[bool]Feature{true: FeatureAWSOwned, false: FeatureOff}[want]
+		if got := s.encryptionOf(&types.TableDescription{}, FeatureOn); got != encrypted {
+			t.Errorf("a table of which %q says nothing has encryption %s", endpoint, got)
+		}
+	}
+}

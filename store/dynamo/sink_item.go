@@ -134,7 +134,7 @@ func (w *writing) plan(i int, f *found, d record.Decision) (decided, bool) {
 func (w *writing) memberwise(i int, digest string) bool {
 	same := w.tried[i] == digest
 	w.tried[i] = digest
-	return same && w.endpoint() != ""
+	return same && !w.isAWS()
 }
 
 // keyOf returns the key of a record's item. It reports false where the record has none.

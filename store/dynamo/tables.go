@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -50,6 +51,21 @@ func (s *Store) Info() Info {
 // endpoint returns the URL of the server without secrets; nothing for AWS.
 func (s *Store) endpoint() string {
 	return redact.HideURI(aws.ToString(s.client.Options().BaseEndpoint))
+}
+
+// domains are AWS's. Hosts in them are AWS itself where they are named as endpoints, too: PrivateLink's, FIPS's.
+var domains = []string{
+	".amazonaws.com", ".api.aws", ".amazonaws.com.cn", ".api.amazonwebservices.com.cn", ".amazonaws.eu", ".api.amazonwebservices.eu",
+}
+
+// isAWS reports whether the server is AWS itself.
+func (s *Store) isAWS() bool {
+	u, err := url.Parse(aws.ToString(s.client.Options().BaseEndpoint))
+	if err != nil {
+		return false
+	}
+	host := strings.ToLower(u.Hostname())
+	return host == "" || slices.ContainsFunc(domains, func(domain string) bool { return strings.HasSuffix(host, domain) })
 }
 
 // place names the DynamoDB for people.
