@@ -34,11 +34,14 @@ const pending = "pending"
 func (c CreatedTables) Text(l ui.Style) string {
 	t := newBuilder(l)
 	title, made := l.Paint(ui.Green, "The tables are there."), "made"
+	if c.DryRun {
+		made = "missing"
+	}
 	switch {
 	case c.Err != nil:
 		title = l.Paint(ui.Red, "Failed: ") + ui.Indented(c.Err.Error())
 	case c.DryRun:
-		title, made = l.Paint(ui.Green, "Dry run: nothing was made."), "missing"
+		title = l.Paint(ui.Green, "Dry run: nothing was made.")
 	case c.isPending():
 		title = l.Paint(ui.Yellow, "The tables are made, and not ready yet.")
 	}

@@ -56,8 +56,9 @@ type CreatedTable struct {
 
 // CreateTables makes those of the tables of o that are not there, as the bot's Terraform does: paid for by the request, with
 // point-in-time recovery and server-side encryption where the server has them. A table that is there has the recovery enabled,
-// and nothing else changed. It returns what became of those that it came to, also with an error, which is a [TableError] of
-// [ErrKeySchema] where a table has another key; then none is made. Called again after a failure, it does what is left.
+// and nothing else changed. It returns what became of those that it came to, also with an error, and then all that it made, if
+// only to say that they are pending. The error is a [TableError] of [ErrKeySchema] where a table has another key; then none is
+// made. Called again after a failure, it does what is left.
 func CreateTables(ctx context.Context, o Options, c CreateOptions) ([]CreatedTable, error) {
 	s, err := connect(ctx, o)
 	if err != nil {
@@ -80,7 +81,10 @@ func CreateTables(ctx context.Context, o Options, c CreateOptions) ([]CreatedTab
 	}
 	for i := range tables {
 		if err := s.complete(ctx, &tables[i], c); err != nil {
-			return tables[:i], err
+			if c.DryRun {
+				tables = tables[:i]
+			}
+			return tables, err
 		}
 	}
 	return tables, nil
@@ -94,7 +98,9 @@ func (s *Store) lookBefore(ctx context.Context) ([]CreatedTable, error) {
 		if len(t.Keys) == 0 {
 			return nil, &TableError{ErrKeySchema, []string{t.Name}, "nothing says what key " + t.Name + " is to have"}
 		}
-		created := CreatedTable{Kind: kind, Table: t, Billing: string(types.BillingModePayPerRequest)}
+		created := CreatedTable{
+			Kind: kind, Table: t, Billing: string(types.BillingModePayPerRequest), Recovery: FeaturePending, Encryption: FeaturePending,
+		}
 		out, err := s.describeTable(ctx, t.Name)
 		switch {
 		case errors.Is(err, ErrNoTable):
@@ -151,7 +157,6 @@ func (s *Store) complete(ctx context.Context, c *CreatedTable, o CreateOptions) 
 			return err
 		}
 		if err != nil || t.TableStatus != types.TableStatusActive {
-			c.Recovery, c.Encryption = FeaturePending, cmp.Or(c.Encryption, FeaturePending)
 			return nil
 		}
 		if !c.Existed {
@@ -162,36 +167,54 @@ func (s *Store) complete(ctx context.Context, c *CreatedTable, o CreateOptions) 
 			return err
 		}
 	}
-	return s.enableRecovery(ctx, c, o.DryRun)
+	return until(ctx, c.Table.Name, "backups", o.Wait, func() (bool, error) {
+		err := s.enableRecovery(ctx, c, o.DryRun)
+		if !hasCode(err, "ContinuousBackupsUnavailableException") && !hasCode(err, "TableNotFoundException") {
+			return true, err
+		}
+		c.Recovery = FeaturePending // of a new table, AWS prepares the backups for some minutes
+		return o.NoWait || o.DryRun, nil
+	})
 }
 
-// await returns once the table is ready.
-func (s *Store) await(ctx context.Context, c *CreatedTable, most time.Duration) error {
+// until returns once the table is ready for something. It asks for as long as most says; [DefaultWait] where zero.
+func until(ctx context.Context, table, something string, most time.Duration, ready func() (bool, error)) error {
 	const first, longest = 50 * time.Millisecond, 2 * time.Second
-	if most <= 0 {
-		most = DefaultWait
-	}
+	most = cmp.Or(max(most, 0), DefaultWait)
 	end := time.Now().Add(most)
 	for pause := first; ; pause = min(2*pause, longest) {
-		t, err := s.describeTable(ctx, c.Table.Name)
-		switch {
-		case err != nil && (c.Existed || !errors.Is(err, ErrNoTable)): // not everybody knows of a new one at once
+		if is, err := ready(); is || err != nil {
 			return err
-		case err == nil && t.TableStatus == types.TableStatusActive, err == nil && t.TableStatus == types.TableStatusUpdating:
-			if keys := keysOf(t); !slices.EqualFunc(c.Table.Keys, keys, sameKey) {
-				return otherKey(c.Table, keys)
-			}
-			if !c.Existed {
-				c.Encryption = s.encryptionOf(t, FeatureEnabled)
-			}
-			return nil
-		case time.Now().After(end):
-			return &TableError{ErrTableStatus, []string{c.Table.Name}, fmt.Sprintf("%s is not ready after %s", c.Table.Name, most)}
+		}
+		if time.Now().After(end) {
+			return &TableError{ErrTableStatus, []string{table}, fmt.Sprintf("%s is not ready for %s after %s", table, something, most)}
 		}
 		if err := sleep(ctx, pause); err != nil {
 			return err
 		}
 	}
+}
+
+// await returns once the table can be used.
+func (s *Store) await(ctx context.Context, c *CreatedTable, most time.Duration) error {
+	return until(ctx, c.Table.Name, "use", most, func() (bool, error) {
+		t, err := s.describeTable(ctx, c.Table.Name)
+		switch {
+		case errors.Is(err, ErrNoTable) && !c.Existed: // not everybody knows of a new one at once
+			return false, nil
+		case err != nil:
+			return false, err
+		case t.TableStatus != types.TableStatusActive && t.TableStatus != types.TableStatusUpdating:
+			return false, nil
+		}
+		if keys := keysOf(t); !slices.EqualFunc(c.Table.Keys, keys, sameKey) {
+			return false, otherKey(c.Table, keys)
+		}
+		if !c.Existed {
+			c.Encryption = s.encryptionOf(t, FeatureEnabled)
+		}
+		return true, nil
+	})
 }
 
 // enableRecovery enables the recovery to any point in time, where it is not.
@@ -210,16 +233,19 @@ func (s *Store) enableRecovery(ctx context.Context, c *CreatedTable, dryRun bool
 		c.Recovery = FeatureOn
 		return nil
 	}
-	c.Recovery = FeatureEnabled
 	if dryRun {
+		c.Recovery = FeatureEnabled
 		return nil
 	}
 	yes := true
 	_, err = call(ctx, s, operation{name: "UpdateContinuousBackups", table: c.Table.Name}, s.client.UpdateContinuousBackups,
 		&dynamodb.UpdateContinuousBackupsInput{TableName: &c.Table.Name,
 			PointInTimeRecoverySpecification: &types.PointInTimeRecoverySpecification{PointInTimeRecoveryEnabled: &yes}})
-	if s.unsupported(err) {
+	switch {
+	case s.unsupported(err):
 		c.Recovery, err = FeatureUnsupported, nil
+	case err == nil:
+		c.Recovery = FeatureEnabled
 	}
 	return err
 }

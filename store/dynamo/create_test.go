@@ -7,9 +7,11 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -124,47 +126,109 @@ func TestCreatingGoesOnAfterAnAnswerWasLost(t *testing.T) {
 	}
 }
 
-// TestRecoveryIsEnabled has a server in front that knows continuous backups, which dynalite does not.
-func TestRecoveryIsEnabled(t *testing.T) {
-	t.Parallel()
-	server := serve(t, kinds(record.Play))
+// backups stands in front of a server, and knows continuous backups, which dynalite does not.
+type backups struct {
+	passing *httputil.ReverseProxy
+
+	mu      sync.Mutex
+	notYet  []string // codes of the next answers; empty for none
+	enabled bool     // of all tables
+	updates int
+}
+
+func newBackups(t *testing.T, server *dynamoserver.Server) (b *backups, uri string) {
+	t.Helper()
 	behind, err := url.Parse(server.URI)
 	if err != nil {
 		t.Fatal(err)
 	}
-	passing := httputil.NewSingleHostReverseProxy(behind)
-	var (
-		mu      sync.Mutex
-		enabled bool
-		updates int
-	)
-	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		mu.Lock()
-		defer mu.Unlock()
-		status := map[bool]string{true: "ENABLED", false: "DISABLED"}
-		switch operation := r.Header.Get("X-Amz-Target"); {
-		case strings.HasSuffix(operation, ".UpdateContinuousBackups"):
-			body, _ := io.ReadAll(r.Body)
-			enabled = strings.Contains(string(body), `"PointInTimeRecoveryEnabled":true`)
-			updates++
-			fallthrough
-		case strings.HasSuffix(operation, ".DescribeContinuousBackups"):
-			_, _ = io.WriteString(w, `{"ContinuousBackupsDescription":{"ContinuousBackupsStatus":"ENABLED","PointInTimeRecoveryDescription":{"PointInTimeRecoveryStatus":"`+
-				status[enabled]+`"}}}`)
-		default:
-			passing.ServeHTTP(w, r)
+	b = &backups{passing: httputil.NewSingleHostReverseProxy(behind)}
+	front := httptest.NewServer(b)
+	t.Cleanup(front.Close)
+	return b, front.URL
+}
+
+func (b *backups) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	_, operation, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
+	if !strings.HasSuffix(operation, "ContinuousBackups") {
+		b.passing.ServeHTTP(w, r)
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.notYet) > 0 {
+		code := b.notYet[0]
+		if b.notYet = b.notYet[1:]; code != "" {
+			w.WriteHeader(http.StatusBadRequest)
+			_, _ = io.WriteString(w, `{"__type":"com.amazonaws.dynamodb.v20120810#`+code+`","message":"Backups are being enabled for the table"}`)
+			return
 		}
-	}))
-	defer front.Close()
+	}
+	if operation == "UpdateContinuousBackups" {
+		body, _ := io.ReadAll(r.Body)
+		b.enabled = strings.Contains(string(body), `"PointInTimeRecoveryEnabled":true`)
+		b.updates++
+	}
+	status := map[bool]string{true: "ENABLED", false: "DISABLED"}[b.enabled]
+	_, _ = io.WriteString(w, `{"ContinuousBackupsDescription":{"ContinuousBackupsStatus":"ENABLED","PointInTimeRecoveryDescription":{"PointInTimeRecoveryStatus":"`+
+		status+`"}}}`)
+}
+
+func TestRecoveryIsEnabled(t *testing.T) {
+	t.Parallel()
+	b, uri := newBackups(t, serve(t, kinds(record.Play)))
 	for i, step := range []struct {
 		dryRun  bool
 		want    Feature
 		updates int
 	}{{true, FeatureEnabled, 0}, {false, FeatureEnabled, 1}, {false, FeatureOn, 1}} {
-		tables, err := CreateTables(t.Context(), Options{Endpoint: front.URL, Tables: kinds(record.Play)}, CreateOptions{DryRun: step.dryRun})
-		if err != nil || !tables[0].Existed || tables[0].Recovery != step.want || updates != step.updates {
-			t.Errorf("step %d: %+v after %d updates: %v", i, tables, updates, err)
+		tables, err := CreateTables(t.Context(), Options{Endpoint: uri, Tables: kinds(record.Play)}, CreateOptions{DryRun: step.dryRun})
+		if err != nil || !tables[0].Existed || tables[0].Recovery != step.want || b.updates != step.updates {
+			t.Errorf("step %d: %+v after %d updates: %v", i, tables, b.updates, err)
 		}
+	}
+}
+
+func TestTheBackupsOfANewTableAreWaitedFor(t *testing.T) {
+	t.Parallel()
+	notYet := []string{"TableNotFoundException", "ContinuousBackupsUnavailableException", "", "ContinuousBackupsUnavailableException"}
+	for _, c := range []struct {
+		CreateOptions
+		codes []string
+		want  []Feature
+		err   error
+	}{
+		{CreateOptions{}, notYet, []Feature{FeatureEnabled, FeatureOn}, nil},
+		{CreateOptions{NoWait: true}, notYet[:1], []Feature{FeaturePending, FeatureEnabled}, nil},
+		{CreateOptions{Wait: time.Millisecond}, notYet, []Feature{FeaturePending, FeaturePending}, ErrTableStatus},
+		{CreateOptions{}, []string{"", "AccessDeniedException"}, []Feature{FeaturePending, FeaturePending}, ErrPermission},
+		{CreateOptions{DryRun: true}, notYet[:1], []Feature{FeaturePending, FeatureEnabled}, nil},
+	} {
+		b, uri := newBackups(t, serve(t, kinds(record.Play, record.Loud)))
+		b.notYet = c.codes
+		tables, err := CreateTables(t.Context(), Options{Endpoint: uri, Tables: kinds(record.Play, record.Loud)}, c.CreateOptions)
+		var got []Feature
+		for _, made := range tables {
+			got = append(got, made.Recovery)
+		}
+		if !errors.Is(err, c.err) || !slices.Equal(got, c.want) {
+			t.Errorf("%+v after %s: %v: %v", c.CreateOptions, c.codes, got, err)
+		}
+	}
+}
+
+func TestTablesThatWereMadeAreToldOfAfterAnError(t *testing.T) {
+	t.Parallel()
+	proxy := dynamoserver.NewProxy(t, dynamoserver.New(t))
+	proxy.Decide(func(c dynamoserver.Call) dynamoserver.Fault {
+		if c.Operation == "CreateTable" && strings.Contains(string(c.Body), `"tts"`) {
+			return dynamoserver.Denied
+		}
+		return dynamoserver.None
+	})
+	tables, err := CreateTables(t.Context(), Options{Endpoint: proxy.URI, Tables: kinds(record.Loud, record.TTS)}, CreateOptions{})
+	if !errors.Is(err, ErrPermission) || len(tables) != 1 || tables[0].Recovery != FeaturePending || tables[0].Encryption != FeaturePending {
+		t.Errorf("%+v: %v", tables, err)
 	}
 }
 
