@@ -18,15 +18,12 @@ import (
 
 // SourceOptions say how tables are read.
 type SourceOptions struct {
-	// Segments is how many readers a table has, at most [MaxSegments]; by the table's size where zero.
+	// Segments is how many readers a table has; [DefaultSegments] where zero.
 	Segments int
 }
 
-// MaxSegments is how many readers a table has at most.
-const MaxSegments = 8
-
-// segmentBytes is how large a table's segment is at least, unless told otherwise: some hundred pages.
-const segmentBytes = 128 << 20
+// DefaultSegments is how many readers a table has, however large it is: a run that goes on where one ended needs the same.
+const DefaultSegments = 4
 
 // maxPages is how many pages are held at a time. Each is of 1 MiB at most, and takes several times as much once it is decoded.
 const maxPages = 8
@@ -35,8 +32,7 @@ const maxPages = 8
 func (s *Store) Source(o SourceOptions) record.Source {
 	src := &source{store: s, held: make(chan struct{}, maxPages)}
 	for _, t := range s.Info().Tables {
-		n := cmp.Or(max(o.Segments, 0), int(min(t.Bytes/segmentBytes, MaxSegments)), 1)
-		src.tables = append(src.tables, sourceTable{t, min(n, MaxSegments)})
+		src.tables = append(src.tables, sourceTable{t, cmp.Or(max(o.Segments, 0), DefaultSegments)})
 	}
 	return src
 }

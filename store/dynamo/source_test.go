@@ -127,6 +127,19 @@ func TestWhatCannotBeReadIsRejected(t *testing.T) {
 	}
 }
 
+func TestATableThatGrewIsReadOnWhereARunEnded(t *testing.T) {
+	t.Parallel()
+	s := openAt(t, serve(t, kinds(record.Play)).URI, kinds(record.Play))
+	before := s.Source(SourceOptions{})
+	counted := s.tables[record.Play]
+	counted.Items, counted.Bytes = 1e7, 1<<40
+	s.tables[record.Play] = counted
+	after := s.Source(SourceOptions{})
+	if parts, err := after.Parts(t.Context()); err != nil || len(parts) != DefaultSegments || after.Identity() != before.Identity() {
+		t.Errorf("%d parts of %s, which was %s: %v", len(parts), after.Identity(), before.Identity(), err)
+	}
+}
+
 func TestATableIsAnotherInTheEnd(t *testing.T) {
 	t.Parallel()
 	server := serve(t, kinds(record.BotData, record.Remember))
