@@ -111,6 +111,8 @@ func consumed(out any) float64 {
 		add(out.ConsumedCapacity)
 	case *dynamodb.BatchGetItemOutput:
 		told = out.ConsumedCapacity
+	case *dynamodb.BatchWriteItemOutput:
+		told = out.ConsumedCapacity
 	}
 	units := -1.0
 	for _, c := range told {

@@ -106,7 +106,8 @@ func TestConsumedCapacity(t *testing.T) {
 	}{
 		{&dynamodb.ScanOutput{ConsumedCapacity: &one}, 1.5}, {&dynamodb.QueryOutput{ConsumedCapacity: &one}, 1.5}, {&dynamodb.GetItemOutput{ConsumedCapacity: &one}, 1.5},
 		{&dynamodb.PutItemOutput{ConsumedCapacity: &one}, 1.5}, {&dynamodb.UpdateItemOutput{ConsumedCapacity: &one}, 1.5}, {&dynamodb.DeleteItemOutput{ConsumedCapacity: &one}, 1.5},
-		{&dynamodb.BatchGetItemOutput{ConsumedCapacity: []types.ConsumedCapacity{one, one}}, 3}, {&dynamodb.ScanOutput{}, -1}, {&dynamodb.DescribeTableOutput{}, -1},
+		{&dynamodb.BatchGetItemOutput{ConsumedCapacity: []types.ConsumedCapacity{one, one}}, 3},
+		{&dynamodb.BatchWriteItemOutput{ConsumedCapacity: []types.ConsumedCapacity{one, one}}, 3}, {&dynamodb.ScanOutput{}, -1}, {&dynamodb.DescribeTableOutput{}, -1},
 	} {
 		if got := consumed(c.out); got != c.want {
 			t.Errorf("%T: %v", c.out, got)
