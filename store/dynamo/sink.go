@@ -4,7 +4,9 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	mathrand "math/rand/v2"
 	"sync"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -42,8 +44,11 @@ func (k *Sink) Begin(ctx context.Context, _ record.ArchiveFunc) error { return c
 func (k *Sink) Finish(ctx context.Context, _ record.ArchiveFunc) error { return ctx.Err() }
 
 const (
-	// rounds bounds how often an item is decided anew because somebody changed it in between.
-	rounds = 20
+	// rounds bounds how often an item is decided anew because somebody changed it in between. Before each but the first two
+	// there is a pause, at random, whose limit doubles from firstPause to longestPause.
+	rounds       = 20
+	firstPause   = 5 * time.Millisecond
+	longestPause = 500 * time.Millisecond
 
 	// atOnce is how many items of one batch are written at a time.
 	atOnce = 16
@@ -173,7 +178,14 @@ func (w *writing) oncePerItem(pending []int) (now, later []int) {
 
 // settle merges records of different items of one table.
 func (w *writing) settle(ctx context.Context, kind record.Kind, pending []int) error {
-	for range rounds {
+	pause := firstPause
+	for round := range rounds {
+		if round > 1 {
+			if err := sleep(ctx, mathrand.N(pause)); err != nil {
+				return err
+			}
+			pause = min(2*pause, longestPause)
+		}
 		again, err := w.merge(ctx, kind, pending)
 		if err != nil || len(again) == 0 {
 			return err

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -304,4 +305,33 @@ func TestWhatTheServerLeavesOfABatchIsAskedForAgain(t *testing.T) {
 			t.Errorf("write %s: %v", text, got)
 		}
 	}
+}
+
+// TestOneIsNotAlwaysInAHurry has others be at the item, in this region and in another, for more rounds than go by in a moment.
+func TestOneIsNotAlwaysInAHurry(t *testing.T) {
+	t.Parallel()
+	g := newTarget(t)
+	proxy := dynamoserver.NewProxy(t, g.server)
+	sink := openAt(t, proxy.URI).Sink(dynamo.SinkOptions{})
+	puts := 0
+	proxy.Decide(func(c dynamoserver.Call) dynamoserver.Fault {
+		if c.Operation != "PutItem" {
+			return dynamoserver.None
+		}
+		switch puts++; {
+		case puts > 14:
+			return dynamoserver.None
+		case puts%2 == 0:
+			return "com.amazonaws.dynamodb.v20120810#TransactionConflictException"
+		}
+		return "com.amazonaws.dynamodb.v20120810#ReplicatedWriteConflictException"
+	})
+	begun := time.Now()
+	if got := first(write(t, sink, said(1, "meeting", "tomorrow"))); got[0].Status != record.Inserted {
+		t.Errorf("%+v", got)
+	}
+	if took := time.Since(begun); took < 300*time.Millisecond {
+		t.Errorf("%d rounds in %s", puts, took)
+	}
+	g.is(1, said(1, "meeting", "tomorrow"))
 }

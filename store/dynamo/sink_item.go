@@ -273,8 +273,8 @@ func (w *writing) write(i int, request func(attempts func(*dynamodb.Options)) er
 func once(request func(attempts func(*dynamodb.Options)) error) (done, maybe bool, err error) {
 	attempts := 0
 	done, err = met(request(counting(&attempts)))
-	if _, conflict := errors.AsType[*types.TransactionConflictException](err); conflict {
-		err = nil
+	if errors.As(err, new(*types.TransactionConflictException)) || errors.As(err, new(*types.ReplicatedWriteConflictException)) {
+		err = nil // somebody else is at the item, also in another region
 	}
 	return done, !done && err == nil && attempts > 1, err
 }
