@@ -64,8 +64,9 @@ func explained(err error) error {
 
 func (o *ownTable) make(ctx context.Context) error {
 	table, err := o.describeTable(ctx, OwnTable)
+	missing := errors.Is(err, ErrNoTable)
 	switch {
-	case errors.Is(err, ErrNoTable):
+	case missing:
 		err = o.create(ctx)
 	case err == nil && table.TableStatus == types.TableStatusDeleting:
 		err = &TableError{ErrTableStatus, []string{OwnTable}, OwnTable + " is being deleted in " + o.place()}
@@ -73,7 +74,17 @@ func (o *ownTable) make(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return o.await(ctx, &CreatedTable{Table: record.Table{Name: OwnTable, Keys: ownKeys}}, 0)
+	err = o.await(ctx, &CreatedTable{Table: record.Table{Name: OwnTable, Keys: ownKeys}}, 0)
+	if err != nil || !missing {
+		return err
+	}
+	return until(ctx, OwnTable, "items", 0, func() (bool, error) { // whose servers may learn of a new table later
+		_, err := o.getItems(ctx, OwnTable, []item{{ownID: asText(runList)}})
+		if errors.Is(err, ErrNoTable) {
+			return false, nil
+		}
+		return err == nil, err
+	})
 }
 
 func (o *ownTable) create(ctx context.Context) error {
@@ -221,7 +232,7 @@ func (s *Store) Forget(ctx context.Context, dryRun bool) (rows int64, err error)
 		return rows, nil
 	}
 	_, err = call(ctx, s, operation{name: "DeleteTable", table: OwnTable}, s.client.DeleteTable, &dynamodb.DeleteTableInput{TableName: new(OwnTable)})
-	if err != nil {
+	if err != nil && !errors.Is(err, ErrNoTable) { // an attempt whose answer was lost deleted it
 		return rows, err
 	}
 	unfinished := func(err error) bool { return errors.Is(err, ErrTableStatus) }

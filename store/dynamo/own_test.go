@@ -1,6 +1,7 @@
 package dynamo_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -181,4 +182,34 @@ func TestADigestThatAnotherWritesAgainStays(t *testing.T) {
 	if got := first(write(t, g.Sink(dynamo.SinkOptions{}), said(1, "meeting", "3"))); got[0].Status != record.Updated {
 		t.Errorf("changed again: %+v", got[0])
 	}
+}
+
+func TestForgettingGoesOnAfterAnAnswerWasLost(t *testing.T) {
+	t.Parallel()
+	g := newTarget(t)
+	write(t, g.Sink(dynamo.SinkOptions{}), said(1, "meeting", "tomorrow"))
+	proxy := dynamoserver.NewProxy(t, g.server)
+	proxy.Decide(changing("DeleteTable", "", func() { drop(t, g.client, true) }))
+	if rows, err := openAt(t, proxy.URI).Forget(t.Context(), false); err != nil || rows != 1 {
+		t.Errorf("%d rows: %v", rows, err)
+	}
+}
+
+// TestANewTableThatNotAllServersKnowOfIsWaitedFor has those who are asked for items learn of it later than who is asked for the table.
+func TestANewTableThatNotAllServersKnowOfIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	g := newTarget(t)
+	proxy := dynamoserver.NewProxy(t, g.server)
+	made, later := false, 3
+	proxy.Decide(func(c dynamoserver.Call) dynamoserver.Fault {
+		made = made || c.Operation == "CreateTable"
+		if made && c.Operation != "DescribeTable" && c.Operation != "CreateTable" && bytes.Contains(c.Body, []byte(dynamo.OwnTable)) {
+			if later--; later >= 0 {
+				return "com.amazonaws.dynamodb.v20120810#ResourceNotFoundException"
+			}
+		}
+		return dynamoserver.None
+	})
+	write(t, openAt(t, proxy.URI).Sink(dynamo.SinkOptions{}), said(1, "meeting", "tomorrow"))
+	g.is(1, said(1, "meeting", "tomorrow"))
 }
