@@ -82,8 +82,7 @@ func setOf[M any](t record.AttributeType, members []M, value func(M) (record.Val
 	return set, nil
 }
 
-// attributeOf returns the attribute that holds the value. It reports false where DynamoDB has no type for it, and for a float
-// that is not finite.
+// attributeOf returns the attribute that holds the value. It reports false where DynamoDB has none.
 func attributeOf(v record.Value) (types.AttributeValue, bool) {
 	switch v := v.(type) {
 	case nil:
@@ -94,7 +93,7 @@ func attributeOf(v record.Value) (types.AttributeValue, bool) {
 		return &types.AttributeValueMemberS{Value: v}, true
 	case record.Binary:
 		return &types.AttributeValueMemberB{Value: []byte(v)}, true
-	case int64, float64, record.Decimal:
+	case int64, record.Decimal:
 		text, ok := numberText(v)
 		return &types.AttributeValueMemberN{Value: text}, ok
 	case record.Array:
@@ -157,12 +156,6 @@ func numberText(v record.Value) (string, bool) {
 		return strconv.FormatInt(v, 10), true
 	case record.Decimal:
 		return string(v), true
-	case float64:
-		n := record.DecimalOf(v)
-		if n == nil {
-			return "", false
-		}
-		return numberText(n)
 	}
 	return "", false
 }

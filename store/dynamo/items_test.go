@@ -27,15 +27,15 @@ func TestAnItemOfAnotherListIsNotReplaced(t *testing.T) {
 			t.Errorf("replaced: %v, %v", done, err)
 		}
 	}
-	half := reminder(1, "meeting", values{"rem_value": "today", "list": record.Array{"x", record.Object{"a": 0.5}}})
-	exact := reminder(1, "meeting", values{"list": record.Array{"x", record.Object{"a": record.Decimal("0.5")}}})
+	half := reminder(1, "meeting", values{"rem_value": "today", "list": record.Array{"x", record.Object{"a": record.Decimal("0.5")}}})
+	quarter := reminder(1, "meeting", values{"list": record.Array{"x", record.Object{"a": record.Decimal("0.25")}}})
 	replace(nil, &half, true)
-	replace(&exact, nil, false)
+	replace(&quarter, nil, false)
 	replace(&half, &half, true)
-	replace(&half, &exact, true)
-	g.is(1, exact)
+	replace(&half, &quarter, true)
+	g.is(1, quarter)
 	replace(&half, nil, false)
-	replace(&exact, nil, true)
+	replace(&quarter, nil, true)
 }
 
 func TestAnItemWithAnotherAttributeIsNotReplaced(t *testing.T) {

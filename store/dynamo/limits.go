@@ -2,7 +2,6 @@ package dynamo
 
 import (
 	"fmt"
-	"math"
 	"strconv"
 	"unicode/utf8"
 
@@ -109,10 +108,7 @@ func refusesValue(v record.Value, depth int) (record.Reason, string) {
 			return record.InvalidUTF8, "the value is not valid UTF-8"
 		}
 	case float64:
-		if math.IsNaN(v) || math.IsInf(v, 0) {
-			return record.NumberOutOfRange, "the number is not finite"
-		}
-		return refusesValue(record.DecimalOf(v), depth)
+		return record.NumberOutOfRange, "the number is not finite"
 	case record.Decimal:
 		return refusesNumber(v)
 	case record.Set:
@@ -187,10 +183,6 @@ func valueSize(v record.Value) int {
 		return numberSize(record.Decimal(strconv.FormatInt(v, 10)))
 	case record.Decimal:
 		return numberSize(v)
-	case float64:
-		if n := record.DecimalOf(v); n != nil {
-			return valueSize(n)
-		}
 	case record.Set:
 		size := 0
 		for _, m := range v.Members {

@@ -60,7 +60,7 @@ const (
 // Write implements [record.Sink].
 func (k *Sink) Write(ctx context.Context, batch []record.Record, keep record.ArchiveFunc) ([]record.Outcome, error) {
 	w := &writing{
-		Sink: k, keep: keep, batch: make([]record.Record, len(batch)), outcomes: make([]record.Outcome, len(batch)),
+		Sink: k, keep: keep, batch: batch, outcomes: make([]record.Outcome, len(batch)),
 		sent: make([]bool, len(batch)), tried: make([]string, len(batch)),
 	}
 	byKind := make(map[record.Kind][]int)
@@ -68,7 +68,7 @@ func (k *Sink) Write(ctx context.Context, batch []record.Record, keep record.Arc
 		if _, known := k.tables[batch[i].Kind]; !known {
 			return nil, fmt.Errorf("write to %s: %s is none of the tables that are written", k.place(), batch[i].Kind)
 		}
-		if w.take(i, batch[i]) {
+		if w.hasKey(i) {
 			byKind[batch[i].Kind] = append(byKind[batch[i].Kind], i)
 		}
 	}
@@ -87,7 +87,7 @@ func (k *Sink) Write(ctx context.Context, batch []record.Record, keep record.Arc
 // writing is the work on one batch. Records are named by their index in it.
 type writing struct {
 	*Sink
-	batch    []record.Record // with numbers that are exact
+	batch    []record.Record
 	outcomes []record.Outcome
 	keep     record.ArchiveFunc
 
@@ -98,10 +98,10 @@ type writing struct {
 	tried []string
 }
 
-// take enters a record. It reports false where the record is a reject.
-func (w *writing) take(i int, r record.Record) bool {
-	w.batch[i] = exact(r)
-	name, err := record.ItemName(w.tables[r.Kind].Keys, w.batch[i].Fields)
+// hasKey reports whether a record has the key that its name says. Else it is a reject.
+func (w *writing) hasKey(i int) bool {
+	r := &w.batch[i]
+	name, err := record.ItemName(w.tables[r.Kind].Keys, r.Fields)
 	switch {
 	case err != nil:
 		w.reject(i, record.InvalidItemKey, err.Error())
@@ -111,55 +111,6 @@ func (w *writing) take(i int, r record.Record) bool {
 		return true
 	}
 	return false
-}
-
-// exact returns the record with the decimal number that people read in it in place of each float.
-func exact(r record.Record) record.Record {
-	for name, f := range r.Fields {
-		v, changed := exactValue(f.Value)
-		if !changed {
-			continue
-		}
-		fields := make(map[string]record.Field, len(r.Fields))
-		for name, f := range r.Fields {
-			f.Value, _ = exactValue(f.Value)
-			fields[name] = f
-		}
-		fields[name] = record.Field{Value: v, Origin: f.Origin}
-		r.Fields = fields
-		break
-	}
-	return r
-}
-
-func exactValue(v record.Value) (e record.Value, changed bool) {
-	switch v := v.(type) {
-	case float64:
-		if d := record.DecimalOf(v); d != nil {
-			return d, true
-		}
-	case record.Array:
-		list := make(record.Array, len(v))
-		for i := range v {
-			var other bool
-			list[i], other = exactValue(v[i])
-			changed = changed || other
-		}
-		if changed {
-			return list, true
-		}
-	case record.Object:
-		members := make(record.Object, len(v))
-		for name := range v {
-			var other bool
-			members[name], other = exactValue(v[name])
-			changed = changed || other
-		}
-		if changed {
-			return members, true
-		}
-	}
-	return v, false
 }
 
 // oncePerItem splits off the records whose item is there before: each decision must know the one before it.

@@ -55,26 +55,6 @@ func TestRecordsOfOneItemAreMergedOneAfterTheOther(t *testing.T) {
 	g.is(1, batch[29])
 }
 
-func TestADoubleIsTheNumberThatPeopleReadInIt(t *testing.T) {
-	t.Parallel()
-	g := newTarget(t)
-	double := reminder(1, "meeting", values{"a": 0.1, "b": 7.0, "list": record.Array{1e300 * 0, 1.5, record.Object{"deep": 0.3}}})
-	exact := reminder(1, "meeting", values{"a": record.Decimal("0.1"), "b": int64(7), "list": record.Array{int64(0), record.Decimal("1.5"), record.Object{"deep": record.Decimal("0.3")}}})
-	sink := g.Sink(dynamo.SinkOptions{})
-	for n, want := range []record.Status{record.Inserted, record.Unchanged} {
-		if got := first(write(t, sink, double)); got[0].Status != want {
-			t.Errorf("write %d is counted in column %d", n, got[0].Status)
-		}
-		g.is(1, exact)
-	}
-	if got := first(write(t, sink, exact)); got[0].Status != record.Unchanged {
-		t.Errorf("the exact numbers are counted in column %d", got[0].Status)
-	}
-	if got := first(write(t, sink, reminder(1, "meeting", values{"a": 0.2}))); got[0].Status != record.Updated {
-		t.Errorf("lanyardctl's own item is counted in column %d", got[0].Status)
-	}
-}
-
 func TestAnItemThatTheServerRefusesIsRejectedAlone(t *testing.T) {
 	t.Parallel()
 	g := newTarget(t)
