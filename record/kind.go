@@ -189,20 +189,21 @@ func (s Kinds) String() string {
 	return strings.Join(names, ",")
 }
 
-// ParseKinds returns the set of the named kinds, which are of the known ones. It fails on a name that is none, and on no
-// name at all.
+// ParseKinds returns the set of the named kinds, which are of the known ones: more than one for a name that several tables
+// have. It fails on a name that is none, and on no name at all.
 func ParseKinds(names []string, known Kinds) (Kinds, error) {
 	var set Kinds
-next:
 	for _, name := range names {
 		name = strings.TrimSpace(name)
+		found := false
 		for _, k := range known.List() {
 			if k.String() == name {
-				set = set.With(k)
-				continue next
+				set, found = set.With(k), true
 			}
 		}
-		return 0, fmt.Errorf("unknown kind %q (the kinds are %s)", name, known)
+		if !found {
+			return 0, fmt.Errorf("unknown kind %q (the kinds are %s)", name, known)
+		}
 	}
 	if set == 0 {
 		return 0, fmt.Errorf("no kind named (the kinds are %s)", known)

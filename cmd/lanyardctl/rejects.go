@@ -80,7 +80,7 @@ func newShowLines(p program, name string, cmd *cobra.Command) *cobra.Command {
 		s, lines := p.of(cmd), report.Lines{Command: name, File: args[0], Most: most, Reveal: reveal}
 		file, err := openLines(args[0], f, name == invocation.SupersededShow, asked)
 		if err != nil {
-			if lines.Err, lines.Each = err, noLines; output == outputJSON {
+			if lines.Err, lines.Each = err, noLines; output == outputJSON && exit.CodeOf(err) != exit.Usage {
 				err = exit.Alongside(err, lines.WriteJSON(s.out))
 			}
 			return err
