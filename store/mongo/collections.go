@@ -56,12 +56,12 @@ func (s *Store) listCollections(ctx context.Context, names []string) ([]collecti
 }
 
 // CheckWritable fails with an [*UnwritableError] where one of the collections is none that can be written to: a capped
-// one, a view or a time series. It writes nothing.
+// one, a view, a time series, or one for items with a collation. It writes nothing.
 func (s *Store) CheckWritable(ctx context.Context, collections []record.Collection) ([]Warning, error) {
 	return s.checkAll(ctx, collections, false)
 }
 
-// checkAll also fails where a collection is sharded so that users cannot be unique, if they have to be.
+// checkAll also fails where a collection is sharded so that users or items cannot be unique, if they have to be.
 func (s *Store) checkAll(ctx context.Context, collections []record.Collection, unique bool) ([]Warning, error) {
 	names := make([]string, len(collections))
 	for i, c := range collections {
@@ -74,8 +74,11 @@ func (s *Store) checkAll(ctx context.Context, collections []record.Collection, u
 	s.peculiar = make(map[string]peculiarity)
 	var warnings []Warning
 	for _, info := range list {
-		collection := collections[slices.Index(names, info.Name)]
-		sharded, err := s.checkWritable(ctx, info, collection, unique)
+		i := slices.Index(names, info.Name)
+		if i < 0 {
+			continue
+		}
+		sharded, err := s.checkWritable(ctx, info, collections[i], unique)
 		if err != nil {
 			return nil, err
 		}

@@ -96,34 +96,42 @@ func markOf(doc bson.Raw) string {
 	return m
 }
 
-// repeatedName returns the name of a field that the document, or a value in it, holds more than once: whoever reads it takes
-// the first or the last, and a change would drop the other. It reports false where there is none.
+// repeatedName returns the name of a field that the document, or its key-value pairs, hold more than once: whoever reads
+// it takes the first or the last, and a change would drop the other. It reports false where there is none.
 func repeatedName(doc bson.Raw) (name string, repeated bool) {
-	seen := make(map[string]bool)
-	for _, e := range elementsOf(doc) {
-		if name := e.Key(); seen[name] {
-			return name, true
-		}
-		seen[e.Key()] = true
-		if name, repeated = repeatedNameIn(e.Value()); repeated {
-			return name, true
+	pairs, _ := lookup(doc, "kv").DocumentOK()
+	for _, fields := range []bson.Raw{doc, pairs} {
+		seen := make(map[string]bool)
+		for _, e := range elementsOf(fields) {
+			if name := e.Key(); seen[name] {
+				return name, true
+			}
+			seen[e.Key()] = true
 		}
 	}
 	return "", false
 }
 
-func repeatedNameIn(v bson.RawValue) (name string, repeated bool) {
+// repeatsName reports whether a document, or one at any depth in it, holds a name more than once.
+func repeatsName(doc bson.Raw) bool {
+	seen := make(map[string]bool)
+	for _, e := range elementsOf(doc) {
+		if seen[e.Key()] || repeatsNameIn(e.Value()) {
+			return true
+		}
+		seen[e.Key()] = true
+	}
+	return false
+}
+
+func repeatsNameIn(v bson.RawValue) bool {
 	switch v.Type {
 	case bson.TypeEmbeddedDocument:
-		return repeatedName(v.Document())
+		return repeatsName(v.Document())
 	case bson.TypeArray:
-		for _, e := range elementsOf(bson.Raw(v.Array())) {
-			if name, repeated = repeatedNameIn(e.Value()); repeated {
-				return name, true
-			}
-		}
+		return slices.ContainsFunc(elementsOf(bson.Raw(v.Array())), func(e bson.RawElement) bool { return repeatsNameIn(e.Value()) })
 	}
-	return "", false
+	return false
 }
 
 func elementsOf(doc bson.Raw) []bson.RawElement {

@@ -78,7 +78,7 @@ func refusedItem(r *record.Record, named bool, doc bson.Raw) (reason record.Reas
 	if !named || r.Name == (record.Name{}) {
 		return record.InvalidItemKey, "the document's _id is no text that names an item"
 	}
-	if _, repeated := repeatedName(doc); repeated {
+	if repeatsName(doc) {
 		return record.ConflictReason, "the document holds a name twice"
 	}
 	for name := range r.Fields {

@@ -119,7 +119,7 @@ func (s items) Replace(ctx context.Context, before, after *record.Record) (done 
 		step.ID, step.Before = idOf(doc), doc
 	}
 	if after != nil {
-		step.After = writtenByHand(*after)
+		step.After = writtenByHand(*after, before, step.Before)
 		step.ID = idOf(step.After)
 	}
 	results, err := s.Documents().Apply(ctx, []record.Step{step})
@@ -138,13 +138,22 @@ func (s items) Replace(ctx context.Context, before, after *record.Record) (done 
 	return false, nil
 }
 
-// writtenByHand returns the document of an item that somebody writes on purpose.
-func writtenByHand(r record.Record) bson.Raw {
-	i, doc := bsoncore.AppendDocumentStart(nil)
-	doc = bsoncore.AppendStringElement(doc, "_id", r.Name.String())
-	doc = schemaOf(r.Kind).appendContent(doc, r, time.Time{})
-	if types := typesOfRecord(r); len(types) > 0 {
-		doc = appendMark(doc, "", types...)
+// writtenByHand returns the document of an item that somebody writes on purpose. What it says as the document before does stays
+// what that has, such as a double.
+func writtenByHand(r record.Record, before *record.Record, doc bson.Raw) bson.Raw {
+	i, after := bsoncore.AppendDocumentStart(nil)
+	after = bsoncore.AppendStringElement(after, "_id", r.Name.String())
+	for _, name := range r.FieldNames() {
+		v := rawValue(r.Fields[name].Value)
+		if before != nil {
+			if was, has := before.Fields[name]; has && record.Equal(was.Value, r.Fields[name].Value) {
+				v = lookup(doc, name)
+			}
+		}
+		after = bsoncore.AppendValueElement(after, name, bsoncore.Value{Type: bsoncore.Type(v.Type), Data: v.Value})
 	}
-	return finish(doc, i)
+	if types := typesOfRecord(r); len(types) > 0 {
+		after = appendMark(after, "", types...)
+	}
+	return finish(after, i)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"reflect"
 	"testing"
@@ -242,6 +243,33 @@ func TestItems(t *testing.T) {
 			t.Parallel()
 			storetest.RunItems(t, func(t testing.TB) record.Items { return newFixture(t, uri).store.Items() })
 		})
+	}
+}
+
+// TestAValueThatIsNotReplacedStaysAsItIs, on servers without decimals, too.
+func TestAValueThatIsNotReplacedStaysAsItIs(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	f := newFixture(t, mongoserver.URI(t))
+	f.insert("remember", bson.D{
+		{Key: "_id", Value: "7/a"}, {Key: "discord_server_id", Value: int32(7)}, {Key: "rem_key", Value: "a"}, {Key: "share", Value: 0.5}, {Key: "rem_value", Value: "x"},
+	})
+	before, err := f.store.Items().Item(ctx, record.Remember, values{"discord_server_id": int64(7), "rem_key": "a"})
+	if err != nil || before == nil {
+		t.Fatal(before, err)
+	}
+	after := *before
+	after.Fields = maps.Clone(before.Fields)
+	after.Fields["rem_value"] = record.Field{Value: "y"}
+	if done, err := f.store.Items().Replace(ctx, before, &after); err != nil || !done {
+		t.Fatal(done, err)
+	}
+	doc, err := f.db.Collection("remember").FindOne(ctx, bson.D{{Key: "_id", Value: "7/a"}}).Raw()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n, ok := doc.Lookup("discord_server_id").Int32OK(); !ok || n != 7 || doc.Lookup("share").Type != bson.TypeDouble || doc.Lookup("rem_value").StringValue() != "y" {
+		t.Errorf("%v", doc)
 	}
 }
 

@@ -75,10 +75,25 @@ func TestAFieldThatStandsTwiceIsNamed(t *testing.T) {
 		"":      {{Key: "a", Value: bson.D{{Key: "b", Value: 1}}}, {Key: "b", Value: 1}, {Key: "kv", Value: bson.D{{Key: "a", Value: 1}}}},
 		"since": {{Key: "since", Value: 1}, {Key: "x", Value: 1}, {Key: "since", Value: 1}},
 		"x":     {{Key: "kv", Value: bson.D{{Key: "x", Value: 1}, {Key: "x", Value: 1}}}},
-		"y":     {{Key: "list", Value: bson.A{1, bson.A{bson.D{{Key: "y", Value: 1}, {Key: "y", Value: 2}}}}}},
 	} {
 		if got, repeated := mongo.RepeatedName(encoded(t, doc)); got != want || repeated != (want != "") {
 			t.Errorf("%v: %q, want %q", doc, got, want)
+		}
+	}
+}
+
+func TestANameThatStandsTwiceIsSeenAtAnyDepth(t *testing.T) {
+	twice := bson.D{{Key: "a", Value: 1}, {Key: "a", Value: 2}}
+	for _, tc := range []struct {
+		value any
+		want  bool
+	}{
+		{bson.D{{Key: "v", Value: bson.A{1, 1}}, {Key: "w", Value: bson.D{{Key: "v", Value: 1}}}}, false},
+		{twice, true},
+		{bson.A{1, bson.A{bson.D{{Key: "b", Value: twice}}}}, true},
+	} {
+		if got := mongo.RepeatsName(encoded(t, bson.D{{Key: "v", Value: tc.value}, {Key: "w", Value: 1}})); got != tc.want {
+			t.Errorf("%v: %v", tc.value, got)
 		}
 	}
 }
