@@ -84,7 +84,7 @@ func newCreateTables(p program) *cobra.Command {
 	f.bind(cmd, "make")
 	cmd.Flags().StringSliceVar(&f.tables, "tables", nil, "`names` of the tables to make, with commas between (default all)")
 	completeTables(cmd)
-	cmd.Flags().BoolVar(&f.wait, "wait", false, "wait until the tables and their backups are ready, for 5 minutes each at most")
+	cmd.Flags().BoolVar(&f.wait, "wait", false, "wait until tables are ready, and then their backups: 5 minutes each at most")
 	f.bindTimeout(cmd)
 	f.outputFlags.bind(cmd)
 	return cmd

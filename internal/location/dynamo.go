@@ -191,6 +191,8 @@ func explainDynamo(err error, o TargetOptions) error {
 		return exit.Failure(err, "was the table deleted meanwhile? See to it that it is there, then run the same command again")
 	case errors.Is(err, dynamo.ErrConfiguration), errors.Is(err, dynamo.ErrEndpoint):
 		return exit.Failure(err, "check "+from+", and AWS's own files and variables")
+	case errors.Is(err, dynamo.ErrTableLimit):
+		return exit.Failure(err, again+"; where the account has as many tables as it may have, AWS raises its quota on request")
 	case errors.Is(err, dynamo.ErrThrottled):
 		return exit.Failure(err, "the tables' capacity is used up: --max-rcu and --max-wcu leave some to the bot, --retry-for waits longer; "+again)
 	case errors.Is(err, dynamo.ErrUnreachable):

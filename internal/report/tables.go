@@ -67,7 +67,7 @@ func (c CreatedTables) Text(l ui.Style) string {
 		t.Table(table)
 	}
 	t.warnings(c.Warnings)
-	if c.isPending() {
+	if c.isPending() && !c.DryRun && c.Err == nil {
 		t.Line("")
 		t.command("Next: once the tables are ready, complete what is pending:", c.Again.Without("wait").With("wait"))
 	}

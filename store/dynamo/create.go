@@ -74,20 +74,32 @@ func CreateTables(ctx context.Context, o Options, c CreateOptions) ([]CreatedTab
 		for i := range tables {
 			if !tables[i].Existed {
 				if err := s.create(ctx, &tables[i]); err != nil {
-					return tables[:i], err
+					return reached(tables, 0, i), err
 				}
 			}
 		}
 	}
 	for i := range tables {
 		if err := s.complete(ctx, &tables[i], c); err != nil {
+			made := len(tables)
 			if c.DryRun {
-				tables = tables[:i]
+				made = i
 			}
-			return tables, err
+			return reached(tables, i, made), err
 		}
 	}
 	return tables, nil
+}
+
+// reached returns the first tables, which are complete, and of those up to another one the tables that were made.
+func reached(tables []CreatedTable, complete, made int) []CreatedTable {
+	list := slices.Clone(tables[:complete])
+	for _, t := range tables[complete:made] {
+		if !t.Existed {
+			list = append(list, t)
+		}
+	}
+	return list
 }
 
 // lookBefore returns which of the tables are there.
@@ -169,10 +181,11 @@ func (s *Store) complete(ctx context.Context, c *CreatedTable, o CreateOptions) 
 	}
 	return until(ctx, c.Table.Name, "backups", o.Wait, func() (bool, error) {
 		err := s.enableRecovery(ctx, c, o.DryRun)
-		if !hasCode(err, "ContinuousBackupsUnavailableException") && !hasCode(err, "TableNotFoundException") {
+		// Of a new table, AWS prepares the backups for some minutes.
+		if !hasCode(err, "ContinuousBackupsUnavailableException") && (c.Existed || !hasCode(err, "TableNotFoundException")) {
 			return true, err
 		}
-		c.Recovery = FeaturePending // of a new table, AWS prepares the backups for some minutes
+		c.Recovery = FeaturePending
 		return o.NoWait || o.DryRun, nil
 	})
 }

@@ -34,6 +34,9 @@ var (
 	ErrThrottled     = errors.New("DynamoDB throttles the requests") // it wraps [record.ErrUnavailable] where it is returned
 	ErrUnreachable   = errors.New("DynamoDB cannot be reached")      // so does it
 	ErrRequest       = errors.New("DynamoDB refuses the request")
+
+	// ErrTableLimit wraps [record.ErrUnavailable] where it is returned.
+	ErrTableLimit = errors.New("too many tables are made at once, or the account has as many as it may have")
 )
 
 // Error is the error of a request. It has no secret in its text.
@@ -66,7 +69,7 @@ func (e *Error) Unwrap() []error {
 	if e.Reason != nil {
 		all = append(all, e.Reason)
 	}
-	if e.Reason == ErrThrottled || e.Reason == ErrUnreachable {
+	if e.Reason == ErrThrottled || e.Reason == ErrUnreachable || e.Reason == ErrTableLimit {
 		all = append(all, record.ErrUnavailable)
 	}
 	return all
@@ -102,6 +105,8 @@ func (e *credentialsError) text() string {
 		return "the credential_process of the profile failed"
 	case errors.As(e.cause, &answer) && reasonOf[answer.ErrorCode()] != nil:
 		return failed("", "", e.cause).detail
+	case answer != nil:
+		return answer.ErrorCode()
 	}
 	return redact.HideText(e.cause.Error())
 }
@@ -128,7 +133,7 @@ var reasonOf = map[string]error{
 	"RequestLimitExceeded":                   ErrThrottled,
 	"Throttling":                             ErrThrottled,
 	"ThrottlingException":                    ErrThrottled,
-	"LimitExceededException":                 ErrThrottled,
+	"LimitExceededException":                 ErrTableLimit,
 	"InternalServerError":                    record.ErrUnavailable,
 	"InternalFailure":                        record.ErrUnavailable,
 	"ServiceUnavailable":                     record.ErrUnavailable,
@@ -142,35 +147,35 @@ func failed(operation, table string, err error) *Error {
 	var (
 		answer   smithy.APIError
 		response *smithyhttp.ResponseError
-		own      *credentialsError
+		chain    *credentialsError
 		network  net.Error
-		broken   string // what is wrong with the server, where it tells
+		status   string // of a server that failed
 	)
 	if errors.As(err, &response) && response.HTTPStatusCode() >= http.StatusInternalServerError {
-		broken = fmt.Sprintf("HTTP status %d", response.HTTPStatusCode())
+		status = fmt.Sprintf("HTTP status %d", response.HTTPStatusCode())
 	}
 	switch {
 	case errors.Is(err, context.Canceled):
 		e.detail = context.Canceled.Error()
-	case errors.As(err, &own):
-		e.Reason, e.detail = ErrCredentials, own.text()
-		why := failed("", "", own.cause)
-		if errors.Is(why, record.ErrUnavailable) && !errors.As(own.cause, new(*fs.PathError)) { // a file's error passes for one of the network
-			e.Reason, e.detail, e.cause = record.ErrUnavailable, "the credentials could not be refreshed: "+why.detail, own.cause
+	case errors.As(err, &chain):
+		e.Reason, e.detail = ErrCredentials, chain.text()
+		service := failed("", "", chain.cause)                                                        // that was asked for them
+		if errors.Is(service, record.ErrUnavailable) && !errors.As(chain.cause, new(*fs.PathError)) { // a file's error passes for one of the network
+			e.Reason, e.detail, e.cause = record.ErrUnavailable, "the credentials could not be refreshed: "+service.detail, chain.cause
 		}
 	case errors.As(err, &answer):
 		e.Reason, e.detail = reasonOf[answer.ErrorCode()], answer.ErrorCode()
-		if e.Reason == nil && (broken != "" || answer.ErrorFault() == smithy.FaultServer) {
-			e.Reason, e.detail = record.ErrUnavailable, cmp.Or(broken, "the server failed")
+		if e.Reason == nil && (status != "" || answer.ErrorFault() == smithy.FaultServer) {
+			e.Reason, e.detail = record.ErrUnavailable, cmp.Or(status, "the server failed")
 		}
 		if e.Reason == nil {
 			e.Reason = ErrRequest
 		}
-		if remark := remarkOf(operation, e.Reason, answer); remark != "" {
+		if remark := remarkOf(operation, e.Reason, answer.ErrorMessage()); remark != "" {
 			e.detail += ": " + remark
 		}
-	case broken != "": // with the page of a load balancer
-		e.Reason, e.detail = record.ErrUnavailable, broken
+	case status != "": // with the page of a load balancer
+		e.Reason, e.detail = record.ErrUnavailable, status
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &network), errors.As(err, new(*smithyhttp.RequestSendError)), isCut(err):
 		e.Reason, e.detail = ErrUnreachable, networkText(err)
 	default:
@@ -194,11 +199,8 @@ var harmless = regexp.MustCompile(`(?i)Item size (?:to update )?has exceeded the
 var writes = []string{"PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem"}
 
 // remarkOf returns what of DynamoDB's message may be shown: it may quote an item, or what was signed.
-func remarkOf(operation string, reason error, answer smithy.APIError) string {
-	message := answer.ErrorMessage()
+func remarkOf(operation string, reason error, message string) string {
 	switch {
-	case operation == "CreateTable" && answer.ErrorCode() == (*types.LimitExceededException)(nil).ErrorCode():
-		return "too many tables are made at once, or the account has as many as it may have"
 	case reason == ErrPermission:
 		return action.FindString(message)
 	case reason != ErrRequest:

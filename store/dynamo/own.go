@@ -64,9 +64,8 @@ func explained(err error) error {
 
 func (o *ownTable) make(ctx context.Context) error {
 	table, err := o.describeTable(ctx, OwnTable)
-	missing := errors.Is(err, ErrNoTable)
 	switch {
-	case missing:
+	case errors.Is(err, ErrNoTable):
 		err = o.create(ctx)
 	case err == nil && table.TableStatus == types.TableStatusDeleting:
 		err = &TableError{ErrTableStatus, []string{OwnTable}, OwnTable + " is being deleted in " + o.place()}
@@ -74,8 +73,7 @@ func (o *ownTable) make(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	err = o.await(ctx, &CreatedTable{Table: record.Table{Name: OwnTable, Keys: ownKeys}}, 0)
-	if err != nil || !missing {
+	if err := o.await(ctx, &CreatedTable{Table: record.Table{Name: OwnTable, Keys: ownKeys}}, 0); err != nil {
 		return err
 	}
 	return until(ctx, OwnTable, "items", 0, func() (bool, error) { // whose servers may learn of a new table later
