@@ -24,7 +24,7 @@ type CreatedTable struct {
 	Table                record.Table
 	Existed              bool
 	Billing              string // "PAY_PER_REQUEST" or "PROVISIONED"
-	Recovery, Encryption string // "enabled", "on", "off", "aws-owned" (a key), "unsupported" or "pending"
+	Recovery, Encryption string // "enabled", "on", "off", "aws-owned" (a key), "unsupported", "pending" or "unknown"
 }
 
 // pending is what a table gets as soon as it is ready.

@@ -41,6 +41,7 @@ const (
 	FeatureAWSOwned    Feature = "aws-owned"   // AWS encrypts each table; this one by a key of its own, which costs nothing
 	FeatureUnsupported Feature = "unsupported" // the server has no such thing
 	FeaturePending     Feature = "pending"     // the table is not ready for it yet
+	FeatureUnknown     Feature = "unknown"     // nobody looked, because of an error
 )
 
 // CreatedTable is what became of a table.
@@ -56,9 +57,9 @@ type CreatedTable struct {
 
 // CreateTables makes those of the tables of o that are not there, as the bot's Terraform does: paid for by the request, with
 // point-in-time recovery and server-side encryption where the server has them. A table that is there has the recovery enabled,
-// and nothing else changed. It returns what became of those that it came to, also with an error, and then all that it made, if
-// only to say that they are pending. The error is a [TableError] of [ErrKeySchema] where a table has another key; then none is
-// made. Called again after a failure, it does what is left.
+// and nothing else changed. It returns what became of them, also with an error: then of those that it made, and of others that
+// are there. The error is a [TableError] of [ErrKeySchema] where a table has another key; then none is made. Called again after
+// a failure, it does what is left.
 func CreateTables(ctx context.Context, o Options, c CreateOptions) ([]CreatedTable, error) {
 	s, err := connect(ctx, o)
 	if err != nil {
@@ -74,32 +75,20 @@ func CreateTables(ctx context.Context, o Options, c CreateOptions) ([]CreatedTab
 		for i := range tables {
 			if !tables[i].Existed {
 				if err := s.create(ctx, &tables[i]); err != nil {
-					return reached(tables, 0, i), err
+					return tables[:i], err
 				}
 			}
 		}
 	}
 	for i := range tables {
 		if err := s.complete(ctx, &tables[i], c); err != nil {
-			made := len(tables)
 			if c.DryRun {
-				made = i
+				tables = tables[:i]
 			}
-			return reached(tables, i, made), err
+			return tables, err
 		}
 	}
 	return tables, nil
-}
-
-// reached returns the first tables, which are complete, and of those up to another one the tables that were made.
-func reached(tables []CreatedTable, complete, made int) []CreatedTable {
-	list := slices.Clone(tables[:complete])
-	for _, t := range tables[complete:made] {
-		if !t.Existed {
-			list = append(list, t)
-		}
-	}
-	return list
 }
 
 // lookBefore returns which of the tables are there.
@@ -122,7 +111,8 @@ func (s *Store) lookBefore(ctx context.Context) ([]CreatedTable, error) {
 			if keys := keysOf(out); !slices.EqualFunc(t.Keys, keys, sameKey) {
 				return nil, otherKey(t, keys)
 			}
-			created.Existed, created.Billing, created.Encryption = true, billingOf(out), s.encryptionOf(out, FeatureOn)
+			created.Existed, created.Billing = true, billingOf(out)
+			created.Recovery, created.Encryption = FeatureUnknown, s.encryptionOf(out, FeatureOn)
 		}
 		tables = append(tables, created)
 	}
@@ -182,7 +172,7 @@ func (s *Store) complete(ctx context.Context, c *CreatedTable, o CreateOptions) 
 	return until(ctx, c.Table.Name, "backups", o.Wait, func() (bool, error) {
 		err := s.enableRecovery(ctx, c, o.DryRun)
 		// Of a new table, AWS prepares the backups for some minutes.
-		if !hasCode(err, "ContinuousBackupsUnavailableException") && (c.Existed || !hasCode(err, "TableNotFoundException")) {
+		if !hasCode(err, "ContinuousBackupsUnavailableException") && !hasCode(err, "TableNotFoundException") {
 			return true, err
 		}
 		c.Recovery = FeaturePending

@@ -200,8 +200,8 @@ func TestTheBackupsOfANewTableAreWaitedFor(t *testing.T) {
 	}{
 		{CreateOptions{}, notYet, []Feature{FeatureEnabled, FeatureOn}, nil},
 		{CreateOptions{NoWait: true}, notYet[:1], []Feature{FeaturePending, FeatureEnabled}, nil},
-		{CreateOptions{Wait: time.Millisecond}, notYet, []Feature{FeaturePending, FeaturePending}, ErrTableStatus},
-		{CreateOptions{}, []string{"", "AccessDeniedException"}, []Feature{FeaturePending, FeaturePending}, ErrPermission},
+		{CreateOptions{Wait: time.Millisecond}, notYet, []Feature{FeaturePending, FeatureUnknown}, ErrTableStatus},
+		{CreateOptions{}, []string{"AccessDeniedException"}, []Feature{FeatureUnknown, FeatureUnknown}, ErrPermission},
 		{CreateOptions{DryRun: true}, notYet[:1], []Feature{FeaturePending, FeatureEnabled}, nil},
 	} {
 		b, uri := newBackups(t, serve(t, kinds(record.Play, record.Loud)))

@@ -329,7 +329,7 @@ func TestWhatDynamoDBRefusesIsSaidWithoutValues(t *testing.T) {
 		}
 	}
 	full := &smithy.GenericAPIError{Code: "LimitExceededException", Message: "Subscriber limit exceeded"}
-	if err := failed("CreateTable", "play", full); !errors.Is(err, ErrThrottled) || !strings.HasSuffix(err.Error(), "as many as it may have") {
+	if err := failed("CreateTable", "play", full); !errors.Is(err, ErrTableLimit) || !errors.Is(err, record.ErrUnavailable) {
 		t.Errorf("%v", err)
 	}
 	denied := &smithy.GenericAPIError{Code: "AccessDeniedException", Message: "User: arn:aws:iam::1:user/u is not authorized to perform: kms:Decrypt on resource: arn:aws:kms:x"}
