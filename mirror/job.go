@@ -140,7 +140,7 @@ func (j *Job) lead(ctx context.Context) (context.Context, *lease.Held, error) {
 		case taken:
 			o := busy.Lease.Owner
 			tell(fmt.Sprintf("another sync has the lease (host %s, process %d): standing by, to take over when that one ends", o.Host, o.PID))
-			err = sleep(ctx, standbyEvery)
+			err = retry.Sleep(ctx, standbyEvery)
 		default:
 			err = j.endure(ctx, "take the lease", &troubled, err)
 		}
@@ -444,7 +444,7 @@ func (j *Job) endure(ctx context.Context, what string, t *trouble, err error) er
 	j.tellState()
 	wait := t.wait/2 + rand.N(t.wait/2+1)
 	t.wait = min(2*t.wait, mostWait)
-	return sleep(ctx, wait)
+	return retry.Sleep(ctx, wait)
 }
 
 func (j *Job) recovered(what string, t *trouble) {

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/lanyardctl/lanyardctl/internal/retry"
 	"github.com/lanyardctl/lanyardctl/record"
 )
 
@@ -170,7 +171,7 @@ func (m *marks) passed(ctx context.Context, moment time.Time) error {
 		if n == 0 || oldest.After(moment) {
 			return nil
 		}
-		if err := sleep(ctx, pollEvery); err != nil {
+		if err := retry.Sleep(ctx, pollEvery); err != nil {
 			return err
 		}
 	}
@@ -178,15 +179,3 @@ func (m *marks) passed(ctx context.Context, moment time.Time) error {
 
 // pollEvery is how often it is looked whether what is waited for has come.
 const pollEvery = 10 * time.Millisecond
-
-// sleep waits, unless ctx ends.
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-timer.C:
-		return nil
-	}
-}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/lanyardctl/lanyardctl/internal/retry"
 	"github.com/lanyardctl/lanyardctl/record"
 )
 
@@ -68,7 +69,7 @@ func (j *Job) compareAgain(ctx context.Context) error {
 			return nil
 		}
 		if err := barrier(ctx, s); err != nil { // its session ends
-			if sleep(ctx, pollEvery) != nil {
+			if retry.Sleep(ctx, pollEvery) != nil {
 				return nil
 			}
 			continue
@@ -90,7 +91,7 @@ func (j *Job) compareAgain(ctx context.Context) error {
 				return errCaughtUp
 			}
 			before = found
-			if sleep(ctx, catchUpPause) != nil {
+			if retry.Sleep(ctx, catchUpPause) != nil {
 				return nil
 			}
 			continue
@@ -121,7 +122,7 @@ func (j *Job) waitForLate(ctx context.Context) error {
 	j.mu.Lock()
 	from := j.notBefore
 	j.mu.Unlock()
-	return sleep(ctx, time.Until(from))
+	return retry.Sleep(ctx, time.Until(from))
 }
 
 // unbroken reports whether the session is still the one it was, and nothing may have been missed since the last comparison
@@ -152,7 +153,7 @@ func (j *Job) pause(ctx context.Context, s *Session) error {
 	j.mu.Lock()
 	took := j.took
 	j.mu.Unlock()
-	if err := sleep(ctx, min(max(took, leastPause), mostPause, every)); err != nil {
+	if err := retry.Sleep(ctx, min(max(took, leastPause), mostPause, every)); err != nil {
 		return err
 	}
 	timer := time.NewTimer(every)

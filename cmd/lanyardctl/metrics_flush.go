@@ -298,11 +298,5 @@ func untilNext(every, took time.Duration) time.Duration {
 
 // pause waits, and reports whether ctx is still alive.
 func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
-	}
-	return ctx.Err() == nil
+	return retry.Sleep(ctx, d) == nil
 }

@@ -95,6 +95,18 @@ type givenUp struct{ error }
 
 func (e givenUp) Unwrap() []error { return []error{e.error, record.ErrGivenUp} }
 
+// Sleep waits. It returns the cause where ctx ends before.
+func Sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-timer.C:
+		return nil
+	}
+}
+
 // sleep waits; it reports false where no work should be begun under ctx any more.
 func sleep(ctx context.Context, wait time.Duration) bool {
 	timer := time.NewTimer(wait)

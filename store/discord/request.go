@@ -93,22 +93,10 @@ func (c *Client) waitFor(ctx context.Context, bucket string) error {
 	case wait > unnoticed:
 		c.notify(fmt.Sprintf("Discord allows the next request in %s", wait.Round(time.Second)))
 	}
-	if !sleep(ctx, wait) {
+	if retry.Sleep(ctx, wait) != nil {
 		return ctx.Err()
 	}
 	return nil
-}
-
-// sleep waits; it reports false where the context ended before.
-func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }
 
 func canceled(ctx context.Context, op string) error {

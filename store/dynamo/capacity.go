@@ -9,6 +9,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"golang.org/x/time/rate"
+
+	"github.com/lanyardctl/lanyardctl/internal/retry"
 )
 
 // pace holds requests to a number of capacity units a second. What a request took is known when it is answered; so it waits
@@ -28,18 +30,7 @@ func newPace(units int) *pace {
 		return nil
 	}
 	burst := max(1, units*2/10) // a tenth of a second
-	return &pace{now: time.Now, sleep: sleep, limiter: rate.NewLimiter(rate.Limit(2*units), burst)}
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-timer.C:
-		return nil
-	}
+	return &pace{now: time.Now, sleep: retry.Sleep, limiter: rate.NewLimiter(rate.Limit(2*units), burst)}
 }
 
 // perSecond returns the units a second; false where any number may be taken.

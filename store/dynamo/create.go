@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/smithy-go"
 
+	"github.com/lanyardctl/lanyardctl/internal/retry"
 	"github.com/lanyardctl/lanyardctl/record"
 )
 
@@ -192,7 +193,7 @@ func until(ctx context.Context, table, something string, most time.Duration, rea
 		if time.Now().After(end) {
 			return &TableError{ErrTableStatus, []string{table}, fmt.Sprintf("%s is not ready for %s after %s", table, something, most)}
 		}
-		if err := sleep(ctx, pause); err != nil {
+		if err := retry.Sleep(ctx, pause); err != nil {
 			return err
 		}
 	}

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/lanyardctl/lanyardctl/internal/retry"
 	"github.com/lanyardctl/lanyardctl/record"
 )
 
@@ -132,7 +133,7 @@ func (w *writing) settle(ctx context.Context, kind record.Kind, pending []int) e
 	pause := firstPause
 	for round := range rounds {
 		if round > 1 {
-			if err := sleep(ctx, mathrand.N(pause)); err != nil {
+			if err := retry.Sleep(ctx, mathrand.N(pause)); err != nil {
 				return err
 			}
 			pause = min(2*pause, longestPause)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
+	"github.com/lanyardctl/lanyardctl/internal/retry"
 	"github.com/lanyardctl/lanyardctl/record"
 	"github.com/lanyardctl/lanyardctl/store/storetest"
 	"github.com/lanyardctl/lanyardctl/store/storetest/dynamoserver"
@@ -282,7 +283,7 @@ func TestAReaderThatIsStopped(t *testing.T) {
 		done <- err
 	}()
 	for len(proxy.Calls()) < 2 {
-		if err := sleep(t.Context(), 1e6); err != nil {
+		if err := retry.Sleep(t.Context(), 1e6); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -13,6 +13,8 @@ import (
 	goredis "github.com/redis/go-redis/v9"
 
 	"github.com/lanyardctl/lanyardctl/store/layout"
+
+	"github.com/lanyardctl/lanyardctl/internal/retry"
 )
 
 // Who serves the keys changes while they are read: servers restart, replicas take over, slots move. What was read of a
@@ -288,7 +290,7 @@ func (s *Store) settle(ctx context.Context, begun time.Time, moving slotSet) err
 	if time.Since(begun) > s.retryFor {
 		return &callError{what: "read redis " + s.addr, cause: &movedError{ErrResharded, fmt.Sprintf("slot %d is still being migrated", moving.first())}}
 	}
-	if err := sleep(ctx, min(max(time.Since(begun)/4, 20*time.Millisecond), time.Second)); err != nil {
+	if err := retry.Sleep(ctx, min(max(time.Since(begun)/4, 20*time.Millisecond), time.Second)); err != nil {
 		return s.failed(ctx, "read redis "+s.addr, err)
 	}
 	return s.whole(ctx)

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"github.com/lanyardctl/lanyardctl/internal/retry"
 )
 
 // pace holds all scans of a store together to a number of keys a second. The nil pace holds nothing.
@@ -27,7 +29,7 @@ func newPace(keys int) *pace {
 		return nil
 	}
 	burst := max(keys/savedUp, 1)
-	p := &pace{limit: rate.NewLimiter(rate.Limit(keys), burst), now: time.Now, sleep: sleep}
+	p := &pace{limit: rate.NewLimiter(rate.Limit(keys), burst), now: time.Now, sleep: retry.Sleep}
 	p.limit.AllowN(p.now(), burst) // it begins with nothing saved up
 	return p
 }
@@ -54,15 +56,4 @@ func (p *pace) page(usual int) int {
 		return usual
 	}
 	return min(usual, max(int(p.limit.Limit())/pausesASecond, 1))
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-timer.C:
-		return nil
-	}
 }
