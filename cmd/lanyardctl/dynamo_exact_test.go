@@ -650,6 +650,37 @@ func TestARunThatEndsInTheMiddleTellsWhatItWrote(t *testing.T) {
 	same(t, want, target)
 }
 
+// TestARunThatIsThrottledForTooLongSaysWhatHelps, and the next one does what is left.
+func TestARunThatIsThrottledForTooLongSaysWhatHelps(t *testing.T) {
+	t.Parallel()
+	w := newTablesWorld(t, 40, false)
+	mongo, dir := countingDatabase(t), t.TempDir()
+	proxy := dynamoserver.NewProxy(t, w.server(t))
+	scans := 0
+	proxy.Decide(func(c dynamoserver.Call) dynamoserver.Fault {
+		if c.Operation == "Scan" {
+			scans++
+		}
+		if scans > 10 {
+			return dynamoserver.Throttled
+		}
+		return dynamoserver.None
+	})
+	cmd, _, stderr := startTables(t, dir, proxy.URI, mongo, "migrate", "dynamodb-to-mongo", "--retry-for", "1s")
+	_ = cmd.Wait() // the exit status tells
+	for _, want := range []string{"DynamoDB throttles the requests", "--max-rcu", "a migration resumes"} {
+		if !strings.Contains(stderr.String(), want) {
+			t.Errorf("nothing of %q in %s", want, stderr)
+		}
+	}
+	if got := cmd.ProcessState.ExitCode(); got != exit.Failed {
+		t.Errorf("exit status %d", got)
+	}
+	proxy.Decide(nil)
+	runTables(t, dir, proxy.URI, mongo, exit.Done, "migrate", "dynamodb-to-mongo")
+	runTables(t, dir, proxy.URI, mongo, exit.Done, "verify", "dynamodb-to-mongo", "--exact", "--recheck", "0")
+}
+
 // TestARunKeepsToTheCapacityThatItIsGiven holds both rates to within a tenth.
 func TestARunKeepsToTheCapacityThatItIsGiven(t *testing.T) {
 	t.Parallel()

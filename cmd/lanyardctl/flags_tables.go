@@ -55,7 +55,9 @@ func completeTables(cmd *cobra.Command) {
 // bindCapacity adds the flags about what a DynamoDB is asked for. Writes tells that it is written to, too.
 func (f *tableFlags) bindCapacity(cmd *cobra.Command, writes bool) {
 	flags := cmd.Flags()
-	flags.BoolVar(&f.consistent, "consistent", false, "see all that was written before, for twice the read capacity")
+	if !writes { // before a write, lanyardctl reads consistently
+		flags.BoolVar(&f.consistent, "consistent", false, "see all that was written before, for twice the read capacity")
+	}
 	f.maxRCU = autoInt{max: mostRate, none: "unbounded"}
 	flags.Var(&f.maxRCU, "max-rcu", "read capacity `units` a second to take at most")
 	if writes {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"strings"
 	"time"
 
@@ -199,9 +200,7 @@ func (r *rememberRun) set(ctx context.Context, args []string) error {
 	}
 	after := record.Record{Kind: record.Remember, Fields: make(map[string]record.Field)}
 	if before != nil {
-		for name, f := range before.Fields {
-			after.Fields[name] = f
-		}
+		maps.Copy(after.Fields, before.Fields)
 	}
 	for name, v := range r.key(args[0]) {
 		after.Fields[name] = record.Field{Value: v}

@@ -63,6 +63,6 @@ var (
 	RetryFlags    = slices.Concat([]string{"redis", "on-conflict", "kv-prefer", "allow-empty", "allow-shrinking", "max-rate", "redis-replica"}, RedisTLSFlags, TargetFlags)
 	LayerFlags    = slices.Concat([]string{"redis", "app"}, RedisTLSFlags, TargetFlags)
 	PairFlags     = slices.Concat([]string{"redis", "only", "user", "on-conflict", "kv-prefer", "allow-empty", "allow-shrinking", "max-rate", "redis-replica"}, RedisTLSFlags, TargetFlags)
-	TableFlags    = slices.Concat([]string{"dynamodb", "tables", "table", "on-conflict", "allow-empty", "consistent", "max-rcu"}, TargetFlags)
+	TableFlags    = slices.Concat([]string{"dynamodb", "tables", "table", "on-conflict", "allow-empty", "max-rcu"}, TargetFlags)
 	BackFlags     = slices.Concat([]string{"redis", "layout", "as-json", "only", "user", "on-conflict", "allow-empty"}, RedisTLSFlags, TargetFlags)
 )

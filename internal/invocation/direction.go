@@ -25,7 +25,7 @@ type words struct {
 var wordsOf = [...]words{
 	ToMongo:       {false, true, Migrate, Verify, "Redis", "MongoDB", "key", "document", PairFlags, []string{"only", "user", "on-conflict", "kv-prefer"}},
 	ToRedis:       {true, false, MigrateBack, VerifyBack, "MongoDB", "Redis", "document", "entry", BackFlags, []string{"layout", "as-json", "only", "user", "on-conflict"}},
-	TablesToMongo: {false, true, MigrateTables, VerifyTables, "DynamoDB", "MongoDB", "item", "document", TableFlags, []string{"tables", "table", "on-conflict"}},
+	TablesToMongo: {false, true, MigrateTables, VerifyTables, "DynamoDB", "MongoDB", "item", "document", append([]string{"consistent"}, TableFlags...), []string{"tables", "table", "on-conflict"}},
 	TablesBack:    {true, false, MigrateTablesBack, VerifyTablesBack, "MongoDB", "DynamoDB", "document", "item", TableFlags, []string{"tables", "table", "on-conflict"}},
 }
 

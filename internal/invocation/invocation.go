@@ -56,9 +56,9 @@ func (a Invocation) Without(names ...string) Invocation {
 	return Invocation{Name: a.Name, Flags: kept}
 }
 
-// Narrowed reports whether the command reads only a part of what Lanyard keeps.
+// Narrowed reports whether the command reads only a part of what Lanyard, or the bot, keeps.
 func (a Invocation) Narrowed() bool {
-	return slices.ContainsFunc(a.Flags, func(f TypedFlag) bool { return f.Name == "only" || f.Name == "user" })
+	return slices.ContainsFunc(a.Flags, func(f TypedFlag) bool { return f.Name == "only" || f.Name == "user" || f.Name == "tables" })
 }
 
 // Value returns what the named flag was given, nothing where it was not given.

@@ -147,7 +147,10 @@ func CreateTables(ctx context.Context, o TargetOptions, c CreateOptions) ([]dyna
 	}
 	made, err := dynamo.CreateTables(ctx, options, c)
 	if err != nil {
-		err = Explained(err, "run the same command again, which makes what is left", explainDynamo(err, o))
+		err = explainDynamo(err, o)
+		if _, explained := errors.AsType[*exit.Error](err); !explained {
+			err = exit.Failure(err, "run the same command again, which makes what is left")
+		}
 	}
 	return made, err
 }
@@ -173,7 +176,7 @@ func describeDynamo(i dynamo.Info) string {
 func explainDynamo(err error, o TargetOptions) error {
 	from := o.From
 	var table *dynamo.TableError
-	again := "run the same command again: it goes on where it stopped"
+	again := "run the same command again; a migration resumes"
 	switch {
 	case errors.Is(err, dynamo.ErrCredentials):
 		return exit.Failure(err, "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or log in (aws sso login); another server is named by --dynamodb http://localhost:8000")
@@ -184,9 +187,9 @@ func explainDynamo(err error, o TargetOptions) error {
 	case errors.Is(err, dynamo.ErrPermission):
 		return exit.Failure(err, "let the user or the role do it (docs/dynamodb.md lists all actions that are needed), and "+again)
 	case errors.As(err, &table) && errors.Is(err, dynamo.ErrNoTable):
-		return exit.Failure(err, "are the region and the account right? --tables leaves tables out; lanyardctl dynamodb create-tables makes those of the bot")
+		return exit.Failure(err, "are the region and the account right? lanyardctl dynamodb create-tables makes those of the bot; migrate and verify take --tables, which leaves tables out")
 	case errors.Is(err, dynamo.ErrKeySchema):
-		return exit.Failure(err, "is it the bot's table? Another table of that name is copied by --table NAME=COLLECTION, into a collection of another name")
+		return exit.Failure(err, "is it the bot's table? migrate and verify copy another table of that name by --table NAME=COLLECTION, into a collection of another name")
 	case errors.Is(err, dynamo.ErrNoTable):
 		return exit.Failure(err, "was the table deleted meanwhile? See to it that it is there, then run the same command again")
 	case errors.Is(err, dynamo.ErrConfiguration), errors.Is(err, dynamo.ErrEndpoint):
@@ -194,7 +197,7 @@ func explainDynamo(err error, o TargetOptions) error {
 	case errors.Is(err, dynamo.ErrTableLimit):
 		return exit.Failure(err, again+"; where the account has as many tables as it may have, AWS raises its quota on request")
 	case errors.Is(err, dynamo.ErrThrottled):
-		return exit.Failure(err, "the tables' capacity is used up: --max-rcu and --max-wcu leave some to the bot, --retry-for waits longer; "+again)
+		return exit.Failure(err, "the tables' capacity is used up: --retry-for waits longer, and the --max-rcu and --max-wcu of migrate and verify leave some to the bot; "+again)
 	case errors.Is(err, dynamo.ErrUnreachable):
 		return exit.Failure(err, fmt.Sprintf("is the server running, and is %s right? (waited at most %s; --timeout waits longer)", from, o.Timeout))
 	case errors.Is(err, record.ErrUnavailable):

@@ -26,7 +26,7 @@ func openDynamoSource(ctx context.Context, o SourceOptions) (Source, error) {
 // asDynamo returns how the DynamoDB is opened.
 func (o SourceOptions) asDynamo() TargetOptions {
 	return TargetOptions{
-		Location: o.Location, DynamoSettings: o.DynamoSettings, Kinds: o.Request.Kinds, ReadOnly: true, Timeout: o.Timeout, RetryFor: o.RetryFor, Notify: o.Notify,
+		Location: o.Location, DynamoSettings: o.DynamoSettings, Kinds: o.Request.Kinds, Timeout: o.Timeout, RetryFor: o.RetryFor, Notify: o.Notify,
 	}
 }
 

@@ -15,17 +15,14 @@ var dynamoTargetScheme = TargetScheme{
 }
 
 // dynamoTarget is an open DynamoDB that is written to, or compared with.
-type dynamoTarget struct {
-	*dynamo.Store
-	kinds record.Kinds
-}
+type dynamoTarget struct{ *dynamo.Store }
 
 func openDynamoTarget(ctx context.Context, o TargetOptions) (PairTarget, error) {
 	store, err := OpenDynamo(ctx, o)
 	if err != nil {
 		return nil, err
 	}
-	return dynamoTarget{store, o.Kinds}, nil
+	return dynamoTarget{store}, nil
 }
 
 // Facts implements [Described].

@@ -12,6 +12,7 @@ import (
 	"github.com/lanyardctl/lanyardctl/internal/exit"
 	"github.com/lanyardctl/lanyardctl/internal/redact"
 	"github.com/lanyardctl/lanyardctl/record"
+	"github.com/lanyardctl/lanyardctl/store/dynamo"
 	"github.com/lanyardctl/lanyardctl/store/redis"
 )
 
@@ -196,8 +197,9 @@ func (r Registry) ExplainTarget(err error, o TargetOptions) error {
 // Explained returns the first of the explanations of an error that knows the next step. Otherwise is the next step
 // where none does, and where a server does not answer, of whichever side it is.
 func Explained(err error, otherwise string, explanations ...error) error {
+	answered := redis.Passes(err) || errors.Is(err, dynamo.ErrThrottled) || !errors.Is(err, record.ErrUnavailable)
 	for _, explanation := range explanations {
-		if known, ok := errors.AsType[*exit.Error](explanation); ok && (redis.Passes(err) || !errors.Is(err, record.ErrUnavailable)) {
+		if known, ok := errors.AsType[*exit.Error](explanation); ok && answered {
 			return known
 		}
 	}

@@ -201,7 +201,7 @@ func (t *builder) next(m Migration) {
 			cmd.As(m.Direction.Verify(), m.Direction.Flags()...))
 		switch {
 		case cmd.Narrowed():
-			t.Wrap("", limitedRemark)
+			t.limited(cmd)
 		case !m.Still:
 			t.command("Run it again at any time to catch up with what "+app+" writes meanwhile. Before you switch over, stop "+
 				app+"'s writes and run it a last time:", cmd.Without("restart"))
@@ -209,8 +209,14 @@ func (t *builder) next(m Migration) {
 	}
 }
 
-// limitedRemark keeps a person from switching over on a part of the data.
-const limitedRemark = "This run was limited by --only or --user: before you switch over, run it without them."
+// limited keeps a person from switching over on a part of the data.
+func (t *builder) limited(cmd invocation.Invocation) {
+	by := "--only or --user: before you switch over, run it without them."
+	if cmd.Value("tables") != "" {
+		by = "--tables: before you switch over, run it without."
+	}
+	t.Wrap("", "This run was limited by "+by)
+}
 
 // lookAt says how to read the rejects file, where there is one.
 func (t *builder) lookAt(r migrate.Report) {

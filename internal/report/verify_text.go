@@ -122,7 +122,7 @@ func (t *builder) nextAfterVerify(v Verification) {
 		t.Wrap("", "Nothing is left to do. Before you switch over, stop "+v.Direction.App()+"'s writes, migrate and verify a last time.")
 	}
 	if cmd.Narrowed() && v.Err == nil {
-		t.Wrap("", limitedRemark)
+		t.limited(cmd)
 	}
 }
 
