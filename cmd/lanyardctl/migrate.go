@@ -15,7 +15,6 @@ import (
 	"github.com/lanyardctl/lanyardctl/internal/invocation"
 	"github.com/lanyardctl/lanyardctl/internal/lease"
 	"github.com/lanyardctl/lanyardctl/internal/location"
-	"github.com/lanyardctl/lanyardctl/internal/rejectsfile"
 	"github.com/lanyardctl/lanyardctl/internal/report"
 	"github.com/lanyardctl/lanyardctl/internal/ui"
 	"github.com/lanyardctl/lanyardctl/migrate"
@@ -189,7 +188,7 @@ func (r *migrationRun) migrate(ctx context.Context, source location.Source, targ
 	if !o.dryRun && o.retried == nil { // a few records are retried from the start
 		opts.Checkpoints = target.Checkpoints()
 	}
-	opts.To = storeWritten[o.direction]
+	opts.To = report.StoreOf(o.direction)
 	if o.direction.IntoMongo() && len(o.users) == 0 && o.retried == nil { // a few records are looked up one by one
 		opts.Target, opts.Memory = target.Reader(nil), o.memory
 	}
@@ -205,11 +204,6 @@ func (r *migrationRun) migrate(ctx context.Context, source location.Source, targ
 	stop(err == nil)
 	r.warnOfSources(err)
 	return r.report(ctx, result, err, target.Runs())
-}
-
-// storeWritten is what a line of a run's files says of the store that the run wrote to.
-var storeWritten = map[invocation.Direction]rejectsfile.Store{
-	invocation.ToRedis: rejectsfile.ToRedis, invocation.TablesToMongo: rejectsfile.TablesToMongoDB, invocation.TablesBack: rejectsfile.ToDynamoDB,
 }
 
 func migrationProgress(s migrate.Snapshot, direction invocation.Direction) ui.Progress {

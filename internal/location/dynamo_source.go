@@ -2,7 +2,9 @@ package location
 
 import (
 	"context"
+	"fmt"
 
+	"github.com/lanyardctl/lanyardctl/internal/exit"
 	"github.com/lanyardctl/lanyardctl/record"
 	"github.com/lanyardctl/lanyardctl/store/dynamo"
 )
@@ -48,7 +50,12 @@ func (s dynamoSource) Close() error { return s.store.Close() }
 
 // found fails where the tables hold no item.
 func (s dynamoSource) found(ctx context.Context) error {
-	return holdsItems(ctx, s, s.store.Source(dynamo.SourceOptions{}))
+	found, err := findPage(ctx, s.Reading(), func(p record.Page) bool { return p.Seen.Keys > 0 })
+	if err != nil || found {
+		return err
+	}
+	facts := s.Facts()
+	return exit.Failure(fmt.Errorf("%s hold nothing: is it the right place?", facts.Where), facts.Others+"; --allow-empty continues without any item")
 }
 
 func explainDynamoSource(err error, o SourceOptions) error { return explainDynamo(err, o.asDynamo()) }

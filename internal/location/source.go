@@ -95,34 +95,33 @@ func Dates(s Source) record.DateSource { return layout.DateSource(s.Reading()) }
 // errFound ends a search.
 var errFound = errors.New("found")
 
-// finder is a source that knows a better way than to look at all keys.
+// finder is a source that tells in a way of its own whether it holds anything.
 type finder interface {
 	// found fails where the source holds nothing of what is copied.
 	found(ctx context.Context) error
 }
 
-// holdsItems fails where the tables that are read hold no item.
-func holdsItems(ctx context.Context, source Source, reading record.Source) error {
+// findPage reads until a page is as it should be, and reports whether one is.
+func findPage(ctx context.Context, reading record.Source, should func(record.Page) bool) (found bool, err error) {
 	parts, err := reading.Parts(ctx)
 	if err != nil {
-		return err
+		return false, err
 	}
 	for _, part := range parts {
 		err := part.Read(ctx, "", func(p record.Page) error {
-			if p.Seen.Keys > 0 {
+			if should(p) {
 				return errFound
 			}
 			return nil
 		})
 		if errors.Is(err, errFound) {
-			return nil
+			return true, nil
 		}
 		if err != nil {
-			return err
+			return false, err
 		}
 	}
-	facts := source.Facts()
-	return exit.Failure(fmt.Errorf("%s hold nothing: is it the right place?", facts.Where), facts.Others+"; --allow-empty continues without any item")
+	return false, nil
 }
 
 // FindLanyard reads until it meets a key of Lanyard's, most often on the first page, unless there is one of the named
@@ -140,25 +139,16 @@ func (r Registry) FindLanyard(ctx context.Context, source Source, o SourceOption
 		}
 		reading = users.Scan
 	}
-	parts, err := reading().Parts(ctx)
-	if err != nil {
-		return r.ExplainSource(err, o)
-	}
 	var seen record.KeyCounts
-	for _, part := range parts {
-		err := part.Read(ctx, "", func(p record.Page) error {
-			seen.Add(p.Seen)
-			if seen.Known() > 0 {
-				return errFound
-			}
-			return nil
-		})
-		if errors.Is(err, errFound) {
-			return nil
-		}
-		if err != nil {
-			return r.ExplainSource(err, o)
-		}
+	found, err := findPage(ctx, reading(), func(p record.Page) bool {
+		seen.Add(p.Seen)
+		return seen.Known() > 0
+	})
+	switch {
+	case err != nil:
+		return r.ExplainSource(err, o)
+	case found:
+		return nil
 	}
 	facts := source.Facts()
 	return exit.Failure(fmt.Errorf("%s of %s in %s look like Lanyard's: is it the right database?",

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/lanyardctl/lanyardctl/internal/exit"
 	"github.com/lanyardctl/lanyardctl/internal/invocation"
 	"github.com/lanyardctl/lanyardctl/internal/ui"
 )
@@ -55,10 +54,6 @@ func (f Forgetting) Text(l ui.Style) string {
 func (f Forgetting) WriteJSON(w io.Writer) error {
 	out := object{
 		{"command", invocation.Forget}, {"target", f.Target}, {"dry_run", f.DryRun}, {"digests", f.Digests}, {"checkpoints", f.Checkpoints}, {"leases", f.Leases}, {"runs", f.Runs},
-		{"warnings", append([]string{}, f.Warnings...)}, {"ok", f.Exit == exit.Done},
 	}
-	if text := errorText(f.Err); text != "" {
-		out = append(out, member{"error", text})
-	}
-	return WriteJSON(w, out)
+	return WriteJSON(w, append(out, f.end()...))
 }

@@ -3,7 +3,6 @@ package report
 import (
 	"time"
 
-	"github.com/lanyardctl/lanyardctl/internal/exit"
 	"github.com/lanyardctl/lanyardctl/internal/invocation"
 	"github.com/lanyardctl/lanyardctl/persistence"
 	"github.com/lanyardctl/lanyardctl/record"
@@ -31,11 +30,5 @@ func (l Layer) begin(command string) object {
 	}
 }
 
-// end returns what a report for scripts ends with.
-func (l Layer) end() object {
-	o := object{{"warnings", append([]string{}, l.Warnings...)}, {"ok", l.Exit == exit.Done}}
-	if text := errorText(l.Err); text != "" {
-		o = append(o, member{"error", text})
-	}
-	return o
-}
+// end returns what the report for scripts of the command ends with.
+func (l Layer) end() object { return ending(l.Warnings, l.Exit, l.Err) }

@@ -179,15 +179,20 @@ func be(n int64) string {
 	return "are"
 }
 
+// stores are where the runs of a direction write, as the lines of their files have it.
+var stores = map[invocation.Direction]rejectsfile.Store{
+	invocation.ToMongo: "", invocation.ToRedis: rejectsfile.ToRedis, invocation.TablesToMongo: rejectsfile.TablesToMongoDB, invocation.TablesBack: rejectsfile.ToDynamoDB,
+}
+
+// StoreOf returns where the runs of a direction write, as the lines of their files have it.
+func StoreOf(d invocation.Direction) rejectsfile.Store { return stores[d] }
+
 // directionOf returns the direction of a run that wrote to the store.
 func directionOf(to rejectsfile.Store) invocation.Direction {
-	switch to {
-	case rejectsfile.ToRedis:
-		return invocation.ToRedis
-	case rejectsfile.ToDynamoDB:
-		return invocation.TablesBack
-	case rejectsfile.TablesToMongoDB:
-		return invocation.TablesToMongo
+	for d, store := range stores {
+		if store == to {
+			return d
+		}
 	}
 	return invocation.ToMongo
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/lanyardctl/lanyardctl/internal/exit"
 	"github.com/lanyardctl/lanyardctl/internal/invocation"
 	"github.com/lanyardctl/lanyardctl/internal/ui"
 	"github.com/lanyardctl/lanyardctl/record"
@@ -37,6 +38,18 @@ type Run struct {
 	Exit     int                   // the command's exit code
 	Err      error                 // why the run did not come to its end; nil where it did
 	Again    invocation.Invocation // how to type the same command
+}
+
+// end returns what the report for scripts of the command ends with.
+func (r Run) end() object { return ending(r.Warnings, r.Exit, r.Err) }
+
+// ending returns what a report for scripts ends with.
+func ending(warnings []string, code int, err error) object {
+	o := object{{"warnings", append([]string{}, warnings...)}, {"ok", code == exit.Done}}
+	if text := errorText(err); text != "" {
+		o = append(o, member{"error", text})
+	}
+	return o
 }
 
 // from and to say where the pair is. One side has a database, and the other may have a layout.

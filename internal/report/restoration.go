@@ -103,10 +103,7 @@ func (r Restoration) WriteJSON(w io.Writer) error {
 	out := object{
 		{"command", invocation.SupersededRestore}, {"file", r.File}, {"target", r.Target}, {"database", r.Database}, {"dry_run", r.DryRun},
 		{"restored", r.Count(restore.Restored)}, {"unchanged", r.Count(restore.Unchanged)}, {"refused", r.Count(restore.Refused)},
-		{"list", list}, {"warnings", append([]string{}, r.Warnings...)}, {"ok", r.Exit == exit.Done},
+		{"list", list},
 	}
-	if text := errorText(r.Err); text != "" {
-		out = append(out, member{"error", text})
-	}
-	return WriteJSON(w, out)
+	return WriteJSON(w, append(out, r.end()...))
 }

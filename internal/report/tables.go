@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/lanyardctl/lanyardctl/internal/exit"
 	"github.com/lanyardctl/lanyardctl/internal/invocation"
 	"github.com/lanyardctl/lanyardctl/internal/ui"
 	"github.com/lanyardctl/lanyardctl/record"
@@ -136,9 +135,5 @@ func (f ForgottenTable) WriteJSON(w io.Writer) error {
 // write writes the report of a command as one JSON object.
 func (f Run) write(w io.Writer, command string, told object) error {
 	out := append(object{{"command", command}, {"target", f.Target}}, told...)
-	out = append(out, object{{"warnings", append([]string{}, f.Warnings...)}, {"ok", f.Exit == exit.Done}}...)
-	if text := errorText(f.Err); text != "" {
-		out = append(out, member{"error", text})
-	}
-	return writeWhole(w, out)
+	return writeWhole(w, append(out, f.end()...))
 }
