@@ -9,7 +9,7 @@ import (
 
 // figures are what is known of some buckets.
 type figures struct {
-	of      record.Kinds
+	of      record.Kinds            // those of the run, from the start
 	kinds   []Counts                // of these kinds, in their order; nil for zeros
 	reasons map[record.Reason]int64 // values that are rejected; nil for none
 	future  int64                   // of them, dates that lie in the future
@@ -23,12 +23,13 @@ func (f *figures) counts(kind record.Kind) *Counts {
 	return &f.kinds[f.of.Index(kind)]
 }
 
+// add adds o, which is of the same kinds.
 func (f *figures) add(o figures) {
-	f.of |= o.of // those of the run, or none yet
-	for i, kind := range o.of.List() {
-		if o.kinds != nil {
-			f.counts(kind).Add(o.kinds[i])
-		}
+	if f.kinds == nil {
+		f.kinds = make([]Counts, f.of.Len())
+	}
+	for i, counts := range o.kinds {
+		f.kinds[i].Add(counts)
 	}
 	for reason, n := range o.reasons {
 		f.reject(reason, n)

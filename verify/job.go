@@ -117,7 +117,8 @@ type outcome struct {
 
 // round compares the buckets one by one, in as many passes as the memory takes.
 func (j *Job) round(ctx context.Context, t *summary, list []int, round int) (*outcome, error) {
-	o := &outcome{found: differences{limit: j.opts.MaxDifferences}}
+	none := figures{of: j.opts.Kinds}
+	o := &outcome{found: differences{limit: j.opts.MaxDifferences}, agreeing: none, differing: none}
 	for len(list) > 0 {
 		n := t.fitting(list, j.opts.Memory)
 		phase := "looking closer"

@@ -34,7 +34,8 @@ type Options struct {
 	// tells some again. It may be nil.
 	Each func(record.Difference)
 
-	// Buckets is how many sums each side is divided into, of 48 bytes each; DefaultBuckets where zero.
+	// Buckets is how many sums each side is divided into, of 24 bytes each and 4 for each of the Kinds; DefaultBuckets where
+	// zero.
 	Buckets int
 
 	// Memory is about how many bytes the records that are compared one by one may take; DefaultMemory where zero.

@@ -53,8 +53,9 @@ type Report struct {
 // take makes f the report's figures.
 func (r *Report) take(f figures) {
 	r.Kinds, r.Reasons, r.Future = [record.KindCount]Counts{}, f.reasons, f.future
+	kinds := f.of.List()
 	for i, counts := range f.kinds {
-		r.Kinds[f.of.List()[i]] = counts
+		r.Kinds[kinds[i]] = counts
 	}
 }
 

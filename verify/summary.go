@@ -105,18 +105,19 @@ func (t *summary) differing() []int {
 // agreeing returns what is known from the buckets that do not differ.
 func (t *summary) agreeing() figures {
 	f := figures{of: t.kinds}
+	kinds := t.kinds.List()
 	for b := range t.source.buckets {
 		if !t.source.same(t.target, b) {
 			continue
 		}
 		for i, n := range t.source.recordsOf(b) {
-			f.counts(t.kinds.List()[i]).Add(Counts{Source: int64(n), Target: int64(n), Agreeing: int64(n)})
+			f.counts(kinds[i]).Add(Counts{Source: int64(n), Target: int64(n), Agreeing: int64(n)})
 		}
 		if rejects := t.rejects[b]; rejects != nil {
 			f.add(*rejects)
 		}
 	}
-	for _, kind := range t.kinds.List() {
+	for _, kind := range kinds {
 		f.counts(kind).Add(t.noted[kind])
 	}
 	return f
