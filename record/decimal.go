@@ -1,7 +1,6 @@
 package record
 
 import (
-	"cmp"
 	"math/big"
 	"slices"
 	"strconv"
@@ -19,21 +18,21 @@ func ParseDecimal(s string) (Value, bool) {
 	if ok, _ := decimal(s); !ok {
 		return nil, false
 	}
-	mantissa, power, _ := strings.Cut(strings.ToUpper(s), "E")
-	exponent := 0
-	if power != "" {
-		var err error
-		if exponent, err = strconv.Atoi(power); err != nil || exponent > maxExponent || exponent < -maxExponent {
-			return nil, false
-		}
-	}
-	negative := strings.HasPrefix(mantissa, "-")
-	unsigned := strings.TrimPrefix(strings.TrimPrefix(mantissa, "-"), "+")
-	if strings.ContainsAny(unsigned, "+-") {
+	negative, digits, exponent, ok := splitDecimal(s)
+	if !ok {
 		return nil, false
 	}
-	whole, fraction, _ := strings.Cut(unsigned, ".")
-	return NewDecimal(negative, whole+fraction, exponent-len(fraction)), true
+	return NewDecimal(negative, digits, exponent), true
+}
+
+// splitDecimal returns all digits of a decimal number, and the power of ten that they are times. It reports false where
+// [maxExponent] forbids the exponent in the text.
+func splitDecimal(s string) (negative bool, digits string, exponent int, ok bool) {
+	mantissa, power, _ := strings.Cut(strings.ToUpper(s), "E")
+	exponent, _ = strconv.Atoi(power) // zero for none, and the farthest for one that no int holds
+	whole, fraction, _ := strings.Cut(unsigned(mantissa), ".")
+	ok = exponent >= -maxExponent && exponent <= maxExponent
+	return strings.HasPrefix(s, "-"), whole + fraction, exponent - len(fraction), ok
 }
 
 // maxExponent bounds what is read. That of BSON's decimals is 6,144, that of DynamoDB's numbers 125.
@@ -81,13 +80,10 @@ func shownDecimal(digits string, exponent int) string {
 
 // Parts returns the number's digits, which neither begin nor end with a zero, and the power of ten that they are times.
 func (d Decimal) Parts() (negative bool, digits string, exponent int) {
-	text, negative := strings.CutPrefix(string(d), "-")
-	mantissa, power, _ := strings.Cut(text, "E")
-	exponent, _ = strconv.Atoi(cmp.Or(power, "0"))
-	whole, fraction, _ := strings.Cut(mantissa, ".")
-	digits = strings.TrimLeft(whole+fraction, "0")
+	negative, digits, exponent, _ = splitDecimal(string(d))
+	digits = strings.TrimLeft(digits, "0")
 	short := strings.TrimRight(digits, "0")
-	return negative, short, exponent - len(fraction) + len(digits) - len(short)
+	return negative, short, exponent + len(digits) - len(short)
 }
 
 // Float returns the number as a float64, and whether that is exactly it.

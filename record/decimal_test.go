@@ -72,7 +72,7 @@ func TestNumbersOfOneValueHaveOneForm(t *testing.T) {
 			t.Errorf("%s is %#v, want %#v", text, got, want)
 		}
 	}
-	for _, text := range []string{"", "x", "NaN", "Infinity", "0x1", "1_0", "--1", "+-1", "1e", "1.", ".5", " 1", "1E1000000", "1e99999999999999999999"} {
+	for _, text := range []string{"", "x", "NaN", "Infinity", "0x1", "1_0", "--1", "+-1", "-+1", "1e", "1.", ".5", " 1", "1E1000000", "1e99999999999999999999"} {
 		if v, ok := ParseDecimal(text); ok {
 			t.Errorf("%q is read as %v", text, v)
 		}

@@ -1,7 +1,6 @@
 package record
 
 import (
-	"math"
 	"strconv"
 	"strings"
 )
@@ -9,7 +8,7 @@ import (
 // decimal reports whether s is a decimal number: digits with an optional sign, fraction and exponent. It is stricter
 // than [strconv.ParseFloat], which also takes NaN, inf, hexadecimal digits and underscores.
 func decimal(s string) (ok, integer bool) {
-	s = strings.TrimLeft(s, "+-")
+	s = unsigned(s)
 	rest := strings.TrimLeft(s, "0123456789")
 	if len(rest) == len(s) {
 		return false, false
@@ -23,16 +22,21 @@ func decimal(s string) (ok, integer bool) {
 		}
 	}
 	if strings.HasPrefix(rest, "e") || strings.HasPrefix(rest, "E") {
-		exponent := rest[1:]
-		if exponent != "" && (exponent[0] == '+' || exponent[0] == '-') {
-			exponent = exponent[1:]
-		}
+		exponent := unsigned(rest[1:])
 		rest = strings.TrimLeft(exponent, "0123456789")
 		if len(rest) == len(exponent) {
 			return false, false
 		}
 	}
 	return rest == "", integer
+}
+
+// unsigned returns s without the sign that it begins with, if any.
+func unsigned(s string) string {
+	if s != "" && (s[0] == '+' || s[0] == '-') {
+		return s[1:]
+	}
+	return s
 }
 
 // ParseNumber reads decimal text: an integer within int64 as int64, any other number as float64. It reports false for
@@ -47,9 +51,6 @@ func ParseNumber(s string) (Value, bool) {
 			return n, true
 		}
 	}
-	f, err := strconv.ParseFloat(s, 64)
-	if err != nil && !math.IsInf(f, 0) {
-		return nil, false // two signs
-	}
+	f, _ := strconv.ParseFloat(s, 64) // what fails is beyond float64
 	return f, true
 }
