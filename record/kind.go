@@ -3,6 +3,7 @@ package record
 import (
 	"fmt"
 	"math/bits"
+	"slices"
 	"strings"
 )
 
@@ -42,14 +43,28 @@ var rulesOf = [...]rules{
 	LastSeen:        lastSeenRules,
 	MonitoringSince: monitoringRules,
 	Metrics:         metricsRules,
-	Remember:        newTableKind(Remember),
-	League:          newTableKind(League),
-	Loud:            newTableKind(Loud),
-	Play:            newTableKind(Play),
-	TTS:             newTableKind(TTS),
-	Sparkle:         newTableKind(Sparkle),
-	BotData:         newTableKind(BotData),
-	EFTItemTracker:  newTableKind(EFTItemTracker),
+
+	// The tables of the bot, as its Terraform files and its models describe them.
+	Remember: newTableKind(Remember, Table{
+		Name: "remember", Keys: []Attribute{server, {Name: "rem_key", Type: TextType}}, Attributes: texts(RememberedField),
+	}),
+	League: newTableKind(League, Table{
+		Name: "league", Keys: []Attribute{server, handle},
+		Attributes: slices.Concat(texts("summoner_name", "puuid", "created_at", "updated_at", "bot_can_at_me"),
+			numbers("win_streak", "loss_streak"), []Attribute{{Name: "last_match_sha256", Type: TextType, Optional: true}}),
+	}),
+	Loud: newTableKind(Loud, Table{Name: "loud", Keys: []Attribute{server, handle}, Attributes: texts("updated_at")}),
+	Play: newTableKind(Play, Table{Name: "play", Keys: []Attribute{server}, Attributes: texts("stats", "updated_at")}),
+	TTS:  newTableKind(TTS, Table{Name: "tts", Keys: []Attribute{server, handle}, Attributes: texts("updated_at")}),
+	Sparkle: newTableKind(Sparkle, Table{
+		Name: "sparkle", Keys: []Attribute{server, handle},
+		Attributes: slices.Concat(numbers("total_sparkles"), texts("sparkle_reasons", "updated_at")),
+	}),
+	BotData: newTableKind(BotData, Table{Name: "botdata", Keys: texts("key"), Attributes: texts("value", "updated_at")}),
+	EFTItemTracker: newTableKind(EFTItemTracker, Table{
+		Name: "eftitemtracker", Keys: slices.Concat(numbers("server_id"), texts("item")),
+		Attributes: texts("threshold", "channel", "handle"),
+	}),
 }
 
 // This does not compile where the last kind has no rules, and the next line where a set of kinds cannot hold all.

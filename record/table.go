@@ -128,22 +128,6 @@ func numbers(names ...string) (list []Attribute) {
 	return list
 }
 
-// botTables are the tables of the bot, as its Terraform files and its models describe them.
-var botTables = [...]Table{
-	0: {Name: "remember", Keys: []Attribute{server, {Name: "rem_key", Type: TextType}}, Attributes: texts(RememberedField)},
-	League - Remember: {
-		Name: "league", Keys: []Attribute{server, handle},
-		Attributes: slices.Concat(texts("summoner_name", "puuid", "created_at", "updated_at", "bot_can_at_me"), numbers("win_streak", "loss_streak"),
-			[]Attribute{{Name: "last_match_sha256", Type: TextType, Optional: true}}),
-	},
-	Loud - Remember:           {Name: "loud", Keys: []Attribute{server, handle}, Attributes: texts("updated_at")},
-	Play - Remember:           {Name: "play", Keys: []Attribute{server}, Attributes: texts("stats", "updated_at")},
-	TTS - Remember:            {Name: "tts", Keys: []Attribute{server, handle}, Attributes: texts("updated_at")},
-	Sparkle - Remember:        {Name: "sparkle", Keys: []Attribute{server, handle}, Attributes: slices.Concat(numbers("total_sparkles"), texts("sparkle_reasons", "updated_at"))},
-	BotData - Remember:        {Name: "botdata", Keys: texts("key"), Attributes: texts("value", "updated_at")},
-	EFTItemTracker - Remember: {Name: "eftitemtracker", Keys: []Attribute{{Name: "server_id", Type: NumberType}, {Name: "item", Type: TextType}}, Attributes: texts("threshold", "channel", "handle")},
-}
-
 // RememberedField is the attribute of [Remember] that holds what is remembered.
 const RememberedField = "rem_value"
 
@@ -158,7 +142,7 @@ var otherTables [MaxOtherTables]atomic.Pointer[tableKind]
 func DefineTable(name, collection string) (Kind, error) {
 	for i := range otherTables {
 		kind := otherTable + Kind(i)
-		t := newTableKindOf(kind, Table{Name: name, Collection: collection})
+		t := newTableKind(kind, Table{Name: name, Collection: collection})
 		if otherTables[i].CompareAndSwap(nil, t) {
 			return kind, nil
 		}
@@ -247,9 +231,7 @@ type tableKind struct {
 	table Table
 }
 
-func newTableKind(kind Kind) *tableKind { return newTableKindOf(kind, botTables[kind-Remember]) }
-
-func newTableKindOf(kind Kind, table Table) *tableKind {
+func newTableKind(kind Kind, table Table) *tableKind {
 	table.Collection = cmp.Or(table.Collection, table.Name)
 	traits := kvRules.traits
 	traits.name, traits.collection, traits.named, traits.whole = table.Name, tableCollection(kind), true, true
