@@ -112,8 +112,8 @@ func repeatedName(doc bson.Raw) (name string, repeated bool) {
 	return "", false
 }
 
-// repeatsName reports whether a document, or one at any depth in it, holds a name more than once.
-func repeatsName(doc bson.Raw) bool {
+// repeatsNameAtAnyDepth reports whether a document, or one at any depth in it, holds a name more than once.
+func repeatsNameAtAnyDepth(doc bson.Raw) bool {
 	seen := make(map[string]bool)
 	for _, e := range elementsOf(doc) {
 		if seen[e.Key()] || repeatsNameIn(e.Value()) {
@@ -127,7 +127,7 @@ func repeatsName(doc bson.Raw) bool {
 func repeatsNameIn(v bson.RawValue) bool {
 	switch v.Type {
 	case bson.TypeEmbeddedDocument:
-		return repeatsName(v.Document())
+		return repeatsNameAtAnyDepth(v.Document())
 	case bson.TypeArray:
 		return slices.ContainsFunc(elementsOf(bson.Raw(v.Array())), func(e bson.RawElement) bool { return repeatsNameIn(e.Value()) })
 	}

@@ -204,8 +204,8 @@ func StatementFor(r record.Record, doc bson.Raw) mongo.WriteModel {
 // RepeatedName is repeatedName, for tests.
 var RepeatedName = repeatedName
 
-// RepeatsName is repeatsName, for tests.
-var RepeatsName = repeatsName
+// RepeatsNameAtAnyDepth is repeatsNameAtAnyDepth, for tests.
+var RepeatsNameAtAnyDepth = repeatsNameAtAnyDepth
 
 // FerretDBsFailure returns FerretDB's error as MongoDB tells it.
 func FerretDBsFailure(err error, updates int) error { return (&ferretDB{}).failure(err, updates) }

@@ -78,7 +78,7 @@ func refusedItem(r *record.Record, named bool, doc bson.Raw) (reason record.Reas
 	if !named || r.Name == (record.Name{}) {
 		return record.InvalidItemKey, "the document's _id is no text that names an item"
 	}
-	if repeatsName(doc) {
+	if repeatsNameAtAnyDepth(doc) {
 		return record.ConflictReason, "the document holds a name twice"
 	}
 	for name := range r.Fields {
@@ -170,10 +170,12 @@ func attribute(v bson.RawValue, t *types) record.Value {
 		}
 	case bson.TypeString:
 		text := v.StringValue()
-		if n, ok := record.ParseDecimal(text); ok && t.is(record.NumberType) {
-			d, _ := n.(record.Decimal)
-			if _, fits := decimal128(d); string(d) == text && !fits {
-				return d
+		if t.is(record.NumberType) {
+			n, _ := record.ParseDecimal(text)
+			if d, is := n.(record.Decimal); is && string(d) == text {
+				if _, fits := decimal128(d); !fits {
+					return d
+				}
 			}
 		}
 		return text

@@ -92,7 +92,7 @@ func TestANameThatStandsTwiceIsSeenAtAnyDepth(t *testing.T) {
 		{twice, true},
 		{bson.A{1, bson.A{bson.D{{Key: "b", Value: twice}}}}, true},
 	} {
-		if got := mongo.RepeatsName(encoded(t, bson.D{{Key: "v", Value: tc.value}, {Key: "w", Value: 1}})); got != tc.want {
+		if got := mongo.RepeatsNameAtAnyDepth(encoded(t, bson.D{{Key: "v", Value: tc.value}, {Key: "w", Value: 1}})); got != tc.want {
 			t.Errorf("%v: %v", tc.value, got)
 		}
 	}
