@@ -13,15 +13,11 @@ import (
 // AttributeType is a type of DynamoDB's, by its name there.
 type AttributeType string
 
-// The types.
+// The types that an attribute of a key can have, and those of sets.
 const (
 	TextType      AttributeType = "S"
 	NumberType    AttributeType = "N"
 	BinaryType    AttributeType = "B"
-	BoolType      AttributeType = "BOOL"
-	NullType      AttributeType = "NULL"
-	ListType      AttributeType = "L"
-	MapType       AttributeType = "M"
 	TextSetType   AttributeType = "SS"
 	NumberSetType AttributeType = "NS"
 	BinarySetType AttributeType = "BS"

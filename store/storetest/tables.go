@@ -423,7 +423,7 @@ func tableDryRun(t *testing.T, open OpenTables) {
 
 // tablesAsInMemory does random things to the target and to one in memory, and compares answers and contents after each.
 func tablesAsInMemory(t *testing.T, open OpenTables, limits record.Limits) {
-	items := Items(TestedTables.List()...).Filter(heldBy(limits))
+	items := genItems(TestedTables.List()...).Filter(heldBy(limits))
 	rapid.Check(t, func(rt *rapid.T) {
 		o := TableOptions{
 			Policy: rapid.SampledFrom([]record.Policy{record.FailOnConflict, record.PreferSource, record.PreferTarget}).Draw(rt, "policy"), Now: clock,
@@ -489,7 +489,7 @@ func (m marks) recur(model TableTarget) (recurs bool) {
 
 // itemsFoundAgain writes random items into an empty target: what stands there then is exactly what was written.
 func itemsFoundAgain(t *testing.T, open OpenTables, limits record.Limits) {
-	items := Items(TestedTables.List()...).Filter(heldBy(limits))
+	items := genItems(TestedTables.List()...).Filter(heldBy(limits))
 	rapid.Check(t, func(rt *rapid.T) {
 		target, want := open(t, TableOptions{Now: clock}), MemTables(t, TableOptions{Now: clock})
 		batch := rapid.SliceOfNDistinct(items, 1, 12, itemText).Draw(rt, "batch")
@@ -500,9 +500,7 @@ func itemsFoundAgain(t *testing.T, open OpenTables, limits record.Limits) {
 	})
 }
 
-// Attributes generates values of every type of DynamoDB's, among them the odd ones that are in its bounds.
-func Attributes() *rapid.Generator[record.Value] { return genAttribute(3) }
-
+// genAttribute generates values of every type of DynamoDB's, among them the odd ones that are in its bounds.
 func genAttribute(depth int) *rapid.Generator[record.Value] {
 	text := rapid.SampledFrom([]string{"", "tomorrow", "7", `{"n":1664641326000000001}`, "\x00", "ключ", digits38, "1E-130"})
 	number := rapid.OneOf(
@@ -536,13 +534,13 @@ func genAttribute(depth int) *rapid.Generator[record.Value] {
 	return rapid.OneOf(all...)
 }
 
-// Items generates items of the bot's tables, a few of each table, with attributes of every type of DynamoDB's.
-func Items(kinds ...record.Kind) *rapid.Generator[record.Record] {
+// genItems generates items of the bot's tables, a few of each table, with attributes of every type of DynamoDB's.
+func genItems(kinds ...record.Kind) *rapid.Generator[record.Record] {
 	keys := map[record.AttributeType]*rapid.Generator[record.Value]{
 		record.TextType:   rapid.SampledFrom([]record.Value{"meeting", "a/b", "a%2Fb"}),
 		record.NumberType: rapid.SampledFrom([]record.Value{int64(81384788765712384), int64(7)}),
 	}
-	others := rapid.MapOfN(rapid.SampledFrom([]string{"a", "b", "tags", "ключ", "x y", "user_id", "type", "kv"}), Attributes(), 0, 4)
+	others := rapid.MapOfN(rapid.SampledFrom([]string{"a", "b", "tags", "ключ", "x y", "user_id", "type", "kv"}), genAttribute(3), 0, 4)
 	return rapid.Custom(func(t *rapid.T) record.Record {
 		kind := rapid.SampledFrom(kinds).Draw(t, "table")
 		attributes := others.Draw(t, "attributes")

@@ -31,7 +31,7 @@ func RunTableSource(t *testing.T, open func(t testing.TB) TableSource) {
 	t.Run("random items", func(t *testing.T) {
 		rapid.Check(t, func(rt *rapid.T) {
 			s := open(t)
-			items := rapid.SliceOfNDistinct(Items(TestedTables.List()...).Filter(heldBy(s.Limits)), 1, 12, itemText).Draw(rt, "items")
+			items := rapid.SliceOfNDistinct(genItems(TestedTables.List()...).Filter(heldBy(s.Limits)), 1, 12, itemText).Draw(rt, "items")
 			s.Put(items)
 			checkDelivered(rt, s, items)
 		})
