@@ -172,12 +172,7 @@ func (t *summary) fitting(list []int, memory int64) int {
 func (j *Job) pause(ctx context.Context, round int) error {
 	phase := fmt.Sprintf("waiting to look again (%d of %d)", round, j.opts.Recheck)
 	j.phase.Store(&phase)
-	select {
-	case <-time.After(j.opts.RecheckDelay):
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return retry.Sleep(ctx, j.opts.RecheckDelay)
 }
 
 // pass reads both sides once. It begins again where a server was unavailable in between.

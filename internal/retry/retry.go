@@ -83,7 +83,7 @@ func (p Policy) Do(ctx context.Context, call func() error) error {
 		if p.Notify != nil {
 			p.Notify(err, wait, left)
 		}
-		if !sleep(ctx, wait) {
+		if !backOff(ctx, wait) {
 			return err
 		}
 		limit = max(limit, min(2*limit, mostLimit))
@@ -107,8 +107,8 @@ func Sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// sleep waits; it reports false where no work should be begun under ctx any more.
-func sleep(ctx context.Context, wait time.Duration) bool {
+// backOff waits; it reports false where no work should be begun under ctx any more.
+func backOff(ctx context.Context, wait time.Duration) bool {
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	select {
