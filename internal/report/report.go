@@ -41,7 +41,7 @@ type Run struct {
 }
 
 // end returns what the report for scripts of the command ends with.
-func (r Run) end() object { return ending(r.Warnings, r.Exit, r.Err) }
+func (f Run) end() object { return ending(f.Warnings, f.Exit, f.Err) }
 
 // ending returns what a report for scripts ends with.
 func ending(warnings []string, code int, err error) object {
