@@ -146,6 +146,7 @@ func (l *live) APIKeyOwners(_ context.Context, keys []string) (map[string]record
 type feed struct {
 	of    *live
 	to    record.FeedListener
+	begun chan struct{} // what changes is told from then on
 	ended chan struct{}
 }
 
@@ -156,6 +157,7 @@ func (f *feed) Follow(ctx context.Context, to record.FeedListener) error {
 	f.to = to
 	f.of.feeds[f] = true
 	f.of.mu.Unlock()
+	close(f.begun)
 	select {
 	case <-ctx.Done():
 		return ctx.Err()
@@ -164,7 +166,14 @@ func (f *feed) Follow(ctx context.Context, to record.FeedListener) error {
 	}
 }
 
-func (f *feed) Barrier(context.Context) error { return nil }
+func (f *feed) Barrier(ctx context.Context) error {
+	select {
+	case <-f.begun:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
 
 func (f *feed) Close() error {
 	f.of.mu.Lock()
@@ -180,7 +189,7 @@ func (l *live) open(context.Context) (*mirror.Session, error) {
 		return nil, l.fail
 	}
 	return &mirror.Session{
-		Feed: &feed{of: l, ended: make(chan struct{})}, Owners: l, Close: func() error { return nil },
+		Feed: &feed{of: l, begun: make(chan struct{}), ended: make(chan struct{})}, Owners: l, Close: func() error { return nil },
 		Points: func(map[record.UserID][]string) record.PointReader { return l },
 	}, nil
 }
