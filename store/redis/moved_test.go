@@ -86,12 +86,16 @@ func (s *scene) others(t *testing.T) {
 	fill(t, s.admin, all...)
 }
 
-// inStep waits until a replica has what its master has.
+// inStep waits until a replica has what its master has, and its master knows: the replica's answer comes a moment after its link
+// is up.
 func (s *scene) inStep(t *testing.T) {
 	at := client(t, s.master.URI)
+	_, port, _ := strings.Cut(s.source.Addr, ":")
 	waitUntil(t, "the replica is in step", func() bool {
 		ours, _ := s.admin.Info(context.Background(), "replication").Result()
-		return strings.Contains(ours, "master_link_status:up") && !strings.Contains(ours, "master_sync_in_progress:1") &&
+		theirs, _ := at.Info(context.Background(), "replication").Result()
+		return strings.Contains(theirs, "port="+port+",state=online") &&
+			strings.Contains(ours, "master_link_status:up") && !strings.Contains(ours, "master_sync_in_progress:1") &&
 			at.DBSize(context.Background()).Val() == s.admin.DBSize(context.Background()).Val() &&
 			offset(at) == offset(s.admin)
 	})
