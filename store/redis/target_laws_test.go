@@ -88,6 +88,23 @@ func TestANewAPIKeyReplacesTheOneThatAnEarlierRunWrote(t *testing.T) {
 	}
 }
 
+// TestAKeyThatIsAnotherUsersLeavesNoMark writes an API key that the app gave to another user: nothing is written, no mark either.
+func TestAKeyThatIsAnotherUsersLeavesNoMark(t *testing.T) {
+	t.Parallel()
+	c := client(t, redisserver.Start(t).URI)
+	fill(t, c, cmd("SET", "api_key:"+newKey, bob), cmd("SET", "user_api_key:"+bob, newKey))
+	sink := open(t, redis.Options{URI: uriOf(c)}).Sink(redis.SinkOptions{Apps: record.Apps(0).With(record.Upstream)})
+	user, _ := record.ParseUserID(alice)
+	batch := []record.Record{{Kind: record.APIKeys, User: user, APIKey: newKey}}
+	outcomes, err := sink.Write(t.Context(), batch, func([]record.Superseded) error { return nil })
+	if err != nil || outcomes[0].Status != record.Conflicted {
+		t.Fatalf("%+v, error %v", outcomes, err)
+	}
+	if got := c.Keys(t.Context(), "*").Val(); len(got) != 2 {
+		t.Errorf("%q", got)
+	}
+}
+
 // merge merges the batch into both, and compares what they answer.
 func merge(t *rapid.T, model, sink record.Sink, batch []record.Record) {
 	t.Helper()
