@@ -62,7 +62,7 @@ func TestLargeValuesAreNotLoadedAhead(t *testing.T) {
 	srv := redisserver.Start(t)
 	c := client(t, srv.URI)
 	for i := range 100 {
-		fill(t, c, cmd("HSET", hiddenKey(i), "a", strings.Repeat("x", 1000)))
+		fill(t, c, cmd("HSET", hiddenKey(i), "a", strings.Repeat("x", 1200))) // one alone is more than the share
 	}
 	s := open(t, redis.Options{URI: srv.URI})
 	fill(t, c, cmd("CONFIG", "RESETSTAT"))

@@ -61,7 +61,7 @@ func TestTheErrorNamesTheServerOfAClusterThatIsAway(t *testing.T) {
 	t.Parallel()
 	c := redisserver.StartCluster(t, 3)
 	c.Masters[2].Kill()
-	_, err := redis.Open(context.Background(), redis.Options{URI: c.Masters[0].URI, Timeout: 2 * time.Second})
+	_, err := redis.Open(context.Background(), redis.Options{URI: c.Masters[0].URI, Timeout: 20 * time.Second})
 	if !errors.Is(err, redis.ErrUnreachable) || !strings.Contains(err.Error(), c.Masters[2].Addr) {
 		t.Fatal(err)
 	}

@@ -16,7 +16,7 @@ import (
 
 func TestPersistenceConforms(t *testing.T) {
 	inEach(t, func(t *testing.T, w world) {
-		s := open(t, redis.Options{URI: uriOf(w.client), Points: true, RetryFor: time.Second})
+		s := open(t, redis.Options{URI: uriOf(w.client), Points: true, RetryFor: 3 * time.Second})
 		for _, app := range []record.App{record.Fork, record.Upstream} {
 			t.Run(app.String(), func(t *testing.T) {
 				storetest.Persistence(t, func(t testing.TB) storetest.PersistenceTarget {

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -62,7 +63,7 @@ func TestAConnectionThatStaysCutIsUnavailable(t *testing.T) {
 	srv := redisserver.Start(t)
 	fill(t, client(t, srv.URI), mixed(60)...)
 	p := redisproxy.Start(t, srv.Addr, redisproxy.Options{})
-	s := open(t, redis.Options{URI: p.URI})
+	s := open(t, redis.Options{URI: p.URI, RetryFor: 5 * time.Second})
 	src := s.Source(redis.SourceOptions{Request: layout.Request{Now: now}, PageSize: 25})
 	_, err := during(t, context.Background(), src, func() { p.CutNext(1000) })
 	if !errors.Is(err, record.ErrUnavailable) {
@@ -74,7 +75,8 @@ func TestAServerThatIsGoneIsUnavailable(t *testing.T) {
 	t.Parallel()
 	srv := redisserver.Start(t)
 	fill(t, client(t, srv.URI), mixed(60)...)
-	src := open(t, redis.Options{URI: srv.URI}).Source(redis.SourceOptions{Request: layout.Request{Now: now}, PageSize: 25})
+	s := open(t, redis.Options{URI: srv.URI, RetryFor: 5 * time.Second})
+	src := s.Source(redis.SourceOptions{Request: layout.Request{Now: now}, PageSize: 25})
 	_, err := during(t, context.Background(), src, srv.Kill)
 	if !errors.Is(err, record.ErrUnavailable) || !strings.Contains(err.Error(), srv.Addr) {
 		t.Fatal(err)

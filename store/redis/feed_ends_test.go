@@ -34,13 +34,17 @@ func TestALostConnectionEndsAFeed(t *testing.T) {
 			"it stands still": {func(t *testing.T, srv *redisserver.Server) {
 				t.Cleanup(srv.Resume)
 				srv.Pause()
-			}, "it has not answered for 1s"},
+			}, "it has not answered for 4s"},
 			"it becomes a replica": {func(_ *testing.T, srv *redisserver.Server) { srv.Do("REPLICAOF", "127.0.0.1", 1) }, "it became a replica of 127.0.0.1:1"},
 		} {
 			t.Run(string(way)+"/"+name, func(t *testing.T) {
 				t.Parallel()
 				srv := redisserver.Start(t, "--notify-keyspace-events", "KA")
-				f := follow(t, open(t, redis.Options{URI: srv.URI + "?read_timeout=1s"}), redis.FeedOptions{Way: way})
+				uri := srv.URI
+				if strings.Contains(tc.why, "4s") {
+					uri += "?read_timeout=4s"
+				}
+				f := follow(t, open(t, redis.Options{URI: uri}), redis.FeedOptions{Way: way})
 				f.barrier(t)
 				tc.act(t, srv)
 				f.ends(t, tc.why)
@@ -107,7 +111,7 @@ func TestAReadThatIsGivenUpLeavesAFeedAlone(t *testing.T) {
 
 func TestAClusterIsFollowedUntilAnotherServerHasItsSlots(t *testing.T) {
 	t.Parallel()
-	quick := []string{"--cluster-node-timeout", "500", "--repl-diskless-sync-delay", "0", "--cluster-replica-validity-factor", "0", "--notify-keyspace-events", "KA"}
+	quick := []string{"--cluster-node-timeout", "2000", "--repl-diskless-sync-delay", "0", "--cluster-replica-validity-factor", "0", "--notify-keyspace-events", "KA"}
 	c := redisserver.StartCluster(t, 3, quick...)
 	all := c.Client(t)
 	fill(t, all, mixed(60)...)
@@ -154,16 +158,7 @@ func TestAClusterIsFollowedUntilAnotherServerHasItsSlots(t *testing.T) {
 	// A master that is followed from now on, with another's slot, is another's.
 	list = both()
 	more := redisserver.Start(t, append([]string{"--cluster-enabled", "yes"}, quick...)...)
-	host, port, _ := strings.Cut(c.Masters[0].Addr, ":")
-	more.Do("CLUSTER", "MEET", host, port)
-	waitUntil(t, "the masters know another", func() bool {
-		for _, m := range append(c.Masters, more) {
-			if !strings.Contains(fmt.Sprint(m.Do("CLUSTER", "INFO")), "cluster_known_nodes:4") || !strings.Contains(fmt.Sprint(m.Do("CLUSTER", "INFO")), "cluster_state:ok") {
-				return false
-			}
-		}
-		return true
-	})
+	c.Join(more)
 	slot = slotsOf(t, c.Masters[2], 1)[0]
 	c.BeginMove(slot, c.Masters[2], more, -1)
 	c.EndMove(slot, c.Masters[2], more)

@@ -289,7 +289,7 @@ func play(t *testing.T, s *scene, act, back func(), at int) played {
 		}
 		return nil
 	}})
-	store, err := redis.Open(context.Background(), redis.Options{URI: proxy.URI, RetryFor: 5 * time.Second})
+	store, err := redis.Open(context.Background(), redis.Options{URI: proxy.URI, RetryFor: time.Minute})
 	if err != nil {
 		p.err = err
 		return p

@@ -58,7 +58,7 @@ func TestOpenTellsWhatIsDoubtful(t *testing.T) {
 	logged := redisserver.Start(t, "--appendonly", "yes")
 	evicting := redisserver.Start(t, "--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru")
 	unlimited := redisserver.Start(t, "--maxmemory-policy", "allkeys-lru")
-	orphan := redisserver.Start(t, "--replicaof", fmt.Sprintf("127.0.0.1 %d", redisserver.FreePort(t)))
+	orphan := redisserver.Start(t, "--replicaof", "127.0.0.1 1")
 	shy := redisserver.Start(t)
 	shy.Do("ACL", "SETUSER", "default", "-config")
 	for _, tc := range []struct {
@@ -195,7 +195,7 @@ func TestAServerThatTurnsClientsAwaySaysWhyWheneverItCloses(t *testing.T) {
 			if hears == 0 && tc.want == redis.ErrNotRedis {
 				continue // an old Redis says so after it was asked
 			}
-			_, err := redis.Open(context.Background(), redis.Options{URI: "redis://" + saysAndCloses(t, tc.says, hears), Timeout: 2 * time.Second})
+			_, err := redis.Open(context.Background(), redis.Options{URI: "redis://" + saysAndCloses(t, tc.says, hears), Timeout: 20 * time.Second})
 			if !errors.Is(err, tc.want) || strings.Contains(err.Error(), "1)") {
 				t.Errorf("%s, closed after %d: %v", tc.says, hears, err)
 			}
@@ -241,8 +241,11 @@ func TestWhatCannotBeOpenedHasAClearError(t *testing.T) {
 		{"an unknown option", bare.URI + "?nonsense=1", redis.ErrURI, "not shown"},
 		{"a database of a Cluster", "redis://127.0.0.1:1/2?addr=127.0.0.1:2", redis.ErrURI, "database 0"},
 	} {
-		start := time.Now()
-		s, err := redis.Open(context.Background(), redis.Options{URI: tc.uri, Timeout: 2 * time.Second})
+		start, timeout := time.Now(), 20*time.Second
+		if tc.contains == "no answer in time" {
+			timeout = 2 * time.Second
+		}
+		s, err := redis.Open(context.Background(), redis.Options{URI: tc.uri, Timeout: timeout})
 		if err == nil {
 			t.Errorf("%s: opened", tc.rule)
 			_ = s.Close()

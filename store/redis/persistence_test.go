@@ -161,7 +161,7 @@ func TestPairsChangeInTheAppsPlaceAndInTheOtherThatExists(t *testing.T) {
 func TestNoChangeIsLostAmongMany(t *testing.T) {
 	inEach(t, func(t *testing.T, w world) {
 		fill(t, w.client, cmd("HSET", "lanyard_kv:"+alice, "first", "1"))
-		const writers, each = 8, 25
+		const writers, each = 6, 10
 		var all sync.WaitGroup
 		for i := range writers {
 			all.Go(func() {
@@ -243,8 +243,7 @@ func TestNothingIsWrittenOnceTheWatchIsCut(t *testing.T) {
 
 func TestAChangeThatIsAlwaysOvertakenEnds(t *testing.T) {
 	inEach(t, func(t *testing.T, w world) {
-		s := redis.Options{URI: "", RetryFor: 300 * time.Millisecond, Points: true}
-		s.URI = uriOf(w.client)
+		s := redis.Options{URI: uriOf(w.client), RetryFor: 3 * time.Second, Points: true}
 		n := 0
 		_, err := open(t, s).Persistence().UpdatePairs(t.Context(), record.Fork, aliceID, func(record.Entry) (record.PairChange, error) {
 			n++
@@ -278,7 +277,7 @@ func TestWhyAServerTakesNoWritesIsTold(t *testing.T) {
 	shy.Do("ACL", "SETUSER", "quiet", "on", ">"+password, "~*", "+@all", "-publish", "&*")
 	shy.Do("ACL", "SETUSER", "deaf", "on", ">"+password, "~*", "+@all", "resetchannels")
 	shy.Do("ACL", "SETUSER", "reader", "on", ">"+password, "~*", "+@all", "-hset", "&*")
-	full := redisserver.Start(t, "--maxmemory", "1mb", "--maxmemory-policy", "noeviction")
+	full := redisserver.Start(t, "--maxmemory", "1", "--maxmemory-policy", "noeviction")
 	alone := redisserver.Start(t, "--min-replicas-to-write", "1")
 	failing := redisserver.Start(t, "--dir", "/proc", "--save", "3600 1") // nothing can be saved there
 	failing.Do("BGSAVE")
@@ -358,6 +357,7 @@ func TestAChangeEndsWhereTheServerStaysSilent(t *testing.T) {
 			return nil
 		}})
 		s := open(t, redis.Options{URI: p.URI, Points: true, RetryFor: 500 * time.Millisecond})
+		patient := open(t, redis.Options{URI: p.URI, Points: true, RetryFor: time.Minute})
 		change := setting(map[string]record.Value{at: fmt.Sprint(time.Now())})
 		_, err := s.Persistence().UpdatePairs(t.Context(), record.Fork, aliceID, change)
 		if !errors.Is(err, record.ErrUnavailable) || !errors.Is(err, record.ErrGivenUp) {
@@ -366,7 +366,7 @@ func TestAChangeEndsWhereTheServerStaysSilent(t *testing.T) {
 		stop := errors.New("stopped")
 		ctx, cancel := context.WithCancelCause(t.Context())
 		time.AfterFunc(50*time.Millisecond, func() { cancel(stop) })
-		_, err = s.Persistence().UpdatePairs(ctx, record.Fork, aliceID, change)
+		_, err = patient.Persistence().UpdatePairs(ctx, record.Fork, aliceID, change)
 		if !errors.Is(err, stop) {
 			t.Errorf("stopped while silent at %s: %v", at, err)
 		}

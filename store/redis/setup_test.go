@@ -61,7 +61,7 @@ func fill(t testing.TB, c goredis.UniversalClient, commands ...[]any) {
 func open(t testing.TB, o redis.Options) *redis.Store {
 	t.Helper()
 	if o.RetryFor == 0 {
-		o.RetryFor = 5 * time.Second
+		o.RetryFor = 30 * time.Second
 	}
 	s, err := redis.Open(context.Background(), o)
 	if err != nil {

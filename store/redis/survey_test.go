@@ -131,8 +131,7 @@ func TestASurveyTellsOfTheServers(t *testing.T) {
 	master := redisserver.Start(t, "--save", "3600 1", "--appendonly", "yes")
 	host, port, _ := strings.Cut(master.Addr, ":")
 	replica := redisserver.Start(t, "--replicaof", host+" "+port)
-	gone := redisserver.FreePort(t)
-	orphan := redisserver.Start(t, "--replicaof", fmt.Sprint("127.0.0.1 ", gone))
+	orphan := redisserver.Start(t, "--replicaof", "127.0.0.1 1")
 	failing := redisserver.Start(t, "--dir", "/proc", "--save", "3600 1")
 	failing.Do("BGSAVE")
 	evicting := redisserver.Start(t, "--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru")
@@ -155,7 +154,7 @@ func TestASurveyTellsOfTheServers(t *testing.T) {
 		"a replica": {uri: replica.URI, addr: replica.Addr, role: "replica", keeps: "in memory alone", lag: true,
 			faults: []string{"read-only " + replica.Addr + " " + master.Addr}},
 		"a replica without its master": {uri: orphan.URI, addr: orphan.Addr, role: "replica", keeps: "in memory alone",
-			faults: []string{"read-only " + orphan.Addr + " " + fmt.Sprint("127.0.0.1:", gone), "link-down"}},
+			faults: []string{"read-only " + orphan.Addr + " " + "127.0.0.1:1", "link-down"}},
 		"a server that cannot save": {uri: failing.URI, addr: failing.Addr, role: "master", keeps: "snapshots (save 3600 1)",
 			faults: []string{"save-fails " + failing.Addr + " the last snapshot"}},
 		"a server that removes keys": {uri: evicting.URI, addr: evicting.Addr, role: "master", keeps: "in memory alone",

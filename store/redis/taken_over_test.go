@@ -119,7 +119,7 @@ func TestSlotsThatMoveDuringTheScanAreReadAgain(t *testing.T) {
 	// One never arrives.
 	slot = slotsOf(t, by[1], 1)[0]
 	c.BeginMove(slot, by[1], by[0], 1)
-	_, err := moves(t, open(t, redis.Options{URI: c.URI, RetryFor: 500 * time.Millisecond}).Source(smallPages), 0, func() {})
+	_, err := moves(t, open(t, redis.Options{URI: c.URI, RetryFor: 3 * time.Second}).Source(smallPages), 0, func() {})
 	if !errors.Is(err, redis.ErrResharded) || !errors.Is(err, record.ErrSourceMoved) || !strings.Contains(err.Error(), fmt.Sprintf("slot %d is still", slot)) {
 		t.Error(err)
 	}
@@ -127,7 +127,7 @@ func TestSlotsThatMoveDuringTheScanAreReadAgain(t *testing.T) {
 
 func TestAReplicaThatTakesOverInAClusterLosesNothing(t *testing.T) {
 	t.Parallel()
-	quick := []string{"--cluster-node-timeout", "500", "--repl-diskless-sync-delay", "0", "--cluster-replica-validity-factor", "0"}
+	quick := []string{"--cluster-node-timeout", "2000", "--repl-diskless-sync-delay", "0", "--cluster-replica-validity-factor", "0"}
 	c := redisserver.StartCluster(t, 3, quick...)
 	fill(t, c.Client(t), mixed(60)...)
 	want := shown(readAll(t, open(t, redis.Options{URI: c.URI}).Source(smallPages)).items)

@@ -36,9 +36,9 @@ func withTLS(t *testing.T, ca *certs.CA, own certs.Pair, clients string, more ..
 const repeated = 20
 
 // refused checks that what o names is never opened, and always for the same reason in the same words.
-func refused(t *testing.T, o redis.Options, reason error, text string) {
+func refused(t *testing.T, o redis.Options, times int, reason error, text string) {
 	t.Helper()
-	for i := range repeated {
+	for i := range times {
 		s, err := redis.Open(context.Background(), o)
 		if err == nil {
 			_ = s.Close()
@@ -118,10 +118,11 @@ func TestEachFailureOfTLSHasItsReason(t *testing.T) {
 				open(t, o)
 				return
 			}
-			if c.reason == handshake.ErrNoTLS {
-				o.Timeout = time.Second // of which it takes a part to find out
+			times := repeated
+			if c.reason == handshake.ErrNoTLS { // which takes a second to find out
+				times = 3
 			}
-			refused(t, o, c.reason, "open redis 127.0.0.1:"+c.port+": "+c.text)
+			refused(t, o, times, c.reason, "open redis 127.0.0.1:"+c.port+": "+c.text)
 		})
 	}
 	skip := redis.Options{URI: "rediss://127.0.0.1:" + expired + "?skip_verify=true"}
@@ -138,7 +139,7 @@ func TestAClientCertificateIsAskedForLater(t *testing.T) {
 	t.Parallel()
 	srv, port := withTLS(t, ca, ca.Sign([]string{"127.0.0.1"}), "no")
 	fill(t, client(t, srv.URI), cmd("SET", "lanyard_last_seen:"+alice, "1700000000000"))
-	s := open(t, redis.Options{URI: "rediss://127.0.0.1:" + port, TLS: redis.TLS{CA: ca.File}})
+	s := open(t, redis.Options{URI: "rediss://127.0.0.1:" + port, TLS: redis.TLS{CA: ca.File}, RetryFor: 5 * time.Second})
 	c := client(t, srv.URI)
 	fill(t, c, cmd("CONFIG", "SET", "tls-auth-clients", "yes"), cmd("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"))
 	_, err := s.Source(redis.SourceOptions{Request: layout.Request{Now: now}}).Parts(context.Background())
@@ -217,7 +218,7 @@ func TestTLSReachesAClusterAndASentinelsMaster(t *testing.T) {
 		if r := readAll(t, s.Source(redis.SourceOptions{Request: layout.Request{Now: now}})); len(r.items) != 1 {
 			t.Errorf("%s: %+v", rule, r)
 		}
-		refused(t, redis.Options{URI: uri, TLS: redis.TLS{CA: ca.File}}, handshake.ErrClientMissing,
+		refused(t, redis.Options{URI: uri, TLS: redis.TLS{CA: ca.File}}, repeated, handshake.ErrClientMissing,
 			"open redis 127.0.0.1:"+port+": the server asks for a client certificate, and none is given")
 	}
 
@@ -231,7 +232,7 @@ func TestTLSReachesAClusterAndASentinelsMaster(t *testing.T) {
 	if i := s.Info(); i.Mode != redis.Sentinel || i.Keys != 1 {
 		t.Errorf("%+v", i)
 	}
-	refused(t, redis.Options{URI: "rediss://127.0.0.1:" + guard + "?master_name=main", TLS: files}, handshake.ErrName,
+	refused(t, redis.Options{URI: "rediss://127.0.0.1:" + guard + "?master_name=main", TLS: files}, repeated, handshake.ErrName,
 		"open redis 127.0.0.1:"+guard+": the server's certificate is for another name: it is for localhost, and not for 127.0.0.1")
 }
 
@@ -244,7 +245,7 @@ func TestAnAlertThatIsLostIsAskedForAgain(t *testing.T) {
 	_, wary := withTLS(t, ca, own, "yes")
 	_, lax := withTLS(t, ca, own, "optional")
 	addr := resetting(t, wary)
-	refused(t, redis.Options{URI: "rediss://" + addr, TLS: redis.TLS{CA: ca.File}}, handshake.ErrClientMissing,
+	refused(t, redis.Options{URI: "rediss://" + addr, TLS: redis.TLS{CA: ca.File}}, repeated, handshake.ErrClientMissing,
 		"open redis "+addr+": the server asks for a client certificate, and none is given")
 
 	// A server that does without one ended the connection for another reason.

@@ -170,8 +170,7 @@ func (p *Proxy) passCommands(client, server net.Conn, waiting *[]Command) {
 		if err != nil || len(words) == 0 {
 			return
 		}
-		if p.cut.Load() > 0 {
-			p.cut.Add(-1)
+		if left := p.cut.Load(); left > 0 && p.cut.CompareAndSwap(left, left-1) {
 			p.cuts.Add(1)
 			return
 		}

@@ -74,9 +74,9 @@ func TestSilenceAndCuts(t *testing.T) {
 	if err := c.Ping(ctx).Err(); err == nil || p.Cuts() != 1 {
 		t.Errorf("%v, %d cuts", err, p.Cuts())
 	}
+	begun := time.Now()
 	p.Silence(true)
 	time.AfterFunc(50*time.Millisecond, func() { p.Silence(false) })
-	begun := time.Now()
 	if err := c.Ping(ctx).Err(); err != nil || time.Since(begun) < 50*time.Millisecond {
 		t.Errorf("%v after %s", err, time.Since(begun))
 	}

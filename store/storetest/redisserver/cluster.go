@@ -38,8 +38,7 @@ func StartCluster(t testing.TB, masters int, args ...string) *Cluster {
 	}
 	c.URI = c.Masters[0].URI
 	for i, s := range c.Masters[1:] {
-		host, port, _ := strings.Cut(s.Addr, ":")
-		c.Masters[0].Do("CLUSTER", "MEET", host, port)
+		meet(c.Masters[0], s)
 		separator := "&"
 		if i == 0 {
 			separator = "?"
@@ -56,15 +55,46 @@ func StartCluster(t testing.TB, masters int, args ...string) *Cluster {
 	return c
 }
 
+// handshakeTime is longer than a server remembers one that it does not hear of.
+const handshakeTime = 6 * time.Second
+
+// meet makes a server known to another, and returns once it is. A handshake that takes too long is forgotten.
+func meet(s, other *Server) {
+	s.t.Helper()
+	host, port, _ := strings.Cut(other.Addr, ":")
+	id := fmt.Sprint(other.Do("CLUSTER", "MYID"))
+	var met time.Time
+	s.until("the servers know each other", func() bool {
+		if time.Since(met) > handshakeTime {
+			met = time.Now()
+			s.Do("CLUSTER", "MEET", host, port)
+		}
+		return s.knows(id)
+	})
+}
+
+// knows reports whether a server of a Cluster knows another by its id.
+func (s *Server) knows(id string) bool {
+	return strings.Contains(fmt.Sprint(s.Do("CLUSTER", "NODES")), id)
+}
+
+// Join adds a server without slots to the Cluster, and returns once all masters know it.
+func (c *Cluster) Join(s *Server) {
+	meet(s, c.Masters[0])
+	id := fmt.Sprint(s.Do("CLUSTER", "MYID"))
+	for _, m := range append([]*Server{s}, c.Masters...) {
+		m.until("the masters know the server", func() bool {
+			return m.knows(id) && strings.Contains(fmt.Sprint(m.Do("CLUSTER", "INFO")), "cluster_state:ok")
+		})
+	}
+}
+
 // AddReplica runs a replica of a master and returns once it is in step and all masters that run know it.
 func (c *Cluster) AddReplica(t testing.TB, of *Server, args ...string) *Server {
 	t.Helper()
 	s := Start(t, append([]string{"--cluster-enabled", "yes", "--cluster-node-timeout", "5000"}, args...)...)
-	host, port, _ := strings.Cut(of.Addr, ":")
-	s.Do("CLUSTER", "MEET", host, port)
-	id := fmt.Sprint(of.Do("CLUSTER", "MYID"))
-	s.until("the replica knows its master", func() bool { return strings.Contains(fmt.Sprint(s.Do("CLUSTER", "NODES")), id) })
-	s.Do("CLUSTER", "REPLICATE", id)
+	meet(s, of)
+	s.Do("CLUSTER", "REPLICATE", of.Do("CLUSTER", "MYID"))
 	s.until("the replica is in step", func() bool {
 		return strings.Contains(fmt.Sprint(s.Do("INFO", "replication")), "master_link_status:up") && s.Do("DBSIZE") == of.Do("DBSIZE")
 	})
@@ -129,7 +159,8 @@ func StartSentinel(t testing.TB, name string, master *Server, args ...string) *S
 	t.Helper()
 	host, port, _ := strings.Cut(master.Addr, ":")
 	path := filepath.Join(t.TempDir(), "sentinel.conf")
-	text := fmt.Sprintf("sentinel monitor %s %s %s 1\nsentinel down-after-milliseconds %s 1000\n", name, host, port, name)
+	text := fmt.Sprintf("sentinel monitor %[1]s %[2]s %[3]s 1\n"+
+		"sentinel down-after-milliseconds %[1]s 3000\nsentinel failover-timeout %[1]s 5000\n", name, host, port)
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -118,6 +118,7 @@ func (s *Server) run() error {
 	if err != nil {
 		s.t.Fatalf("redis-server is not installed; `make test` installs it, or: apt-get install -y redis-server")
 	}
+	before := len(s.Log())
 	cmd := exec.Command(path, s.args...)
 	cmd.Dir = s.Dir
 	cmd.Stdout, cmd.Stderr = &s.output, &s.output
@@ -128,11 +129,12 @@ func (s *Server) run() error {
 	s.mu.Lock()
 	s.cmd, s.exited = cmd, exited
 	s.mu.Unlock()
-	return s.wait(exited)
+	return s.wait(exited, before)
 }
 
-// wait polls until the server answers a ping, has exited, or patience ends.
-func (s *Server) wait(exited <-chan struct{}) error {
+// wait polls until the server answers a ping, has exited, or patience ends. Where another process has the port, that one
+// answers: the server's own log, from a length on, tells that it has it.
+func (s *Server) wait(exited <-chan struct{}, from int) error {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	tick := time.NewTicker(5 * time.Millisecond)
@@ -140,7 +142,7 @@ func (s *Server) wait(exited <-chan struct{}) error {
 	for {
 		reply, err := ping(ctx, s.Addr)
 		switch {
-		case err != nil:
+		case err != nil, !strings.Contains(s.Log()[from:], "Running mode="):
 		case strings.HasPrefix(reply, "+PONG"), strings.HasPrefix(reply, "-NOAUTH"):
 			return nil
 		case s.mode.loading && strings.HasPrefix(reply, "-LOADING"):
