@@ -17,6 +17,7 @@ import (
 type stuck struct {
 	record.Sink
 	in      string
+	once    sync.Once
 	reached chan struct{}
 }
 
@@ -24,11 +25,7 @@ func (s *stuck) wait(ctx context.Context, in string) error {
 	if in != s.in {
 		return nil
 	}
-	select {
-	case <-s.reached:
-	default:
-		close(s.reached)
-	}
+	s.once.Do(func() { close(s.reached) })
 	<-ctx.Done()
 	return ctx.Err()
 }
