@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"runtime"
 	"sync"
 	"testing"
@@ -75,11 +76,16 @@ func (h *endlessTarget) ReadDigests(ctx context.Context, kind record.Kind, now t
 
 func (*endlessTarget) Estimate(context.Context, record.Kind) (int64, error) { return 0, nil }
 
+// liveHeap returns what is held. What others allocate while it looks would count, too: so it takes the least of three looks.
 func liveHeap() uint64 {
-	runtime.GC()
 	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	return m.HeapAlloc
+	least := uint64(math.MaxUint64)
+	for range 3 {
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		least = min(least, m.HeapAlloc)
+	}
+	return least
 }
 
 // TestEveryRecordAheadInBoundedMemory is a target on which the app has run for a week: every record has to be looked at
