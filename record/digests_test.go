@@ -1,6 +1,7 @@
 package record_test
 
 import (
+	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -11,7 +12,7 @@ import (
 // TestWhatADocumentSaysExactlyIsMergedWithoutAChange is the law by which a run spares records their batch.
 func TestWhatADocumentSaysExactlyIsMergedWithoutAChange(t *testing.T) {
 	seen := make(map[Kind]int)
-	rapid.Check(t, func(t *rapid.T) {
+	law := func(t *rapid.T) {
 		r, doc := genPair(t)
 		if doc.Kind != r.Kind || doc.Identity() != r.Identity() {
 			return
@@ -30,7 +31,12 @@ func TestWhatADocumentSaysExactlyIsMergedWithoutAChange(t *testing.T) {
 				t.Errorf("%+v says %+v exactly, and is merged by %s to %+v", doc, r, policy, d)
 			}
 		}
-	})
+	}
+	unmet := func(k Kind) bool { return k.Identified() && seen[k] == 0 }
+	// By chance, some kind may not be met at once.
+	for tries := 0; tries == 0 || tries < 3 && slices.ContainsFunc(AllKinds.List(), unmet); tries++ {
+		rapid.Check(t, law)
+	}
 	for _, kind := range AllKinds.List() {
 		if (seen[kind] > 0) != kind.Identified() {
 			t.Errorf("%d documents of %s say exactly what a record does", seen[kind], kind)
