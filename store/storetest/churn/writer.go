@@ -189,7 +189,7 @@ func (w *Writer) send(ctx context.Context, n *node) error {
 // Connect returns a client for a writer: one that repeats nothing, since what was written before an answer was lost may be
 // written already. In a Cluster it follows slots that move.
 func Connect(uri string, cluster bool) (goredis.UniversalClient, error) {
-	const patience = 2 * time.Second
+	const patience = 20 * time.Second
 	if cluster {
 		o, err := goredis.ParseClusterURL(uri)
 		if err != nil {
