@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"net"
 	"os"
 	"os/exec"
 	"strings"
@@ -14,6 +13,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"github.com/lanyardctl/lanyardctl/internal/exit"
+	"github.com/lanyardctl/lanyardctl/store/storetest"
 	"github.com/lanyardctl/lanyardctl/store/storetest/ferretdb"
 	"github.com/lanyardctl/lanyardctl/store/storetest/mongoproxy"
 	"github.com/lanyardctl/lanyardctl/store/storetest/mongoserver"
@@ -23,22 +23,11 @@ import (
 // The servers of this file are FerretDB behind a proxy that answers as MongoDB does by its documentation: what the
 // commands make of a member that is down, of a secondary and of odd collections.
 
-// nobodyAt returns an address at which nobody listens.
-func nobodyAt(t *testing.T) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	return listener.Addr().String()
-}
-
 // TestCtrlCEndsTheWaitForAnIndex waits for the index as long as a member is down, which a replica set does for ever that
 // is not told otherwise.
 func TestCtrlCEndsTheWaitForAnIndex(t *testing.T) {
 	t.Parallel()
-	dead := nobodyAt(t)
+	dead := storetest.NobodyAt(t)
 	var ready atomic.Bool
 	proxy := mongoproxy.Start(t, ferretdb.Start(t).URI, mongoproxy.Options{
 		Version: "5.0.7", Set: "rs0", Others: []string{dead},
@@ -80,7 +69,7 @@ func TestWhatNoCommandWritesTo(t *testing.T) {
 	t.Parallel()
 	redis := redisserver.Start(t)
 	fillRedis(t, redis.URI, 3)
-	dead := nobodyAt(t)
+	dead := storetest.NobodyAt(t)
 	of := func(name, kind string, options bson.D) mongoproxy.Hook {
 		return func(_ context.Context, c mongoproxy.Command) bson.D {
 			if c.Name != "listCollections" {

@@ -16,6 +16,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/lanyardctl/lanyardctl/record"
+	"github.com/lanyardctl/lanyardctl/store/storetest"
 	"github.com/lanyardctl/lanyardctl/store/storetest/dynamoserver"
 )
 
@@ -59,11 +60,7 @@ func TestOpenTellsWhatIsWrong(t *testing.T) {
 	server := dynamoserver.New(t)
 	server.Create(t, record.Table{Name: "play", Keys: []record.Attribute{{Name: "discord_server_id", Type: record.TextType}}})
 	proxy := dynamoserver.NewProxy(t, server)
-	closed, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = closed.Close()
+	nobody := "http://" + storetest.NobodyAt(t)
 	for name, c := range map[string]struct {
 		endpoint string
 		fault    dynamoserver.Fault
@@ -77,7 +74,7 @@ func TestOpenTellsWhatIsWrong(t *testing.T) {
 		"not permitted":             {proxy.URI, dynamoserver.Denied, kinds(record.Play), ErrPermission, "DescribeTable of the table play"},
 		"unavailable":               {proxy.URI, dynamoserver.Unavailable, kinds(record.Play), record.ErrUnavailable, "HTTP"},
 		"a page for people":         {proxy.URI, dynamoserver.Page, kinds(record.Play), record.ErrUnavailable, "HTTP status 502"},
-		"nobody there":              {"http://" + closed.Addr().String(), "", kinds(record.Play), ErrUnreachable, "connection refused"},
+		"nobody there":              {nobody, "", kinds(record.Play), ErrUnreachable, "connection refused"},
 		"no URL":                    {"127.0.0.1:8000", "", kinds(record.Play), ErrEndpoint, ""},
 		"another protocol":          {"redis://u:hunter2@127.0.0.1", "", kinds(record.Play), ErrEndpoint, ""},
 		"a password":                {"http://u:hunter2@127.0.0.1", "", kinds(record.Play), ErrEndpoint, ""},

@@ -18,6 +18,7 @@ import (
 	"github.com/lanyardctl/lanyardctl/internal/retry"
 	"github.com/lanyardctl/lanyardctl/record"
 	"github.com/lanyardctl/lanyardctl/store/mongo"
+	"github.com/lanyardctl/lanyardctl/store/storetest"
 	"github.com/lanyardctl/lanyardctl/store/storetest/ferretdb"
 	"github.com/lanyardctl/lanyardctl/store/storetest/mongoproxy"
 )
@@ -31,12 +32,7 @@ const release = "5.0.7"
 // shownAs returns a proxy to a fresh server, and an address at which nobody listens.
 func shownAs(t *testing.T, o mongoproxy.Options) (proxy *mongoproxy.Proxy, f func(uri string) *fixture, dead string) {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	dead = listener.Addr().String()
-	listener.Close()
+	dead = storetest.NobodyAt(t)
 	server := ferretdb.Start(t)
 	o.Version = release
 	if o.Set != "" {
@@ -626,12 +622,7 @@ func TestAShardKeyThatMayNotBeRead(t *testing.T) {
 func TestHostsAreComparedAsTheDriverSpellsThem(t *testing.T) {
 	t.Parallel()
 	server := ferretdb.Start(t)
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, port, _ := net.SplitHostPort(listener.Addr().String())
-	listener.Close()
+	_, port, _ := net.SplitHostPort(storetest.NobodyAt(t))
 	proxy := mongoproxy.Start(t, server.URI, mongoproxy.Options{Version: release, Set: "rs0", Others: []string{"LocalHost:" + port}})
 	f := newFixtureOf(t, server.URI, inSet(proxy, "rs0"))
 	if down := f.store.Info().Down; !slices.Equal(down, []string{"localhost:" + port + " (connection refused)"}) {

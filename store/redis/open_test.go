@@ -3,7 +3,6 @@ package redis_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -16,6 +15,7 @@ import (
 
 	"github.com/lanyardctl/lanyardctl/store/layout"
 	"github.com/lanyardctl/lanyardctl/store/redis"
+	"github.com/lanyardctl/lanyardctl/store/storetest"
 	"github.com/lanyardctl/lanyardctl/store/storetest/redisserver"
 )
 
@@ -108,7 +108,7 @@ func TestASentinelLeadsToItsMaster(t *testing.T) {
 	sentinel := redisserver.StartSentinel(t, "main", master)
 	fill(t, client(t, master.URI), cmd("SET", "lanyard_last_seen:"+alice, "1700000000000"))
 	s := open(t, redis.Options{URI: sentinel.URI + "?master_name=main&password=" + password})
-	gone := fmt.Sprintf("redis://127.0.0.1:%d", redisserver.FreePort(t))
+	gone := "redis://" + storetest.NobodyAt(t)
 	open(t, redis.Options{URI: gone + "?master_name=main&password=" + password + "&addr=" + sentinel.Addr})
 	if i := s.Info(); i.Mode != redis.Sentinel || i.Nodes[0].Addr != master.Addr {
 		t.Fatalf("%+v", i)
@@ -211,14 +211,13 @@ func TestWhatCannotBeOpenedHasAClearError(t *testing.T) {
 	limited.Do("ACL", "SETUSER", "reader", "on", ">"+password, "~*", "+get")
 	web := httptest.NewServer(http.NotFoundHandler())
 	t.Cleanup(web.Close)
-	closed := redisserver.FreePort(t)
 
 	for _, tc := range []struct {
 		rule, uri string
 		want      error
 		contains  string
 	}{
-		{"nobody listens", fmt.Sprintf("redis://:%s@127.0.0.1:%d", password, closed), redis.ErrUnreachable, "refused"},
+		{"nobody listens", "redis://:" + password + "@" + storetest.NobodyAt(t), redis.ErrUnreachable, "refused"},
 		{"nobody answers", "redis://:" + password + "@" + silent(t), redis.ErrUnreachable, "no answer in time"},
 		{"no such socket", "unix:///nonexistent/socket", redis.ErrUnreachable, "no such file"},
 		{"no such host", "redis://:" + password + "@host.invalid", redis.ErrNoHost, "host.invalid"},

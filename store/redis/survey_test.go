@@ -154,7 +154,7 @@ func TestASurveyTellsOfTheServers(t *testing.T) {
 		"a replica": {uri: replica.URI, addr: replica.Addr, role: "replica", keeps: "in memory alone", lag: true,
 			faults: []string{"read-only " + replica.Addr + " " + master.Addr}},
 		"a replica without its master": {uri: orphan.URI, addr: orphan.Addr, role: "replica", keeps: "in memory alone",
-			faults: []string{"read-only " + orphan.Addr + " " + "127.0.0.1:1", "link-down"}},
+			faults: []string{"read-only " + orphan.Addr + " 127.0.0.1:1", "link-down"}},
 		"a server that cannot save": {uri: failing.URI, addr: failing.Addr, role: "master", keeps: "snapshots (save 3600 1)",
 			faults: []string{"save-fails " + failing.Addr + " the last snapshot"}},
 		"a server that removes keys": {uri: evicting.URI, addr: evicting.Addr, role: "master", keeps: "in memory alone",
