@@ -102,6 +102,9 @@ func NewMirrored(r record.Record, now time.Time) bson.Raw {
 	return appendNewDocument(make([]byte, 0, r.DocumentSize()), r, now, true)
 }
 
+// SetHeartbeatWait is how long all stores wait for the first heartbeats of a set's members.
+func SetHeartbeatWait(d time.Duration) { heartbeatWait = d }
+
 // Scrub is scrub, for tests.
 func Scrub(err error) error { return (&Store{members: watch(options.Client())}).scrub(err) }
 

@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"os"
 	"testing"
+	"time"
+
+	"github.com/lanyardctl/lanyardctl/store/mongo"
 )
 
 func TestMain(m *testing.M) {
@@ -16,5 +19,6 @@ func TestMain(m *testing.M) {
 			os.Exit(1)
 		}
 	}
+	mongo.SetHeartbeatWait(20 * time.Second)
 	os.Exit(m.Run())
 }

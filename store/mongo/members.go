@@ -167,8 +167,11 @@ func isUnknown(err error) bool {
 }
 
 // heartbeatWait is how long the first heartbeats of a set's members are waited for. One that is down refuses at once or
-// never answers.
-const heartbeatWait = time.Second
+// never answers. Tests on a busy machine wait longer.
+var heartbeatWait = time.Second
+
+// heartbeatPoll is how often it is looked whether a first heartbeat has come.
+const heartbeatPoll = 50 * time.Millisecond
 
 // membersDown returns the members of the replica set that cannot do their part, each with the reason. The set itself says
 // so to a user who may ask; to others the driver's heartbeats do.
@@ -200,7 +203,7 @@ func (s *Store) membersDown(ctx context.Context) []string {
 		for ; !known && ctx.Err() == nil; h, known = s.members.of(addr) {
 			select {
 			case <-ctx.Done():
-			case <-time.After(heartbeatWait / 20):
+			case <-time.After(heartbeatPoll):
 			}
 		}
 		switch {

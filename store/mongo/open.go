@@ -23,6 +23,9 @@ import (
 // DefaultTimeout is how long Open waits for a server.
 const DefaultTimeout = 10 * time.Second
 
+// primaryPoll is how often Open looks for a new primary.
+const primaryPoll = 250 * time.Millisecond
+
 // Options says which database to open.
 type Options struct {
 	URI      string // mongodb:// or mongodb+srv://; it may hold a password
@@ -121,7 +124,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	for err == nil && s.info.Lagging != "" && !o.ReadOnly && !s.direct && ctx.Err() == nil {
 		select {
 		case <-ctx.Done():
-		case <-time.After(heartbeatWait / 4):
+		case <-time.After(primaryPoll):
 			err = s.identify(ctx)
 		}
 	}
