@@ -327,7 +327,7 @@ func TestASetThatTheNamedServerIsNotIn(t *testing.T) {
 	t.Parallel()
 	f := onMongoDB(t)
 	uri := mongoserver.InSet(f.uri, "no-such-set")
-	_, err := mongo.Open(context.Background(), mongo.Options{URI: uri, Database: f.name, Timeout: time.Second})
+	err := whyNot(mongo.Options{URI: uri, Database: f.name, Timeout: time.Second})
 	if !errors.Is(err, mongo.ErrUnreachable) || !strings.Contains(err.Error(), "no-such-set") {
 		t.Errorf("%v", err)
 	}
