@@ -2,6 +2,7 @@ package mongo_test
 
 import (
 	"context"
+	"errors"
 	"net/url"
 	"testing"
 	"time"
@@ -21,10 +22,22 @@ func behindProxy(t *testing.T) (*fixture, *mongo.Store, *storetest.Proxy) {
 	}
 	proxy := storetest.NewProxy(t, u.Host)
 	f := newFixture(t, server.URI)
-	store, err := mongo.Open(context.Background(), mongo.Options{URI: "mongodb://" + proxy.Addr + "/?directConnection=true", Database: f.name, Timeout: time.Second})
-	if err != nil {
-		t.Fatal(err)
+	return f, openedBehind(t, f, proxy), proxy
+}
+
+// openedBehind returns a store that reaches the database through the proxy, and is soon done with a server that is away. As
+// it is with one on a busy machine, it is opened again and again.
+func openedBehind(t *testing.T, f *fixture, proxy *storetest.Proxy) *mongo.Store {
+	t.Helper()
+	o := mongo.Options{URI: "mongodb://" + proxy.Addr + "/?directConnection=true", Database: f.name, Timeout: time.Second}
+	for tries := 1; ; tries++ {
+		store, err := mongo.Open(t.Context(), o)
+		if err == nil {
+			t.Cleanup(func() { _ = store.Close(context.Background()) })
+			return store
+		}
+		if !errors.Is(err, mongo.ErrUnreachable) || tries == 20 {
+			t.Fatal(err)
+		}
 	}
-	t.Cleanup(func() { _ = store.Close(context.Background()) })
-	return f, store, proxy
 }

@@ -5,12 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"net/url"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -393,26 +391,15 @@ func TestCursorThatIsNotDrainedIsClosed(t *testing.T) {
 
 func TestServerThatGoesAwayWhileItIsRead(t *testing.T) {
 	t.Parallel()
-	server := ferretdb.Start(t)
-	f := newFixture(t, server.URI)
+	f, store, proxy := behindProxy(t)
 	var batch []record.Record
 	for i := range record.UserID(1500) {
 		batch = append(batch, record.Record{Kind: record.LastSeen, User: alice + i, Time: 1775185650417})
 	}
 	f.write(f.sink(record.AllKinds), &keeper{}, batch...)
-	u, err := url.Parse(server.URI)
-	if err != nil {
-		t.Fatal(err)
-	}
-	proxy := storetest.NewProxy(t, u.Host)
-	store, err := mongo.Open(context.Background(), mongo.Options{URI: "mongodb://" + proxy.Addr + "/?directConnection=true", Database: f.name, Timeout: time.Second})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer store.Close(context.Background())
 	h := store.Reader(mongo.ReaderOptions{})
 	pages := 0
-	err = h.Read(context.Background(), record.LastSeen, func([]record.Document) error {
+	err := h.Read(context.Background(), record.LastSeen, func([]record.Document) error {
 		pages++
 		proxy.Refuse(true)
 		proxy.Cut()

@@ -610,7 +610,8 @@ func readBehindCuts(t *testing.T, f *fixture) *delivery {
 		t.Fatal(err)
 	}
 	proxy := storetest.NewProxy(t, u.Host)
-	store, err := mongo.Open(t.Context(), mongo.Options{URI: "mongodb://" + proxy.Addr + "/?directConnection=true", Database: f.name, Timeout: time.Second})
+	o := mongo.Options{URI: "mongodb://" + proxy.Addr + "/?directConnection=true", Database: f.name}
+	store, err := mongo.Open(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -666,18 +667,12 @@ func TestAServerThatStaysAwayIsGivenUp(t *testing.T) {
 	f := newFixture(t, guardedServer(t))
 	f.mixedIDs(3000)
 	proxy := storetest.NewProxy(t, strings.TrimPrefix(f.uri, "mongodb://"))
-	store, err := mongo.Open(t.Context(), mongo.Options{
-		URI: "mongodb://" + proxy.Addr + "/?directConnection=true", Database: f.name, Timeout: 100 * time.Millisecond, CommandTimeout: 500 * time.Millisecond,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer store.Close(context.Background())
 	told := &notices{first: make(chan struct{})}
-	src, err := store.Source(t.Context(), mongo.SourceOptions{Kinds: onlyLastSeen, Notify: told.notify})
+	src, err := openedBehind(t, f, proxy).Source(t.Context(), mongo.SourceOptions{Kinds: onlyLastSeen, Notify: told.notify})
 	if err != nil {
 		t.Fatal(err)
 	}
+	src.SetRetryFor(500 * time.Millisecond)
 	parts, err := src.Parts(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -690,7 +685,7 @@ func TestAServerThatStaysAwayIsGivenUp(t *testing.T) {
 	if !errors.Is(err, record.ErrUnavailable) || !errors.Is(err, record.ErrGivenUp) {
 		t.Errorf("%v", err)
 	}
-	if <-told.first; !strings.HasPrefix(told.texts[0], "the source is unavailable (read last_seen: ") {
+	if len(told.texts) == 0 || !strings.HasPrefix(told.texts[0], "the source is unavailable (read last_seen: ") {
 		t.Errorf("told %q", told.texts)
 	}
 	if err := src.Deferred(t.Context(), (&delivery{}).take); !errors.Is(err, record.ErrGivenUp) {
