@@ -201,8 +201,8 @@ func (r *commandRun) stoppable(ctx context.Context, work func() error) error {
 	untold := context.AfterFunc(ctx, func() {
 		defer close(told)
 		late = time.AfterFunc(overdue, func() {
-			go r.log.Error("what was under way did not end in time") // if anybody reads it
-			time.Sleep(100 * time.Millisecond)
+			time.AfterFunc(100*time.Millisecond, func() { os.Exit(exit.Interrupted) }) // where nobody reads what is said
+			r.log.Error("what was under way did not end in time")
 			os.Exit(exit.Interrupted)
 		})
 		r.log.Info(fmt.Sprintf("stopping: what is under way gets up to %g s to end (Ctrl-C again stops at once)", timeToEnd.Seconds()))
