@@ -49,7 +49,7 @@ func TestTheWayBackTellsOfAFailover(t *testing.T) {
 		return strings.Contains(fmt.Sprint(sentinel.Do("SENTINEL", "REPLICAS", "lanyard")), replica.Addr) &&
 			strings.Contains(fmt.Sprint(replica.Do("INFO", "replication")), "master_link_status:up")
 	})
-	source, uri := moments(t, 400, 1)[0], "redis://"+sentinel.Addr+"?master_name=lanyard"
+	source, uri := moments(t, 2000, 1)[0], "redis://"+sentinel.Addr+"?master_name=lanyard"
 	client := plainClient(t, master)
 	run := startBack(t, t.TempDir(), source, uri, "migrate", "--as-json", "--batch-size", "5", "--workers", "1")
 	waitUntil(t, "keys", func() bool { return client.DBSize(t.Context()).Val() > 200 })

@@ -159,6 +159,7 @@ func StartSentinel(t testing.TB, name string, master *Server, args ...string) *S
 	t.Helper()
 	host, port, _ := strings.Cut(master.Addr, ":")
 	path := filepath.Join(t.TempDir(), "sentinel.conf")
+	// Where a failover comes to nothing on a busy machine, the next one begins after twice the timeout.
 	text := fmt.Sprintf("sentinel monitor %[1]s %[2]s %[3]s 1\n"+
 		"sentinel down-after-milliseconds %[1]s 3000\nsentinel failover-timeout %[1]s 5000\n", name, host, port)
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
