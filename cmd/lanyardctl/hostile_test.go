@@ -332,11 +332,7 @@ func (w *hostileWorld) run(t *testing.T, name, line string, form []string) strin
 		}
 	}
 	folder := t.TempDir()
-	patience := time.Minute
-	if name == "embedded serve" {
-		patience = 2 * time.Second // after which it is stopped, as a person would
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	var stdout, stderr bytes.Buffer
 	cmd := exec.CommandContext(ctx, w.bin, args...)
