@@ -23,7 +23,6 @@ import (
 	"github.com/lanyardctl/lanyardctl/store/storetest/churn"
 	"github.com/lanyardctl/lanyardctl/store/storetest/ferretdb"
 	"github.com/lanyardctl/lanyardctl/store/storetest/mongoserver"
-	"github.com/lanyardctl/lanyardctl/store/storetest/redisserver"
 )
 
 // syncing is a mirror under test: its process, and the last of what it says.
@@ -31,7 +30,7 @@ type syncing struct {
 	t      *testing.T
 	cmd    *exec.Cmd
 	said   lastLines
-	listen string
+	listen string // where it listens, once it has said so
 	exited <-chan struct{}
 }
 
@@ -39,9 +38,9 @@ type syncing struct {
 func startSync(t *testing.T, redisURI string, target *mongoserver.Database, args ...string) *syncing {
 	t.Helper()
 	dir := t.TempDir()
-	s := &syncing{t: t, listen: fmt.Sprintf("127.0.0.1:%d", redisserver.FreePort(t))}
+	s := &syncing{t: t}
 	s.cmd = exec.Command(ferretdb.Build(t), append([]string{"sync", "--redis", redisURI, "--progress", "plain",
-		"--listen", s.listen, "--rejects", filepath.Join(dir, "rejects.ndjson")}, args...)...)
+		"--listen", "127.0.0.1:0", "--rejects", filepath.Join(dir, "rejects.ndjson")}, args...)...)
 	s.cmd.Env, s.cmd.Dir, s.cmd.Stdout, s.cmd.Stderr = append(os.Environ(), target.Env()...), dir, &s.said, &s.said
 	exited, err := children.Start(s.cmd)
 	if err != nil {
@@ -91,8 +90,17 @@ func (s *syncing) runs() {
 	}
 }
 
+// listening matches what the mirror says of its address.
+var listening = regexp.MustCompile(`listening at http://(\S+) `)
+
 // ready tells whether the mirror says that it has caught up.
 func (s *syncing) ready() bool {
+	if found := listening.FindStringSubmatch(s.said.String()); found != nil {
+		s.listen = found[1] // it may scroll out of what is kept
+	}
+	if s.listen == "" {
+		return false
+	}
 	client := http.Client{Timeout: 2 * time.Second}
 	answer, err := client.Get("http://" + s.listen + "/readyz")
 	if err != nil {
