@@ -31,7 +31,7 @@ import (
 // server would be done with as many users before anybody looked.
 func manyUsers(target *mongoserver.Database) int {
 	if target.Limits.NoNestedArray {
-		return 1500
+		return 4000
 	}
 	return 30_000
 }
@@ -324,7 +324,7 @@ func TestAServerThatGoesAwayEndsWithAReport(t *testing.T) {
 	fillRedis(t, redis.URI, users)
 	db := target.Connect(t)
 
-	r := startMigration(t, dir, redis.URI, target, "--timeout", "1s", "--retry-for", "2s")
+	r := startMigration(t, dir, redis.URI, target, "--retry-for", "5s")
 	halfWay(t, db)
 	redis.Kill()
 	code, report := r.wait()
