@@ -89,19 +89,21 @@ func TestCtrlCEndsARunWhoseTargetIsSilent(t *testing.T) {
 		t.Run(strings.Join(c.args[:2], " ")+" "+c.command+" "+c.collection, func(t *testing.T) {
 			t.Parallel()
 			server := &mongoserver.Server{URI: ferretdb.Start(t).URI}
-			filled := server.Database(t)
-			args := slices.Clone(c.args)
-			switch args[0] {
-			case "verify":
-				runForJSON(t, filled, new(summary), exit.Rejects, migrate...)
-			case "sweep":
-				insertWorld(t, filled.Connect(t), dated.NewAt(time.Now(), 9, 60))
-			}
-			if args[len(args)-1] == "ID" {
-				args[len(args)-1] = *sweepWorld(t, filled, exit.Done, "--dedupe").ID
-			}
-			target := silentServer(t, server.URI, filled.Name, c.command, c.collection)
-			interruptAt(t, target.silent, target.Env(), args...)
+			unlessLate(t, func() (late bool) {
+				filled := server.Database(t)
+				args := slices.Clone(c.args)
+				switch args[0] {
+				case "verify":
+					runForJSON(t, filled, new(summary), exit.Rejects, migrate...)
+				case "sweep":
+					insertWorld(t, filled.Connect(t), dated.NewAt(time.Now(), 9, 60))
+				}
+				if args[len(args)-1] == "ID" {
+					args[len(args)-1] = *sweepWorld(t, filled, exit.Done, "--dedupe").ID
+				}
+				target := silentServer(t, server.URI, filled.Name, c.command, c.collection)
+				return interruptAt(t, target.silent, target.Env(), args...)
+			})
 		})
 	}
 }
@@ -148,9 +150,21 @@ func TestASilentTargetEndsARun(t *testing.T) {
 	}
 }
 
-// interruptAt interrupts the command once silent is closed, and checks that it ends in time with a report. It allows twice as
-// long as a run has, since the machine may be busy.
-func interruptAt(t *testing.T, silent <-chan struct{}, env []string, args ...string) {
+// unlessLate makes up to three attempts until a run has ended before it had to be ended as overdue. On a busy machine one
+// may well be, but one that hangs is so each time.
+func unlessLate(t *testing.T, attempt func() (late bool)) {
+	t.Helper()
+	for range 3 {
+		if !attempt() {
+			return
+		}
+	}
+	t.Error("the run did not end in time, three times")
+}
+
+// interruptAt interrupts the command once silent is closed, and checks that it ends in time with a report, unless it says
+// itself that it is late. It allows twice as long as a run has, since the machine may be busy.
+func interruptAt(t *testing.T, silent <-chan struct{}, env []string, args ...string) (late bool) {
 	t.Helper()
 	cmd := exec.Command(ferretdb.Build(t), append(args, "--output", "json")...)
 	cmd.Env, cmd.Dir = append(os.Environ(), env...), t.TempDir()
@@ -186,12 +200,15 @@ func interruptAt(t *testing.T, silent <-chan struct{}, env []string, args ...str
 	t.Logf("%.1f s", took.Seconds())
 	var report summary
 	err = json.Unmarshal(stdout.Bytes(), &report)
-	if code := cmd.ProcessState.ExitCode(); code != exit.Interrupted || err != nil || !strings.Contains(report.Error, "interrupted") {
+	late = strings.Contains(stderr.String(), "did not end in time")
+	reported := err == nil && strings.Contains(report.Error, "interrupted")
+	if code := cmd.ProcessState.ExitCode(); code != exit.Interrupted || !reported && !late {
 		t.Errorf("exit %d, report %q\n%s", code, &stdout, &stderr)
 	}
 	if told.Sub(sent) < 0 || told.Sub(sent) > overdue || took > 2*overdue {
 		t.Errorf("signal at %s, told at %s, took %s\n%s", sent, told, took, &stderr)
 	}
+	return late
 }
 
 // silentRedis stands before the Redis and is silent from the nth command of a name on.
@@ -224,11 +241,14 @@ func TestASilentRedisEndsARun(t *testing.T) {
 		for _, command := range [][]string{{"migrate", "redis-to-mongo"}, {"verify"}, {"sweep"}} {
 			t.Run(fmt.Sprint(command[0], " ", at.name, " ", at.nth), func(t *testing.T) {
 				t.Parallel()
-				target := mongoserver.New(t)
-				uri, silent := silentRedis(t, redis.Addr, at.name, at.nth)
-				interruptAt(t, silent, target.Env(), append(slices.Clone(command), "--redis", uri, "--timeout", "1h", "--retry-for", "1h")...)
+				unlessLate(t, func() (late bool) {
+					uri, silent := silentRedis(t, redis.Addr, at.name, at.nth)
+					args := append(slices.Clone(command), "--redis", uri, "--timeout", "1h", "--retry-for", "1h")
+					return interruptAt(t, silent, mongoserver.New(t).Env(), args...)
+				})
 
-				uri, _ = silentRedis(t, redis.Addr, at.name, at.nth)
+				target := mongoserver.New(t)
+				uri, _ := silentRedis(t, redis.Addr, at.name, at.nth)
 				const retryFor = 2 * time.Second
 				cmd := exec.Command(ferretdb.Build(t), append(command, "--redis", uri, "--timeout", "2s", "--retry-for", retryFor.String())...)
 				cmd.Env, cmd.Dir = append(os.Environ(), target.Env()...), t.TempDir()
