@@ -87,7 +87,8 @@ func troubles(keys int) []trouble {
 	}
 }
 
-// liveLanyard writes and deletes 2,000 keys a second of users beside those that stay: as many as it finds there.
+// liveLanyard writes or deletes 2,000 keys a second of users beside those that stay. It deletes one time in five: however
+// long a run takes, the keys that are gone at its end are far from the half that is an error.
 func liveLanyard(ctx context.Context, t *testing.T, s *movedSource) {
 	const users, each = 3000, 20
 	var done atomic.Int64
@@ -104,7 +105,7 @@ func liveLanyard(ctx context.Context, t *testing.T, s *movedSource) {
 			user := fmt.Sprint(1100000000000000000 + rand.IntN(users))
 			key := []string{"lanyard_kv:", "lanyard_last_seen:"}[rand.IntN(2)] + user
 			switch {
-			case rand.IntN(2) == 0:
+			case rand.IntN(5) == 0:
 				pipe.Del(ctx, key)
 			case key[len("lanyard_")] == 'k':
 				pipe.HSet(ctx, key, "n", rand.IntN(1000))
@@ -141,7 +142,7 @@ func TestWhatIsNoLossIsSurvived(t *testing.T) {
 			if trouble.beside != nil {
 				settled, settle := context.WithTimeout(ctx, time.Second)
 				if trouble.name == live {
-					trouble.beside(settled, t, s) // until about as many come as go
+					trouble.beside(settled, t, s) // until there is something to delete
 				}
 				settle()
 				beside.Go(func() {
