@@ -609,7 +609,7 @@ func TestThrottledTablesAreCopiedExactly(t *testing.T) {
 	if faults < len(calls)/5 {
 		t.Errorf("%d of %d requests were throttled", faults, len(calls))
 	}
-	if units > 1.1*most*seconds {
+	if units > 1.1*most*(seconds+1) { // the first request may have come late
 		t.Errorf("%.0f write units in %.1f s, of %d a second", units, seconds, most)
 	}
 }
@@ -698,7 +698,7 @@ func TestARunKeepsToTheCapacityThatItIsGiven(t *testing.T) {
 			same(t, want, target)
 			units, seconds := perSecond(proxy.Calls(), operations)
 			t.Logf("%.0f units in %.1f s: %.0f a second, of %d", units, seconds, units/seconds, most)
-			if units < float64(len(want)) || units > 1.1*most*seconds {
+			if units < float64(len(want)) || units > 1.1*most*(seconds+1) { // the first request may have come late
 				t.Errorf("%.0f units in %.1f s, of %d a second", units, seconds, most)
 			}
 		})

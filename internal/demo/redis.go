@@ -23,7 +23,7 @@ type Redis struct {
 }
 
 // startsWithin is how long a redis-server may take to start.
-const startsWithin = 10 * time.Second
+const startsWithin = time.Minute
 
 // StartRedis starts one that keeps what it holds in the folder.
 func StartRedis(ctx context.Context, folder string) (*Redis, error) {
