@@ -53,7 +53,7 @@ func users(n int) []record.Item {
 
 func options(t testing.TB, source record.Source, sink record.Sink, checkpoints record.Checkpoints) migrate.Options {
 	return migrate.Options{
-		Source: source, Sink: sink, Checkpoints: checkpoints, Only: record.AllKinds, Scope: "test",
+		Source: source, Sink: sink, Checkpoints: checkpoints, Only: record.LanyardKinds, Scope: "test",
 		BatchSize: 3, Workers: 2, SaveEvery: time.Millisecond, Backoff: time.Microsecond,
 		RejectsFile: filepath.Join(t.TempDir(), "rejects.ndjson"),
 	}
@@ -265,7 +265,7 @@ func (m mortal) Save(ctx context.Context, c record.Checkpoint, from record.Owner
 
 func contents(s *mem.Store) string {
 	var all []map[record.Identity]mem.Document
-	for _, kind := range record.AllKinds.List() {
+	for _, kind := range record.LanyardKinds.List() {
 		all = append(all, s.Everything(kind))
 	}
 	return fmt.Sprint(all)

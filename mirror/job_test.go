@@ -39,7 +39,7 @@ func newLive() *live {
 
 func (l *live) clear() {
 	l.records = make(map[record.Kind]map[record.UserID]record.Record)
-	for _, k := range record.AllKinds.List() {
+	for _, k := range record.LanyardKinds.List() {
 		l.records[k] = make(map[record.UserID]record.Record)
 	}
 }
@@ -207,7 +207,7 @@ type world struct {
 func newWorld(t *testing.T) *world {
 	w := &world{live: newLive(), target: mem.New(mem.Options{Mirror: true}), leases: new(mem.Leases)}
 	w.opts = mirror.Options{
-		Open: w.open, Copy: w.copy, Compare: w.compare, Target: w.target, Leases: w.leases, Kinds: record.AllKinds, Doing: "a test",
+		Open: w.open, Copy: w.copy, Compare: w.compare, Target: w.target, Leases: w.leases, Kinds: record.LanyardKinds, Doing: "a test",
 		Sink:        func(context.Context) (mirror.Sink, error) { return w.target, nil },
 		RejectsFile: filepath.Join(t.TempDir(), "rejects.ndjson"),
 		Notify: func(message string) {
@@ -254,7 +254,7 @@ func (w *world) compare(_ context.Context, each func(record.Difference)) (mirror
 			each(record.Difference{Kind: it.Kind, User: it.User(), Type: record.Different, Field: "x", HasField: true})
 		}
 	}
-	for _, kind := range record.AllKinds.List() {
+	for _, kind := range record.LanyardKinds.List() {
 		for user := range w.target.All(kind) {
 			if held[kind][user] {
 				compared.Documents[kind]++

@@ -58,7 +58,7 @@ func (c Collection) Kind() (Kind, bool) {
 	if c >= firstTableCollection {
 		return Remember + Kind(c-firstTableCollection), true
 	}
-	for _, k := range AllKinds.List() {
+	for _, k := range LanyardKinds.List() {
 		if CollectionOf(k) == c {
 			return k, true
 		}

@@ -166,10 +166,10 @@ func (k Kind) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
 // Kinds is a set of kinds. The zero value is empty.
 type Kinds uint32
 
-// AllKinds holds every kind of Lanyard's, and BotTables those of the bot.
+// LanyardKinds are the five of Lanyard, and BotTables those of the bot.
 const (
-	AllKinds  Kinds = 1<<Remember - 1
-	BotTables Kinds = 1<<otherTable - 1 - AllKinds
+	LanyardKinds Kinds = 1<<Remember - 1
+	BotTables    Kinds = 1<<otherTable - 1 - LanyardKinds
 )
 
 // Has reports whether k is in the set.

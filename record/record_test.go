@@ -246,12 +246,12 @@ func TestFingerprintShowsNoKey(t *testing.T) {
 }
 
 func TestKindsAndPoliciesReadBack(t *testing.T) {
-	set, err := ParseKinds([]string{"kv", " metrics"}, AllKinds)
+	set, err := ParseKinds([]string{"kv", " metrics"}, LanyardKinds)
 	if err != nil || set.String() != "kv,metrics" {
 		t.Errorf("%s, %v", set, err)
 	}
 	for _, names := range [][]string{nil, {"users"}, {"KV"}, {""}} {
-		if _, err := ParseKinds(names, AllKinds); err == nil {
+		if _, err := ParseKinds(names, LanyardKinds); err == nil {
 			t.Errorf("%q is taken for kinds", names)
 		}
 	}

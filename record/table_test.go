@@ -18,8 +18,8 @@ func fieldsOf(values map[string]Value) map[string]Field {
 }
 
 func TestEveryTableIsDescribed(t *testing.T) {
-	if BotTables.Len() != 8 || AllKinds&BotTables != 0 || Tables()&BotTables != BotTables {
-		t.Errorf("%s beside %s", BotTables, AllKinds)
+	if BotTables.Len() != 8 || LanyardKinds&BotTables != 0 || Tables()&BotTables != BotTables {
+		t.Errorf("%s beside %s", BotTables, LanyardKinds)
 	}
 	collections := make(map[string]bool)
 	for _, kind := range BotTables.List() {

@@ -248,7 +248,7 @@ func TestADocumentThatComesAgainIsJudgedOnce(t *testing.T) {
 		"another, without IDs": {documents: []record.Document{seen(1700000000000, ""), seen(1700000000000, "")}, extra: 1},
 	} {
 		job := verify.New(verify.Options{
-			Source: func() record.Source { return source }, Target: &fakeTarget{documents: tc.documents}, Kinds: record.AllKinds,
+			Source: func() record.Source { return source }, Target: &fakeTarget{documents: tc.documents}, Kinds: record.LanyardKinds,
 			Compare: record.CompareOptions{Now: now}, MaxDifferences: 10,
 		})
 		report, err := job.Run(context.Background())
@@ -267,7 +267,7 @@ func TestARecordWithoutFieldsIsThereWhereNothingIs(t *testing.T) {
 	const user = record.UserID(94490510688792576)
 	source := &mem.Source{Items: [][]record.Item{{{Kind: record.KV, Record: &record.Record{Kind: record.KV, User: user}}}}}
 	job := verify.New(verify.Options{
-		Source: func() record.Source { return source }, Target: &fakeTarget{}, Kinds: record.AllKinds,
+		Source: func() record.Source { return source }, Target: &fakeTarget{}, Kinds: record.LanyardKinds,
 		Compare: record.CompareOptions{Now: now, Exact: true}, MaxDifferences: 10,
 	})
 	report, err := job.Run(context.Background())

@@ -92,7 +92,7 @@ func options(items [][]record.Item, documents []record.Document, o record.Compar
 			return s
 		},
 		Target:         &fakeTarget{documents: documents, limits: record.Limits{Named: true}},
-		Kinds:          record.AllKinds,
+		Kinds:          record.LanyardKinds,
 		Compare:        o,
 		MaxDifferences: 1000,
 		Buckets:        512,
@@ -182,7 +182,7 @@ func genItems(most int) *rapid.Generator[[]record.Item] {
 	return rapid.Custom(func(t *rapid.T) []record.Item {
 		var items []record.Item
 		for n := range rapid.IntRange(0, most).Draw(t, "users") {
-			for _, kind := range record.AllKinds.List() {
+			for _, kind := range record.LanyardKinds.List() {
 				if (kind != record.Metrics || n == 0) && rapid.IntRange(0, 3).Draw(t, "has") > 0 {
 					items = append(items, genItem(kind, n).Draw(t, "item "+strconv.Itoa(n)))
 				}

@@ -25,7 +25,7 @@ func completeKinds(cmd *cobra.Command, flag string) {
 	completed(cmd.RegisterFlagCompletionFunc(flag, func(_ *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
 		before := typed[:strings.LastIndexByte(typed, ',')+1]
 		var list []string
-		for _, kind := range ui.Names(record.AllKinds.List()) {
+		for _, kind := range ui.Names(record.LanyardKinds.List()) {
 			if !slices.Contains(strings.Split(before, ","), kind) {
 				list = append(list, before+kind)
 			}

@@ -94,7 +94,7 @@ func openLines(path string, f lineFlags, superseded bool, asked rejectsfile.Filt
 		return lineFile{}, exit.Failure(err, hint)
 	}
 	if len(f.kinds) > 0 && len(file.Runs) > 0 {
-		if asked.Kinds, err = record.ParseKinds(f.kinds, record.AllKinds|record.Tables()); err != nil {
+		if asked.Kinds, err = record.ParseKinds(f.kinds, record.LanyardKinds|record.Tables()); err != nil {
 			return lineFile{}, errors.Join(exit.WrongUse("--kind: "+err.Error(), "such as --kind kv,last_seen"), file.Close())
 		}
 	}

@@ -237,13 +237,13 @@ func (f pairFlags) kinds() (record.Kinds, error) {
 		return f.tableFlags.kinds()
 	}
 	if len(f.only) == 0 {
-		only := record.AllKinds
+		only := record.LanyardKinds
 		if len(f.users) > 0 {
 			only &^= record.Kinds(0).With(record.Metrics)
 		}
 		return only, nil
 	}
-	only, err := record.ParseKinds(f.only, record.AllKinds)
+	only, err := record.ParseKinds(f.only, record.LanyardKinds)
 	switch {
 	case err != nil:
 		return 0, exit.WrongUse("--only: "+err.Error(), "such as --only kv,last_seen")

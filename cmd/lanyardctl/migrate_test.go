@@ -38,7 +38,7 @@ func TestAMigrationThatNeverBeganIsReportedToScripts(t *testing.T) {
 				cancel(record.ErrInterrupted)
 			}
 			var stdout bytes.Buffer
-			o := migrateOptions{pairOptions: pairOptions{only: record.AllKinds, targetOptions: targetOptions{outputFlags: outputFlags{output: test.format}}}}
+			o := migrateOptions{pairOptions: pairOptions{only: record.LanyardKinds, targetOptions: targetOptions{outputFlags: outputFlags{output: test.format}}}}
 			run := &migrationRun{pairRun: newPairRun(o.pairOptions, streams{out: &stdout, err: io.Discard, program: programOf()}), options: o}
 			if err := run.run(ctx, test.err, nil, run.early); exit.CodeOf(err) != test.want {
 				t.Errorf("exit %d, %v", exit.CodeOf(err), err)
@@ -90,7 +90,7 @@ func TestPreflight(t *testing.T) {
 		p := o.preflight(source, location.TargetFacts{Is: "MongoDB 7.0.14, replica set rs0"}, documents, resumed)
 		return p.Text(ui.Style{Width: 100, Colour: colour})
 	}
-	golden.Compare(t, "preflight.txt", show(migrateOptions{pairOptions: pairOptions{only: record.AllKinds}}, standing, false, false))
+	golden.Compare(t, "preflight.txt", show(migrateOptions{pairOptions: pairOptions{only: record.LanyardKinds}}, standing, false, false))
 
 	only := record.Kinds(0).With(record.LastSeen)
 	dry := pairOptions{only: only, policy: record.PreferTarget, users: []record.UserID{1, 2, 3, 4, 5, 6, 7}}

@@ -344,7 +344,7 @@ func (r *verifyRun) foundNothing(result *verify.Report) error {
 	if total.Source > 0 || result.Rejects() > 0 {
 		return nil
 	}
-	if r.direction.OfTables() || r.only|r.leftOut != record.AllKinds {
+	if r.direction.OfTables() || r.only|r.leftOut != record.LanyardKinds {
 		return exit.Failure(fmt.Errorf("the source has nothing of %s: is it the right database?", strings.Join(ui.Names(r.only.List()), ", ")), r.emptyHint(toCompare))
 	}
 	return nil

@@ -85,7 +85,7 @@ func TestVerifyCalledWrong(t *testing.T) {
 func TestVerifyOptions(t *testing.T) {
 	t.Chdir(t.TempDir())
 	o, err := parseVerify(t)
-	if err != nil || o.recheck != 2 || o.recheckDelay != 2*time.Second || o.maxDifferences != 100 || o.memory != 64<<20 || o.only != record.AllKinds {
+	if err != nil || o.recheck != 2 || o.recheckDelay != 2*time.Second || o.maxDifferences != 100 || o.memory != 64<<20 || o.only != record.LanyardKinds {
 		t.Errorf("the defaults are %+v, %v", o, err)
 	}
 	if o, err = parseVerify(t, "--redis", "rdb:dump.rdb"); err != nil || o.recheck != 0 {
@@ -205,7 +205,7 @@ func TestFilesThatCannotBeWrittenAreAllNamed(t *testing.T) {
 				if test.want == exit.Interrupted {
 					cancel(record.ErrInterrupted)
 				}
-				report := &verify.Report{Only: record.AllKinds, Total: test.total, Seen: record.KeyCounts{Lanyard: 1}}
+				report := &verify.Report{Only: record.LanyardKinds, Total: test.total, Seen: record.KeyCounts{Lanyard: 1}}
 				err = run.ended(ctx, run.report(report, test.err))
 			}
 			if exit.CodeOf(err) != test.want {
@@ -242,7 +242,7 @@ func TestASourceThatWasEmptiedIsNoVerdict(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			run, _ := runOfVerify(t, test.args...)
 			run.began = true
-			err := run.ended(t.Context(), run.report(&verify.Report{Only: record.AllKinds, Seen: test.seen}, test.err))
+			err := run.ended(t.Context(), run.report(&verify.Report{Only: record.LanyardKinds, Seen: test.seen}, test.err))
 			if exit.CodeOf(err) != test.want {
 				t.Fatalf("exit %d, %v", exit.CodeOf(err), err)
 			}

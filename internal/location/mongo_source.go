@@ -60,7 +60,7 @@ func (s mongoSource) Close() error { return s.disconnect() }
 
 // found implements [finder].
 func (s mongoSource) found(ctx context.Context) error {
-	kinds, whose := record.AllKinds, "Lanyard's"
+	kinds, whose := record.LanyardKinds, "Lanyard's"
 	if tables := s.at.Request.Kinds & record.Tables(); tables != 0 {
 		kinds, whose = tables, "these tables"
 	}

@@ -128,7 +128,7 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 	send(changesMetric, prometheus.CounterValue, float64(s.Changes))
 	send(waitingMetric, prometheus.GaugeValue, float64(s.Waiting))
 	send(lagMetric, prometheus.GaugeValue, s.Lag.Seconds())
-	for _, kind := range record.AllKinds.List() {
+	for _, kind := range record.LanyardKinds.List() {
 		for fate, n := range s.Kinds[kind] {
 			send(fatesMetric, prometheus.CounterValue, float64(n), kind.String(), mirror.Fate(fate).String())
 		}

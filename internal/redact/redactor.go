@@ -60,7 +60,7 @@ const shortestLiteral = 4
 func New(uris ...string) *Redactor {
 	var public strings.Builder
 	public.WriteString("lanyardctl migrate redis-to-mongo verify mongodb embedded error warning database timeout reading writing")
-	public.WriteString(record.AllKinds.String() + templateWords)
+	public.WriteString(record.LanyardKinds.String() + templateWords)
 	for _, uri := range uris {
 		public.WriteString(" " + HideURI(uri))
 	}

@@ -110,7 +110,7 @@ var tableForm = regexp.MustCompile(`^[A-Za-z0-9_.-]{3,255}$`)
 // kindOf returns the kind of a line. A table that is none of the bot's is known from the first line on that names it.
 func kindOf(name string, to Store) (record.Kind, error) {
 	ofTables := to == ToDynamoDB || to == TablesToMongoDB
-	known := record.AllKinds | record.Tables()
+	known := record.LanyardKinds | record.Tables()
 	if ofTables {
 		known = record.Tables()
 	}

@@ -19,7 +19,7 @@ func lines() *rapid.Generator[Line] {
 	return rapid.Custom(func(t *rapid.T) Line {
 		anything := rapid.OneOf(rapid.String(), rapid.Map(rapid.SliceOf(rapid.Byte()), func(b []byte) string { return string(b) }))
 		l := Line{Reject: record.Reject{
-			Key: anything.Draw(t, "key"), Kind: rapid.SampledFrom(record.AllKinds.List()).Draw(t, "kind"),
+			Key: anything.Draw(t, "key"), Kind: rapid.SampledFrom(record.LanyardKinds.List()).Draw(t, "kind"),
 			User:   record.UserID(rapid.Uint64().Draw(t, "user")),
 			Reason: rapid.SampledFrom([]record.Reason{record.TooDeep, record.ConflictReason, record.SupersededReason}).Draw(t, "reason"),
 			Detail: rapid.String().Draw(t, "detail"),

@@ -204,7 +204,7 @@ func (t *builder) indentedTable(table ui.Table) {
 func (t *builder) statusCounts(s StatusReport) {
 	var rows [][]string
 	estimated := false
-	for _, kind := range record.AllKinds.List() {
+	for _, kind := range record.LanyardKinds.List() {
 		for _, store := range s.Stores {
 			for _, c := range store.Counts {
 				if c.Kind != kind || c.Count == 0 {

@@ -26,7 +26,7 @@ func caughtUp() Sync {
 				{Name: "redis", Values: []string{"redis://:hunter2@localhost:6379"}}, {Name: "until-caught-up"}, {Name: "on-conflict", Values: []string{"fail"}},
 			}},
 		}},
-		Only: record.AllKinds, UntilCaughtUp: true,
+		Only: record.LanyardKinds, UntilCaughtUp: true,
 		Report: mirror.Report{
 			Agreed: true, StartedAt: goldenNow, Duration: 2500 * time.Millisecond, Quiet: goldenNow,
 			Snapshot: mirror.Snapshot{State: mirror.Following, Way: record.Tracking, Sessions: 1, Reconciled: 1},
@@ -72,7 +72,7 @@ func goldenSyncs() map[string]Sync {
 	r.Latency = mirror.Latency{Sum: time.Minute, Most: 1900 * time.Millisecond}
 	r.Latency.Counts[3], r.Latency.Counts[5], r.Latency.Counts[11] = 90, 9, 1
 	r.SupersededFile, r.EarlierSuperseded = "sync.superseded.ndjson", 3
-	stopped.Copied = &migrate.Report{Only: record.AllKinds, Duration: 3 * time.Second}
+	stopped.Copied = &migrate.Report{Only: record.LanyardKinds, Duration: 3 * time.Second}
 	stopped.Copied.Kinds[record.KV] = migrate.Counts{Read: 40, Inserted: 30, Unchanged: 10, Notes: map[record.Note]int64{record.NotJSON: 2}}
 	stopped.Warnings = []string{"everybody on this machine can read the password in --redis: set REDIS_URI instead"}
 	all["sync-stopped"] = stopped

@@ -36,7 +36,7 @@ var nastyNames = []string{
 // foundDifferences is a run that found something of everything.
 func foundDifferences() Verification {
 	found := verify.Report{
-		Only: record.AllKinds, Complete: true, Passes: 4, Rechecks: 2,
+		Only: record.LanyardKinds, Complete: true, Passes: 4, Rechecks: 2,
 		StartedAt: time.Date(2026, 4, 3, 5, 7, 30, 417e6, time.FixedZone("", 7200)), SourceTime: 80 * time.Second, TargetTime: 31 * time.Second, Duration: 83*time.Second + 250*time.Millisecond,
 		Seen:    record.KeyCounts{Keys: 1500000, Lanyard: 1280000, Ignored: 9000, Foreign: 1000, Analytics: 210000},
 		Reasons: map[record.Reason]int64{record.InvalidUTF8: 1042, record.StaleAPIKey: 17},
@@ -366,7 +366,7 @@ func TestWhatToDoNext(t *testing.T) {
 		"numbers, exact":                  {kv: verify.Counts{Missing: 1, Extra: 1}, counts: true, exact: true, said: []string{migrate, extra}},
 		"none listed":                     {kv: verify.Counts{Extra: 1}, said: []string{extra}},
 	} {
-		v := Verification{Report: verify.Report{Only: record.AllKinds, Total: 1, Differences: test.listed, Exact: test.exact, CountsOnly: test.counts}}
+		v := Verification{Report: verify.Report{Only: record.LanyardKinds, Total: 1, Differences: test.listed, Exact: test.exact, CountsOnly: test.counts}}
 		v.Exit, v.Again, v.Report.Kinds[record.KV] = exit.Differences, invocation.Invocation{Name: invocation.Verify}, test.kv
 		text := v.Text(ui.Style{})
 		for _, advice := range []string{migrate, decide, more, extra} {

@@ -58,7 +58,7 @@ func TestEveryLayoutFindsItsOwnKeys(t *testing.T) {
 }
 
 func TestPrefixesAreThoseOfTheKindsAndApart(t *testing.T) {
-	all := Prefixes(record.AllKinds)
+	all := Prefixes(record.LanyardKinds)
 	for i, a := range all {
 		for j, b := range all {
 			if i != j && strings.HasPrefix(a, b) {
@@ -67,7 +67,7 @@ func TestPrefixesAreThoseOfTheKindsAndApart(t *testing.T) {
 		}
 	}
 	n := 0
-	for _, kind := range record.AllKinds.List() {
+	for _, kind := range record.LanyardKinds.List() {
 		of := Prefixes(record.Kinds(0).With(kind))
 		n += len(of)
 		for _, prefix := range of {

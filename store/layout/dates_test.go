@@ -25,7 +25,7 @@ func TestPlacesAreInTheOrderOfTheApp(t *testing.T) {
 
 func TestKeysClaimDates(t *testing.T) {
 	w := NewWanted(Request{Dates: true, Kinds: record.Kinds(0).With(record.LastSeen), Now: now})
-	for _, kind := range record.AllKinds.List() {
+	for _, kind := range record.LanyardKinds.List() {
 		if want := kind == record.KV || kind == record.MonitoringSince; w.Has(kind, user) != want {
 			t.Errorf("%s is asked for: %t", kind, !want)
 		}

@@ -66,7 +66,7 @@ func NewWanted(r Request) Wanted {
 	case w.Dates:
 		w.kinds = datedKinds
 	case w.kinds == 0:
-		w.kinds = record.AllKinds
+		w.kinds = record.LanyardKinds
 	}
 	if r.PreferUpstream {
 		w.prefer = UpstreamKV
@@ -77,7 +77,7 @@ func NewWanted(r Request) Wanted {
 	case len(r.Users) > 0:
 		w.users = make(map[record.UserID]record.Kinds, len(r.Users))
 		for _, u := range r.Users {
-			w.users[u] = record.AllKinds
+			w.users[u] = record.LanyardKinds
 		}
 	}
 	return w

@@ -43,7 +43,7 @@ func (s Layouts) Written(kind record.Kind) []Layout {
 // Kinds returns the kinds that the layouts hold.
 func (s Layouts) Kinds() record.Kinds {
 	var kinds record.Kinds
-	for _, kind := range record.AllKinds.List() {
+	for _, kind := range record.LanyardKinds.List() {
 		if len(s.Written(kind)) > 0 {
 			kinds = kinds.With(kind)
 		}

@@ -259,7 +259,7 @@ func TestALayoutHoldsSomeKindsAlone(t *testing.T) {
 			t.Errorf("%s holds %s, want %s", app, got, want)
 		}
 	}
-	if layout.KindsOf(record.AllApps) != record.AllKinds {
+	if layout.KindsOf(record.AllApps) != record.LanyardKinds {
 		t.Error("both do not hold all")
 	}
 }

@@ -106,7 +106,7 @@ func TestASourceReadsSomeUsers(t *testing.T) {
 		users []record.UserID
 		want  []record.Item
 	}{
-		{record.AllKinds, []record.UserID{1, 7}, []record.Item{seen(1), counters, rejected}},
+		{record.LanyardKinds, []record.UserID{1, 7}, []record.Item{seen(1), counters, rejected}},
 		{record.Kinds(0).With(record.LastSeen), []record.UserID{2}, []record.Item{seen(2)}},
 		{record.Kinds(0).With(record.KV), []record.UserID{0}, nil},
 	} {

@@ -267,7 +267,7 @@ func TestFewOfManyDocumentsAreLookedUp(t *testing.T) {
 	for i := range record.UserID(1000) {
 		batch = append(batch, record.Record{Kind: record.MonitoringSince, User: alice + i, Time: 1664641326})
 	}
-	f.write(f.sink(record.AllKinds), &keeper{}, batch...)
+	f.write(f.sink(record.LanyardKinds), &keeper{}, batch...)
 	h, w := f.watched()
 	whole := func(n int) (finds, more int) {
 		t.Helper()

@@ -91,7 +91,7 @@ func (c Checkpoints) Remove(ctx context.Context, id string) error {
 // Target implements [record.Checkpoints]: a collection that holds something is known by its UUID.
 func (c Checkpoints) Target(ctx context.Context) (map[string]string, error) {
 	var names []string
-	for _, kind := range (record.AllKinds | record.Tables()).List() {
+	for _, kind := range (record.LanyardKinds | record.Tables()).List() {
 		names = append(names, collectionName(kind))
 	}
 	list, err := c.listCollections(ctx, names)

@@ -90,7 +90,7 @@ func TestWhatIsSentToMongoDB(t *testing.T) {
 	}
 	section("open")
 
-	sink, err := f.store.Sink(ctx, mongo.SinkOptions{Kinds: record.AllKinds, Policy: record.PreferSource, Now: func() time.Time { return storetest.Now }})
+	sink, err := f.store.Sink(ctx, mongo.SinkOptions{Kinds: record.LanyardKinds, Policy: record.PreferSource, Now: func() time.Time { return storetest.Now }})
 	must(err)
 	keep := (&keeper{}).keep
 	must(sink.Begin(ctx, keep))
@@ -109,7 +109,7 @@ func TestWhatIsSentToMongoDB(t *testing.T) {
 	must(sink.Finish(ctx, keep))
 	section("finish")
 
-	mirror, err := f.store.Sink(ctx, mongo.SinkOptions{Kinds: record.AllKinds, Mirror: true, Now: func() time.Time { return storetest.Now }})
+	mirror, err := f.store.Sink(ctx, mongo.SinkOptions{Kinds: record.LanyardKinds, Mirror: true, Now: func() time.Time { return storetest.Now }})
 	must(err)
 	section("a sink for a mirror")
 	for _, batch := range [][]record.Record{
@@ -127,7 +127,7 @@ func TestWhatIsSentToMongoDB(t *testing.T) {
 	section("the users of API keys")
 
 	for _, h := range []*mongo.Reader{f.store.Reader(mongo.ReaderOptions{}), f.store.Reader(mongo.ReaderOptions{Users: []record.UserID{alice}})} {
-		for _, kind := range record.AllKinds.List() {
+		for _, kind := range record.LanyardKinds.List() {
 			must(h.Read(ctx, kind, func([]record.Document) error { return nil }))
 			_, err := h.Count(ctx, kind)
 			must(err)
@@ -135,7 +135,7 @@ func TestWhatIsSentToMongoDB(t *testing.T) {
 		section("read back and count")
 	}
 
-	for _, o := range []mongo.SourceOptions{{Kinds: record.AllKinds}, {Kinds: record.AllKinds, Users: []record.UserID{alice}}} {
+	for _, o := range []mongo.SourceOptions{{Kinds: record.LanyardKinds}, {Kinds: record.LanyardKinds, Users: []record.UserID{alice}}} {
 		src := f.source(o)
 		sideBySide("a source")
 		parts, err := src.Parts(ctx)
@@ -174,7 +174,7 @@ func TestWhatIsSentToMongoDB(t *testing.T) {
 	section("steps")
 
 	of := f.store.PersistenceAt(storetest.Now)
-	for _, kind := range record.AllKinds.List() {
+	for _, kind := range record.LanyardKinds.List() {
 		_, err := of.Entries(ctx, kind, alice)
 		must(err)
 	}

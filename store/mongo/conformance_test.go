@@ -150,7 +150,7 @@ func (f *fixture) target(o storetest.Options) storetest.Target {
 	if o.Before != nil {
 		o.Before(f.put)
 	}
-	sink, err := f.store.Sink(context.Background(), mongo.SinkOptions{Kinds: record.AllKinds, Policy: o.Policy, Mirror: o.Mirror, DryRun: o.DryRun, Now: o.Now})
+	sink, err := f.store.Sink(context.Background(), mongo.SinkOptions{Kinds: record.LanyardKinds, Policy: o.Policy, Mirror: o.Mirror, DryRun: o.DryRun, Now: o.Now})
 	if err == nil {
 		err = sink.Begin(context.Background(), func([]record.Superseded) error { return nil })
 	}
@@ -243,7 +243,7 @@ func (f *fixture) documents(collection string) []bson.M {
 
 func (f *fixture) drop() {
 	f.t.Helper()
-	for _, kind := range record.AllKinds.List() {
+	for _, kind := range record.LanyardKinds.List() {
 		if err := f.db.Collection(collection(kind)).Drop(context.Background()); err != nil {
 			f.t.Fatal(err)
 		}

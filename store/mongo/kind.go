@@ -111,7 +111,7 @@ func uniqueFields(kind record.Kind) []string {
 
 // allUniqueFields returns the [uniqueFields] of all kinds, each once.
 func allUniqueFields() (fields []string) {
-	for _, kind := range record.AllKinds.List() {
+	for _, kind := range record.LanyardKinds.List() {
 		for _, field := range uniqueFields(kind) {
 			if !slices.Contains(fields, field) {
 				fields = append(fields, field)

@@ -19,7 +19,7 @@ import (
 func (f *fixture) mirror() *mongo.Sink {
 	f.t.Helper()
 	sink, err := f.store.Sink(context.Background(), mongo.SinkOptions{
-		Kinds: record.AllKinds, Mirror: true, Now: func() time.Time { return storetest.Now },
+		Kinds: record.LanyardKinds, Mirror: true, Now: func() time.Time { return storetest.Now },
 	})
 	if err == nil {
 		err = sink.Begin(context.Background(), func([]record.Superseded) error { return nil })
@@ -109,7 +109,7 @@ func TestATimeThatIsMergedIsMarkedNoMore(t *testing.T) {
 		t.Errorf("the mark is %q", got)
 	}
 	seen.Time++
-	f.write(f.sink(record.AllKinds), &keeper{}, seen)
+	f.write(f.sink(record.LanyardKinds), &keeper{}, seen)
 	if d := f.all(record.LastSeen)[alice]; d.Mark != "" || d.Times["timestamp"] != seen.Time {
 		t.Errorf("%+v", d)
 	}

@@ -53,7 +53,7 @@ func TestDocumentsWithoutAKey(t *testing.T) {
 					if found := f.compared(r, policy); len(found) != 1 || found[0].Field != "key" || found[0].Type != record.Missing {
 						t.Errorf("before: %+v", found)
 					}
-					sink, err := f.store.Sink(context.Background(), mongo.SinkOptions{Kinds: record.AllKinds, Policy: policy})
+					sink, err := f.store.Sink(context.Background(), mongo.SinkOptions{Kinds: record.LanyardKinds, Policy: policy})
 					if err != nil {
 						t.Fatal(err)
 					}
@@ -95,7 +95,7 @@ func TestAppMakesItsCountersWhileHiddenOnesAreWritten(t *testing.T) {
 				f.store.AsMongoDB()
 			}
 			f.put(record.Metrics, 0, mem.Document{Hidden: true, Fields: values{"a": int64(1), "b": int64(1), "c": int64(9)}})
-			sink := f.sink(record.AllKinds)
+			sink := f.sink(record.LanyardKinds)
 			r := record.Record{Kind: record.Metrics, Fields: map[string]record.Field{"a": {Value: int64(5)}, "b": {Value: int64(5)}}}
 			inserted := false
 			_, err := sink.Write(context.Background(), []record.Record{r}, func([]record.Superseded) error {

@@ -223,7 +223,7 @@ func TestReaderOfSomeUsers(t *testing.T) {
 		batch = append(batch, kv(alice+i, values{"a": "1"}), record.Record{Kind: record.LastSeen, User: alice + i, Time: 1775185650417})
 	}
 	batch = append(batch, record.Record{Kind: record.Metrics, Fields: map[string]record.Field{"lanyard_2xx_responses": {Value: int64(1)}}})
-	f.write(f.sink(record.AllKinds), &keeper{}, batch...)
+	f.write(f.sink(record.LanyardKinds), &keeper{}, batch...)
 	f.insert("kv", bson.D{{Key: "user_id", Value: int64(alice)}})
 	h := f.store.Reader(mongo.ReaderOptions{Users: []record.UserID{alice + 3, alice, alice + 3, bob}})
 	storetest.CheckDigests(t, h)
@@ -271,7 +271,7 @@ func TestPagesAreBounded(t *testing.T) {
 	for i := range record.UserID(2500) {
 		batch = append(batch, record.Record{Kind: record.LastSeen, User: alice + i, Time: 1775185650417})
 	}
-	sink := f.sink(record.AllKinds)
+	sink := f.sink(record.LanyardKinds)
 	f.write(sink, &keeper{}, batch...)
 	// Four of these are over what FerretDB can send at once, and one is over what a page may hold.
 	for i := range record.UserID(4) {
@@ -338,7 +338,7 @@ func TestCountHoldsNoCollection(t *testing.T) {
 	for i := range record.UserID(1234) {
 		batch = append(batch, kv(alice+i, values{"a": "1"}))
 	}
-	f.write(f.sink(record.AllKinds), &keeper{}, batch...)
+	f.write(f.sink(record.LanyardKinds), &keeper{}, batch...)
 	h, w := f.watched()
 	checkCount(t, h, record.KV, int64(len(batch)))
 	if n := w.count("aggregate"); n != 1 { // MongoDB's way
@@ -358,7 +358,7 @@ func TestCursorThatIsNotDrainedIsClosed(t *testing.T) {
 	for i := range record.UserID(2500) {
 		batch = append(batch, record.Record{Kind: record.LastSeen, User: alice + i, Time: 1775185650417})
 	}
-	f.write(f.sink(record.AllKinds), &keeper{}, batch...)
+	f.write(f.sink(record.LanyardKinds), &keeper{}, batch...)
 	h, w := f.watched()
 	readBack(t, h, record.LastSeen)
 	if n := w.count("killCursors"); n != 0 {
@@ -396,7 +396,7 @@ func TestServerThatGoesAwayWhileItIsRead(t *testing.T) {
 	for i := range record.UserID(1500) {
 		batch = append(batch, record.Record{Kind: record.LastSeen, User: alice + i, Time: 1775185650417})
 	}
-	f.write(f.sink(record.AllKinds), &keeper{}, batch...)
+	f.write(f.sink(record.LanyardKinds), &keeper{}, batch...)
 	h := store.Reader(mongo.ReaderOptions{})
 	pages := 0
 	err := h.Read(context.Background(), record.LastSeen, func([]record.Document) error {
@@ -422,7 +422,7 @@ func TestNumericUsersAreNoticedWithoutASink(t *testing.T) {
 	f.insert("kv", bson.D{{Key: "user_id", Value: alice.String()}})
 	f.insert("last_seen", bson.D{{Key: "user_id", Value: 5.0}})
 	f.insert("metrics", bson.D{{Key: "user_id", Value: int64(5)}}) // nobody's, whatever it says
-	notices, err := f.store.NumericUsers(context.Background(), record.AllKinds)
+	notices, err := f.store.NumericUsers(context.Background(), record.LanyardKinds)
 	if err != nil || len(notices) != 2 {
 		t.Fatalf("%+v, %v", notices, err)
 	}
@@ -459,7 +459,7 @@ func BenchmarkReader(b *testing.B) {
 		}
 		batch = append(batch, kv(alice+i, fields), record.Record{Kind: record.LastSeen, User: alice + i, Time: 1775185650417})
 	}
-	f.write(f.sink(record.AllKinds), &keeper{}, batch...)
+	f.write(f.sink(record.LanyardKinds), &keeper{}, batch...)
 	rate := func(b *testing.B, n int) {
 		b.Helper()
 		if n != users*b.N {

@@ -57,7 +57,7 @@ func TestWritesUnderACollation(t *testing.T) {
 		f.create(name, ignoreCase())
 	}
 	f.insert("kv", bson.D{{Key: "user_id", Value: alice.String()}, {Key: "kv", Value: bson.D{{Key: "a", Value: "x"}, {Key: "app", Value: "old"}}}})
-	sink, err := f.store.Sink(context.Background(), mongo.SinkOptions{Kinds: record.AllKinds, Policy: record.PreferSource})
+	sink, err := f.store.Sink(context.Background(), mongo.SinkOptions{Kinds: record.LanyardKinds, Policy: record.PreferSource})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -196,7 +196,7 @@ func TestOddCollectionsAreRefused(t *testing.T) {
 				t.Skip("needs MongoDB 5.0, which has time series")
 			}
 			f.create("last_seen", c.options...)
-			_, err := f.store.Sink(context.Background(), mongo.SinkOptions{Kinds: record.AllKinds})
+			_, err := f.store.Sink(context.Background(), mongo.SinkOptions{Kinds: record.LanyardKinds})
 			if !errors.Is(err, mongo.ErrUnwritable) || !strings.Contains(err.Error(), f.name+".last_seen "+c.why) {
 				t.Errorf("%v", err)
 			}
@@ -246,7 +246,7 @@ func TestTimesOfNoValueAreMended(t *testing.T) {
 	f := onMongoDB(t)
 	f.insert("monitoring", bson.D{{Key: "user_id", Value: alice.String()}, {Key: "since", Value: bson.Undefined{}}})
 	f.insert("last_seen", bson.D{{Key: "user_id", Value: alice.String()}, {Key: "timestamp", Value: bson.Undefined{}}})
-	outcomes := f.write(f.sink(record.AllKinds), &keeper{},
+	outcomes := f.write(f.sink(record.LanyardKinds), &keeper{},
 		record.Record{Kind: record.MonitoringSince, User: alice, Time: 1664641326},
 		record.Record{Kind: record.LastSeen, User: alice, Time: 1775185650417})
 	for _, o := range outcomes {
@@ -278,7 +278,7 @@ func TestAFieldThatStandsTwiceStays(t *testing.T) {
 	f := onMongoDB(t)
 	f.insert("kv", bson.D{{Key: "user_id", Value: alice.String()}, {Key: "kv", Value: bson.D{{Key: "a", Value: "1"}, {Key: "a", Value: "2"}}}})
 	f.insert("monitoring", bson.D{{Key: "_id", Value: "x"}, {Key: "user_id", Value: alice.String()}, {Key: "since", Value: 5.0}, {Key: "since", Value: 4.0}})
-	outcomes := f.write(f.sink(record.AllKinds), &keeper{}, kv(alice, values{"b": "x"}), record.Record{Kind: record.MonitoringSince, User: alice, Time: 1664641326})
+	outcomes := f.write(f.sink(record.LanyardKinds), &keeper{}, kv(alice, values{"b": "x"}), record.Record{Kind: record.MonitoringSince, User: alice, Time: 1664641326})
 	for i, name := range []string{`"a"`, `"since"`} {
 		if o := outcomes[i]; o.Status != record.Rejected || !strings.Contains(o.Rejects[0].Detail, "holds the field "+name+" more than once") {
 			t.Errorf("%+v", o)
@@ -318,7 +318,7 @@ func TestASecondaryOfTheNamedSetIsNoTarget(t *testing.T) {
 	if store.Info().Lagging == "" {
 		t.Errorf("%+v", store.Info())
 	}
-	if _, err := store.Sink(context.Background(), mongo.SinkOptions{Kinds: record.AllKinds, DryRun: true}); err != nil {
+	if _, err := store.Sink(context.Background(), mongo.SinkOptions{Kinds: record.LanyardKinds, DryRun: true}); err != nil {
 		t.Error(err)
 	}
 }

@@ -254,7 +254,7 @@ func TestASecondaryIsNoTarget(t *testing.T) {
 	if i := store.Info(); i.Lagging != proxy.Addr || i.Primary != dead {
 		t.Errorf("%+v", i)
 	}
-	if _, err := store.Contents(context.Background(), record.AllKinds); err != nil {
+	if _, err := store.Contents(context.Background(), record.LanyardKinds); err != nil {
 		t.Error(err)
 	}
 	_ = open
@@ -404,7 +404,7 @@ func TestCollectionsThatCannotBeWrittenTo(t *testing.T) {
 			proxy, open, _ := shownAs(t, c.opts)
 			f := open(proxy.URI)
 			_, err := f.store.CheckWritable(context.Background(), []record.Collection{record.KVCollection})
-			_, sinkErr := f.store.Sink(context.Background(), mongo.SinkOptions{Kinds: record.AllKinds, DryRun: true})
+			_, sinkErr := f.store.Sink(context.Background(), mongo.SinkOptions{Kinds: record.LanyardKinds, DryRun: true})
 			if c.opts.Router { // only who has to make users unique minds
 				if err != nil {
 					t.Error(err)

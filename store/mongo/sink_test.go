@@ -84,7 +84,7 @@ func (f *fixture) write(sink record.Sink, k *keeper, batch ...record.Record) []r
 func TestDocumentsAreWhatTheAppReads(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, mongoserver.URI(t))
-	sink := f.sink(record.AllKinds)
+	sink := f.sink(record.LanyardKinds)
 	f.write(sink, &keeper{},
 		record.Record{Kind: record.APIKeys, User: alice, APIKey: "lnyd_0123456789abcdef0123456789abcdef"},
 		kv(alice, values{"name": "Phineas", "age": int64(7), "pi": 3.5, "on": true, "none": nil, "list": record.Array{int64(1)}, "map": record.Object{"a": "b"}}),
@@ -175,7 +175,7 @@ func TestDocumentsOfTheAppAreMerged(t *testing.T) {
 	f.insert("monitoring", bson.D{{Key: "user_id", Value: id}, {Key: "since", Value: "2022-10-01T16:22:06Z"}, {Key: "extra", Value: bson.A{1}}})
 	f.insert("monitoring", bson.D{{Key: "user_id", Value: bob.String()}, {Key: "monitoring_since", Value: int32(1650000000)}})
 	f.insert("kv", bson.D{{Key: "user_id", Value: id}, {Key: "kv", Value: bson.D{{Key: "a", Value: int32(7)}, {Key: "when", Value: bson.NewDateTimeFromTime(storetest.Now)}}}, {Key: "extra", Value: 1}})
-	sink := f.sink(record.AllKinds)
+	sink := f.sink(record.LanyardKinds)
 	outcomes := f.write(sink, &keeper{},
 		record.Record{Kind: record.LastSeen, User: alice, Time: 1775185650417},
 		record.Record{Kind: record.MonitoringSince, User: alice, Time: 1690000000},
@@ -237,7 +237,7 @@ func TestNumericUserIDsAreNoticed(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, mongoserver.URI(t))
 	f.insert("last_seen", bson.D{{Key: "user_id", Value: int64(alice)}, {Key: "timestamp", Value: int64(1)}})
-	sink := f.sink(record.AllKinds)
+	sink := f.sink(record.LanyardKinds)
 	notices := sink.Warnings()
 	if len(notices) != 1 || notices[0].Count != 1 || notices[0].Users[0] != alice.String() || notices[0].Collection != "last_seen" {
 		t.Errorf("%+v", notices)
@@ -262,7 +262,7 @@ func TestAnotherDocumentUnderTheUsersID(t *testing.T) {
 
 func anotherDocumentUnderTheUsersID(t *testing.T, f *fixture) {
 	f.insert("last_seen", bson.D{{Key: "_id", Value: alice.String()}, {Key: "user_id", Value: int64(alice)}})
-	sink := f.sink(record.AllKinds)
+	sink := f.sink(record.LanyardKinds)
 	for i, want := range []record.Status{record.Inserted, record.Unchanged} {
 		o := f.write(sink, &keeper{}, record.Record{Kind: record.LastSeen, User: alice, Time: 1775185650417})
 		if o[0].Status != want {
@@ -275,7 +275,7 @@ func anotherDocumentUnderTheUsersID(t *testing.T, f *fixture) {
 func TestAppWritesDuringTheLoad(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, mongoserver.URI(t))
-	sink := f.sink(record.AllKinds)
+	sink := f.sink(record.LanyardKinds)
 	k := &keeper{}
 	f.write(sink, k, kv(alice, values{"a": "redis", "b": "redis"}), record.Record{Kind: record.LastSeen, User: alice, Time: 1775185650417})
 	id := alice.String()
@@ -309,7 +309,7 @@ func TestDocumentThatTheServerRefuses(t *testing.T) {
 		batch = append(batch, kv(alice+record.UserID(i), values{"n": float64(i)}))
 	}
 	batch[13] = kv(alice+13, values{"n": math.NaN(), "other": "x"})
-	outcomes := f.write(f.sink(record.AllKinds), &keeper{}, batch...)
+	outcomes := f.write(f.sink(record.LanyardKinds), &keeper{}, batch...)
 	for i, o := range outcomes {
 		want := record.Inserted
 		if i == 13 {
@@ -332,7 +332,7 @@ func TestMergedDocumentOverTheLimit(t *testing.T) {
 	f := newFixture(t, mongoserver.URI(t))
 	f.store.SetMaxDocument(1000)
 	f.put(record.KV, alice, mem.Document{Fields: values{"a": strings.Repeat("a", 600)}})
-	outcomes := f.write(f.sink(record.AllKinds), &keeper{}, kv(alice, values{"b": strings.Repeat("b", 600)}))
+	outcomes := f.write(f.sink(record.LanyardKinds), &keeper{}, kv(alice, values{"b": strings.Repeat("b", 600)}))
 	if o := outcomes[0]; o.Status != record.Rejected || o.Rejects[0].Reason != record.DocumentTooLarge || o.Rejects[0].Field != "b" {
 		t.Errorf("%+v", o)
 	}
@@ -350,7 +350,7 @@ func TestGuardsHoldAgainstOthers(t *testing.T) {
 	f.put(record.Metrics, 0, mem.Document{Fields: values{"lanyard_messages_inbound": int64(1)}})
 	f.put(record.KV, alice, mem.Document{Fields: values{"a": "x"}})
 	f.put(record.APIKeys, alice, mem.Document{APIKey: key(1), CreatedAt: storetest.Now})
-	sink, err := f.store.Sink(context.Background(), mongo.SinkOptions{Kinds: record.AllKinds, Policy: record.PreferSource})
+	sink, err := f.store.Sink(context.Background(), mongo.SinkOptions{Kinds: record.LanyardKinds, Policy: record.PreferSource})
 	if err == nil {
 		err = sink.Begin(context.Background(), func([]record.Superseded) error { return nil })
 	}
@@ -387,7 +387,7 @@ func TestGuardsHoldAgainstOthers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(changed) != len(record.AllKinds.List()) {
+	if len(changed) != len(record.LanyardKinds.List()) {
 		t.Fatalf("changed %v only", changed)
 	}
 	for i, want := range []record.Status{record.Unchanged, record.Updated, record.Unchanged, record.Updated, record.Unchanged} {
@@ -412,7 +412,7 @@ func TestGuardsHoldAgainstOthers(t *testing.T) {
 func TestCutConnection(t *testing.T) {
 	t.Parallel()
 	f, store, proxy := behindProxy(t)
-	sink, err := store.Sink(context.Background(), mongo.SinkOptions{Kinds: record.AllKinds})
+	sink, err := store.Sink(context.Background(), mongo.SinkOptions{Kinds: record.LanyardKinds})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -563,7 +563,7 @@ func TestIndexThatIsNotUniqueIsNamed(t *testing.T) {
 	if _, err := f.db.Collection("kv").Indexes().CreateOne(context.Background(), driver.IndexModel{Keys: bson.D{{Key: "user_id", Value: 1}}}); err != nil {
 		t.Fatal(err)
 	}
-	_, err := f.store.Sink(context.Background(), mongo.SinkOptions{Kinds: record.AllKinds})
+	_, err := f.store.Sink(context.Background(), mongo.SinkOptions{Kinds: record.LanyardKinds})
 	if !errors.Is(err, mongo.ErrIndex) || !strings.Contains(err.Error(), "user_id_1 of kv") {
 		t.Error(err)
 	}
@@ -591,7 +591,7 @@ func TestConflictFoundInASecondRound(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, mongoserver.URI(t))
 	f.store.AsMongoDB()
-	sink := f.sink(record.AllKinds)
+	sink := f.sink(record.LanyardKinds)
 	f.write(sink, &keeper{}, kv(alice, values{"a": "1"}), kv(bob, values{"a": "1"}))
 	changed := false
 	outcomes, err := sink.Write(context.Background(), []record.Record{kv(alice, values{"a": "2"}), kv(bob, values{"a": "2"})}, func([]record.Superseded) error {
@@ -617,7 +617,7 @@ func TestKeyInADocumentWithANumericUserID(t *testing.T) {
 	f := newFixture(t, mongoserver.URI(t))
 	const key = "lnyd_0123456789abcdef0123456789abcdef"
 	f.insert("api_keys", bson.D{{Key: "user_id", Value: int64(alice)}, {Key: "key", Value: key}})
-	outcomes := f.write(f.sink(record.AllKinds), &keeper{}, record.Record{Kind: record.APIKeys, User: alice, APIKey: key, Origin: record.Origin{Key: "api_key:" + key, Raw: alice.String()}})
+	outcomes := f.write(f.sink(record.LanyardKinds), &keeper{}, record.Record{Kind: record.APIKeys, User: alice, APIKey: key, Origin: record.Origin{Key: "api_key:" + key, Raw: alice.String()}})
 	if o := outcomes[0]; o.Status != record.Conflicted || !strings.Contains(o.Rejects[0].Detail, "number") {
 		t.Errorf("%+v", o)
 	}
@@ -635,7 +635,7 @@ func TestKeyInADocumentOfNobody(t *testing.T) {
 			t.Parallel()
 			f := newFixture(t, uri)
 			f.insert("api_keys", doc)
-			outcomes := f.write(f.sink(record.AllKinds), &keeper{}, record.Record{Kind: record.APIKeys, User: alice, APIKey: key, Origin: record.Origin{Key: "api_key:" + key, Raw: alice.String()}})
+			outcomes := f.write(f.sink(record.LanyardKinds), &keeper{}, record.Record{Kind: record.APIKeys, User: alice, APIKey: key, Origin: record.Origin{Key: "api_key:" + key, Raw: alice.String()}})
 			if o := outcomes[0]; o.Status != record.Conflicted || !strings.Contains(o.Rejects[0].Detail, "nobody") {
 				t.Errorf("%+v", o)
 			}
@@ -647,7 +647,7 @@ func TestKeyInADocumentOfNobody(t *testing.T) {
 func TestPairsOfAKilledRun(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, mongoserver.URI(t))
-	killed := f.sink(record.AllKinds)
+	killed := f.sink(record.LanyardKinds)
 	for i := range 30 {
 		user := alice + record.UserID(i)
 		f.write(killed, &keeper{}, kv(user, values{"a": "redis", "b": "redis"}))
@@ -655,7 +655,7 @@ func TestPairsOfAKilledRun(t *testing.T) {
 	}
 	f.write(killed, &keeper{}, record.Record{Kind: record.Metrics, Fields: map[string]record.Field{"lanyard_2xx_responses": {Value: int64(9)}}})
 	f.insert("metrics", bson.D{{Key: "type", Value: "global"}, {Key: "lanyard_2xx_responses", Value: int64(5)}})
-	f.sink(record.AllKinds)
+	f.sink(record.LanyardKinds)
 	all := f.all(record.KV) // fails where a user has two
 	for user, d := range all {
 		if d.Fields["a"] != "app" || d.Fields["b"] != "redis" {
@@ -674,7 +674,7 @@ func TestPairThatDoesNotFitIntoOneDocument(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, mongoserver.URI(t))
 	f.store.SetMaxDocument(1000)
-	sink := f.sink(record.AllKinds)
+	sink := f.sink(record.LanyardKinds)
 	f.write(sink, &keeper{}, kv(alice, values{"a": strings.Repeat("a", 600)}))
 	f.insert("kv", bson.D{{Key: "user_id", Value: alice.String()}, {Key: "kv", Value: bson.D{{Key: "b", Value: strings.Repeat("b", 600)}}}})
 	if err := sink.Finish(context.Background(), (&keeper{}).keep); err == nil || !strings.Contains(err.Error(), alice.String()) {
@@ -693,7 +693,7 @@ func TestServerThatRefusesEverything(t *testing.T) {
 	for i := range mongo.ManyRefused {
 		batch = append(batch, kv(alice+record.UserID(i), values{"n": math.NaN()}))
 	}
-	if _, err := f.sink(record.AllKinds).Write(context.Background(), batch, (&keeper{}).keep); err == nil || !strings.Contains(err.Error(), "every document") {
+	if _, err := f.sink(record.LanyardKinds).Write(context.Background(), batch, (&keeper{}).keep); err == nil || !strings.Contains(err.Error(), "every document") {
 		t.Error(err)
 	}
 }
@@ -702,7 +702,7 @@ func TestServerThatRefusesEverything(t *testing.T) {
 func TestAppChangesOursWhileItIsMerged(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, mongoserver.URI(t))
-	sink := f.sink(record.AllKinds)
+	sink := f.sink(record.LanyardKinds)
 	f.write(sink, &keeper{}, kv(alice, values{"a": "redis"}))
 	f.insert("kv", bson.D{{Key: "user_id", Value: alice.String()}, {Key: "kv", Value: bson.D{{Key: "a", Value: "app"}}}})
 	changed := false
@@ -733,7 +733,7 @@ func TestADocumentUnderAnotherIDIsFoundAmongMany(t *testing.T) {
 	for i := range record.UserID(600) {
 		others = append(others, record.Record{Kind: record.LastSeen, User: bob + i, Time: 1775185650417})
 	}
-	sink := f.sink(record.AllKinds)
+	sink := f.sink(record.LanyardKinds)
 	f.write(sink, &keeper{}, others...)
 	later := record.Record{Kind: record.LastSeen, User: alice, Time: 1775185650418}
 	if got := f.write(sink, &keeper{}, later); got[0].Status != record.Updated {
@@ -757,9 +757,9 @@ func TestFewOfManyRecordsAreLookedUp(t *testing.T) {
 	for i := range record.UserID(1000) {
 		batch = append(batch, record.Record{Kind: record.LastSeen, User: alice + i, Time: 1775185650417})
 	}
-	f.write(f.sink(record.AllKinds), &keeper{}, batch...)
+	f.write(f.sink(record.LanyardKinds), &keeper{}, batch...)
 	h, w := f.watched()
-	sink, err := h.Store.Sink(context.Background(), mongo.SinkOptions{Kinds: record.AllKinds, Now: func() time.Time { return storetest.Now }})
+	sink, err := h.Store.Sink(context.Background(), mongo.SinkOptions{Kinds: record.LanyardKinds, Now: func() time.Time { return storetest.Now }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -797,7 +797,7 @@ func TestRecordsAreLookedUpFirstWhereTheyStand(t *testing.T) {
 	var sink *mongo.Sink
 	open := func(dry bool) {
 		var err error
-		if sink, err = h.Store.Sink(context.Background(), mongo.SinkOptions{Kinds: record.AllKinds, DryRun: dry, Now: func() time.Time { return storetest.Now }}); err != nil {
+		if sink, err = h.Store.Sink(context.Background(), mongo.SinkOptions{Kinds: record.LanyardKinds, DryRun: dry, Now: func() time.Time { return storetest.Now }}); err != nil {
 			t.Fatal(err)
 		}
 	}

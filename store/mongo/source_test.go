@@ -45,7 +45,7 @@ func onBoth(t *testing.T, servers map[string]string, test func(t *testing.T, f *
 func (f *fixture) source(o mongo.SourceOptions) *mongo.Source {
 	f.t.Helper()
 	if o.Kinds == 0 {
-		o.Kinds = record.AllKinds
+		o.Kinds = record.LanyardKinds
 	}
 	o.Now = storetest.Now
 	src, err := f.store.Source(context.Background(), o)
@@ -376,7 +376,7 @@ func TestWhatTheSinkWroteIsReadBack(t *testing.T) {
 			want[id] = r.Digest()
 			batch = append(batch, r)
 		}
-		sink := f.sink(record.AllKinds)
+		sink := f.sink(record.LanyardKinds)
 		f.write(sink, &keeper{}, batch...)
 		if rapid.Bool().Draw(rt, "indexes") {
 			if err := sink.Finish(context.Background(), (&keeper{}).keep); err != nil {
@@ -746,12 +746,12 @@ func TestTooManyUsersWithSeveralDocuments(t *testing.T) {
 	if _, err := f.db.Collection("kv").InsertMany(t.Context(), documents); err != nil {
 		t.Fatal(err)
 	}
-	_, err := f.store.Source(t.Context(), mongo.SourceOptions{Kinds: record.AllKinds})
+	_, err := f.store.Source(t.Context(), mongo.SourceOptions{Kinds: record.LanyardKinds})
 	var duplicates *mongo.DuplicatesError
 	if !errors.As(err, &duplicates) || !duplicates.More || !strings.Contains(err.Error(), "more than 5000") || !strings.Contains(err.Error(), "sweep --dedupe") {
 		t.Errorf("%v", err)
 	}
-	if _, err := f.store.Source(t.Context(), mongo.SourceOptions{Kinds: record.AllKinds, Users: []record.UserID{alice}}); err != nil {
+	if _, err := f.store.Source(t.Context(), mongo.SourceOptions{Kinds: record.LanyardKinds, Users: []record.UserID{alice}}); err != nil {
 		t.Errorf("of one user: %v", err)
 	}
 }
@@ -799,14 +799,14 @@ func TestSomeUsersAreReadByPoints(t *testing.T) {
 
 		var points delivery
 		all := f.source(mongo.SourceOptions{})
-		if err := all.ReadUsers(t.Context(), record.AllKinds, []record.UserID{alice, 5, alice, 7}, points.take); err != nil {
+		if err := all.ReadUsers(t.Context(), record.LanyardKinds, []record.UserID{alice, 5, alice, 7}, points.take); err != nil {
 			t.Fatal(err)
 		}
 		if len(points.items) != 5 || slices.ContainsFunc(points.next, func(next string) bool { return next != "" }) {
 			t.Errorf("%d items, positions %q", len(points.items), points.next)
 		}
 		var of delivery
-		if err := src.ReadUsers(t.Context(), record.AllKinds, []record.UserID{alice, 7}, of.take); err != nil || len(of.items) != 3 {
+		if err := src.ReadUsers(t.Context(), record.LanyardKinds, []record.UserID{alice, 7}, of.take); err != nil || len(of.items) != 3 {
 			t.Errorf("%d items of a source of other users: %v", len(of.items), err)
 		}
 	})

@@ -35,7 +35,7 @@ func TestLargeDocumentsBehindManySmallOnes(t *testing.T) {
 	for i := range record.UserID(4) {
 		large = append(large, kv(bob+i, values{"a": strings.Repeat("x", 12<<20)}))
 	}
-	sink := f.sink(record.AllKinds)
+	sink := f.sink(record.LanyardKinds)
 	f.write(sink, &keeper{}, small...)
 	for _, r := range large {
 		f.write(sink, &keeper{}, r)

@@ -180,9 +180,9 @@ func TestAFileReadsAsItsServer(t *testing.T) {
 		}
 		path := save(t, srv, c)
 		at := time.Now()
-		kinds := record.Kinds(rapid.IntRange(1, int(record.AllKinds)).Draw(rt, "kinds"))
+		kinds := record.Kinds(rapid.IntRange(1, int(record.LanyardKinds)).Draw(rt, "kinds"))
 		if rapid.Bool().Draw(rt, "all kinds") {
-			kinds = record.AllKinds
+			kinds = record.LanyardKinds
 		}
 		var users []record.UserID
 		for _, id := range rapid.SliceOfN(rapid.SampledFrom(ids[:3]), 0, 2).Draw(rt, "users") {
@@ -192,9 +192,9 @@ func TestAFileReadsAsItsServer(t *testing.T) {
 		var selection *layout.Selection
 		if rapid.IntRange(0, 3).Draw(rt, "selected records") == 0 {
 			selection = layout.NewSelection()
-			selection.Records[0] = record.Kinds(rapid.IntRange(0, int(record.AllKinds)).Draw(rt, "of nobody"))
+			selection.Records[0] = record.Kinds(rapid.IntRange(0, int(record.LanyardKinds)).Draw(rt, "of nobody"))
 			for _, user := range users {
-				selection.Records[user] = record.Kinds(rapid.IntRange(1, int(record.AllKinds)).Draw(rt, "of a user"))
+				selection.Records[user] = record.Kinds(rapid.IntRange(1, int(record.LanyardKinds)).Draw(rt, "of a user"))
 			}
 		}
 		upstream := rapid.Bool().Draw(rt, "prefer upstream")

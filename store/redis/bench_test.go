@@ -26,7 +26,7 @@ func BenchmarkRead(b *testing.B) {
 		)
 	}
 	s := open(b, redis.Options{URI: srv.URI})
-	for _, kinds := range append([]record.Kinds{record.AllKinds}, single()...) {
+	for _, kinds := range append([]record.Kinds{record.LanyardKinds}, single()...) {
 		b.Run(kinds.String(), func(b *testing.B) {
 			var keys, items int64
 			for b.Loop() {

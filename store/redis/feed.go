@@ -64,7 +64,7 @@ func (e *feedEnd) Unwrap() []error {
 // keeps no more than that for a reader that was stopped; by default it keeps anything for others.
 func (s *Store) Feed(ctx context.Context, o FeedOptions) (record.Feed, error) {
 	if o.Kinds == 0 {
-		o.Kinds = record.AllKinds
+		o.Kinds = record.LanyardKinds
 	}
 	var f *feed
 	err := s.persist(ctx, "follow redis "+s.addr, func(ctx context.Context) (err error) {

@@ -32,7 +32,7 @@ const (
 
 // told reads all that is told, and how many answers there are.
 func told(r io.Reader) (l *feedLink, answers int, err error) {
-	l = &feedLink{in: newReplies(r), wanted: record.AllKinds, channel: "__keyspace@0__:"}
+	l = &feedLink{in: newReplies(r), wanted: record.LanyardKinds, channel: "__keyspace@0__:"}
 	for {
 		answered, _, err := l.next()
 		if err != nil {
@@ -101,7 +101,7 @@ func (l *listed) Everything(string)                     {}
 func TestAPingIsAnsweredAfterWhatWasToldBefore(t *testing.T) {
 	ours, theirs := net.Pipe()
 	to := new(listed)
-	l := newFeedLink("", ours, record.AllKinds, new(goredis.Options))
+	l := newFeedLink("", ours, record.LanyardKinds, new(goredis.Options))
 	go func() {
 		_, _ = theirs.Read(make([]byte, 100))
 		_, _ = theirs.Write([]byte(toldText[:strings.Index(toldText, "_\r\n")]))

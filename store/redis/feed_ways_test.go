@@ -35,7 +35,7 @@ func TestAFeedTakesTheBestWayThatTheServerAllows(t *testing.T) {
 		return fmt.Sprintf("notify-keyspace-events is %q (CONFIG SET notify-keyspace-events '%s')", setting, all)
 	}
 	var channels []any
-	for _, prefix := range layout.Prefixes(record.AllKinds) {
+	for _, prefix := range layout.Prefixes(record.LanyardKinds) {
 		channels = append(channels, "&__keyspace@0__:"+prefix+"*")
 	}
 	words := func(words ...any) []any { return words }

@@ -198,7 +198,7 @@ func (s *Store) HasUsers(ctx context.Context, users []record.UserID) (bool, erro
 	for chunk := range slices.Chunk(users, atOnce) {
 		var keys []string
 		for _, user := range chunk {
-			for _, l := range layout.OfUsers(record.AllKinds) {
+			for _, l := range layout.OfUsers(record.LanyardKinds) {
 				if !l.Generic() {
 					keys = append(keys, l.Key(user.String()))
 				}

@@ -153,7 +153,7 @@ func TestPointsDeliverWhatAScanDelivers(t *testing.T) {
 		if seed%3 == 0 {
 			o.PageSize, o.Budget = 5, 10_000 // several pages, in pieces
 		}
-		if kinds := record.Kinds(random.IntN(int(record.AllKinds))); seed%4 == 1 {
+		if kinds := record.Kinds(random.IntN(int(record.LanyardKinds))); seed%4 == 1 {
 			o.Kinds = kinds
 		}
 		s := open(t, redis.Options{URI: srv.URI})
@@ -176,7 +176,7 @@ func TestPointsDeliverWhatAScanDelivers(t *testing.T) {
 		}
 		s = open(t, redis.Options{URI: srv.URI, Points: true})
 		users := append(slices.Clone(users), 7) // of whom there is nothing
-		kinds := record.AllKinds &^ record.Kinds(0).With(record.Metrics)
+		kinds := record.LanyardKinds &^ record.Kinds(0).With(record.Metrics)
 		named := o
 		named.Points, named.Users = true, append(users, users...)
 		src := s.Source(named)
@@ -213,7 +213,7 @@ func TestPointsReadTheKindsOfACallAlone(t *testing.T) {
 		asked record.Kinds
 		want  []record.Kind
 	}{
-		{record.AllKinds, []record.Kind{record.KV, record.Metrics}},
+		{record.LanyardKinds, []record.Kind{record.KV, record.Metrics}},
 		{record.Kinds(0).With(record.Metrics), []record.Kind{record.Metrics}},
 		{record.Kinds(0).With(record.LastSeen), nil},
 	} {

@@ -51,7 +51,7 @@ type Sink struct {
 // Sink returns what merges records, of those kinds that one of the apps keeps in Redis.
 func (s *Store) Sink(o SinkOptions) *Sink {
 	if o.Kinds == 0 {
-		o.Kinds = record.AllKinds
+		o.Kinds = record.LanyardKinds
 	}
 	if o.Now == nil {
 		o.Now = time.Now

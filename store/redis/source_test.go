@@ -205,7 +205,7 @@ func mixed(users int) [][]any {
 func TestOnlyTheKindsAskedForAreRead(t *testing.T) {
 	all := load(t, redis.SourceOptions{}, mixed(50)...)
 	var union []string
-	for _, kind := range record.AllKinds.List() {
+	for _, kind := range record.LanyardKinds.List() {
 		r := load(t, redis.SourceOptions{Request: layout.Request{Kinds: record.Kinds(0).With(kind)}}, mixed(50)...)
 		if len(r.items) == 0 {
 			t.Errorf("%s: nothing was read", kind)

@@ -53,7 +53,7 @@ func deletes(t *testing.T, open Open, texts bool) {
 		write(t, model, batch)
 		write(t, target, batch)
 		var read []record.Document
-		for _, kind := range record.AllKinds.List() {
+		for _, kind := range record.LanyardKinds.List() {
 			for user, s := range readBack(rt, target, kind) {
 				if user != 0 && (uint64(user)>>22+uint64(kind))%4 > 0 { // a few stay
 					read = append(read, s)

@@ -210,7 +210,7 @@ func outlines(t *testing.T, target DocumentsTarget) {
 		for _, d := range found {
 			size += len(d.Raw)
 		}
-		for _, kind := range record.AllKinds.List() {
+		for _, kind := range record.LanyardKinds.List() {
 			if kind.Identified() && record.CollectionOf(kind) == c {
 				ofUsers(t, target, kind, got)
 			}

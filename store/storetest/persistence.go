@@ -171,7 +171,7 @@ func (target PersistenceTarget) hasPairs(t testing.TB, user record.UserID, want 
 }
 
 func noEntries(t *testing.T, target PersistenceTarget) {
-	for _, kind := range record.AllKinds.List() {
+	for _, kind := range record.LanyardKinds.List() {
 		if entries := target.entries(t, kind, alice); len(entries) > 0 {
 			t.Errorf("%s: %+v", kind, entries)
 		}
@@ -190,7 +190,7 @@ func noEntries(t *testing.T, target PersistenceTarget) {
 	if err := target.Persistence.RevokeAPIKeys(context.Background(), alice, nil, false); err != nil {
 		t.Errorf("revoke nothing: %v", err)
 	}
-	for _, kind := range record.AllKinds.List() {
+	for _, kind := range record.LanyardKinds.List() {
 		if entries := target.entries(t, kind, alice); len(entries) > 0 {
 			t.Errorf("%s after changes that change nothing: %+v", kind, entries)
 		}

@@ -48,7 +48,7 @@ func someUsers(t *testing.T, open Open) {
 	for i := range record.UserID(2500) {
 		many = append(many, alice+100+i)
 	}
-	for _, kind := range record.AllKinds.List() {
+	for _, kind := range record.LanyardKinds.List() {
 		all := readBack(t, target, kind)
 		for _, users := range [][]record.UserID{nil, {alice}, {alice, bob, alice}, {1}, many} {
 			want := maps.Clone(all)

@@ -47,7 +47,7 @@ func readBack(t failer, target Target, kind record.Kind) map[record.UserID]recor
 func checkReadBack(t failer, target Target) {
 	t.Helper()
 	CheckDigests(t, target.Reader)
-	for _, kind := range record.AllKinds.List() {
+	for _, kind := range record.LanyardKinds.List() {
 		all := target.All(kind)
 		seen := int64(0)
 		want, got := make(map[record.UserID]record.Held), make(map[record.UserID]record.Held)
@@ -76,7 +76,7 @@ func checkReadBack(t failer, target Target) {
 // CheckDigests compares the digests that a target delivers of Lanyard's kinds with what the documents say that it delivers.
 func CheckDigests(t failer, h record.TargetReader) {
 	t.Helper()
-	CheckDigestsOf(t, h, record.AllKinds)
+	CheckDigestsOf(t, h, record.LanyardKinds)
 }
 
 // CheckDigestsOf is [CheckDigests] of other kinds.

@@ -166,7 +166,7 @@ func (c contents) lines() []string { return c }
 
 func contentsOf(target Target) contents {
 	var all contents
-	for _, kind := range record.AllKinds.List() {
+	for _, kind := range record.LanyardKinds.List() {
 		for user, d := range target.All(kind) {
 			if target.Texts {
 				d.CreatedAt = time.Time{}
