@@ -47,7 +47,7 @@ var goals = map[string]goal{
 // shortGoals are those of the short form. It judges ratios of CPU time, of which a yardstick, which decodes nothing and
 // decides nothing, takes less than its share, and a size at which the first touch of memory still counts.
 var shortGoals = map[string]goal{
-	rowSource:       {Value: 3.2},
+	rowSource:       {Value: 3.4},
 	rowMigrate:      {Value: 1.5},
 	rowCPU:          {Value: 6.0},
 	rowRerun:        {Value: 2.5},
