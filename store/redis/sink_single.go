@@ -45,8 +45,8 @@ func (k *Sink) onOneServer(ctx context.Context, what string, tasks []task, keep 
 }
 
 // createAll creates the keys of all tasks by one command, which creates none where any of them exists. It reports false where
-// nothing was created. Marks are written before, unless a key exists, which may have one or be somebody else's API key; they count
-// once their keys hold what they say.
+// nothing was created. Marks are written before, unless a key exists, which may have one, or be an API key of somebody else's or
+// one to revoke; they count once their keys hold what they say.
 func (k *Sink) createAll(ctx context.Context, what string, tasks []task) (created bool, err error) {
 	if k.opts.DryRun || k.skipping.Add(-1) >= 0 {
 		return false, nil

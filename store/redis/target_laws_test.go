@@ -105,6 +105,25 @@ func TestAKeyThatIsAnotherUsersLeavesNoMark(t *testing.T) {
 	}
 }
 
+// TestANewAPIKeyRevokesOneThatNothingNames gives a user a key where another one authenticates, and is not the current one.
+func TestANewAPIKeyRevokesOneThatNothingNames(t *testing.T) {
+	t.Parallel()
+	c := client(t, redisserver.Start(t).URI)
+	fill(t, c, cmd("SET", "api_key:"+oldKey, alice))
+	sink := open(t, redis.Options{URI: uriOf(c)}).Sink(redis.SinkOptions{Apps: record.Apps(0).With(record.Upstream), Policy: record.PreferSource})
+	if err := sink.Begin(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
+	user, _ := record.ParseUserID(alice)
+	batch := []record.Record{{Kind: record.APIKeys, User: user, APIKey: newKey}}
+	if _, err := sink.Write(t.Context(), batch, func([]record.Superseded) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if got := admitted(c, alice); len(got) != 1 || got[0] != newKey {
+		t.Errorf("%q authenticate", got)
+	}
+}
+
 // merge merges the batch into both, and compares what they answer.
 func merge(t *rapid.T, model, sink record.Sink, batch []record.Record) {
 	t.Helper()
