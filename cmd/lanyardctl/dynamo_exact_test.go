@@ -609,7 +609,7 @@ func TestThrottledTablesAreCopiedExactly(t *testing.T) {
 	if faults < len(calls)/5 {
 		t.Errorf("%d of %d requests were throttled", faults, len(calls))
 	}
-	if units > 1.1*most*(seconds+1) { // the first request may have come late
+	if units > 1.1*most*seconds {
 		t.Errorf("%.0f write units in %.1f s, of %d a second", units, seconds, most)
 	}
 }
@@ -681,10 +681,11 @@ func TestARunThatIsThrottledForTooLongSaysWhatHelps(t *testing.T) {
 	runTables(t, dir, proxy.URI, mongo, exit.Done, "verify", "dynamodb-to-mongo", "--exact", "--recheck", "0")
 }
 
-// TestARunKeepsToTheCapacityThatItIsGiven holds both rates to within a tenth.
+// TestARunKeepsToTheCapacityThatItIsGiven holds both rates to within a tenth, and half a second's worth: the first request may
+// have come late.
 func TestARunKeepsToTheCapacityThatItIsGiven(t *testing.T) {
 	t.Parallel()
-	w := newTablesWorld(t, 150, false)
+	w := newTablesWorld(t, 250, false)
 	source, mongo, dir := w.server(t), countingDatabase(t), t.TempDir()
 	want := w.contents()
 	runTables(t, dir, source.URI, mongo, exit.Done, "migrate", "dynamodb-to-mongo")
@@ -698,7 +699,7 @@ func TestARunKeepsToTheCapacityThatItIsGiven(t *testing.T) {
 			same(t, want, target)
 			units, seconds := perSecond(proxy.Calls(), operations)
 			t.Logf("%.0f units in %.1f s: %.0f a second, of %d", units, seconds, units/seconds, most)
-			if units < float64(len(want)) || units > 1.1*most*(seconds+1) { // the first request may have come late
+			if units < float64(len(want)) || units > 1.1*most*(seconds+0.5) {
 				t.Errorf("%.0f units in %.1f s, of %d a second", units, seconds, most)
 			}
 		})

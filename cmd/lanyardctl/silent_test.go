@@ -250,7 +250,7 @@ func TestASilentRedisEndsARun(t *testing.T) {
 
 				target := mongoserver.New(t)
 				uri, _ := silentRedis(t, redis.Addr, at.name, at.nth)
-				const retryFor = 4 * time.Second // it tells after half of that, or not where that is a second late
+				const retryFor = 4 * time.Second // it tells after half of that, unless less than a quarter is left by then
 				cmd := exec.Command(ferretdb.Build(t), append(command, "--redis", uri,
 					"--timeout", retryFor.String(), "--retry-for", retryFor.String())...)
 				cmd.Env, cmd.Dir = append(os.Environ(), target.Env()...), t.TempDir()

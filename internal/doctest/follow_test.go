@@ -61,8 +61,8 @@ func TestPages(t *testing.T) {
 // given is how many ports were given to pages.
 var given atomic.Int64
 
-// ownPort returns a port that nobody else takes before the page does: of those that neither servers of tests nor
-// connections have here, each one once.
+// ownPort returns a port that nobody else takes before the page does: of those between redisserver.FreePort's and those that
+// Linux gives to connections, each one once.
 func ownPort(t *testing.T) string {
 	t.Helper()
 	const first, all = 32_000, 768

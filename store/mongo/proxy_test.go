@@ -25,8 +25,8 @@ func behindProxy(t *testing.T) (*fixture, *mongo.Store, *storetest.Proxy) {
 	return f, openedBehind(t, f, proxy), proxy
 }
 
-// openedBehind returns a store that reaches the database through the proxy, and is soon done with a server that is away. As
-// it is with one on a busy machine, it is opened again and again.
+// openedBehind returns a store that reaches the database through the proxy, and is soon done with a server that is away. So may
+// a busy machine's be, in which case it is opened again.
 func openedBehind(t *testing.T, f *fixture, proxy *storetest.Proxy) *mongo.Store {
 	t.Helper()
 	o := mongo.Options{URI: "mongodb://" + proxy.Addr + "/?directConnection=true", Database: f.name, Timeout: time.Second}

@@ -170,9 +170,11 @@ func (p *Proxy) passCommands(client, server net.Conn, waiting *[]Command) {
 		if err != nil || len(words) == 0 {
 			return
 		}
-		if left := p.cut.Load(); left > 0 && p.cut.CompareAndSwap(left, left-1) {
-			p.cuts.Add(1)
-			return
+		for left := p.cut.Load(); left > 0; left = p.cut.Load() {
+			if p.cut.CompareAndSwap(left, left-1) {
+				p.cuts.Add(1)
+				return
+			}
 		}
 		if !p.passCommand(server, words, raw.Bytes(), waiting) {
 			return

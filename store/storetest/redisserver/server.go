@@ -96,12 +96,13 @@ func arguments(port int, dir string, args []string) []string {
 }
 
 // FreePort returns a port of 127.0.0.1 that was free a moment ago. A cluster's bus port, 10000 above, exists as well. Linux
-// gives neither to a connection or to whoever asks for any port: those are from 32768 on. So nobody takes it by chance.
+// gives neither to a connection or to whoever asks for any port: those are from 32768 on. Another call may give it again, which
+// Start bears.
 func FreePort(t testing.TB) int {
 	t.Helper()
 	var failed error
 	for range 100 {
-		port := 10000 + rand.IntN(12000)
+		port := 10000 + rand.IntN(10000)
 		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 		if err != nil {
 			failed = err
@@ -137,7 +138,7 @@ func (s *Server) run() error {
 }
 
 // wait polls until the server answers a ping, has exited, or patience ends. Where another process has the port, that one
-// answers: the server's own log, from a length on, tells that it has it.
+// answers: the server's own log, from a length on, tells that it has it. Redis up to 7.0 writes that line after it listens.
 func (s *Server) wait(exited <-chan struct{}, from int) error {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
