@@ -681,8 +681,8 @@ func TestARunThatIsThrottledForTooLongSaysWhatHelps(t *testing.T) {
 	runTables(t, dir, proxy.URI, mongo, exit.Done, "verify", "dynamodb-to-mongo", "--exact", "--recheck", "0")
 }
 
-// TestARunKeepsToTheCapacityThatItIsGiven holds both rates to within a tenth, and half a second's worth: the first request may
-// have come late.
+// TestARunKeepsToTheCapacityThatItIsGiven holds both rates to within a tenth. It has so many items that a first request which
+// came late makes little of that.
 func TestARunKeepsToTheCapacityThatItIsGiven(t *testing.T) {
 	t.Parallel()
 	w := newTablesWorld(t, 250, false)
@@ -699,7 +699,7 @@ func TestARunKeepsToTheCapacityThatItIsGiven(t *testing.T) {
 			same(t, want, target)
 			units, seconds := perSecond(proxy.Calls(), operations)
 			t.Logf("%.0f units in %.1f s: %.0f a second, of %d", units, seconds, units/seconds, most)
-			if units < float64(len(want)) || units > 1.1*most*(seconds+0.5) {
+			if units < float64(len(want)) || units > 1.1*most*seconds {
 				t.Errorf("%.0f units in %.1f s, of %d a second", units, seconds, most)
 			}
 		})

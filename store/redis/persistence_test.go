@@ -161,7 +161,7 @@ func TestPairsChangeInTheAppsPlaceAndInTheOtherThatExists(t *testing.T) {
 func TestNoChangeIsLostAmongMany(t *testing.T) {
 	inEach(t, func(t *testing.T, w world) {
 		fill(t, w.client, cmd("HSET", "lanyard_kv:"+alice, "first", "1"))
-		const writers, each = 6, 10
+		const writers, each = 8, 10
 		var all sync.WaitGroup
 		for i := range writers {
 			all.Go(func() {
